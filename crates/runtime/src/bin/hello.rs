@@ -1,0 +1,3 @@
+//! The built-in `longshore/hello` web server.
+
+fn main() {}
