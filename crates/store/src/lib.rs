@@ -1,0 +1,19 @@
+//! The control plane's state: one writer, immutable snapshots, a durable log behind.
+//!
+//! * A [`Table`] is declared by the service that owns it and keeps its own secondary indexes.
+//! * A [`World`] is all tables at one moment. Cloning it is a few pointer copies, so a reader holds
+//!   one consistent moment for as long as it likes.
+//! * A [`Txn`] is the newest World with staged writes; it reads its own writes.
+//!
+//! Invariants: a reader never sees what could still be lost; an `Err` leaves nothing behind; equal
+//! histories give equal Worlds. Only `backend/` and `writer` touch disks and threads.
+
+mod key;
+mod table;
+mod txn;
+mod world;
+
+pub use key::{Key, KeyReader, TableKey};
+pub use table::{Index, Record, Table, TableDefinition};
+pub use txn::{Change, Txn};
+pub use world::{LoadError, Rows, Schema, UnknownTable, World};

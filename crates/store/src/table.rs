@@ -1,0 +1,106 @@
+//! The declaration of a table: its name, its key and its secondary indexes.
+//!
+//! A service declares its tables as statics (`ecs::records::TASKS`); the store holds their rows
+//! type-erased and never learns what a record means.
+
+use crate::key::{Key, TableKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// What a table can hold. Records are stored with field names, so that adding a field (with
+/// `#[serde(default)]`) needs no migration.
+pub trait Record:
+    Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+}
+impl<T: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static> Record for T {}
+
+/// A secondary index: for each record, the index keys under which it is found.
+pub struct Index<R: 'static> {
+    /// Unique within the table.
+    pub name: &'static str,
+    /// The record's index keys; none leaves it out of the index.
+    pub keys: fn(&R) -> Vec<Key>,
+}
+
+/// A table of records `R` by typed key `K`, declared as a `static` by the service that owns it.
+pub struct Table<K: 'static, R: 'static> {
+    name: &'static str,
+    key: fn(&R) -> K,
+    indexes: &'static [&'static Index<R>],
+    marker: PhantomData<fn(K) -> R>,
+}
+
+impl<K: TableKey, R: Record> Table<K, R> {
+    /// Declares a table. `name` is `SERVICE.NOUNS`, unique in the whole store and never changed.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        key: fn(&R) -> K,
+        indexes: &'static [&'static Index<R>],
+    ) -> Self {
+        Self {
+            name,
+            key,
+            indexes,
+            marker: PhantomData,
+        }
+    }
+
+    /// The table's name in the store.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The key under which a record lies.
+    #[must_use]
+    pub fn key_of(&self, record: &R) -> Key {
+        (self.key)(record).encode()
+    }
+
+    /// The table's indexes.
+    #[must_use]
+    pub const fn indexes(&self) -> &'static [&'static Index<R>] {
+        self.indexes
+    }
+}
+
+/// A table whose record type the store does not know.
+pub trait TableDefinition: Sync + fmt::Debug {
+    /// The table's name in the store.
+    fn name(&self) -> &'static str;
+    /// An empty set of rows of this table.
+    fn empty(&'static self) -> Box<dyn crate::world::Rows>;
+    /// For the checked way back to the typed rows.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<K: TableKey + 'static, R: Record> TableDefinition for Table<K, R> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn empty(&'static self) -> Box<dyn crate::world::Rows> {
+        Box::new(crate::world::TypedRows::new(self))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl<K, R> fmt::Debug for Table<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({})", self.name)
+    }
+}
+
+impl<R> fmt::Debug for Index<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index({})", self.name)
+    }
+}

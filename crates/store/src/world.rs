@@ -1,0 +1,405 @@
+//! All tables at one moment, on persistent maps: a snapshot is a pointer copy.
+//!
+//! Invariant: an index holds exactly the keys that its table's records name; nothing but
+//! [`TypedRows`] changes either, and it changes both.
+
+use crate::key::{Key, TableKey};
+use crate::table::{Index, Record, Table, TableDefinition};
+use std::any::Any;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// The list of tables that a store holds. Made once, at start, from every service's tables.
+#[derive(Clone, Debug)]
+pub struct Schema(Arc<[&'static dyn TableDefinition]>);
+
+impl Schema {
+    /// A schema of these tables.
+    ///
+    /// # Panics
+    /// When two tables share a name: a mistake of the program, found by any test that starts.
+    #[must_use]
+    pub fn new(tables: &[&'static dyn TableDefinition]) -> Self {
+        let mut sorted: Vec<_> = tables.to_vec();
+        sorted.sort_by_key(|table| table.name());
+        for pair in sorted.windows(2) {
+            assert_ne!(pair[0].name(), pair[1].name(), "two tables of one name");
+        }
+        Self(sorted.into())
+    }
+
+    /// The tables in order of name.
+    pub fn tables(&self) -> impl Iterator<Item = &'static dyn TableDefinition> + '_ {
+        self.0.iter().copied()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.binary_search_by(|table| table.name().cmp(name)).ok()
+    }
+}
+
+/// A stored row belongs to a table that this program does not have: a newer version wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownTable(pub String);
+
+impl fmt::Display for UnknownTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown table {}", self.0)
+    }
+}
+
+impl std::error::Error for UnknownTable {}
+
+/// All tables at one moment.
+#[derive(Clone, Debug)]
+pub struct World {
+    schema: Schema,
+    tables: Vec<Arc<dyn Rows>>,
+    revision: u64,
+}
+
+impl World {
+    /// A World with no rows.
+    #[must_use]
+    pub fn empty(schema: &Schema) -> Self {
+        Self {
+            schema: schema.clone(),
+            tables: schema
+                .tables()
+                .map(|table| Arc::from(table.empty()))
+                .collect(),
+            revision: 0,
+        }
+    }
+
+    /// The number of batches committed before this moment.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The same rows, seen as of `revision`. Only the writer and `load` count revisions.
+    pub fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+
+    /// The schema of this World.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The record of this key.
+    #[must_use]
+    pub fn get<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+        key: &K,
+    ) -> Option<&Arc<R>> {
+        self.rows(table).rows.get(&key.encode())
+    }
+
+    /// All records in order of key.
+    pub fn scan<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+    ) -> impl Iterator<Item = &Arc<R>> {
+        self.rows(table).rows.values()
+    }
+
+    /// Records whose key starts with `prefix`, in order of key, after `after` where it is given
+    /// (itself left out): how listings page.
+    pub fn scan_prefix<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+        prefix: &Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = (&Key, &Arc<R>)> {
+        let start = after.filter(|after| *after >= prefix).map_or_else(
+            || Bound::Included(prefix.clone()),
+            |after| Bound::Excluded(after.clone()),
+        );
+        let prefix = prefix.clone();
+        self.rows(table)
+            .rows
+            .range((start, Bound::Unbounded))
+            .take_while(move |(key, _)| key.starts_with(&prefix))
+    }
+
+    /// Records that the index holds under keys starting with `index_key`, in order of index key,
+    /// then of key.
+    pub fn find<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+        index: &'static Index<R>,
+        index_key: &Key,
+    ) -> impl Iterator<Item = &Arc<R>> {
+        let rows = self.rows(table);
+        let prefix = index_key.clone();
+        rows.index(index)
+            .range((
+                Bound::Included((prefix.clone(), Key::empty())),
+                Bound::Unbounded,
+            ))
+            .take_while(move |(found, _)| found.starts_with(&prefix))
+            .filter_map(|(_, key)| rows.rows.get(key))
+    }
+
+    /// The number of records in a table.
+    #[must_use]
+    pub fn count<K: TableKey + 'static, R: Record>(&self, table: &'static Table<K, R>) -> usize {
+        self.rows(table).rows.len()
+    }
+
+    /// Every row of every table, encoded: what an export writes.
+    pub fn encoded_rows(&self) -> impl Iterator<Item = (&'static str, Key, Vec<u8>)> + '_ {
+        self.tables.iter().flat_map(|rows| {
+            let name = rows.table();
+            rows.encoded().map(move |(key, bytes)| (name, key, bytes))
+        })
+    }
+
+    /// One row encoded (MessagePack with field names), by table name and key.
+    #[must_use]
+    pub fn encoded_row(&self, table: &str, key: &Key) -> Option<Vec<u8>> {
+        self.tables[self.schema.position(table)?].encoded_row(key)
+    }
+
+    /// Puts an encoded row, as `load` and `import` do.
+    ///
+    /// # Errors
+    /// The table is unknown, or the bytes are no record of it.
+    pub fn put_encoded(&mut self, table: &str, key: &Key, bytes: &[u8]) -> Result<(), LoadError> {
+        self.rows_of_mut(table)?
+            .put_encoded(key, bytes)
+            .map_err(|source| LoadError::Undecodable {
+                table: table.into(),
+                key: key.clone(),
+                why: source.to_string(),
+            })
+    }
+
+    /// Removes a row by table name, as a follower's `tail` does.
+    ///
+    /// # Errors
+    /// The table is unknown.
+    pub fn delete_encoded(&mut self, table: &str, key: &Key) -> Result<(), LoadError> {
+        self.rows_of_mut(table)?.delete(key);
+        Ok(())
+    }
+
+    pub(crate) fn put<K: TableKey + 'static, R: Record>(
+        &mut self,
+        table: &'static Table<K, R>,
+        record: Arc<R>,
+    ) -> Key {
+        let key = table.key_of(&record);
+        self.rows_mut(table).put(key.clone(), record);
+        key
+    }
+
+    pub(crate) fn delete<K: TableKey + 'static, R: Record>(
+        &mut self,
+        table: &'static Table<K, R>,
+        key: &Key,
+    ) -> bool {
+        self.rows_mut(table).delete(key)
+    }
+
+    fn rows<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+    ) -> &TypedRows<K, R> {
+        self.schema
+            .position(table.name())
+            .and_then(|at| self.tables[at].as_any().downcast_ref())
+            .expect("Schema::new is given every service's tables, each name with one type")
+    }
+
+    fn rows_mut<K: TableKey + 'static, R: Record>(
+        &mut self,
+        table: &'static Table<K, R>,
+    ) -> &mut TypedRows<K, R> {
+        self.rows_of_mut(table.name())
+            .ok()
+            .and_then(|rows| rows.as_any_mut().downcast_mut())
+            .expect("Schema::new is given every service's tables, each name with one type")
+    }
+
+    fn rows_of_mut(&mut self, table: &str) -> Result<&mut dyn Rows, LoadError> {
+        let at = self
+            .schema
+            .position(table)
+            .ok_or_else(|| LoadError::UnknownTable(UnknownTable(table.into())))?;
+        let shared = &mut self.tables[at];
+        if Arc::get_mut(shared).is_none() {
+            *shared = Arc::from(shared.clone_rows());
+        }
+        Ok(Arc::get_mut(shared).expect("replaced by a copy of our own just above"))
+    }
+}
+
+/// A stored row could not become part of a World.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// Its table is not in the schema.
+    UnknownTable(UnknownTable),
+    /// Its bytes are no record of its table.
+    Undecodable {
+        /// The table.
+        table: String,
+        /// The row's key.
+        key: Key,
+        /// What the decoder said.
+        why: String,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTable(unknown) => unknown.fmt(f),
+            Self::Undecodable { table, key, why } => {
+                write!(f, "table {table}: row {key:?} cannot be read: {why}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The rows of one table, type-erased.
+pub trait Rows: Send + Sync + fmt::Debug {
+    /// The table's name.
+    fn table(&self) -> &'static str;
+    /// A copy that shares structure.
+    fn clone_rows(&self) -> Box<dyn Rows>;
+    /// Every row, encoded.
+    fn encoded(&self) -> Box<dyn Iterator<Item = (Key, Vec<u8>)> + '_>;
+    /// One row, encoded.
+    fn encoded_row(&self, key: &Key) -> Option<Vec<u8>>;
+    /// Decodes and puts a row.
+    ///
+    /// # Errors
+    /// The bytes are no record of this table.
+    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error>;
+    /// Removes a row; whether there was one.
+    fn delete(&mut self, key: &Key) -> bool;
+    /// For the checked way back to the typed rows.
+    fn as_any(&self) -> &dyn Any;
+    /// For the checked way back to the typed rows.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+type IndexRows = imbl::OrdSet<(Key, Key)>;
+
+/// The rows of one table with its indexes.
+pub struct TypedRows<K: 'static, R: 'static> {
+    table: &'static Table<K, R>,
+    rows: imbl::OrdMap<Key, Arc<R>>,
+    indexes: Vec<IndexRows>,
+}
+
+impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
+    pub(crate) fn new(table: &'static Table<K, R>) -> Self {
+        Self {
+            table,
+            rows: imbl::OrdMap::new(),
+            indexes: vec![IndexRows::new(); table.indexes().len()],
+        }
+    }
+
+    fn put(&mut self, key: Key, record: Arc<R>) {
+        let previous = self.rows.insert(key.clone(), record.clone());
+        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
+            let now = (index.keys)(&record);
+            let before = previous
+                .as_ref()
+                .map(|record| (index.keys)(record))
+                .unwrap_or_default();
+            if now == before {
+                continue;
+            }
+            for old in before {
+                rows.remove(&(old, key.clone()));
+            }
+            for new in now {
+                rows.insert((new, key.clone()));
+            }
+        }
+    }
+
+    fn index(&self, index: &'static Index<R>) -> &IndexRows {
+        self.table
+            .indexes()
+            .iter()
+            .position(|candidate| candidate.name == index.name)
+            .map(|at| &self.indexes[at])
+            .expect("an index is looked up in the table that declares it")
+    }
+}
+
+impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
+    fn table(&self) -> &'static str {
+        self.table.name()
+    }
+
+    fn clone_rows(&self) -> Box<dyn Rows> {
+        Box::new(Self {
+            table: self.table,
+            rows: self.rows.clone(),
+            indexes: self.indexes.clone(),
+        })
+    }
+
+    fn encoded(&self) -> Box<dyn Iterator<Item = (Key, Vec<u8>)> + '_> {
+        Box::new(
+            self.rows
+                .iter()
+                .map(|(key, record)| (key.clone(), encode(record.as_ref()))),
+        )
+    }
+
+    fn encoded_row(&self, key: &Key) -> Option<Vec<u8>> {
+        self.rows.get(key).map(|record| encode(record.as_ref()))
+    }
+
+    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error> {
+        let record = rmp_serde::from_slice(bytes)?;
+        self.put(key.clone(), Arc::new(record));
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &Key) -> bool {
+        let Some(previous) = self.rows.remove(key) else {
+            return false;
+        };
+        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
+            for old in (index.keys)(&previous) {
+                rows.remove(&(old, key.clone()));
+            }
+        }
+        true
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl<K, R> fmt::Debug for TypedRows<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rows({:?}, {} records)", self.table, self.rows.len())
+    }
+}
+
+/// A record's stored bytes: MessagePack with field names.
+pub(crate) fn encode<R: serde::Serialize>(record: &R) -> Vec<u8> {
+    rmp_serde::to_vec_named(record)
+        .expect("records are plain data: their Serialize cannot fail, and a Vec takes every byte")
+}
