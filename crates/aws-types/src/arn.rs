@@ -62,10 +62,19 @@ mod tests {
 
     #[test]
     fn parts_are_cut_at_the_first_five_colons() {
-        let arn: Arn = "arn:aws:ecs:us-east-1:000000000000:task-definition/web:3".parse().unwrap();
+        let arn: Arn = "arn:aws:ecs:us-east-1:000000000000:task-definition/web:3"
+            .parse()
+            .unwrap();
         assert_eq!(arn.service, "ecs");
         assert_eq!(arn.resource, "task-definition/web:3");
-        for bad in ["", "arn", "arn:aws:ecs", "arn:aws:ecs:r:a:", "x:aws:ecs:r:a:b", "arn::ecs:r:a:b"] {
+        for bad in [
+            "",
+            "arn",
+            "arn:aws:ecs",
+            "arn:aws:ecs:r:a:",
+            "x:aws:ecs:r:a:b",
+            "arn::ecs:r:a:b",
+        ] {
             assert_eq!(bad.parse::<Arn>(), Err(NotAnArn), "{bad}");
         }
     }

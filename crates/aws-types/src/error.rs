@@ -29,13 +29,21 @@ impl ErrorCode {
     /// A code for the caller's fault.
     #[must_use]
     pub const fn sender(name: &'static str, status: u16) -> Self {
-        Self { name, status, fault: Fault::Sender }
+        Self {
+            name,
+            status,
+            fault: Fault::Sender,
+        }
     }
 
     /// A code for our own fault.
     #[must_use]
     pub const fn receiver(name: &'static str, status: u16) -> Self {
-        Self { name, status, fault: Fault::Receiver }
+        Self {
+            name,
+            status,
+            fault: Fault::Receiver,
+        }
     }
 
     /// An error of this code with AWS's wording.
@@ -79,7 +87,12 @@ impl AwsError {
     /// An error with AWS's code and AWS's wording.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, message: message.into(), detail: None, members: Vec::new() }))
+        Self(Box::new(Inner {
+            code,
+            message: message.into(),
+            detail: None,
+            members: Vec::new(),
+        }))
     }
 
     /// The same error with words for the log; the caller never sees them.

@@ -75,7 +75,9 @@ impl Ids {
 impl fmt::Debug for Ids {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The seed stays out of logs: who knows it can guess every id.
-        f.debug_struct("Ids").field("counter", &self.counter).finish_non_exhaustive()
+        f.debug_struct("Ids")
+            .field("counter", &self.counter)
+            .finish_non_exhaustive()
     }
 }
 

@@ -18,7 +18,11 @@ impl Scope {
     /// A scope in the partition `aws`.
     #[must_use]
     pub fn new(account: &str, region: &str) -> Self {
-        Self { partition: "aws".into(), account: account.into(), region: region.into() }
+        Self {
+            partition: "aws".into(),
+            account: account.into(),
+            region: region.into(),
+        }
     }
 
     /// An ARN in this scope, e.g. `arn("ecs", "cluster/default")`.

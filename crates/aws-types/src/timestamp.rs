@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -48,13 +50,19 @@ impl Timestamp {
     /// This moment moved forward.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment moved back.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// ISO 8601 as the query protocols write it: `2024-02-12T12:44:57.431Z`.
@@ -92,11 +100,18 @@ impl Timestamp {
         };
         let (year, month, day) = (n(0, 4)?, n(4, 6)?, n(6, 8)?);
         let (hour, minute, second) = (n(9, 11)?, n(11, 13)?, n(13, 15)?);
-        if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        if !(1..=12).contains(&month)
+            || !(1..=31).contains(&day)
+            || hour > 23
+            || minute > 59
+            || second > 60
+        {
             return None;
         }
         let days = days_from_civil(year, month, day);
-        Some(Self((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000))
+        Some(Self(
+            (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000,
+        ))
     }
 
     /// The date and time of day in UTC.
@@ -156,7 +171,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -176,7 +195,13 @@ mod tests {
 
     #[test]
     fn a_malformed_sigv4_date_is_refused() {
-        for text in ["", "20240212T124457", "2024-02-12T12:44:57Z", "20241312T124457Z", "2024021xT124457Z"] {
+        for text in [
+            "",
+            "20240212T124457",
+            "2024-02-12T12:44:57Z",
+            "20241312T124457Z",
+            "2024021xT124457Z",
+        ] {
             assert_eq!(Timestamp::parse_sigv4(text), None, "{text}");
         }
     }
