@@ -1,0 +1,186 @@
+"""One Longshore of a test's own: the real binary, a data directory and a port of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("LONGSHORE_BIN", ROOT / "target" / "release" / "longshore"))
+AWS_V1 = ROOT / ".venv" / "bin" / "aws"
+AWS_V2 = Path("/usr/bin/aws")
+PATIENCE_S = 30
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def eventually(check: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Returns the first true answer of `check`; fails, saying what was waited for."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {patience_s} s for {what}"
+        time.sleep(0.02)
+
+
+class Longshore:
+    def __init__(self, directory: Path):
+        self.data = directory / "data"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = directory / "up.log"
+        self.supervisor: subprocess.Popen | None = None
+        self._clients: dict[str, Any] = {}
+
+    # -- life ------------------------------------------------------------------------------
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(BINARY), *arguments, "--data", str(self.data)]
+
+    def up(self) -> "Longshore":
+        with self.output.open("ab") as log:
+            self.supervisor = subprocess.Popen(
+                self.command("up", "--listen", f"127.0.0.1:{self.port}"), stdout=log, stderr=log, cwd="/",
+                env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
+            )
+        eventually(self.ready, f"longshore to be up; {self.output}:\n{self.output.read_text()[-2000:]}")
+        return self
+
+    def ready(self) -> bool:
+        assert self.supervisor is None or self.supervisor.poll() is None, self.tail()
+        try:
+            instances = self.ecs.list_container_instances()["containerInstanceArns"]
+            if not instances:
+                return False
+            described = self.ecs.describe_container_instances(containerInstances=instances)
+            return all(i["agentConnected"] for i in described["containerInstances"])
+        except Exception:  # not listening yet, no key file yet
+            self._clients.clear()
+            return False
+
+    def run(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess:
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=120, **options)
+        assert not check or done.returncode == 0, f"{arguments}: {done.stderr}\n{self.tail()}"
+        return done
+
+    def down(self, *flags: str) -> None:
+        self.run("down", *flags)
+        if self.supervisor:
+            self.supervisor.wait(timeout=30)
+            self.supervisor = None
+
+    def pid(self, role: str) -> int:
+        return int((self.data / "run" / f"{role}.lock").read_text())
+
+    def kill(self, role: str) -> int:
+        """kill -9 of one role; returns the pid that was killed."""
+        pid = self.pid(role)
+        os.kill(pid, signal.SIGKILL)
+        if role == "up" and self.supervisor:
+            self.supervisor.wait(timeout=10)
+            self.supervisor = None
+        return pid
+
+    def tail(self) -> str:
+        text = self.output.read_text()[-2000:] if self.output.exists() else ""
+        for role in ("server", "agent"):
+            log = self.data / "log" / f"{role}.log"
+            if log.exists():
+                text += f"\n--- {role}.log\n{log.read_text()[-4000:]}"
+        return text
+
+    # -- clients ---------------------------------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        exports = {}
+        for line in self.run("env").stdout.splitlines():
+            assert line.startswith("export "), line
+            name, value = shlex.split(line)[1].split("=", 1)
+            exports[name] = value
+        return exports
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            key = json.loads((self.data / "keys" / "root.json").read_text())
+            self._clients[service] = boto3.client(
+                service, endpoint_url=self.url, region_name="us-east-1",
+                aws_access_key_id=key["access_key_id"], aws_secret_access_key=key["secret_access_key"],
+                config=Config(retries={"max_attempts": 2}, read_timeout=60, connect_timeout=5),
+            )
+        return self._clients[service]
+
+    @property
+    def ecs(self) -> Any:
+        return self.client("ecs")
+
+    @property
+    def logs(self) -> Any:
+        return self.client("logs")
+
+    def aws(self, *arguments: str, check: bool = True, version: int = 1) -> Any:
+        """The real AWS CLI; its JSON answer, or the finished process where check is off."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        environment |= self.environment() | {"AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json"}
+        program = [str(AWS_V1)] if version == 1 else [str(AWS_V2), "--endpoint-url", self.url]
+        done = subprocess.run([*program, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+        if not check:
+            return done
+        assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}\n{self.tail()}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    # -- shorthand -------------------------------------------------------------------------
+
+    def load_image(self, path: Path) -> None:
+        self.run("image", "load", str(path))
+
+    def register(self, family: str, *containers: dict, **members: Any) -> str:
+        definition = {"networkMode": "host"} | members
+        defaults = {"image": "busybox:test", "memory": 64}
+        answer = self.ecs.register_task_definition(
+            family=family, containerDefinitions=[defaults | c for c in containers], **definition
+        )
+        return answer["taskDefinition"]["taskDefinitionArn"]
+
+    def start(self, definition: str, count: int = 1, **members: Any) -> list[str]:
+        answer = self.ecs.run_task(taskDefinition=definition, count=count, **members)
+        assert answer["failures"] == [], answer
+        return [task["taskArn"] for task in answer["tasks"]]
+
+    def describe(self, arn: str) -> dict:
+        answer = self.ecs.describe_tasks(tasks=[arn])
+        assert answer["failures"] == [], answer
+        return answer["tasks"][0]
+
+    def wait(self, arn: str, status: str, patience_s: float = PATIENCE_S) -> dict:
+        last: dict = {}
+
+        def reached() -> dict | None:
+            nonlocal last
+            last = self.describe(arn)
+            return last if last["lastStatus"] == status else None
+
+        try:
+            return eventually(reached, f"{arn} to be {status}", patience_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(last, indent=1, default=str)}\n{self.tail()}") from None
+
+    def run_to_end(self, *containers: dict, **members: Any) -> dict:
+        """Registers, runs and waits for STOPPED."""
+        arn = self.start(self.register("once", *containers, **members))[0]
+        return self.wait(arn, "STOPPED")
