@@ -1,0 +1,19 @@
+//! Amazon ECS: clusters, task definitions, tasks, container instances, and where tasks run.
+//!
+//! Pure: records, rules, decisions and synchronous operations over a `store::World` or
+//! `store::Txn`. No clock, no random source, no I/O; they come in through `aws_types::Ctx`.
+//!
+//! * [`records`]: what is stored, table by table. Every key starts with account and region.
+//! * [`ops`]: one file per API operation: check, decide, write, answer.
+//! * [`rules`]: validation, one topic per file, each error raised beside the rule it states.
+//! * [`task_definition`]: the stored normal form, what is computed from it, and how it is named.
+//! * [`page`]: listings cut into pages, with tokens that survive inserts.
+//!
+//! Invariants: revisions of a family only grow and are never reused; a record that other records
+//! name is not removed while they do; equal input gives equal output.
+
+pub mod ops;
+pub mod page;
+pub mod records;
+pub mod rules;
+pub mod task_definition;

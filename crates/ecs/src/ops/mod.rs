@@ -1,0 +1,1 @@
+//! The API's operations, one file each, and the table of them; nothing else.

@@ -1,0 +1,90 @@
+//! Clusters. A deleted cluster stays as INACTIVE, as AWS shows it, until its name is used again.
+
+use super::Tags;
+use aws_types::{Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Key, Table, TableKey};
+
+/// Account, region, name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClusterKey(Key);
+
+impl ClusterKey {
+    /// The key of the cluster `name` in `scope`.
+    #[must_use]
+    pub fn new(scope: &Scope, name: &str) -> Self {
+        Self(Key::of(&[&scope.account, &scope.region, name]))
+    }
+
+    /// What the keys of all clusters of `scope` start with.
+    #[must_use]
+    pub fn prefix(scope: &Scope) -> Key {
+        Key::of(&[&scope.account, &scope.region])
+    }
+}
+
+impl TableKey for ClusterKey {
+    fn encode(&self) -> Key {
+        self.0.clone()
+    }
+}
+
+/// Whether a cluster can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClusterStatus {
+    /// Tasks, services and instances may be placed in it.
+    Active,
+    /// Deleted; still described.
+    Inactive,
+}
+
+impl ClusterStatus {
+    /// AWS's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+
+/// A cluster.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    /// Partition, account and region.
+    pub scope: Scope,
+    /// 1 to 255 of `[A-Za-z0-9_-]`.
+    pub name: String,
+    /// Whether it can be used.
+    pub status: ClusterStatus,
+    /// When it was created, or created again after a deletion.
+    pub created_at: Timestamp,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl ClusterRecord {
+    /// The record's key.
+    #[must_use]
+    pub fn key(&self) -> ClusterKey {
+        ClusterKey::new(&self.scope, &self.name)
+    }
+
+    /// `arn:PARTITION:ecs:REGION:ACCOUNT:cluster/NAME`.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        cluster_arn(&self.scope, &self.name)
+    }
+}
+
+/// The ARN that a cluster of this name has or would have.
+#[must_use]
+pub fn cluster_arn(scope: &Scope, name: &str) -> String {
+    scope.arn("ecs", &format!("cluster/{name}")).to_string()
+}
+
+/// All clusters, deleted ones included.
+pub static CLUSTERS: Table<ClusterKey, ClusterRecord> =
+    Table::new("ecs.clusters", ClusterRecord::key, &[]);

@@ -1,0 +1,192 @@
+//! The stored container instance: a host's agent as the API shows it.
+//!
+//! Invariants: `timeline` only grows and is never below the milliseconds since 1970 of the moment it
+//! was last moved, since agents drop a manifest that does not exceed the last, also after a state
+//! was restored. An INACTIVE instance never becomes ACTIVE again: its host registers anew.
+
+use crate::records::ClusterKey;
+use aws_types::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::{Index, Key, Table, TableKey};
+
+/// 32 hexadecimal digits, the last part of a container instance's ARN.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceId(pub String);
+
+/// A container instance within its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstanceKey {
+    /// The cluster it is registered in.
+    pub cluster: ClusterKey,
+    /// Its id.
+    pub id: InstanceId,
+}
+
+impl TableKey for InstanceKey {
+    fn encode(&self) -> Key {
+        let cluster = &self.cluster;
+        Key::of(&[&cluster.account, &cluster.region, &cluster.name, &self.id.0])
+    }
+}
+
+/// `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum InstanceStatus {
+    /// Takes tasks.
+    Active,
+    /// Takes no new task.
+    Draining,
+    /// Deregistered.
+    Inactive,
+}
+
+impl InstanceStatus {
+    /// AWS's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Draining => "DRAINING",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+
+    /// The status of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Active, Self::Draining, Self::Inactive];
+        all.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// Whether the agent's session is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Connection {
+    /// It is.
+    Connected,
+    /// It is not, since this moment.
+    Away(Timestamp),
+    /// It was not for too long: its tasks count as stopped.
+    Lost(Timestamp),
+}
+
+/// One container instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerInstanceRecord {
+    /// Its cluster and id.
+    pub key: InstanceKey,
+    /// The name of the host whose agent registered it.
+    pub host: String,
+    /// `ec2InstanceId`.
+    pub ec2_instance_id: String,
+    /// Grows with every change that an answer shows; starts at 1.
+    pub version: u64,
+    /// `status`.
+    pub status: InstanceStatus,
+    /// Whether the agent's session is open.
+    pub connection: Connection,
+    /// What the agent registered.
+    pub registered: HostResources,
+    /// `attributes`, exactly as registered, in the agent's order.
+    pub attributes: Vec<AttributeRecord>,
+    /// `versionInfo`.
+    pub versions: AgentVersions,
+    /// The number of the last manifest or payload.
+    pub timeline: i64,
+    /// `registeredAt`.
+    pub registered_at: Timestamp,
+    /// When it was deregistered.
+    #[serde(default)]
+    pub deregistered_at: Option<Timestamp>,
+    /// `tags`.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl ContainerInstanceRecord {
+    /// `agentConnected`.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        match self.connection {
+            Connection::Connected => true,
+            Connection::Away(_) | Connection::Lost(_) => false,
+        }
+    }
+
+    /// The value of an attribute; `Some(None)` for one without a value.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<Option<&str>> {
+        let found = self.attributes.iter().find(|attribute| attribute.name == name);
+        found.map(|attribute| attribute.value.as_deref())
+    }
+}
+
+/// What a host has for tasks, as its agent registered it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostResources {
+    /// 1,024 units are one vCPU.
+    pub cpu_units: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// TCP ports that the host uses itself.
+    pub tcp: Vec<u16>,
+    /// UDP ports that the host uses itself.
+    pub udp: Vec<u16>,
+}
+
+/// One attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeRecord {
+    /// For example `ecs.os-type`.
+    pub name: String,
+    /// Absent for a capability.
+    pub value: Option<String>,
+}
+
+/// What the agent says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentVersions {
+    /// `agentVersion`.
+    pub agent_version: Option<String>,
+    /// `agentHash`.
+    pub agent_hash: Option<String>,
+    /// `dockerVersion`.
+    pub docker_version: Option<String>,
+}
+
+/// By account, region and host; not those that are INACTIVE.
+pub static BY_HOST: Index<ContainerInstanceRecord> = Index {
+    name: "by_host",
+    keys: |instance| match instance.status {
+        InstanceStatus::Active | InstanceStatus::Draining => {
+            let cluster = &instance.key.cluster;
+            vec![host_parts(&cluster.account, &cluster.region, &instance.host)]
+        }
+        InstanceStatus::Inactive => Vec::new(),
+    },
+};
+
+/// All container instances.
+pub static CONTAINER_INSTANCES: Table<InstanceKey, ContainerInstanceRecord> = Table::new(
+    "ecs.container-instances",
+    |instance| instance.key.clone(),
+    &[&BY_HOST],
+);
+
+/// The index key of a host's registrations.
+#[must_use]
+pub fn host_parts(account: &str, region: &str, host: &str) -> Key {
+    Key::of(&[account, region, host])
+}
+
+/// Where agents find the server: what DiscoverPollEndpoint answers. One row, written at start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerEndpoint {
+    /// Scheme, host and port, without a path.
+    pub url: String,
+}
+
+/// The one row with the server's address.
+pub static SERVER_ENDPOINT: Table<Key, ServerEndpoint> =
+    Table::new("ecs.server-endpoint", |_| Key::of(&["server"]), &[]);

@@ -1,0 +1,22 @@
+//! What is stored: one file per table, with its key and its indexes.
+//!
+//! Every key starts with account and region, so that a scan by prefix stays in one scope.
+
+pub mod cluster;
+pub mod tags;
+pub mod task_definition;
+
+pub use cluster::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus};
+pub use tags::Tags;
+pub use task_definition::{
+    FAMILIES, FamilyKey, FamilyRecord, TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord,
+    TaskDefinitionStatus,
+};
+
+use store::TableDefinition;
+
+/// Every table of this crate, for `store::Schema::new`.
+#[must_use]
+pub fn tables() -> Vec<&'static dyn TableDefinition> {
+    vec![&CLUSTERS, &FAMILIES, &TASK_DEFINITIONS]
+}

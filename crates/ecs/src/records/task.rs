@@ -1,0 +1,422 @@
+//! The stored task: everything a `Task` answer needs, compact.
+//!
+//! Invariants: `instance` is set when the record is made and never changes; `last_status` only moves
+//! forward; `desired` never goes back to RUNNING; a moment in `times` is set once; `version` grows
+//! with every change that an answer shows. `holds` is true from placement until the agent said
+//! STOPPED or the instance is gone: while it is, the task's resources are reserved.
+
+use crate::records::ClusterKey;
+use crate::records::container_instance::InstanceKey;
+use crate::task::status::{ContainerStatus, DesiredStatus, TaskStatus};
+use crate::task::stop_reason::StopReason;
+use aws_types::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::{Index, Key, Table, TableKey};
+
+/// 32 hexadecimal digits, the last part of a task's ARN.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub String);
+
+/// A task within its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskKey {
+    /// The cluster it runs in.
+    pub cluster: ClusterKey,
+    /// Its id.
+    pub id: TaskId,
+}
+
+impl TableKey for TaskKey {
+    fn encode(&self) -> Key {
+        let cluster = &self.cluster;
+        Key::of(&[&cluster.account, &cluster.region, &cluster.name, &self.id.0])
+    }
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// Its cluster and id.
+    pub key: TaskKey,
+    /// The family of its task definition.
+    pub family: String,
+    /// The revision of its task definition.
+    pub revision: u32,
+    /// Where it was placed. Never changes.
+    pub instance: InstanceKey,
+    /// `group`.
+    pub group: String,
+    /// `startedBy`.
+    pub started_by: Option<String>,
+    /// Grows with every change that an answer shows; starts at 1.
+    pub version: u64,
+    /// `lastStatus`.
+    pub last_status: TaskStatus,
+    /// `desiredStatus`.
+    pub desired: DesiredStatus,
+    /// Whether its host may still run it: its resources are reserved.
+    pub holds: bool,
+    /// What is reserved while `holds`.
+    pub reserved: Reserved,
+    /// Moments of its life.
+    pub times: TaskTimes,
+    /// Why it stops or stopped.
+    pub stop: Option<StopReason>,
+    /// Its containers, in the definition's order.
+    pub containers: Vec<ContainerRecord>,
+    /// What the caller overrode.
+    #[serde(default)]
+    pub overrides: TaskOverrides,
+    /// `enableExecuteCommand`.
+    pub enable_execute_command: bool,
+    /// `tags`.
+    pub tags: BTreeMap<String, String>,
+    /// What its host has to be told, and was told.
+    pub delivery: Delivery,
+}
+
+impl TaskRecord {
+    /// Whether its host has not yet acknowledged what it has to be told.
+    #[must_use]
+    pub fn is_undelivered(&self) -> bool {
+        self.holds && self.delivery.acknowledged < self.delivery.wanted
+    }
+
+    /// STOPPED without its host's word: the host was lost, and may still run it.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.holds && self.last_status == TaskStatus::Stopped
+    }
+}
+
+/// Counts of what a host has to be told about a task: 1 to start it, one more for each change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The newest payload's count.
+    pub wanted: u32,
+    /// The newest payload that the host acknowledged.
+    pub acknowledged: u32,
+}
+
+/// What a task reserves on its instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// 1,024 units are one vCPU.
+    pub cpu_units: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Static TCP ports of the host.
+    pub tcp: Vec<u16>,
+    /// Static UDP ports of the host.
+    pub udp: Vec<u16>,
+}
+
+/// Moments of a task's life. Each is set once and never cleared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskTimes {
+    /// The call was accepted.
+    pub created: Timestamp,
+    /// Its host was reached.
+    pub connectivity: Option<Timestamp>,
+    /// The first image began to be pulled.
+    pub pull_started: Option<Timestamp>,
+    /// The last image was there.
+    pub pull_stopped: Option<Timestamp>,
+    /// It was RUNNING.
+    pub started: Option<Timestamp>,
+    /// It was asked to stop, or began to by itself.
+    pub stopping: Option<Timestamp>,
+    /// Its first essential container ended.
+    pub execution_stopped: Option<Timestamp>,
+    /// It was STOPPED.
+    pub stopped: Option<Timestamp>,
+}
+
+impl TaskTimes {
+    /// Only the moment of acceptance.
+    #[must_use]
+    pub fn created(now: Timestamp) -> Self {
+        Self {
+            created: now,
+            connectivity: None,
+            pull_started: None,
+            pull_stopped: None,
+            started: None,
+            stopping: None,
+            execution_stopped: None,
+            stopped: None,
+        }
+    }
+}
+
+/// One container of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerRecord {
+    /// Its name in the definition.
+    pub name: String,
+    /// The uuid at the end of its ARN.
+    pub id: String,
+    /// Whether its end is the task's end.
+    pub essential: bool,
+    /// `lastStatus`.
+    pub status: ContainerStatus,
+    /// `runtimeId`.
+    #[serde(default)]
+    pub runtime_id: Option<String>,
+    /// `imageDigest`.
+    #[serde(default)]
+    pub image_digest: Option<String>,
+    /// `exitCode`.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// `reason`.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// `networkBindings`.
+    #[serde(default)]
+    pub bindings: Vec<BindingRecord>,
+}
+
+impl ContainerRecord {
+    /// A container of which nothing is known yet.
+    #[must_use]
+    pub fn pending(name: &str, id: String, essential: bool) -> Self {
+        Self {
+            name: name.into(),
+            id,
+            essential,
+            status: ContainerStatus::Pending,
+            runtime_id: None,
+            image_digest: None,
+            exit_code: None,
+            reason: None,
+            bindings: Vec::new(),
+        }
+    }
+}
+
+/// A port of a container at a port of its host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingRecord {
+    /// For example `0.0.0.0`.
+    pub bind_ip: Option<String>,
+    /// The container's port.
+    pub container_port: Option<i32>,
+    /// The host's port.
+    pub host_port: Option<i32>,
+    /// `tcp` or `udp`.
+    pub protocol: Option<String>,
+    /// A range of the container's ports.
+    pub container_port_range: Option<String>,
+    /// The range of the host's ports that it lies at.
+    pub host_port_range: Option<String>,
+}
+
+/// What the caller overrode at task level, and per container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOverrides {
+    /// `cpu`, as given.
+    #[serde(default)]
+    pub cpu: Option<String>,
+    /// `memory`, as given.
+    #[serde(default)]
+    pub memory: Option<String>,
+    /// `executionRoleArn`.
+    #[serde(default)]
+    pub execution_role_arn: Option<String>,
+    /// `taskRoleArn`.
+    #[serde(default)]
+    pub task_role_arn: Option<String>,
+    /// Those containers that something was overridden for.
+    #[serde(default)]
+    pub containers: Vec<ContainerOverrides>,
+}
+
+/// What the caller overrode for one container. `None`: as the definition has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerOverrides {
+    /// The container.
+    pub name: String,
+    /// `command`.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// `environment`: added to the definition's, and stronger.
+    #[serde(default)]
+    pub environment: Option<Vec<(String, String)>>,
+    /// `cpu`, in units.
+    #[serde(default)]
+    pub cpu_units: Option<i32>,
+    /// `memory`, in MiB.
+    #[serde(default)]
+    pub memory_mib: Option<i32>,
+    /// `memoryReservation`, in MiB.
+    #[serde(default)]
+    pub memory_reservation_mib: Option<i32>,
+}
+
+/// By instance; those that still hold its resources lie under one more component, `held`.
+pub static BY_INSTANCE: Index<TaskRecord> = Index {
+    name: "by_instance",
+    keys: |task| {
+        let part = if task.holds { HELD } else { FREED };
+        vec![instance_parts(&task.instance, part)]
+    },
+};
+
+/// By cluster and desired status.
+pub static BY_DESIRED: Index<TaskRecord> = Index {
+    name: "by_desired",
+    keys: |task| vec![desired_parts(&task.key.cluster, task.desired)],
+};
+
+/// By cluster and family.
+pub static BY_FAMILY: Index<TaskRecord> = Index {
+    name: "by_family",
+    keys: |task| vec![named_parts(&task.key.cluster, &task.family)],
+};
+
+/// By cluster and `startedBy`.
+pub static BY_STARTED_BY: Index<TaskRecord> = Index {
+    name: "by_started_by",
+    keys: |task| {
+        let started_by = task.started_by.iter();
+        started_by.map(|by| named_parts(&task.key.cluster, by)).collect()
+    },
+};
+
+/// By cluster and group.
+pub static BY_GROUP: Index<TaskRecord> = Index {
+    name: "by_group",
+    keys: |task| vec![named_parts(&task.key.cluster, &task.group)],
+};
+
+/// By instance, only tasks of which the host has something to be told.
+pub static UNDELIVERED: Index<TaskRecord> = Index {
+    name: "undelivered",
+    keys: |task| match task.is_undelivered() {
+        true => vec![instance_parts(&task.instance, HELD)],
+        false => Vec::new(),
+    },
+};
+
+/// By definition, so that a definition is not deleted under a task.
+pub static BY_DEFINITION: Index<TaskRecord> = Index {
+    name: "by_definition",
+    keys: |task| {
+        let cluster = &task.key.cluster;
+        vec![definition_parts(&cluster.account, &cluster.region, &task.family, task.revision)]
+    },
+};
+
+/// By the moment it stopped, for removal once nobody may ask any more.
+pub static BY_STOPPED_AT: Index<TaskRecord> = Index {
+    name: "by_stopped_at",
+    keys: |task| {
+        let at = task.times.stopped.filter(|_| !task.holds);
+        at.map(|at| Key::build().number(u64::try_from(at.millis()).unwrap_or(0)).finish())
+            .into_iter()
+            .collect()
+    },
+};
+
+/// All tasks.
+pub static TASKS: Table<TaskKey, TaskRecord> = Table::new(
+    "ecs.tasks",
+    |task| task.key.clone(),
+    &[
+        &BY_INSTANCE,
+        &BY_DESIRED,
+        &BY_FAMILY,
+        &BY_STARTED_BY,
+        &BY_GROUP,
+        &UNDELIVERED,
+        &BY_DEFINITION,
+        &BY_STOPPED_AT,
+    ],
+);
+
+const HELD: &str = "held";
+const FREED: &str = "freed";
+
+/// The index key of every task of an instance.
+#[must_use]
+pub fn of_instance(instance: &InstanceKey) -> Key {
+    instance.encode()
+}
+
+/// The index key of an instance's tasks that still hold its resources, or that are undelivered.
+#[must_use]
+pub fn held_by(instance: &InstanceKey) -> Key {
+    instance_parts(instance, HELD)
+}
+
+/// The index key of a cluster's tasks of this desired status.
+#[must_use]
+pub fn desired_parts(cluster: &ClusterKey, desired: DesiredStatus) -> Key {
+    named_parts(cluster, desired.name())
+}
+
+/// The index key of a cluster's tasks of a family, a group or a `startedBy`.
+#[must_use]
+pub fn named_parts(cluster: &ClusterKey, name: &str) -> Key {
+    Key::of(&[&cluster.account, &cluster.region, &cluster.name, name])
+}
+
+/// The index key of the tasks of one revision of a definition, in every cluster.
+#[must_use]
+pub fn definition_parts(account: &str, region: &str, family: &str, revision: u32) -> Key {
+    Key::build().text(account).text(region).text(family).number(revision.into()).finish()
+}
+
+fn instance_parts(instance: &InstanceKey, part: &str) -> Key {
+    let cluster = &instance.cluster;
+    Key::of(&[&cluster.account, &cluster.region, &cluster.name, &instance.id.0, part])
+}
+
+/// What a `clientToken` was used for, so that a repeat gets the same tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// The cluster of the call.
+    pub cluster: ClusterKey,
+    /// The token.
+    pub token: String,
+    /// A digest of the call's parameters.
+    pub fingerprint: String,
+    /// The tasks that the call started.
+    pub tasks: Vec<TaskId>,
+    /// When it was used.
+    pub used_at: Timestamp,
+}
+
+/// A token within its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenKey {
+    /// The cluster of the call.
+    pub cluster: ClusterKey,
+    /// The token.
+    pub token: String,
+}
+
+impl TableKey for TokenKey {
+    fn encode(&self) -> Key {
+        named_parts(&self.cluster, &self.token)
+    }
+}
+
+/// By the moment of use, for removal.
+pub static TOKENS_BY_USE: Index<TokenRecord> = Index {
+    name: "by_use",
+    keys: |token| {
+        let at = u64::try_from(token.used_at.millis()).unwrap_or(0);
+        vec![Key::build().number(at).finish()]
+    },
+};
+
+/// All remembered client tokens of RunTask and StartTask.
+pub static RUN_TOKENS: Table<TokenKey, TokenRecord> = Table::new(
+    "ecs.run-tokens",
+    |token| TokenKey { cluster: token.cluster.clone(), token: token.token.clone() },
+    &[&TOKENS_BY_USE],
+);

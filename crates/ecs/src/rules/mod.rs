@@ -1,0 +1,1 @@
+//! Validation shared by several operations, one topic per file, each error raised beside its rule.

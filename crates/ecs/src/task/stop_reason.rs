@@ -1,0 +1,151 @@
+//! Why a task stopped: `stopCode` and `stoppedReason`, with AWS's wording, in one place.
+//!
+//! The agent reports what its containers did; which of these texts that makes is decided here.
+//! Rule: ECS developer guide, "Stopped task error codes"; texts as recorded.
+
+use crate::records::task::ContainerRecord;
+use serde::{Deserialize, Serialize};
+
+/// `stopCode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StopCode {
+    /// It never ran.
+    TaskFailedToStart,
+    /// An essential container ended.
+    EssentialContainerExited,
+    /// StopTask, or a forced deregistration.
+    UserInitiated,
+    /// A service's scheduler.
+    ServiceSchedulerInitiated,
+    /// Its host went away.
+    TerminationNotice,
+}
+
+impl StopCode {
+    /// AWS's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TaskFailedToStart => "TaskFailedToStart",
+            Self::EssentialContainerExited => "EssentialContainerExited",
+            Self::UserInitiated => "UserInitiated",
+            Self::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
+            Self::TerminationNotice => "TerminationNotice",
+        }
+    }
+}
+
+/// Why a task is asked to stop, or stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopReason {
+    /// `stopCode`.
+    pub code: StopCode,
+    /// `stoppedReason`.
+    pub text: String,
+}
+
+impl StopReason {
+    /// StopTask: the caller's reason verbatim, or AWS's default.
+    #[must_use]
+    pub fn by_user(reason: Option<&str>) -> Self {
+        Self::new(
+            StopCode::UserInitiated,
+            reason.filter(|text| !text.is_empty()).unwrap_or("Task stopped by user"),
+        )
+    }
+
+    /// An essential container ended.
+    #[must_use]
+    pub fn essential_container_exited() -> Self {
+        Self::new(StopCode::EssentialContainerExited, "Essential container in task exited")
+    }
+
+    /// The host did not come back in time.
+    #[must_use]
+    pub fn host_lost(ec2_instance_id: &str) -> Self {
+        Self::new(
+            StopCode::TerminationNotice,
+            &format!("Host EC2 (instance {ec2_instance_id}) terminated."),
+        )
+    }
+
+    /// The container instance was deregistered by force.
+    #[must_use]
+    pub fn deregistration_forced() -> Self {
+        Self::new(
+            StopCode::UserInitiated,
+            "Container instance deregistration forced by user",
+        )
+    }
+
+    /// What a task that nobody asked to stop stopped for, judged by what the agent said.
+    ///
+    /// `ran`: the task was RUNNING at some time. `reason`: the report's own, task-level reason.
+    #[must_use]
+    pub fn from_report(ran: bool, reason: Option<&str>, containers: &[ContainerRecord]) -> Self {
+        let reason = reason.filter(|text| !text.is_empty());
+        if !ran && (reason.is_some() || failed_to_start(containers)) {
+            return Self::new(
+                StopCode::TaskFailedToStart,
+                reason.unwrap_or("Task failed to start"),
+            );
+        }
+        match reason {
+            Some(text) => Self::new(StopCode::EssentialContainerExited, text),
+            None => Self::essential_container_exited(),
+        }
+    }
+
+    fn new(code: StopCode, text: &str) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// A container that says why it ended but has no exit code never ran; a task in which no container
+/// has an exit code did not either.
+fn failed_to_start(containers: &[ContainerRecord]) -> bool {
+    let never_ran = |c: &ContainerRecord| c.exit_code.is_none() && c.reason.is_some();
+    containers.iter().any(never_ran) || containers.iter().all(|c| c.exit_code.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(exit_code: Option<i32>, reason: Option<&str>) -> ContainerRecord {
+        ContainerRecord {
+            exit_code,
+            reason: reason.map(Into::into),
+            ..ContainerRecord::pending("app", "id".into(), true)
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_stop_nobody_asked_for() {
+        const STARTED: &str = "Essential container in task exited";
+        const FAILED: &str = "Task failed to start";
+        let pull = "CannotPullContainerError: not found";
+        let oom = "OutOfMemoryError: Container killed due to memory usage";
+        for (ran, reason, containers, code, text) in [
+            (true, None, vec![container(Some(0), None)], "EssentialContainerExited", STARTED),
+            (true, None, vec![container(None, None)], "EssentialContainerExited", STARTED),
+            (true, Some(""), vec![container(Some(137), Some(oom))], "EssentialContainerExited", STARTED),
+            (false, None, vec![container(Some(1), None)], "EssentialContainerExited", STARTED),
+            (false, None, vec![container(Some(1), None), container(None, None)], "EssentialContainerExited", STARTED),
+            (false, None, vec![container(None, Some(pull))], "TaskFailedToStart", FAILED),
+            (false, None, vec![container(Some(143), None), container(None, Some(pull))], "TaskFailedToStart", FAILED),
+            (false, Some("ResourceInitializationError: x"), vec![container(None, None)], "TaskFailedToStart", "ResourceInitializationError: x"),
+            (false, None, vec![], "TaskFailedToStart", FAILED),
+        ] {
+            let got = StopReason::from_report(ran, reason, &containers);
+            assert_eq!((got.code.name(), got.text.as_str()), (code, text), "{ran} {reason:?} {containers:?}");
+        }
+    }
+
+    #[test]
+    fn a_users_reason_is_kept_verbatim() {
+        assert_eq!(StopReason::by_user(None).text, "Task stopped by user");
+        assert_eq!(StopReason::by_user(Some("")).text, "Task stopped by user");
+        assert_eq!(StopReason::by_user(Some(" nightly ")).text, " nightly ");
+    }
+}
