@@ -7,13 +7,19 @@
 //! * [`ops`]: one file per API operation: check, decide, write, answer.
 //! * [`rules`]: validation, one topic per file, each error raised beside the rule it states.
 //! * [`task_definition`]: the stored normal form, what is computed from it, and how it is named.
+//! * [`task`]: a task's life: states, reports, stop reasons, what its host is told.
+//! * [`instance`]: a container instance's life: registered, connected, lost, deregistered.
+//! * [`place`]: where a task may run, as a pure question and answer.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
 //! Invariants: revisions of a family only grow and are never reused; a record that other records
 //! name is not removed while they do; equal input gives equal output.
 
+pub mod instance;
 pub mod ops;
 pub mod page;
+pub mod place;
 pub mod records;
 pub mod rules;
+pub mod task;
 pub mod task_definition;

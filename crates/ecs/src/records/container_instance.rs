@@ -4,10 +4,9 @@
 //! was last moved, since agents drop a manifest that does not exceed the last, also after a state
 //! was restored. An INACTIVE instance never becomes ACTIVE again: its host registers anew.
 
-use crate::records::ClusterKey;
-use aws_types::Timestamp;
+use super::Tags;
+use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use store::{Index, Key, Table, TableKey};
 
 /// 32 hexadecimal digits, the last part of a container instance's ARN.
@@ -18,16 +17,37 @@ pub struct InstanceId(pub String);
 /// A container instance within its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstanceKey {
-    /// The cluster it is registered in.
-    pub cluster: ClusterKey,
+    /// Partition, account and region.
+    pub scope: Scope,
+    /// The name of the cluster it is registered in.
+    pub cluster: String,
     /// Its id.
     pub id: InstanceId,
 }
 
+impl InstanceKey {
+    /// The key of the container instance `id` of a cluster.
+    #[must_use]
+    pub fn new(scope: &Scope, cluster: &str, id: &str) -> Self {
+        Self {
+            scope: scope.clone(),
+            cluster: cluster.into(),
+            id: InstanceId(id.into()),
+        }
+    }
+
+    /// `arn:PARTITION:ecs:REGION:ACCOUNT:container-instance/CLUSTER/ID`.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let resource = format!("container-instance/{}/{}", self.cluster, self.id.0);
+        self.scope.arn("ecs", &resource).to_string()
+    }
+}
+
 impl TableKey for InstanceKey {
     fn encode(&self) -> Key {
-        let cluster = &self.cluster;
-        Key::of(&[&cluster.account, &cluster.region, &cluster.name, &self.id.0])
+        let scope = &self.scope;
+        Key::of(&[&scope.account, &scope.region, &self.cluster, &self.id.0])
     }
 }
 
@@ -101,7 +121,8 @@ pub struct ContainerInstanceRecord {
     #[serde(default)]
     pub deregistered_at: Option<Timestamp>,
     /// `tags`.
-    pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 impl ContainerInstanceRecord {
@@ -117,7 +138,10 @@ impl ContainerInstanceRecord {
     /// The value of an attribute; `Some(None)` for one without a value.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<Option<&str>> {
-        let found = self.attributes.iter().find(|attribute| attribute.name == name);
+        let found = self
+            .attributes
+            .iter()
+            .find(|attribute| attribute.name == name);
         found.map(|attribute| attribute.value.as_deref())
     }
 }
@@ -160,8 +184,7 @@ pub static BY_HOST: Index<ContainerInstanceRecord> = Index {
     name: "by_host",
     keys: |instance| match instance.status {
         InstanceStatus::Active | InstanceStatus::Draining => {
-            let cluster = &instance.key.cluster;
-            vec![host_parts(&cluster.account, &cluster.region, &instance.host)]
+            vec![host_parts(&instance.key.scope, &instance.host)]
         }
         InstanceStatus::Inactive => Vec::new(),
     },
@@ -169,15 +192,15 @@ pub static BY_HOST: Index<ContainerInstanceRecord> = Index {
 
 /// All container instances.
 pub static CONTAINER_INSTANCES: Table<InstanceKey, ContainerInstanceRecord> = Table::new(
-    "ecs.container-instances",
+    "ecs.container_instances",
     |instance| instance.key.clone(),
     &[&BY_HOST],
 );
 
 /// The index key of a host's registrations.
 #[must_use]
-pub fn host_parts(account: &str, region: &str, host: &str) -> Key {
-    Key::of(&[account, region, host])
+pub fn host_parts(scope: &Scope, host: &str) -> Key {
+    Key::of(&[&scope.account, &scope.region, host])
 }
 
 /// Where agents find the server: what DiscoverPollEndpoint answers. One row, written at start.
@@ -189,4 +212,4 @@ pub struct ServerEndpoint {
 
 /// The one row with the server's address.
 pub static SERVER_ENDPOINT: Table<Key, ServerEndpoint> =
-    Table::new("ecs.server-endpoint", |_| Key::of(&["server"]), &[]);
+    Table::new("ecs.server_endpoint", |_| Key::of(&["server"]), &[]);

@@ -5,13 +5,13 @@
 //! with every change that an answer shows. `holds` is true from placement until the agent said
 //! STOPPED or the instance is gone: while it is, the task's resources are reserved.
 
-use crate::records::ClusterKey;
-use crate::records::container_instance::InstanceKey;
+use crate::records::Tags;
+use crate::records::container_instance::{InstanceId, InstanceKey};
+use crate::records::overrides::TaskOverrides;
 use crate::task::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::task::stop_reason::StopReason;
-use aws_types::Timestamp;
+use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use store::{Index, Key, Table, TableKey};
 
 /// 32 hexadecimal digits, the last part of a task's ARN.
@@ -22,16 +22,36 @@ pub struct TaskId(pub String);
 /// A task within its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskKey {
-    /// The cluster it runs in.
-    pub cluster: ClusterKey,
+    /// Partition, account and region.
+    pub scope: Scope,
+    /// The name of the cluster it runs in.
+    pub cluster: String,
     /// Its id.
     pub id: TaskId,
 }
 
+impl TaskKey {
+    /// The key of the task `id` of a cluster.
+    #[must_use]
+    pub fn new(scope: &Scope, cluster: &str, id: &str) -> Self {
+        Self {
+            scope: scope.clone(),
+            cluster: cluster.into(),
+            id: TaskId(id.into()),
+        }
+    }
+
+    /// `arn:PARTITION:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let resource = format!("task/{}/{}", self.cluster, self.id.0);
+        self.scope.arn("ecs", &resource).to_string()
+    }
+}
+
 impl TableKey for TaskKey {
     fn encode(&self) -> Key {
-        let cluster = &self.cluster;
-        Key::of(&[&cluster.account, &cluster.region, &cluster.name, &self.id.0])
+        named_parts(&self.scope, &self.cluster, &self.id.0)
     }
 }
 
@@ -45,7 +65,7 @@ pub struct TaskRecord {
     /// The revision of its task definition.
     pub revision: u32,
     /// Where it was placed. Never changes.
-    pub instance: InstanceKey,
+    pub instance: InstanceId,
     /// `group`.
     pub group: String,
     /// `startedBy`.
@@ -72,12 +92,23 @@ pub struct TaskRecord {
     /// `enableExecuteCommand`.
     pub enable_execute_command: bool,
     /// `tags`.
-    pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub tags: Tags,
     /// What its host has to be told, and was told.
     pub delivery: Delivery,
 }
 
 impl TaskRecord {
+    /// The instance it was placed on.
+    #[must_use]
+    pub fn instance_key(&self) -> InstanceKey {
+        InstanceKey {
+            scope: self.key.scope.clone(),
+            cluster: self.key.cluster.clone(),
+            id: self.instance.clone(),
+        }
+    }
+
     /// Whether its host has not yet acknowledged what it has to be told.
     #[must_use]
     pub fn is_undelivered(&self) -> bool {
@@ -214,67 +245,37 @@ pub struct BindingRecord {
     pub host_port_range: Option<String>,
 }
 
-/// What the caller overrode at task level, and per container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskOverrides {
-    /// `cpu`, as given.
-    #[serde(default)]
-    pub cpu: Option<String>,
-    /// `memory`, as given.
-    #[serde(default)]
-    pub memory: Option<String>,
-    /// `executionRoleArn`.
-    #[serde(default)]
-    pub execution_role_arn: Option<String>,
-    /// `taskRoleArn`.
-    #[serde(default)]
-    pub task_role_arn: Option<String>,
-    /// Those containers that something was overridden for.
-    #[serde(default)]
-    pub containers: Vec<ContainerOverrides>,
-}
-
-/// What the caller overrode for one container. `None`: as the definition has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerOverrides {
-    /// The container.
-    pub name: String,
-    /// `command`.
-    #[serde(default)]
-    pub command: Option<Vec<String>>,
-    /// `environment`: added to the definition's, and stronger.
-    #[serde(default)]
-    pub environment: Option<Vec<(String, String)>>,
-    /// `cpu`, in units.
-    #[serde(default)]
-    pub cpu_units: Option<i32>,
-    /// `memory`, in MiB.
-    #[serde(default)]
-    pub memory_mib: Option<i32>,
-    /// `memoryReservation`, in MiB.
-    #[serde(default)]
-    pub memory_reservation_mib: Option<i32>,
-}
-
 /// By instance; those that still hold its resources lie under one more component, `held`.
 pub static BY_INSTANCE: Index<TaskRecord> = Index {
     name: "by_instance",
     keys: |task| {
         let part = if task.holds { HELD } else { FREED };
-        vec![instance_parts(&task.instance, part)]
+        vec![instance_parts(&task.key, &task.instance, part)]
     },
 };
 
 /// By cluster and desired status.
 pub static BY_DESIRED: Index<TaskRecord> = Index {
     name: "by_desired",
-    keys: |task| vec![desired_parts(&task.key.cluster, task.desired)],
+    keys: |task| {
+        vec![named_parts(
+            &task.key.scope,
+            &task.key.cluster,
+            task.desired.name(),
+        )]
+    },
 };
 
 /// By cluster and family.
 pub static BY_FAMILY: Index<TaskRecord> = Index {
     name: "by_family",
-    keys: |task| vec![named_parts(&task.key.cluster, &task.family)],
+    keys: |task| {
+        vec![named_parts(
+            &task.key.scope,
+            &task.key.cluster,
+            &task.family,
+        )]
+    },
 };
 
 /// By cluster and `startedBy`.
@@ -282,21 +283,23 @@ pub static BY_STARTED_BY: Index<TaskRecord> = Index {
     name: "by_started_by",
     keys: |task| {
         let started_by = task.started_by.iter();
-        started_by.map(|by| named_parts(&task.key.cluster, by)).collect()
+        started_by
+            .map(|by| named_parts(&task.key.scope, &task.key.cluster, by))
+            .collect()
     },
 };
 
 /// By cluster and group.
 pub static BY_GROUP: Index<TaskRecord> = Index {
     name: "by_group",
-    keys: |task| vec![named_parts(&task.key.cluster, &task.group)],
+    keys: |task| vec![named_parts(&task.key.scope, &task.key.cluster, &task.group)],
 };
 
 /// By instance, only tasks of which the host has something to be told.
 pub static UNDELIVERED: Index<TaskRecord> = Index {
     name: "undelivered",
     keys: |task| match task.is_undelivered() {
-        true => vec![instance_parts(&task.instance, HELD)],
+        true => vec![instance_parts(&task.key, &task.instance, HELD)],
         false => Vec::new(),
     },
 };
@@ -305,8 +308,11 @@ pub static UNDELIVERED: Index<TaskRecord> = Index {
 pub static BY_DEFINITION: Index<TaskRecord> = Index {
     name: "by_definition",
     keys: |task| {
-        let cluster = &task.key.cluster;
-        vec![definition_parts(&cluster.account, &cluster.region, &task.family, task.revision)]
+        vec![definition_parts(
+            &task.key.scope,
+            &task.family,
+            task.revision,
+        )]
     },
 };
 
@@ -315,9 +321,13 @@ pub static BY_STOPPED_AT: Index<TaskRecord> = Index {
     name: "by_stopped_at",
     keys: |task| {
         let at = task.times.stopped.filter(|_| !task.holds);
-        at.map(|at| Key::build().number(u64::try_from(at.millis()).unwrap_or(0)).finish())
-            .into_iter()
-            .collect()
+        at.map(|at| {
+            Key::build()
+                .number(u64::try_from(at.millis()).unwrap_or(0))
+                .finish()
+        })
+        .into_iter()
+        .collect()
     },
 };
 
@@ -349,74 +359,39 @@ pub fn of_instance(instance: &InstanceKey) -> Key {
 /// The index key of an instance's tasks that still hold its resources, or that are undelivered.
 #[must_use]
 pub fn held_by(instance: &InstanceKey) -> Key {
-    instance_parts(instance, HELD)
+    Key::of(&[
+        &instance.scope.account,
+        &instance.scope.region,
+        &instance.cluster,
+        &instance.id.0,
+        HELD,
+    ])
 }
 
-/// The index key of a cluster's tasks of this desired status.
+/// The index key of a cluster's tasks of a family, a group, a `startedBy` or a desired status.
 #[must_use]
-pub fn desired_parts(cluster: &ClusterKey, desired: DesiredStatus) -> Key {
-    named_parts(cluster, desired.name())
-}
-
-/// The index key of a cluster's tasks of a family, a group or a `startedBy`.
-#[must_use]
-pub fn named_parts(cluster: &ClusterKey, name: &str) -> Key {
-    Key::of(&[&cluster.account, &cluster.region, &cluster.name, name])
+pub fn named_parts(scope: &Scope, cluster: &str, name: &str) -> Key {
+    Key::of(&[&scope.account, &scope.region, cluster, name])
 }
 
 /// The index key of the tasks of one revision of a definition, in every cluster.
 #[must_use]
-pub fn definition_parts(account: &str, region: &str, family: &str, revision: u32) -> Key {
-    Key::build().text(account).text(region).text(family).number(revision.into()).finish()
+pub fn definition_parts(scope: &Scope, family: &str, revision: u32) -> Key {
+    Key::build()
+        .text(&scope.account)
+        .text(&scope.region)
+        .text(family)
+        .number(revision.into())
+        .finish()
 }
 
-fn instance_parts(instance: &InstanceKey, part: &str) -> Key {
-    let cluster = &instance.cluster;
-    Key::of(&[&cluster.account, &cluster.region, &cluster.name, &instance.id.0, part])
+fn instance_parts(task: &TaskKey, instance: &InstanceId, part: &str) -> Key {
+    let scope = &task.scope;
+    Key::of(&[
+        &scope.account,
+        &scope.region,
+        &task.cluster,
+        &instance.0,
+        part,
+    ])
 }
-
-/// What a `clientToken` was used for, so that a repeat gets the same tasks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenRecord {
-    /// The cluster of the call.
-    pub cluster: ClusterKey,
-    /// The token.
-    pub token: String,
-    /// A digest of the call's parameters.
-    pub fingerprint: String,
-    /// The tasks that the call started.
-    pub tasks: Vec<TaskId>,
-    /// When it was used.
-    pub used_at: Timestamp,
-}
-
-/// A token within its cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenKey {
-    /// The cluster of the call.
-    pub cluster: ClusterKey,
-    /// The token.
-    pub token: String,
-}
-
-impl TableKey for TokenKey {
-    fn encode(&self) -> Key {
-        named_parts(&self.cluster, &self.token)
-    }
-}
-
-/// By the moment of use, for removal.
-pub static TOKENS_BY_USE: Index<TokenRecord> = Index {
-    name: "by_use",
-    keys: |token| {
-        let at = u64::try_from(token.used_at.millis()).unwrap_or(0);
-        vec![Key::build().number(at).finish()]
-    },
-};
-
-/// All remembered client tokens of RunTask and StartTask.
-pub static RUN_TOKENS: Table<TokenKey, TokenRecord> = Table::new(
-    "ecs.run-tokens",
-    |token| TokenKey { cluster: token.cluster.clone(), token: token.token.clone() },
-    &[&TOKENS_BY_USE],
-);

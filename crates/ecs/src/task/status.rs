@@ -157,6 +157,9 @@ mod tests {
             assert_eq!(TaskStatus::parse(name).map(TaskStatus::name), Some(name));
         }
         assert_eq!(TaskStatus::parse("running"), None);
-        assert_eq!(ContainerStatus::reported("PULLED"), ContainerStatus::Pending);
+        assert_eq!(
+            ContainerStatus::reported("PULLED"),
+            ContainerStatus::Pending
+        );
     }
 }

@@ -50,14 +50,19 @@ impl StopReason {
     pub fn by_user(reason: Option<&str>) -> Self {
         Self::new(
             StopCode::UserInitiated,
-            reason.filter(|text| !text.is_empty()).unwrap_or("Task stopped by user"),
+            reason
+                .filter(|text| !text.is_empty())
+                .unwrap_or("Task stopped by user"),
         )
     }
 
     /// An essential container ended.
     #[must_use]
     pub fn essential_container_exited() -> Self {
-        Self::new(StopCode::EssentialContainerExited, "Essential container in task exited")
+        Self::new(
+            StopCode::EssentialContainerExited,
+            "Essential container in task exited",
+        )
     }
 
     /// The host did not come back in time.
@@ -97,7 +102,10 @@ impl StopReason {
     }
 
     fn new(code: StopCode, text: &str) -> Self {
-        Self { code, text: text.into() }
+        Self {
+            code,
+            text: text.into(),
+        }
     }
 }
 
@@ -127,18 +135,70 @@ mod tests {
         let pull = "CannotPullContainerError: not found";
         let oom = "OutOfMemoryError: Container killed due to memory usage";
         for (ran, reason, containers, code, text) in [
-            (true, None, vec![container(Some(0), None)], "EssentialContainerExited", STARTED),
-            (true, None, vec![container(None, None)], "EssentialContainerExited", STARTED),
-            (true, Some(""), vec![container(Some(137), Some(oom))], "EssentialContainerExited", STARTED),
-            (false, None, vec![container(Some(1), None)], "EssentialContainerExited", STARTED),
-            (false, None, vec![container(Some(1), None), container(None, None)], "EssentialContainerExited", STARTED),
-            (false, None, vec![container(None, Some(pull))], "TaskFailedToStart", FAILED),
-            (false, None, vec![container(Some(143), None), container(None, Some(pull))], "TaskFailedToStart", FAILED),
-            (false, Some("ResourceInitializationError: x"), vec![container(None, None)], "TaskFailedToStart", "ResourceInitializationError: x"),
+            (
+                true,
+                None,
+                vec![container(Some(0), None)],
+                "EssentialContainerExited",
+                STARTED,
+            ),
+            (
+                true,
+                None,
+                vec![container(None, None)],
+                "EssentialContainerExited",
+                STARTED,
+            ),
+            (
+                true,
+                Some(""),
+                vec![container(Some(137), Some(oom))],
+                "EssentialContainerExited",
+                STARTED,
+            ),
+            (
+                false,
+                None,
+                vec![container(Some(1), None)],
+                "EssentialContainerExited",
+                STARTED,
+            ),
+            (
+                false,
+                None,
+                vec![container(Some(1), None), container(None, None)],
+                "EssentialContainerExited",
+                STARTED,
+            ),
+            (
+                false,
+                None,
+                vec![container(None, Some(pull))],
+                "TaskFailedToStart",
+                FAILED,
+            ),
+            (
+                false,
+                None,
+                vec![container(Some(143), None), container(None, Some(pull))],
+                "TaskFailedToStart",
+                FAILED,
+            ),
+            (
+                false,
+                Some("ResourceInitializationError: x"),
+                vec![container(None, None)],
+                "TaskFailedToStart",
+                "ResourceInitializationError: x",
+            ),
             (false, None, vec![], "TaskFailedToStart", FAILED),
         ] {
             let got = StopReason::from_report(ran, reason, &containers);
-            assert_eq!((got.code.name(), got.text.as_str()), (code, text), "{ran} {reason:?} {containers:?}");
+            assert_eq!(
+                (got.code.name(), got.text.as_str()),
+                (code, text),
+                "{ran} {reason:?} {containers:?}"
+            );
         }
     }
 

@@ -1,0 +1,215 @@
+//! What happens to a container instance after its registration: its agent's session opens and
+//! closes, its host is lost, it is deregistered.
+//!
+//! An operation or session marks the instance in one transaction; what follows for its tasks is
+//! done in steps of a few tasks each, so that no transaction grows with the number of tasks.
+//! Rule: design, "A lost host"; API reference, DeregisterContainerInstance.
+
+use crate::instance::load;
+use crate::records::container_instance::{
+    CONTAINER_INSTANCES, Connection, ContainerInstanceRecord, InstanceKey, InstanceStatus,
+};
+use crate::records::task::{TASKS, TaskKey, TaskRecord};
+use crate::task::report::count_as_stopped;
+use crate::task::status::TaskStatus;
+use crate::task::stop_reason::StopReason;
+use aws_types::{Ctx, Timestamp};
+use std::time::Duration;
+use store::{Txn, World};
+
+/// Tasks per transaction: within what one commit of any store takes.
+pub const TASKS_PER_STEP_MAX: usize = 32;
+
+/// Whether a step left something for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// Everything is done.
+    Done,
+    /// Call again, in a transaction of its own.
+    More,
+}
+
+/// What an agent says of itself when its session opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionVersions {
+    /// `agentVersion` of the query.
+    pub agent_version: Option<String>,
+    /// `agentHash` of the query.
+    pub agent_hash: Option<String>,
+    /// `dockerVersion` of the query.
+    pub docker_version: Option<String>,
+}
+
+/// The agent's session opened. Whether it may stay open: not for an unknown or INACTIVE instance.
+pub fn connected(txn: &mut Txn, key: &InstanceKey, versions: &SessionVersions) -> bool {
+    let open = usable(txn, key);
+    if open {
+        change(txn, key, |instance| {
+            instance.connection = Connection::Connected;
+            let known = &mut instance.versions;
+            learn(&mut known.agent_version, &versions.agent_version);
+            learn(&mut known.agent_hash, &versions.agent_hash);
+            learn(&mut known.docker_version, &versions.docker_version);
+        });
+    }
+    open
+}
+
+/// The agent's session closed.
+pub fn disconnected(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) {
+    change(txn, key, |instance| {
+        if instance.connection == Connection::Connected {
+            instance.connection = Connection::Away(ctx.now);
+        }
+    });
+}
+
+/// The agent did not come back in time: the next `limit` of its tasks count as STOPPED, with AWS's
+/// reason. They hold their resources until the host confirms or is deregistered by force.
+///
+/// Does nothing to an instance whose agent is connected.
+pub fn lost(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey, limit: usize) -> Step {
+    let Some(instance) = txn.get(&CONTAINER_INSTANCES, key).cloned() else {
+        return Step::Done;
+    };
+    if instance.is_connected() {
+        return Step::Done;
+    }
+    if let Connection::Away(since) = instance.connection {
+        change(txn, key, |instance| {
+            instance.connection = Connection::Lost(since)
+        });
+    }
+    let living = |task: &TaskRecord| task.last_status != TaskStatus::Stopped;
+    let why = StopReason::host_lost(&instance.ec2_instance_id);
+    each_held(txn, &instance, limit, living, |task| {
+        count_as_stopped(task, why.clone(), ctx.now);
+    })
+}
+
+/// Marks an instance INACTIVE; [`orphan`] does the rest.
+pub fn deregister(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) {
+    change(txn, key, |instance| {
+        if instance.status != InstanceStatus::Inactive {
+            instance.status = InstanceStatus::Inactive;
+            instance.deregistered_at = Some(ctx.now);
+            if instance.connection == Connection::Connected {
+                instance.connection = Connection::Away(ctx.now);
+            }
+        }
+    });
+}
+
+/// Stops the next `limit` tasks of an INACTIVE instance and frees what they held: nobody will hear
+/// of them again. Does nothing to an instance in use.
+pub fn orphan(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey, limit: usize) -> Step {
+    let Some(instance) = txn.get(&CONTAINER_INSTANCES, key).cloned() else {
+        return Step::Done;
+    };
+    if instance.status != InstanceStatus::Inactive {
+        return Step::Done;
+    }
+    each_held(
+        txn,
+        &instance,
+        limit,
+        |_| true,
+        |task| {
+            if task.last_status != TaskStatus::Stopped {
+                count_as_stopped(task, StopReason::deregistration_forced(), ctx.now);
+            }
+            task.holds = false;
+        },
+    )
+}
+
+/// The next number for a manifest or payload of this instance: grows, never below the milliseconds
+/// since 1970. `None` for an unknown instance.
+pub fn next_timeline(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) -> Option<i64> {
+    let known = txn.get(&CONTAINER_INSTANCES, key)?;
+    let next = known.timeline.saturating_add(1).max(ctx.now.millis());
+    txn.update(&CONTAINER_INSTANCES, key, |instance| {
+        instance.timeline = next
+    });
+    Some(next)
+}
+
+/// Instances that are INACTIVE for longer than `keep` and hold no task.
+#[must_use]
+pub fn expired(world: &World, now: Timestamp, keep: Duration) -> Vec<InstanceKey> {
+    let over = |instance: &ContainerInstanceRecord| {
+        let since = instance
+            .deregistered_at
+            .is_some_and(|at| now.since(at) > keep);
+        since && load::held(world, &instance.key).is_empty()
+    };
+    let gone = world
+        .scan(&CONTAINER_INSTANCES)
+        .filter(|instance| over(instance));
+    gone.map(|instance| instance.key.clone())
+        .take(TASKS_PER_STEP_MAX)
+        .collect()
+}
+
+/// Removes instances that [`expired`] named.
+pub fn remove(txn: &mut Txn, keys: &[InstanceKey]) {
+    for key in keys {
+        txn.delete(&CONTAINER_INSTANCES, key);
+    }
+}
+
+/// Whether an agent may act for this instance.
+fn usable(world: &World, key: &InstanceKey) -> bool {
+    world
+        .get(&CONTAINER_INSTANCES, key)
+        .is_some_and(|instance| match instance.status {
+            InstanceStatus::Active | InstanceStatus::Draining => true,
+            InstanceStatus::Inactive => false,
+        })
+}
+
+/// Changes an instance and counts its version up, unless nothing changed.
+fn change(txn: &mut Txn, key: &InstanceKey, with: impl FnOnce(&mut ContainerInstanceRecord)) {
+    let Some(before) = txn.get(&CONTAINER_INSTANCES, key).cloned() else {
+        return;
+    };
+    let mut after = ContainerInstanceRecord::clone(&before);
+    with(&mut after);
+    if after != *before {
+        after.version += 1;
+        txn.put(&CONTAINER_INSTANCES, after);
+    }
+}
+
+fn each_held(
+    txn: &mut Txn,
+    instance: &ContainerInstanceRecord,
+    limit: usize,
+    which: impl Fn(&TaskRecord) -> bool,
+    with: impl Fn(&mut TaskRecord),
+) -> Step {
+    let matching = load::held(txn, &instance.key)
+        .into_iter()
+        .filter(|task| which(task));
+    let mut keys: Vec<TaskKey> = matching
+        .take(limit + 1)
+        .map(|task| task.key.clone())
+        .collect();
+    let step = if keys.len() > limit {
+        Step::More
+    } else {
+        Step::Done
+    };
+    keys.truncate(limit);
+    for key in keys {
+        txn.update(&TASKS, &key, &with);
+    }
+    step
+}
+
+fn learn(known: &mut Option<String>, said: &Option<String>) {
+    if said.is_some() {
+        known.clone_from(said);
+    }
+}

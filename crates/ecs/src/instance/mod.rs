@@ -1,0 +1,5 @@
+//! A container instance's life: registered, connected, away, lost, deregistered; what is left of it.
+
+pub mod endpoints;
+pub mod life;
+pub mod load;

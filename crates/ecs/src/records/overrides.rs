@@ -1,0 +1,45 @@
+//! What a caller of RunTask or StartTask overrode, as given. Nothing here is merged yet.
+
+use serde::{Deserialize, Serialize};
+
+/// What the caller overrode at task level, and per container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOverrides {
+    /// `cpu`, as given.
+    #[serde(default)]
+    pub cpu: Option<String>,
+    /// `memory`, as given.
+    #[serde(default)]
+    pub memory: Option<String>,
+    /// `executionRoleArn`.
+    #[serde(default)]
+    pub execution_role_arn: Option<String>,
+    /// `taskRoleArn`.
+    #[serde(default)]
+    pub task_role_arn: Option<String>,
+    /// Those containers that something was overridden for.
+    #[serde(default)]
+    pub containers: Vec<ContainerOverrides>,
+}
+
+/// What the caller overrode for one container. `None`: as the definition has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerOverrides {
+    /// The container.
+    pub name: String,
+    /// `command`.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// `environment`: added to the definition's, and stronger.
+    #[serde(default)]
+    pub environment: Option<Vec<(String, String)>>,
+    /// `cpu`, in units.
+    #[serde(default)]
+    pub cpu_units: Option<i32>,
+    /// `memory`, in MiB.
+    #[serde(default)]
+    pub memory_mib: Option<i32>,
+    /// `memoryReservation`, in MiB.
+    #[serde(default)]
+    pub memory_reservation_mib: Option<i32>,
+}
