@@ -4,16 +4,27 @@
 //! * A [`World`] is all tables at one moment. Cloning it is a few pointer copies, so a reader holds
 //!   one consistent moment for as long as it likes.
 //! * A [`Txn`] is the newest World with staged writes; it reads its own writes.
+//! * The writer ([`start`], [`StateHandle`]) runs transactions one after the other and answers
+//!   them once the [`Store`] has made them durable.
 //!
 //! Invariants: a reader never sees what could still be lost; an `Err` leaves nothing behind; equal
 //! histories give equal Worlds. Only `backend/` and `writer` touch disks and threads.
 
+pub mod backend;
+mod batch;
+mod changes;
 mod key;
+mod state;
 mod table;
 mod txn;
 mod world;
+mod writer;
 
-pub use key::{Key, KeyReader, TableKey};
+pub use backend::{Limits, MemoryStore, Store, StoreError};
+pub use changes::{ChangeStream, CommittedBatch, Lagged};
+pub use key::{Key, KeyReader, KeyWriter, TableKey};
+pub use state::StateHandle;
 pub use table::{Index, Record, Table, TableDefinition};
 pub use txn::{Change, Txn};
 pub use world::{LoadError, Rows, Schema, UnknownTable, World};
+pub use writer::{WriterGuard, start};
