@@ -132,9 +132,9 @@ fn names(batch: &[Change]) -> Vec<String> {
         .collect()
 }
 
-/// On one thread, spawned tasks run when the test yields: that many yields let each submit.
+/// On one thread, spawned tasks run when the test yields (some sixty a yield): each submits.
 async fn let_them_submit() {
-    for _ in 0..10 {
+    for _ in 0..200 {
         tokio::task::yield_now().await;
     }
 }
@@ -375,7 +375,7 @@ async fn a_full_queue_answers_throttling() {
         .map(|n| put(&stage.state, &n.to_string()))
         .collect();
     let_them_submit().await;
-    for _ in 0..20 {
+    for _ in 0..5001 {
         stage.orders.send(Order::Succeed).unwrap();
     }
     first.await.unwrap().unwrap();
