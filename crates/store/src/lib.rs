@@ -14,6 +14,7 @@ pub mod backend;
 mod batch;
 mod changes;
 mod key;
+mod log_store;
 mod state;
 mod table;
 mod txn;
@@ -23,6 +24,10 @@ mod writer;
 pub use backend::{Limits, MemoryStore, Store, StoreError};
 pub use changes::{ChangeStream, CommittedBatch, Lagged};
 pub use key::{Key, KeyReader, KeyWriter, TableKey};
+pub use log_store::{
+    Appended, ENTRY_OVERHEAD, LogEntry, LogRange, LogStore, LogStoreError, LogStreamId,
+    LogStreamState, Position, StoredEntry,
+};
 pub use state::StateHandle;
 pub use table::{Index, Record, Table, TableDefinition};
 pub use txn::{Change, Txn};

@@ -4,8 +4,12 @@
 //! unknown: the writer drops what it had, calls `reopen` and loads again. A commit of a deposed
 //! leader never takes effect.
 
+mod log_fjall;
+mod log_memory;
 mod memory;
 
+pub use log_fjall::FjallLogStore;
+pub use log_memory::MemoryLogStore;
 pub use memory::MemoryStore;
 
 use crate::txn::Change;
