@@ -1,0 +1,192 @@
+"""The API as clients see it: presence of members, failures, pages, tags, and AWS's own errors."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+
+def code(error) -> tuple[str, str]:
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
+
+
+def raw(longshore, target, body: bytes, sign=True, headers=None, region="us-east-1", service="ecs", secret=None, key=None, tamper=None):
+    """One request by hand: (status, JSON answer, headers)."""
+    stored = json.loads((longshore.data / "keys" / "root.json").read_text())
+    request = AWSRequest("POST", longshore.url + "/", data=body, headers={
+        "X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"} | (headers or {}))
+    if sign:
+        credentials = Credentials(key or stored["access_key_id"], secret or stored["secret_access_key"])
+        SigV4Auth(credentials, service, region).add_auth(request)
+    prepared = request.prepare()
+    data = tamper(body) if tamper else body
+    http = urllib.request.Request(prepared.url, data=data, headers=dict(prepared.headers), method="POST")
+    try:
+        with urllib.request.urlopen(http, timeout=30) as answer:
+            return answer.status, json.loads(answer.read() or b"{}"), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"{}"), error.headers
+
+
+ECS = "AmazonEC2ContainerServiceV20141113"
+
+
+@pytest.mark.parametrize("options, expected", [
+    (dict(sign=False), (400, "MissingAuthenticationTokenException")),
+    (dict(key="AKIAUNKNOWNUNKNOWN00"), (400, "UnrecognizedClientException")),
+    (dict(secret="wrong" * 8), (400, "InvalidSignatureException")),
+    (dict(tamper=lambda body: body + b" "), (400, "InvalidSignatureException")),
+    (dict(region="eu-west-9"), (400, "InvalidSignatureException")),
+    (dict(service="s3"), (400, "InvalidSignatureException")),
+    (dict(headers={"Authorization": "AWS4-HMAC-SHA256 nonsense"}, sign=False), (400, "IncompleteSignatureException")),
+])
+def test_a_request_that_is_not_well_signed_is_refused(longshore, options, expected):
+    status, answer, headers = raw(longshore, f"{ECS}.ListClusters", b"{}", **options)
+    assert (status, answer["__type"].split("#")[-1]) == expected
+    assert headers["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize("target, body, expected", [
+    (f"{ECS}.NoSuchOperation", b"{}", "UnknownOperationException"),
+    (f"{ECS}.CreateDaemon", b"{}", "UnknownOperationException"),
+    ("NoSuchService.Operation", b"{}", "UnknownOperationException"),
+    (f"{ECS}.ListClusters", b"{", "SerializationException"),
+    (f"{ECS}.ListClusters", b"[]", "SerializationException"),
+    (f"{ECS}.ListClusters", b'{"maxResults": "ten"}', "SerializationException"),
+    (f"{ECS}.ListClusters", b'{"maxResults": 0}', "InvalidParameterException"),
+    (f"{ECS}.ListClusters", b'{"maxResults": 101}', "InvalidParameterException"),
+    (f"{ECS}.ListClusters", b'{"nextToken": "garbage"}', "InvalidParameterException"),
+    (f"{ECS}.DescribeTaskDefinition", b'{"taskDefinition": "none"}', "ClientException"),
+    (f"{ECS}.RunTask", b'{"taskDefinition": "none", "cluster": "none"}', "ClusterNotFoundException"),
+])
+def test_bad_input_gets_the_error_of_aws(longshore, target, body, expected):
+    status, answer, _ = raw(longshore, target, body)
+    assert (status, answer["__type"].split("#")[-1]) == (400, expected), answer
+
+
+def test_unknown_members_are_ignored_and_an_empty_body_is_an_empty_object(longshore):
+    assert raw(longshore, f"{ECS}.ListClusters", b'{"futureMember": {"a": [1]}}')[0] == 200
+    assert raw(longshore, f"{ECS}.ListClusters", b"")[0] == 200
+
+
+def test_who_am_i(longshore):
+    identity = longshore.client("sts").get_caller_identity()
+    assert (identity["Account"], identity["Arn"]) == ("000000000000", "arn:aws:iam::000000000000:root")
+    assert longshore.aws("sts", "get-caller-identity", version=2)["Account"] == "000000000000"
+
+
+def test_clusters(longshore):
+    ecs = longshore.ecs
+    created = ecs.create_cluster(clusterName="blue", tags=[{"key": "team", "value": "a"}])["cluster"]
+    assert created["clusterArn"] == "arn:aws:ecs:us-east-1:000000000000:cluster/blue" and created["status"] == "ACTIVE"
+    assert ecs.create_cluster(clusterName="blue")["cluster"]["clusterArn"] == created["clusterArn"]
+    assert created["clusterArn"] in ecs.list_clusters()["clusterArns"]
+    described = ecs.describe_clusters(clusters=["blue", "none"], include=["TAGS", "SETTINGS", "STATISTICS"])
+    assert described["clusters"][0]["tags"] == [{"key": "team", "value": "a"}]
+    assert described["failures"] == [{"arn": "arn:aws:ecs:us-east-1:000000000000:cluster/none", "reason": "MISSING"}]
+    updated = ecs.update_cluster_settings(cluster="blue", settings=[{"name": "containerInsights", "value": "enabled"}])
+    assert {"name": "containerInsights", "value": "enabled"} in updated["cluster"]["settings"]
+    with pytest.raises(ClientError) as refused:
+        ecs.run_task(cluster="blue", taskDefinition=longshore.register("lonely", {"name": "app"}))
+    assert code(refused) == ("InvalidParameterException", "No Container Instances were found in your cluster.")
+    assert ecs.delete_cluster(cluster="blue")["cluster"]["status"] == "INACTIVE"
+    assert created["clusterArn"] not in ecs.list_clusters()["clusterArns"]
+    with pytest.raises(ClientError) as refused:
+        ecs.delete_cluster(cluster="default")
+    assert code(refused)[0] == "ClusterContainsContainerInstancesException"
+
+
+def test_task_definitions(longshore):
+    ecs = longshore.ecs
+    arns = [longshore.register("versions", {"name": "app", "cpu": 10}, networkMode="bridge") for _ in range(3)]
+    assert arns[2].endswith("task-definition/versions:3")
+    found = ecs.describe_task_definition(taskDefinition="versions", include=["TAGS"])
+    definition = found["taskDefinition"]
+    assert definition["revision"] == 3 and found["tags"] == []
+    container = definition["containerDefinitions"][0]
+    for member in ("environment", "mountPoints", "volumesFrom", "portMappings"):
+        assert container[member] == []
+    assert container["essential"] is True and "links" not in container
+    assert definition["volumes"] == [] and definition["placementConstraints"] == []
+    assert ecs.deregister_task_definition(taskDefinition="versions:3")["taskDefinition"]["status"] == "INACTIVE"
+    assert ecs.describe_task_definition(taskDefinition="versions")["taskDefinition"]["revision"] == 2
+    with pytest.raises(ClientError) as refused:
+        ecs.run_task(taskDefinition="versions:3")
+    assert code(refused) == ("ClientException", "TaskDefinition is inactive")
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix="versions", PaginationConfig={"PageSize": 1})
+    assert [arn for page in pages for arn in page["taskDefinitionArns"]] == arns[:2]
+    assert "versions" in ecs.list_task_definition_families()["families"]
+    answer = ecs.delete_task_definitions(taskDefinitions=["versions:3", "versions:1"])
+    assert [d["status"] for d in answer["taskDefinitions"]] == ["DELETE_IN_PROGRESS"]
+    assert len(answer["failures"]) == 1
+    with pytest.raises(ClientError) as refused:
+        ecs.describe_task_definition(taskDefinition="nothing")
+    assert code(refused) == ("ClientException", "Unable to describe task definition.")
+
+
+def test_tags_merge_and_go(longshore):
+    ecs = longshore.ecs
+    arn = ecs.register_task_definition(family="tagged", containerDefinitions=[{"name": "a", "image": "i", "memory": 8}],
+                                       tags=[{"key": "a", "value": "1"}])["taskDefinition"]["taskDefinitionArn"]
+    ecs.tag_resource(resourceArn=arn, tags=[{"key": "b", "value": "2"}])
+    ecs.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert ecs.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "b", "value": "2"}]
+    with pytest.raises(ClientError) as refused:
+        ecs.tag_resource(resourceArn=arn, tags=[{"key": "aws:x", "value": "2"}])
+    assert code(refused)[0] == "InvalidParameterException"
+
+
+def test_tasks_of_the_api(longshore):
+    ecs = longshore.ecs
+    definition = longshore.register("listed", {"name": "app", "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]})
+    answer = ecs.run_task(taskDefinition="listed", startedBy="me", clientToken="token-1", count=2,
+                          overrides={"containerOverrides": [{"name": "app", "environment": [{"name": "A", "value": "b"}]}]})
+    arns = sorted(t["taskArn"] for t in answer["tasks"])
+    task = answer["tasks"][0]
+    assert task["lastStatus"] == "PENDING" and task["desiredStatus"] == "RUNNING" and task["version"] == 1
+    assert task["group"] == "family:listed" and task["taskDefinitionArn"] == definition
+    assert task["containers"][0]["networkInterfaces"] == [] and "exitCode" not in task["containers"][0]
+    again = ecs.run_task(taskDefinition="listed", startedBy="me", clientToken="token-1", count=2,
+                         overrides={"containerOverrides": [{"name": "app", "environment": [{"name": "A", "value": "b"}]}]})
+    assert sorted(t["taskArn"] for t in again["tasks"]) == arns
+    with pytest.raises(ClientError) as refused:
+        ecs.run_task(taskDefinition="listed", startedBy="me", clientToken="token-1", count=1)
+    assert code(refused)[0] == "ConflictException"
+    assert sorted(ecs.list_tasks(startedBy="me")["taskArns"]) == arns
+    assert sorted(ecs.list_tasks(family="listed")["taskArns"]) == arns
+    missing = ecs.describe_tasks(tasks=["0" * 32])
+    assert missing["tasks"] == [] and missing["failures"][0]["reason"] == "MISSING"
+    with pytest.raises(ClientError) as refused:
+        ecs.stop_task(task="0" * 32)
+    assert code(refused) == ("InvalidParameterException", "The referenced task was not found.")
+    for arn in arns:
+        longshore.wait(arn, "RUNNING")
+        ecs.stop_task(task=arn)
+    for arn in arns:
+        longshore.wait(arn, "STOPPED")
+    assert ecs.list_tasks(family="listed")["taskArns"] == []
+    assert sorted(ecs.list_tasks(family="listed", desiredStatus="STOPPED")["taskArns"]) == arns
+    with pytest.raises(ClientError) as refused:
+        ecs.run_task(taskDefinition="listed", count=11)
+    assert code(refused)[0] == "InvalidParameterException"
+
+
+def test_container_instances(longshore):
+    ecs = longshore.ecs
+    arns = ecs.list_container_instances()["containerInstanceArns"]
+    instance = ecs.describe_container_instances(containerInstances=arns)["containerInstances"][0]
+    assert instance["status"] == "ACTIVE" and instance["agentConnected"]
+    resources = {r["name"]: r for r in instance["registeredResources"]}
+    assert resources["CPU"]["integerValue"] % 1024 == 0 and "22" in resources["PORTS"]["stringSetValue"]
+    definition = longshore.register("placed", {"name": "app", "command": ["true"]})
+    started = ecs.start_task(taskDefinition=definition, containerInstances=arns)
+    assert started["failures"] == [] and started["tasks"][0]["containerInstanceArn"] == arns[0]
+    longshore.wait(started["tasks"][0]["taskArn"], "STOPPED")
+    too_big = longshore.register("huge", {"name": "app", "memory": 10_000_000})
+    refused = ecs.run_task(taskDefinition=too_big)
+    assert [(f["arn"], f["reason"]) for f in refused["failures"]] == [(arns[0], "RESOURCE:MEMORY")]
