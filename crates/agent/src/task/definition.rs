@@ -1,0 +1,362 @@
+//! A task as the control plane sends it in a PayloadMessage, read and checked once.
+//!
+//! Field names are those of the wire (agent-protocol 2.4). An unknown member is ignored, as the
+//! public agent does; a member whose effect this agent lacks and whose absence would change what
+//! the user asked for makes the task invalid.
+
+use super::docker::{DockerConfig, HostConfig};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why a task of a payload cannot be run here; becomes the reason after `UnrecogniedTaskError`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidTask(pub String);
+
+/// What the control plane wants of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Desired {
+    /// Start it, keep it.
+    Running,
+    /// Stop it.
+    Stopped,
+}
+
+/// Which network a task's containers have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkMode {
+    /// A namespace per container on the host's bridge.
+    Bridge,
+    /// The host's own.
+    Host,
+    /// Loopback only.
+    None,
+}
+
+/// A task of a payload. Kept as it came (`task.json`), so that a restarted agent reads it again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskDefinition {
+    /// The task's ARN.
+    pub arn: String,
+    /// Family of the task definition.
+    #[serde(default)]
+    pub family: String,
+    /// Its revision.
+    #[serde(default)]
+    pub version: String,
+    /// What is wanted.
+    pub desired_status: Desired,
+    /// Containers, in the definition's order.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub containers: Vec<ContainerDefinition>,
+    /// Volumes by name.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub volumes: Vec<VolumeDefinition>,
+    /// vCPUs of the whole task; 0.25 is a quarter.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub cpu: f64,
+    /// MiB of the whole task.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub memory: u64,
+    /// `bridge`, `host`, `none`, or empty for `bridge`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub network_mode: String,
+}
+
+/// A container of a task.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerDefinition {
+    /// Its name, unique in the task.
+    pub name: String,
+    /// Image reference.
+    #[serde(default)]
+    pub image: String,
+    /// Replaces the image's command.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub command: Vec<String>,
+    /// Replaces the image's entry point.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub entry_point: Vec<String>,
+    /// CPU shares.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub cpu: u32,
+    /// Hard memory limit in MiB; 0 is none.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub memory: u64,
+    /// Its end is the task's end.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub essential: bool,
+    /// Wins over the image's environment.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub environment: BTreeMap<String, String>,
+    /// A JSON string; only `command` is understood.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub overrides: String,
+    /// Ports.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub port_mappings: Vec<PortMapping>,
+    /// Volumes shown in the container.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub mount_points: Vec<MountPoint>,
+    /// Docker's own settings.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub docker_config: DockerStrings,
+    /// Seconds between the stop signal and SIGKILL; absent or 0 is the host's default.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub stop_timeout: u64,
+}
+
+/// Docker's settings as JSON in strings.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct DockerStrings {
+    #[serde(default, deserialize_with = "null_as_default")]
+    config: String,
+    #[serde(default, rename = "hostConfig", deserialize_with = "null_as_default")]
+    host_config: String,
+}
+
+/// A port of a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortMapping {
+    /// Port in the container.
+    pub container_port: u16,
+    /// Port on the host; 0 is any free one.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub host_port: u16,
+    /// `tcp` (also when absent) or `udp`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub protocol: String,
+}
+
+/// A volume shown in a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MountPoint {
+    /// Name of a volume of the task.
+    pub source_volume: String,
+    /// Absolute path in the container.
+    pub container_path: String,
+    /// Refuse writes.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub read_only: bool,
+}
+
+/// A volume of a task.
+#[derive(Debug, Clone, Deserialize)]
+pub struct VolumeDefinition {
+    /// Its name in the task.
+    pub name: String,
+    /// `host` when absent.
+    #[serde(default, rename = "type", deserialize_with = "null_as_default")]
+    pub kind: String,
+    /// A directory of the host.
+    #[serde(default)]
+    pub host: Option<HostVolume>,
+}
+
+/// A directory of the host.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostVolume {
+    /// Absolute path; absent or empty is a directory of the task's own.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub source_path: String,
+}
+
+impl TaskDefinition {
+    /// Reads a task that is to run. The error names the container and the member.
+    pub fn parse(json: &serde_json::Value) -> Result<Self, InvalidTask> {
+        let task: Self = serde::Deserialize::deserialize(json)
+            .map_err(|error| InvalidTask(error.to_string()))?;
+        task.id()?;
+        task.mode()?;
+        for volume in &task.volumes {
+            if !matches!(volume.kind.as_str(), "" | "host") {
+                return Err(InvalidTask(format!(
+                    "volume {}: unsupported type {}",
+                    volume.name, volume.kind
+                )));
+            }
+        }
+        for container in &task.containers {
+            container.check(&task.volumes).map_err(|InvalidTask(why)| {
+                InvalidTask(format!("container {}: {why}", container.name))
+            })?;
+        }
+        let mut names: Vec<&str> = task.containers.iter().map(|c| c.name.as_str()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(InvalidTask("two containers have one name".into()));
+        }
+        Ok(task)
+    }
+
+    /// The last part of the ARN; names directories and cgroups, so it is one safe path component.
+    pub fn id(&self) -> Result<&str, InvalidTask> {
+        task_id(&self.arn)
+    }
+
+    /// Its network mode.
+    pub fn mode(&self) -> Result<NetworkMode, InvalidTask> {
+        match self.network_mode.as_str() {
+            "" | "bridge" => Ok(NetworkMode::Bridge),
+            "host" => Ok(NetworkMode::Host),
+            "none" => Ok(NetworkMode::None),
+            other => Err(InvalidTask(format!("unsupported network mode {other}"))),
+        }
+    }
+
+    /// Hard CPU quota of the task, 1,024 to a CPU; `None` without one.
+    pub fn cpu_units(&self) -> Option<u32> {
+        (self.cpu > 0.0).then_some((self.cpu * 1024.0).round() as u32)
+    }
+}
+
+impl ContainerDefinition {
+    fn check(&self, volumes: &[VolumeDefinition]) -> Result<(), InvalidTask> {
+        check_name(&self.name)?;
+        if self.image.is_empty() {
+            return Err(InvalidTask("no image".into()));
+        }
+        self.docker()?;
+        self.host_config()?;
+        self.command()?;
+        for mount in &self.mount_points {
+            if !volumes
+                .iter()
+                .any(|volume| volume.name == mount.source_volume)
+            {
+                return Err(InvalidTask(format!("no volume {}", mount.source_volume)));
+            }
+            if !mount.container_path.starts_with('/') {
+                return Err(InvalidTask(format!("{} is no path", mount.container_path)));
+            }
+        }
+        for port in &self.port_mappings {
+            if !matches!(port.protocol.as_str(), "" | "tcp" | "udp") {
+                return Err(InvalidTask(format!(
+                    "unsupported protocol {}",
+                    port.protocol
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Docker's container settings.
+    pub fn docker(&self) -> Result<DockerConfig, InvalidTask> {
+        json_string("dockerConfig.config", &self.docker_config.config)
+    }
+
+    /// Docker's host settings.
+    pub fn host_config(&self) -> Result<HostConfig, InvalidTask> {
+        json_string("dockerConfig.hostConfig", &self.docker_config.host_config)
+    }
+
+    /// The command, overridden where `overrides` says so; empty means the image's.
+    pub fn command(&self) -> Result<Vec<String>, InvalidTask> {
+        #[derive(Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        struct Overrides {
+            command: Option<Vec<String>>,
+        }
+        let overrides: Overrides = json_string("overrides", &self.overrides)?;
+        Ok(overrides.command.unwrap_or_else(|| self.command.clone()))
+    }
+}
+
+/// The last part of a task's ARN.
+pub fn task_id(arn: &str) -> Result<&str, InvalidTask> {
+    let id = arn.rsplit('/').next().unwrap_or_default();
+    let safe = id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !arn.starts_with("arn:") || id.is_empty() || !safe {
+        return Err(InvalidTask(format!("{arn:?} is no task ARN")));
+    }
+    Ok(id)
+}
+
+/// A container's name is a directory of ours: ECS allows letters, digits, `_` and `-`.
+fn check_name(name: &str) -> Result<(), InvalidTask> {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if name.is_empty() || name.len() > 255 || !name.bytes().all(safe) {
+        return Err(InvalidTask(format!("{name:?} is no container name")));
+    }
+    Ok(())
+}
+
+fn json_string<T: Default + for<'de> Deserialize<'de>>(
+    member: &str,
+    text: &str,
+) -> Result<T, InvalidTask> {
+    if text.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_str(text).map_err(|error| InvalidTask(format!("{member}: {error}")))
+}
+
+/// JSON `null` and an absent member mean the same (agent-protocol 2.2).
+pub(super) fn null_as_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn with(container: serde_json::Value) -> serde_json::Value {
+        json!({"arn": "arn:aws:ecs:us-east-1:000000000000:task/default/0123456789abcdef",
+               "desiredStatus": "RUNNING", "networkMode": "host",
+               "volumes": [{"name": "data"}], "containers": [container]})
+    }
+
+    #[test]
+    fn a_task_is_read_with_nulls_and_unknown_members() {
+        let task = TaskDefinition::parse(&with(json!({
+            "name": "app", "image": "busybox", "essential": true, "command": null, "cpu": 10,
+            "overrides": "{\"command\":[\"true\"]}", "whoKnows": {},
+            "dockerConfig": {"version": "1.21", "hostConfig": "{\"CapAdd\":null}"},
+        })))
+        .unwrap();
+        assert_eq!(task.id().unwrap(), "0123456789abcdef");
+        assert_eq!(task.containers[0].command().unwrap(), ["true"]);
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_with_its_name() {
+        for (container, words) in [
+            (json!({"name": "../x", "image": "i"}), "no container name"),
+            (json!({"name": "a"}), "no image"),
+            (
+                json!({"name": "a", "image": "i", "overrides": "{\"cpu\":1}"}),
+                "unknown field",
+            ),
+            (
+                json!({"name": "a", "image": "i", "dockerConfig": {"hostConfig": "{"}}),
+                "hostConfig",
+            ),
+            (
+                json!({"name": "a", "image": "i",
+                       "mountPoints": [{"sourceVolume": "no", "containerPath": "/x"}]}),
+                "no volume no",
+            ),
+            (
+                json!({"name": "a", "image": "i",
+                       "portMappings": [{"containerPort": 1, "protocol": "sctp"}]}),
+                "unsupported protocol",
+            ),
+        ] {
+            let error = TaskDefinition::parse(&with(container)).unwrap_err();
+            assert!(error.0.contains(words), "{error} lacks {words}");
+        }
+        assert!(task_id("arn:aws:ecs:r:1:task/c/..").is_err());
+    }
+}

@@ -1,0 +1,14 @@
+//! One ECS task on this host: what it should be, where it stands, and what comes next.
+//!
+//! Everything here is pure: no clock, no disk, no socket. [`machine::step`] decides, the crate's
+//! `executor` does.
+
+pub mod definition;
+pub mod docker;
+pub mod machine;
+pub mod report;
+pub mod resume;
+pub mod state;
+
+#[cfg(test)]
+mod properties;
