@@ -10,16 +10,22 @@
 //! * [`task`]: a task's life: states, reports, stop reasons, what its host is told.
 //! * [`instance`]: a container instance's life: registered, connected, lost, deregistered.
 //! * [`place`]: where a task may run, as a pure question and answer.
+//! * [`cluster`]: how a cluster is named, found and shown.
+//! * [`tagged`]: what carries tags.
+//! * [`host_rights`]: what a host's agent may do.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
 //! Invariants: revisions of a family only grow and are never reused; a record that other records
 //! name is not removed while they do; equal input gives equal output.
 
+pub mod cluster;
+pub mod host_rights;
 pub mod instance;
 pub mod ops;
 pub mod page;
 pub mod place;
 pub mod records;
 pub mod rules;
+pub mod tagged;
 pub mod task;
 pub mod task_definition;

@@ -1,1 +1,169 @@
 //! The API's operations, one file each, and the table of them; nothing else.
+
+pub mod create_cluster;
+pub mod delete_cluster;
+pub mod delete_task_definitions;
+pub mod deregister_container_instance;
+pub mod deregister_task_definition;
+pub mod describe_clusters;
+pub mod describe_container_instances;
+pub mod describe_task_definition;
+pub mod describe_tasks;
+pub mod discover_poll_endpoint;
+pub mod list_clusters;
+pub mod list_container_instances;
+pub mod list_tags_for_resource;
+pub mod list_task_definition_families;
+pub mod list_task_definitions;
+pub mod list_tasks;
+pub mod register_container_instance;
+pub mod register_task_definition;
+pub mod run_task;
+pub mod start_task;
+pub mod stop_task;
+pub mod submit_attachment_state_changes;
+pub mod submit_container_state_change;
+pub mod submit_task_state_change;
+pub mod tag_resource;
+pub mod untag_resource;
+pub mod update_cluster;
+pub mod update_cluster_settings;
+
+use aws_api::ecs::operations as api;
+use iam::Operation;
+
+/// Every operation of this crate, by name, with what it asks for.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let mut all = clusters();
+    all.extend(task_definitions());
+    all.extend(tags());
+    all.extend(tasks());
+    all.extend(instances());
+    all
+}
+
+fn clusters() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::CreateCluster>(
+            create_cluster::authorisation,
+            create_cluster::create_cluster,
+        ),
+        Operation::write::<api::DeleteCluster>(
+            delete_cluster::authorisation,
+            delete_cluster::delete_cluster,
+        ),
+        Operation::read::<api::DescribeClusters>(
+            describe_clusters::authorisation,
+            describe_clusters::describe_clusters,
+        ),
+        Operation::read::<api::ListClusters>(
+            list_clusters::authorisation,
+            list_clusters::list_clusters,
+        ),
+        Operation::write::<api::UpdateCluster>(
+            update_cluster::authorisation,
+            update_cluster::update_cluster,
+        ),
+        Operation::write::<api::UpdateClusterSettings>(
+            update_cluster_settings::authorisation,
+            update_cluster_settings::update_cluster_settings,
+        ),
+        Operation::write::<api::SubmitAttachmentStateChanges>(
+            submit_attachment_state_changes::authorisation,
+            submit_attachment_state_changes::submit_attachment_state_changes,
+        ),
+    ]
+}
+
+fn task_definitions() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::RegisterTaskDefinition>(
+            register_task_definition::authorisation,
+            register_task_definition::register_task_definition,
+        ),
+        Operation::read::<api::DescribeTaskDefinition>(
+            describe_task_definition::authorisation,
+            describe_task_definition::describe_task_definition,
+        ),
+        Operation::write::<api::DeregisterTaskDefinition>(
+            deregister_task_definition::authorisation,
+            deregister_task_definition::deregister_task_definition,
+        ),
+        Operation::write::<api::DeleteTaskDefinitions>(
+            delete_task_definitions::authorisation,
+            delete_task_definitions::delete_task_definitions,
+        ),
+        Operation::read::<api::ListTaskDefinitions>(
+            list_task_definitions::authorisation,
+            list_task_definitions::list_task_definitions,
+        ),
+        Operation::read::<api::ListTaskDefinitionFamilies>(
+            list_task_definition_families::authorisation,
+            list_task_definition_families::list_task_definition_families,
+        ),
+    ]
+}
+
+fn tags() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::TagResource>(
+            tag_resource::authorisation,
+            tag_resource::tag_resource,
+        ),
+        Operation::write::<api::UntagResource>(
+            untag_resource::authorisation,
+            untag_resource::untag_resource,
+        ),
+        Operation::read::<api::ListTagsForResource>(
+            list_tags_for_resource::authorisation,
+            list_tags_for_resource::list_tags_for_resource,
+        ),
+    ]
+}
+
+fn tasks() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::RunTask>(run_task::authorisation, run_task::run_task),
+        Operation::write::<api::StartTask>(start_task::authorisation, start_task::start_task),
+        Operation::write::<api::StopTask>(stop_task::authorisation, stop_task::stop_task),
+        Operation::read::<api::DescribeTasks>(
+            describe_tasks::authorisation,
+            describe_tasks::describe_tasks,
+        ),
+        Operation::read::<api::ListTasks>(list_tasks::authorisation, list_tasks::list_tasks),
+        Operation::write::<api::SubmitTaskStateChange>(
+            submit_task_state_change::authorisation,
+            submit_task_state_change::submit_task_state_change,
+        ),
+        Operation::write::<api::SubmitContainerStateChange>(
+            submit_container_state_change::authorisation,
+            submit_container_state_change::submit_container_state_change,
+        ),
+    ]
+}
+
+fn instances() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::DeregisterContainerInstance>(
+            deregister_container_instance::authorisation,
+            deregister_container_instance::deregister_container_instance,
+        ),
+        Operation::read::<api::DescribeContainerInstances>(
+            describe_container_instances::authorisation,
+            describe_container_instances::describe_container_instances,
+        ),
+        Operation::read::<api::DiscoverPollEndpoint>(
+            discover_poll_endpoint::authorisation,
+            discover_poll_endpoint::discover_poll_endpoint,
+        ),
+        Operation::read::<api::ListContainerInstances>(
+            list_container_instances::authorisation,
+            list_container_instances::list_container_instances,
+        ),
+        Operation::write::<api::RegisterContainerInstance>(
+            register_container_instance::authorisation,
+            register_container_instance::register_container_instance,
+        ),
+    ]
+}

@@ -1,6 +1,8 @@
 //! Clusters. A deleted cluster stays as INACTIVE, as AWS shows it, until its name is used again.
 
 use super::Tags;
+use aws_api::Stored;
+use aws_api::ecs::{CapacityProviderStrategyItem, ClusterConfiguration};
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Table, TableKey};
@@ -63,6 +65,20 @@ pub struct ClusterRecord {
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
+    /// The value of `containerInsights`: `enabled`, `disabled` or `enhanced`.
+    pub container_insights: String,
+    /// Execute command and managed storage, as given.
+    #[serde(default)]
+    pub configuration: Option<Stored<ClusterConfiguration>>,
+    /// The default namespace of Service Connect, as an ARN or a name.
+    #[serde(default)]
+    pub service_connect_namespace: Option<String>,
+    /// Names of capacity providers.
+    #[serde(default)]
+    pub capacity_providers: Vec<String>,
+    /// What is used where a request names neither launch type nor strategy.
+    #[serde(default)]
+    pub default_strategy: Vec<Stored<CapacityProviderStrategyItem>>,
 }
 
 impl ClusterRecord {

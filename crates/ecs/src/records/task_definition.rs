@@ -4,6 +4,8 @@
 //! used twice (API reference, RegisterTaskDefinition: `family`).
 
 use super::Tags;
+use aws_api::Stored;
+use aws_api::ecs::TaskDefinition;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Table, TableKey};
@@ -92,6 +94,9 @@ pub struct TaskDefinitionRecord {
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
+    /// What was registered, in normal form, with `compatibilities` and `requiresAttributes`. The
+    /// members that this record has itself (ARN, status, dates) are left out here.
+    pub definition: Stored<TaskDefinition>,
 }
 
 impl TaskDefinitionRecord {
@@ -99,6 +104,22 @@ impl TaskDefinitionRecord {
     #[must_use]
     pub fn key(&self) -> TaskDefinitionKey {
         TaskDefinitionKey::new(&self.scope, &self.family, self.revision)
+    }
+
+    /// The whole as answers show it.
+    #[must_use]
+    pub fn shape(&self) -> TaskDefinition {
+        TaskDefinition {
+            task_definition_arn: Some(self.arn()),
+            family: Some(self.family.clone()),
+            revision: i32::try_from(self.revision).ok(),
+            status: Some(self.status.as_str().into()),
+            registered_at: Some(self.registered_at),
+            registered_by: Some(self.registered_by.clone()),
+            deregistered_at: self.deregistered_at,
+            delete_requested_at: self.delete_requested_at,
+            ..self.definition.0.clone()
+        }
     }
 
     /// `arn:PARTITION:ecs:REGION:ACCOUNT:task-definition/FAMILY:REVISION`.
@@ -125,6 +146,12 @@ pub static TASK_DEFINITIONS: Table<TaskDefinitionKey, TaskDefinitionRecord> =
 pub struct FamilyKey(Key);
 
 impl FamilyKey {
+    /// What the keys of all families of `scope` start with.
+    #[must_use]
+    pub fn scope_prefix(scope: &Scope) -> Key {
+        Key::of(&[&scope.account, &scope.region])
+    }
+
     /// The key of a family.
     #[must_use]
     pub fn new(scope: &Scope, name: &str) -> Self {

@@ -1,1 +1,51 @@
 //! Validation shared by several operations, one topic per file, each error raised beside its rule.
+
+pub mod cluster_settings;
+pub mod containers;
+pub mod dependencies;
+pub mod devices;
+pub mod fargate;
+pub mod health;
+pub mod logging;
+pub mod names;
+pub mod network;
+pub mod not_yet;
+pub mod platform;
+pub mod ports;
+pub mod run_task;
+pub mod secrets;
+pub mod size;
+pub mod tags;
+pub mod task_definition;
+pub mod volumes;
+
+use aws_api::ecs::errors;
+use aws_types::AwsError;
+
+/// What a task definition's own rules answer.
+pub(crate) fn client(message: impl Into<String>) -> AwsError {
+    errors::CLIENT_EXCEPTION.with(message)
+}
+
+/// What most other rules answer.
+pub(crate) fn invalid_parameter(message: impl Into<String>) -> AwsError {
+    errors::INVALID_PARAMETER_EXCEPTION.with(message)
+}
+
+/// A member whose values AWS lists: `what should be one of [a,b]` for any other.
+///
+/// # Errors
+/// `ClientException`.
+pub(crate) fn check_one_of(
+    what: &str,
+    value: Option<&str>,
+    allowed: &[&str],
+) -> Result<(), AwsError> {
+    match value {
+        Some(value) if !allowed.contains(&value) => Err(client(format!(
+            "{what} should be one of [{}]",
+            allowed.join(",")
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,203 @@
+//! Clusters: how they are named, found, made and shown.
+//!
+//! A request without a cluster means the one named `default`, which no request makes by being
+//! made; only the registration of a container instance does. An INACTIVE cluster counts as gone.
+//! Rule: API reference, `cluster` of RunTask; semantics 2.1.
+
+use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
+use crate::records::task::TASKS;
+use crate::records::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus, Tags};
+use crate::rules::tags;
+use crate::task::status::{DesiredStatus, TaskStatus};
+use aws_api::ecs::{Cluster, ClusterServiceConnectDefaults, ClusterSetting, KeyValuePair, errors};
+use aws_types::{Arn, AwsError, Ctx, Scope};
+use std::sync::Arc;
+use store::{TableKey, Txn, World};
+
+/// The cluster of requests that name none.
+pub const DEFAULT: &str = "default";
+
+/// The cluster's name in a name or ARN; `None` for an ARN of something else or elsewhere.
+#[must_use]
+pub fn name_of(scope: &Scope, given: Option<&str>) -> Option<String> {
+    let given = given.filter(|text| !text.is_empty()).unwrap_or(DEFAULT);
+    let Ok(arn) = given.parse::<Arn>() else {
+        return Some(given.into());
+    };
+    let here = arn.service == "ecs"
+        && arn.partition == scope.partition
+        && arn.region == scope.region
+        && arn.account == scope.account;
+    let name = arn.resource.strip_prefix("cluster/").filter(|_| here)?;
+    Some(name.into())
+}
+
+/// The ACTIVE cluster that a request means.
+///
+/// # Errors
+/// `ClusterNotFoundException`.
+pub fn require(
+    world: &World,
+    scope: &Scope,
+    given: Option<&str>,
+) -> Result<Arc<ClusterRecord>, AwsError> {
+    name_of(scope, given)
+        .and_then(|name| world.get(&CLUSTERS, &ClusterKey::new(scope, &name)))
+        .filter(|cluster| cluster.status == ClusterStatus::Active)
+        .cloned()
+        .ok_or_else(|| errors::CLUSTER_NOT_FOUND_EXCEPTION.with("Cluster not found."))
+}
+
+/// A new ACTIVE cluster with AWS's defaults, not yet stored.
+#[must_use]
+pub fn new(ctx: &Ctx, name: &str) -> ClusterRecord {
+    ClusterRecord {
+        scope: ctx.scope.clone(),
+        name: name.into(),
+        status: ClusterStatus::Active,
+        created_at: ctx.now,
+        tags: Tags::default(),
+        container_insights: "disabled".into(),
+        configuration: None,
+        service_connect_namespace: None,
+        capacity_providers: Vec::new(),
+        default_strategy: Vec::new(),
+    }
+}
+
+/// The cluster that a container instance registers into: `default` is made where it is missing.
+///
+/// # Errors
+/// `ClusterNotFoundException` for any other cluster that is not ACTIVE.
+pub fn require_or_default(
+    txn: &mut Txn,
+    ctx: &Ctx,
+    given: Option<&str>,
+) -> Result<Arc<ClusterRecord>, AwsError> {
+    let is_default = name_of(&ctx.scope, given).as_deref() == Some(DEFAULT);
+    if is_default && require(txn, &ctx.scope, given).is_err() {
+        txn.put(&CLUSTERS, new(ctx, DEFAULT));
+    }
+    require(txn, &ctx.scope, given)
+}
+
+/// What a cluster holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// ACTIVE and DRAINING container instances.
+    pub instances: i32,
+    /// Tasks that are RUNNING.
+    pub running: i32,
+    /// Tasks on their way to RUNNING.
+    pub pending: i32,
+    /// Tasks that are not STOPPED.
+    pub unfinished: i32,
+}
+
+/// Counts a cluster's instances and tasks.
+#[must_use]
+pub fn counts(world: &World, cluster: &ClusterRecord) -> Counts {
+    let prefix = cluster.key().encode();
+    let mut counts = Counts::default();
+    for (_, instance) in world.scan_prefix(&CONTAINER_INSTANCES, &prefix, None) {
+        counts.instances += i32::from(instance.status != InstanceStatus::Inactive);
+    }
+    for (_, task) in world.scan_prefix(&TASKS, &prefix, None) {
+        let runs = task.last_status == TaskStatus::Running;
+        counts.running += i32::from(runs && task.desired == DesiredStatus::Running);
+        counts.pending += i32::from(task.last_status.counts_as_pending());
+        counts.unfinished += i32::from(task.last_status != TaskStatus::Stopped);
+    }
+    counts
+}
+
+/// Which optional members an answer holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Include {
+    /// `attachments`, otherwise absent.
+    pub attachments: bool,
+    /// `configuration`, otherwise absent.
+    pub configuration: bool,
+    /// `settings`, otherwise empty.
+    pub settings: bool,
+    /// `statistics`, otherwise empty.
+    pub statistics: bool,
+    /// `tags`, otherwise empty.
+    pub tags: bool,
+}
+
+/// The cluster as answers show it.
+#[must_use]
+pub fn shape(world: &World, cluster: &ClusterRecord, include: Include) -> Cluster {
+    let counts = counts(world, cluster);
+    let shown = |wanted: bool| wanted.then_some(());
+    Cluster {
+        cluster_arn: Some(cluster.arn()),
+        cluster_name: Some(cluster.name.clone()),
+        status: Some(cluster.status.as_str().into()),
+        registered_container_instances_count: Some(counts.instances),
+        running_tasks_count: Some(counts.running),
+        pending_tasks_count: Some(counts.pending),
+        active_services_count: Some(0),
+        statistics: Some(shown(include.statistics).map_or_else(Vec::new, |()| statistics(counts))),
+        tags: Some(shown(include.tags).map_or_else(Vec::new, |()| tags::shape(&cluster.tags))),
+        settings: Some(shown(include.settings).map_or_else(Vec::new, |()| settings(cluster))),
+        capacity_providers: Some(cluster.capacity_providers.clone()),
+        default_capacity_provider_strategy: Some(
+            cluster
+                .default_strategy
+                .iter()
+                .map(|item| item.0.clone())
+                .collect(),
+        ),
+        attachments: shown(include.attachments).map(|()| Vec::new()),
+        configuration: shown(include.configuration)
+            .and(cluster.configuration.as_ref())
+            .map(|stored| stored.0.clone()),
+        service_connect_defaults: cluster.service_connect_namespace.as_ref().map(|namespace| {
+            ClusterServiceConnectDefaults {
+                namespace: Some(namespace.clone()),
+            }
+        }),
+        ..Cluster::default()
+    }
+}
+
+/// What CreateCluster, UpdateCluster and DeleteCluster show.
+pub const AFTER_CHANGE: Include = Include {
+    attachments: false,
+    configuration: true,
+    settings: true,
+    statistics: false,
+    tags: true,
+};
+
+fn settings(cluster: &ClusterRecord) -> Vec<ClusterSetting> {
+    vec![ClusterSetting {
+        name: Some("containerInsights".into()),
+        value: Some(cluster.container_insights.clone()),
+    }]
+}
+
+/// Every task runs on a registered instance until Fargate is built, and no service exists yet.
+fn statistics(counts: Counts) -> Vec<KeyValuePair> {
+    [
+        ("runningEC2TasksCount", counts.running),
+        ("runningFargateTasksCount", 0),
+        ("pendingEC2TasksCount", counts.pending),
+        ("pendingFargateTasksCount", 0),
+        ("runningExternalTasksCount", 0),
+        ("pendingExternalTasksCount", 0),
+        ("activeEC2ServiceCount", 0),
+        ("activeFargateServiceCount", 0),
+        ("activeExternalServiceCount", 0),
+        ("drainingEC2ServiceCount", 0),
+        ("drainingFargateServiceCount", 0),
+        ("drainingExternalServiceCount", 0),
+    ]
+    .map(|(name, value)| KeyValuePair {
+        name: Some(name.into()),
+        value: Some(value.to_string()),
+    })
+    .into()
+}

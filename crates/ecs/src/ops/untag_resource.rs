@@ -1,0 +1,33 @@
+//! `UntagResource`: removes tags by key; a key that is not there is no error.
+
+use crate::tagged;
+use aws_api::ecs::{UntagResourceRequest, UntagResourceResponse};
+use aws_types::{AwsError, Ctx};
+use iam::Ask;
+use store::{Txn, World};
+
+/// `ecs:UntagResource` on the resource.
+#[must_use]
+pub fn authorisation(input: &UntagResourceRequest, _world: &World, _ctx: &Ctx) -> Vec<Ask> {
+    let arn = input.resource_arn.clone().unwrap_or_default();
+    vec![Ask::new("ecs:UntagResource", arn)]
+}
+
+/// The operation.
+///
+/// # Errors
+/// `InvalidParameterException` for a bad ARN; those of `tagged::change`.
+pub fn untag_resource(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &UntagResourceRequest,
+) -> Result<UntagResourceResponse, AwsError> {
+    let arn = input.resource_arn.as_deref().unwrap_or_default();
+    let resource = tagged::parse(&ctx.scope, arn)?;
+    let keys = input.tag_keys.as_deref().unwrap_or_default();
+    tagged::change(txn, &resource, |tags| {
+        tags.0.retain(|key, _| !keys.contains(key));
+        Ok(())
+    })?;
+    Ok(UntagResourceResponse::default())
+}

@@ -1,0 +1,48 @@
+//! `compatibilities`: the launch types for which a task definition would be accepted, asked for or
+//! not. Rule: recorded answers (semantics 3.1).
+
+use crate::rules::fargate;
+use aws_api::ecs::TaskDefinition;
+
+/// The launch types, in the order in which AWS shows them.
+#[must_use]
+pub fn of(definition: &TaskDefinition) -> Vec<String> {
+    let mut list = Vec::new();
+    if runs_external(definition) {
+        list.push("EXTERNAL");
+    }
+    list.push("EC2");
+    if fargate::check(definition).is_ok() {
+        list.push("FARGATE");
+    }
+    if asks_for(definition, "MANAGED_INSTANCES") {
+        list.push("MANAGED_INSTANCES");
+    }
+    list.into_iter().map(Into::into).collect()
+}
+
+/// Whether `requiresCompatibilities` names the launch type.
+#[must_use]
+pub fn asks_for(definition: &TaskDefinition, launch_type: &str) -> bool {
+    definition
+        .requires_compatibilities
+        .iter()
+        .flatten()
+        .any(|named| named == launch_type)
+}
+
+/// ECS Anywhere has no task interfaces and no EFS volumes. Recorded answers of network mode `host`
+/// show EC2 alone unless EXTERNAL was asked for.
+fn runs_external(definition: &TaskDefinition) -> bool {
+    let mode_fits = match definition.network_mode.as_deref() {
+        None | Some("bridge" | "none") => true,
+        Some("host") => asks_for(definition, "EXTERNAL"),
+        Some(_) => false,
+    };
+    let local_volumes = definition
+        .volumes
+        .iter()
+        .flatten()
+        .all(|volume| volume.efs_volume_configuration.is_none());
+    mode_fits && local_volumes
+}
