@@ -3,3 +3,6 @@
 pub mod endpoints;
 pub mod life;
 pub mod load;
+pub mod register;
+pub mod resources;
+pub mod shape;

@@ -3,9 +3,14 @@
 //! Plain data, so that a decision can be tested, replayed and explained.
 //! Rule: ECS developer guide, "Task placement".
 
-use crate::records::container_instance::InstanceId;
+use crate::instance::load::{self, Load};
+use crate::records::ClusterKey;
+use crate::records::container_instance::{
+    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceStatus,
+};
 use crate::records::task::Reserved;
 use std::collections::{BTreeMap, BTreeSet};
+use store::{TableKey, World};
 
 /// A task to be placed some number of times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,5 +82,57 @@ impl Free {
         self.memory_mib = self.memory_mib.saturating_sub(reserved.memory_mib);
         self.tcp_used.extend(&reserved.tcp);
         self.udp_used.extend(&reserved.udp);
+    }
+}
+
+/// What a placement of `count` such tasks may look at: the cluster's instances as they are now.
+#[must_use]
+pub fn build(
+    world: &World,
+    cluster: &ClusterKey,
+    group: &str,
+    requirement: Requirement,
+    count: u32,
+) -> Problem {
+    let prefix = cluster.encode();
+    let instances = world.scan_prefix(&CONTAINER_INSTANCES, &prefix, None);
+    let registered = instances.filter(|(_, i)| i.status != InstanceStatus::Inactive);
+    Problem {
+        requirement,
+        count,
+        candidates: registered
+            .map(|(_, i)| candidate(world, i, group))
+            .collect(),
+    }
+}
+
+/// One instance as a placement of a task of `group` sees it.
+#[must_use]
+pub fn candidate(world: &World, instance: &ContainerInstanceRecord, group: &str) -> Candidate {
+    let load = load::of(world, instance);
+    let held = load::held(world, &instance.key);
+    let of_group = held.iter().filter(|task| task.group == group).count();
+    let attributes = instance.attributes.iter();
+    Candidate {
+        instance: instance.key.id.clone(),
+        standing: standing(instance, &load),
+        free: load.free,
+        attributes: attributes
+            .map(|a| (a.name.clone(), a.value.clone()))
+            .collect(),
+        tasks_of_group: u32::try_from(of_group).unwrap_or(u32::MAX),
+        tasks: load.held,
+    }
+}
+
+fn standing(instance: &ContainerInstanceRecord, load: &Load) -> Standing {
+    match instance.status {
+        InstanceStatus::Inactive => Standing::Inactive,
+        InstanceStatus::Draining => Standing::Draining,
+        // Tasks that were counted as stopped while their host was lost may still run there.
+        InstanceStatus::Active if !instance.is_connected() || load.unconfirmed > 0 => {
+            Standing::AgentAway
+        }
+        InstanceStatus::Active => Standing::Ready,
     }
 }

@@ -1,5 +1,15 @@
 //! A task's life: its states, what its host reports, why it stops, what its host is told.
 
+pub mod authorised;
+pub mod delivery;
+pub mod docker_config;
+pub mod effective;
+pub mod launch;
+pub mod log_streams;
+pub mod payload;
+pub mod reference;
 pub mod report;
+pub mod shape;
 pub mod status;
 pub mod stop_reason;
+pub mod tokens;

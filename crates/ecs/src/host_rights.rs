@@ -1,0 +1,168 @@
+//! What a host's agent may do: act for its own container instances and its own tasks, and write
+//! the logs that its own tasks' definitions name. Nothing else.
+//!
+//! A task or instance that does not exist belongs to nobody: reports about it are accepted and
+//! change nothing, since an agent repeats a refused report for ever.
+//! Rule: design, "Every request is authenticated and authorised".
+
+use crate::instance::load;
+use crate::records::container_instance::{
+    BY_HOST, CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey, host_parts,
+};
+use crate::records::task::{BY_INSTANCE, TASKS, TaskKey, TaskRecord};
+use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
+use crate::task::log_streams::{self, LogTarget};
+use crate::task::reference;
+use aws_types::{Arn, Scope};
+use iam::Ask;
+use std::sync::Arc;
+use store::{TableKey, World};
+
+/// Hexadecimal digits of a container's runtime id, which names its stream where no prefix is given.
+const RUNTIME_ID_LEN: usize = 64;
+
+/// Whether the agent of `host` may do this.
+#[must_use]
+pub fn host_rights(world: &World, host: &str, ask: &Ask) -> bool {
+    let action = ask.action.as_str();
+    // Which instance it may register again is told by the host's name, in the operation.
+    if matches!(
+        action,
+        "ecs:RegisterContainerInstance" | "ecs:SubmitAttachmentStateChanges"
+    ) {
+        return true;
+    }
+    let Ok(arn) = ask.resource.parse::<Arn>() else {
+        return false;
+    };
+    let scope = Scope {
+        partition: arn.partition.clone(),
+        account: arn.account.clone(),
+        region: arn.region.clone(),
+    };
+    let of_host = Host {
+        world,
+        scope: &scope,
+        name: host,
+    };
+    match action {
+        "ecs:DiscoverPollEndpoint" | "ecs:Poll" | "ecs:StartTelemetrySession" => {
+            of_host.owns_instance(&ask.resource)
+        }
+        "ecs:SubmitTaskStateChange" | "ecs:SubmitContainerStateChange" => {
+            of_host.owns_task_or_nobody_does(&ask.resource)
+        }
+        "logs:CreateLogGroup" | "logs:CreateLogStream" | "logs:PutLogEvents" => {
+            let place = arn.resource.strip_prefix("log-group:");
+            place.is_some_and(|place| of_host.logs_to(place))
+        }
+        _ => false,
+    }
+}
+
+struct Host<'a> {
+    world: &'a World,
+    scope: &'a Scope,
+    name: &'a str,
+}
+
+impl Host<'_> {
+    fn owns_instance(&self, arn: &str) -> bool {
+        let key = reference::instance_arn(self.scope, arn);
+        let record = key.and_then(|key| self.world.get(&CONTAINER_INSTANCES, &key));
+        record.is_some_and(|record| record.host == self.name)
+    }
+
+    fn owns_task_or_nobody_does(&self, arn: &str) -> bool {
+        let record = reference::task_arn(self.scope, arn);
+        let record = record.and_then(|key| self.world.get(&TASKS, &key));
+        record.is_none_or(|record| self.runs(record))
+    }
+
+    fn runs(&self, task: &TaskRecord) -> bool {
+        let instance = self.world.get(&CONTAINER_INSTANCES, &task.instance_key());
+        instance.is_some_and(|instance| instance.host == self.name)
+    }
+
+    fn instances(&self) -> Vec<&Arc<ContainerInstanceRecord>> {
+        let key = host_parts(self.scope, self.name);
+        self.world
+            .find(&CONTAINER_INSTANCES, &BY_HOST, &key)
+            .collect()
+    }
+
+    /// `place`: what follows `log-group:`, a group with or without a stream.
+    fn logs_to(&self, place: &str) -> bool {
+        let (group, rest) = match place.split_once(":log-stream:") {
+            Some((group, stream)) => (group, stream),
+            None => (place.trim_end_matches(":*"), ""),
+        };
+        match rest {
+            "" | "*" => self.some_task_logs_to(group),
+            stream => self.some_task_logs_to_stream(group, stream),
+        }
+    }
+
+    /// Only tasks that the host holds count: it makes groups and streams before anything runs.
+    fn some_task_logs_to(&self, group: &str) -> bool {
+        let instances = self.instances().into_iter();
+        let mut held = instances.flat_map(|instance| load::held(self.world, &instance.key));
+        held.any(|task| {
+            self.targets(task)
+                .iter()
+                .any(|target| target.group == group)
+        })
+    }
+
+    fn some_task_logs_to_stream(&self, group: &str, stream: &str) -> bool {
+        let task_id = stream.rsplit('/').next().unwrap_or_default();
+        let by_name = self.instances().into_iter().any(|instance| {
+            let key = TaskKey::new(self.scope, &instance.key.cluster, task_id);
+            let task = self.world.get(&TASKS, &key);
+            task.is_some_and(|task| {
+                let targets = self.targets(task);
+                let named = |t: &LogTarget| t.group == group && t.stream.as_deref() == Some(stream);
+                task.instance == instance.key.id && targets.iter().any(named)
+            })
+        });
+        by_name || (is_runtime_id(stream) && self.some_container_logs_as(group, stream))
+    }
+
+    /// A stream named after a container: before its task's first report no container is known by
+    /// that id, so any held task that logs to the group without a prefix will do.
+    fn some_container_logs_as(&self, group: &str, stream: &str) -> bool {
+        let unnamed = |task: &TaskRecord| {
+            let targets = self.targets(task);
+            targets
+                .iter()
+                .any(|t| t.group == group && t.stream.is_none())
+        };
+        let known = |task: &TaskRecord| {
+            task.containers
+                .iter()
+                .any(|c| c.runtime_id.as_deref() == Some(stream))
+        };
+        self.instances().into_iter().any(|instance| {
+            let key: &InstanceKey = &instance.key;
+            let index_key = key.encode();
+            let mut all = self.world.find(&TASKS, &BY_INSTANCE, &index_key);
+            load::held(self.world, key).iter().any(|task| unnamed(task))
+                || all.any(|task| known(task) && unnamed(task))
+        })
+    }
+
+    fn targets(&self, task: &TaskRecord) -> Vec<LogTarget> {
+        let key = TaskDefinitionKey::new(&task.key.scope, &task.family, task.revision);
+        let Some(record) = self.world.get(&TASK_DEFINITIONS, &key) else {
+            return Vec::new();
+        };
+        let containers = record.definition.container_definitions.iter().flatten();
+        containers
+            .filter_map(|container| log_streams::target(container, &task.key.id.0))
+            .collect()
+    }
+}
+
+fn is_runtime_id(text: &str) -> bool {
+    text.len() == RUNTIME_ID_LEN && text.bytes().all(|b| b.is_ascii_hexdigit())
+}

@@ -1,0 +1,163 @@
+//! A host's registration: its first, and every later one of the same host.
+//!
+//! A later one is known by the ARN that the agent kept or, should it have lost it, by the host's
+//! name; it keeps the ARN, the EC2 id, the tags and the tasks. An ARN that names no registration of
+//! this host is answered with a new one: the agent then learns that its old one is gone.
+//! Rule: API reference, RegisterContainerInstance; the public agent, which exits for good when an
+//! attribute it sent does not come back unchanged.
+
+use super::resources;
+use crate::records::Tags;
+use crate::records::container_instance::{
+    AgentVersions, AttributeRecord, BY_HOST, CONTAINER_INSTANCES, Connection,
+    ContainerInstanceRecord, InstanceId, InstanceKey, InstanceStatus, host_parts,
+};
+use crate::rules::tags;
+use crate::task::reference;
+use aws_api::ecs::{Attribute, RegisterContainerInstanceRequest};
+use aws_types::{AwsError, Ctx};
+use std::sync::Arc;
+use store::{Txn, World};
+
+/// The attribute that says in which zone an instance is; a host that names none is in the first.
+const ZONE: &str = "ecs.availability-zone";
+/// Hexadecimal digits of an EC2 instance id.
+const EC2_ID_DIGITS: usize = 17;
+
+/// Stores a registration in this cluster; gives the instance's key.
+///
+/// # Errors
+/// `InvalidParameterException` for malformed tags.
+pub fn register(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    cluster: &str,
+    input: &RegisterContainerInstanceRequest,
+) -> Result<InstanceKey, AwsError> {
+    let given_tags = tags::read(input.tags.as_deref())?;
+    let earlier = earlier(txn, ctx, cluster, input);
+    let record = match earlier {
+        Some(earlier) => again(&earlier, ctx, input),
+        None => first(ctx, cluster, input, given_tags),
+    };
+    let key = record.key.clone();
+    txn.put(&CONTAINER_INSTANCES, record);
+    Ok(key)
+}
+
+/// The name under which the caller's host is known. The account's root may register machines too,
+/// such as one with the public agent; they are told apart by their EC2 ids alone.
+#[must_use]
+pub fn host_of(ctx: &Ctx) -> &str {
+    ctx.caller.host().unwrap_or_default()
+}
+
+fn earlier(
+    world: &World,
+    ctx: &Ctx,
+    cluster: &str,
+    input: &RegisterContainerInstanceRequest,
+) -> Option<Arc<ContainerInstanceRecord>> {
+    let usable = |record: &Arc<ContainerInstanceRecord>| {
+        let here = record.key.cluster == cluster && record.status != InstanceStatus::Inactive;
+        here && record.host == host_of(ctx)
+    };
+    let by_arn = input
+        .container_instance_arn
+        .as_deref()
+        .filter(|arn| !arn.is_empty());
+    if let Some(arn) = by_arn {
+        let key = reference::instance(&ctx.scope, cluster, arn)?;
+        return world
+            .get(&CONTAINER_INSTANCES, &key)
+            .cloned()
+            .filter(usable);
+    }
+    let host = ctx.caller.host()?;
+    let index_key = host_parts(&ctx.scope, host);
+    let mut of_host = world
+        .find(&CONTAINER_INSTANCES, &BY_HOST, &index_key)
+        .cloned();
+    of_host.find(usable)
+}
+
+fn again(
+    earlier: &ContainerInstanceRecord,
+    ctx: &Ctx,
+    input: &RegisterContainerInstanceRequest,
+) -> ContainerInstanceRecord {
+    ContainerInstanceRecord {
+        version: earlier.version + 1,
+        registered: resources::read(input.total_resources.as_deref().unwrap_or_default()),
+        attributes: attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+        versions: if input.version_info.is_some() {
+            versions(input)
+        } else {
+            earlier.versions.clone()
+        },
+        ..earlier.clone()
+    }
+}
+
+fn first(
+    ctx: &mut Ctx,
+    cluster: &str,
+    input: &RegisterContainerInstanceRequest,
+    tags: Tags,
+) -> ContainerInstanceRecord {
+    let ec2_instance_id =
+        identity(input).unwrap_or_else(|| format!("i-{}", ctx.ids.hex(EC2_ID_DIGITS)));
+    ContainerInstanceRecord {
+        key: InstanceKey {
+            scope: ctx.scope.clone(),
+            cluster: cluster.into(),
+            id: InstanceId(ctx.ids.hex(32)),
+        },
+        host: host_of(ctx).into(),
+        ec2_instance_id,
+        version: 1,
+        status: InstanceStatus::Active,
+        connection: Connection::Away(ctx.now),
+        registered: resources::read(input.total_resources.as_deref().unwrap_or_default()),
+        attributes: attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+        versions: versions(input),
+        timeline: 0,
+        registered_at: ctx.now,
+        deregistered_at: None,
+        tags,
+    }
+}
+
+fn attributes(ctx: &Ctx, given: &[Attribute]) -> Vec<AttributeRecord> {
+    let record = |given: &Attribute| AttributeRecord {
+        name: given.name.clone().unwrap_or_default(),
+        value: given.value.clone(),
+    };
+    let mut records: Vec<_> = given.iter().map(record).collect();
+    if !records.iter().any(|attribute| attribute.name == ZONE) {
+        records.push(AttributeRecord {
+            name: ZONE.into(),
+            value: Some(format!("{}a", ctx.scope.region)),
+        });
+    }
+    records
+}
+
+fn versions(input: &RegisterContainerInstanceRequest) -> AgentVersions {
+    let given = input.version_info.clone().unwrap_or_default();
+    AgentVersions {
+        agent_version: given.agent_version,
+        agent_hash: given.agent_hash,
+        docker_version: given.docker_version,
+    }
+}
+
+/// The EC2 id in the instance identity document, a JSON object; empty for external machines.
+fn identity(input: &RegisterContainerInstanceRequest) -> Option<String> {
+    let document = input.instance_identity_document.as_deref()?;
+    let document: serde_json::Value = serde_json::from_str(document).ok()?;
+    let id = document.get("instanceId")?.as_str()?;
+    let plain =
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    plain.then(|| id.to_owned())
+}

@@ -1,0 +1,179 @@
+//! ListTasks: the ARNs of a cluster's tasks, filtered, by page.
+//!
+//! Rule: API reference, ListTasks.
+
+use crate::cluster;
+use crate::page::Request;
+use crate::records::container_instance::InstanceId;
+use crate::records::task::{
+    BY_DESIRED, BY_FAMILY, BY_INSTANCE, BY_STARTED_BY, TASKS, TaskRecord, named_parts,
+};
+use crate::rules::invalid_parameter;
+use crate::task::reference;
+use crate::task::status::DesiredStatus;
+use aws_api::ecs::errors::SERVICE_NOT_FOUND_EXCEPTION;
+use aws_api::ecs::{ListTasksRequest, ListTasksResponse};
+use aws_types::{AwsError, Ctx};
+use iam::Ask;
+use std::sync::Arc;
+use store::{TableKey, World};
+
+/// API reference, ListTasks, `maxResults`: the default and the most.
+const PAGE_LEN: usize = 100;
+
+/// What the caller needs.
+#[must_use]
+pub fn authorisation(input: &ListTasksRequest, _world: &World, ctx: &Ctx) -> Vec<Ask> {
+    let cluster = cluster::name_of(&ctx.scope, input.cluster.as_deref()).unwrap_or_default();
+    let arn = crate::records::cluster::cluster_arn(&ctx.scope, &cluster);
+    vec![Ask::new("ecs:ListTasks", arn)]
+}
+
+/// Lists tasks.
+///
+/// # Errors
+/// `ClusterNotFoundException`, `ServiceNotFoundException`, `InvalidParameterException`.
+pub fn list_tasks(
+    world: &World,
+    ctx: &mut Ctx,
+    input: &ListTasksRequest,
+) -> Result<ListTasksResponse, AwsError> {
+    let cluster = cluster::require(world, &ctx.scope, input.cluster.as_deref())?;
+    let filter = Filter::read(ctx, &cluster.name, input)?;
+    let request = Request::read(
+        &filter
+            .listing(ctx, &cluster.name)
+            .each_ref()
+            .map(String::as_str),
+        input.next_token.as_deref(),
+        input.max_results,
+        PAGE_LEN,
+        PAGE_LEN,
+    )?;
+    let mut found = filter.find(world, ctx, &cluster.name);
+    found.sort_by(|a, b| a.key.id.cmp(&b.key.id));
+    let rows = found
+        .into_iter()
+        .map(|task| (task.key.encode(), task.key.arn()));
+    let unseen = rows.filter(|(key, _)| request.after.as_ref().is_none_or(|after| key > after));
+    let page = request.page(unseen);
+    Ok(ListTasksResponse {
+        task_arns: Some(page.items),
+        next_token: page.next_token,
+    })
+}
+
+/// What a listing shows.
+struct Filter<'a> {
+    desired: DesiredStatus,
+    family: Option<&'a str>,
+    started_by: Option<&'a str>,
+    instance: Option<InstanceId>,
+    /// Whether the filters contradict what exists: no task has another launch type.
+    nothing: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn read(ctx: &Ctx, cluster: &str, input: &'a ListTasksRequest) -> Result<Self, AwsError> {
+        let others = [
+            &input.family,
+            &input.service_name,
+            &input.container_instance,
+            &input.daemon_name,
+        ];
+        if input.started_by.is_some() && others.iter().any(|other| other.is_some()) {
+            return Err(invalid_parameter(
+                "cannot specify startedBy with any other filter than desiredStatus.",
+            ));
+        }
+        if input.service_name.is_some() || input.daemon_name.is_some() {
+            return Err(SERVICE_NOT_FOUND_EXCEPTION.with("Service not found."));
+        }
+        let desired = match input.desired_status.as_deref() {
+            None | Some("RUNNING") => DesiredStatus::Running,
+            Some("STOPPED") => DesiredStatus::Stopped,
+            // Accepted by AWS, and no task ever has it.
+            Some("PENDING") => DesiredStatus::Running,
+            Some(_) => {
+                return Err(invalid_parameter(
+                    "desiredStatus should be one of [RUNNING,PENDING,STOPPED]",
+                ));
+            }
+        };
+        let launch_type = input.launch_type.as_deref();
+        if launch_type
+            .is_some_and(|t| !matches!(t, "EC2" | "FARGATE" | "EXTERNAL" | "MANAGED_INSTANCES"))
+        {
+            return Err(invalid_parameter(
+                "launchType should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]",
+            ));
+        }
+        let instance = input.container_instance.as_deref();
+        let named = instance.map(|text| reference::instance(&ctx.scope, cluster, text));
+        Ok(Self {
+            desired,
+            family: input.family.as_deref(),
+            started_by: input.started_by.as_deref(),
+            nothing: input.desired_status.as_deref() == Some("PENDING")
+                || launch_type.is_some_and(|t| t != "EC2")
+                || named == Some(None),
+            instance: named.flatten().map(|key| key.id),
+        })
+    }
+
+    /// What makes this listing another than others, for its tokens.
+    fn listing(&self, ctx: &Ctx, cluster: &str) -> [String; 8] {
+        [
+            "ListTasks".into(),
+            ctx.scope.account.clone(),
+            ctx.scope.region.clone(),
+            cluster.into(),
+            self.desired.name().into(),
+            format!("{:?}", self.family),
+            format!("{:?}", self.started_by),
+            format!("{:?}", self.instance),
+        ]
+    }
+
+    /// The tasks it shows, from the index that holds the fewest others.
+    fn find<'w>(&self, world: &'w World, ctx: &Ctx, cluster: &str) -> Vec<&'w Arc<TaskRecord>> {
+        if self.nothing {
+            return Vec::new();
+        }
+        let named = |name: &str| named_parts(&ctx.scope, cluster, name);
+        let shown = |task: &&Arc<TaskRecord>| self.shows(task);
+        match (&self.instance, self.started_by, self.family) {
+            (Some(id), _, _) => world
+                .find(&TASKS, &BY_INSTANCE, &named(&id.0))
+                .filter(shown)
+                .collect(),
+            (None, Some(by), _) => world
+                .find(&TASKS, &BY_STARTED_BY, &named(by))
+                .filter(shown)
+                .collect(),
+            (None, None, Some(family)) => world
+                .find(&TASKS, &BY_FAMILY, &named(family))
+                .filter(shown)
+                .collect(),
+            (None, None, None) => {
+                let desired = named(self.desired.name());
+                world
+                    .find(&TASKS, &BY_DESIRED, &desired)
+                    .filter(shown)
+                    .collect()
+            }
+        }
+    }
+
+    fn shows(&self, task: &TaskRecord) -> bool {
+        task.desired == self.desired
+            && self.family.is_none_or(|family| task.family == family)
+            && self
+                .started_by
+                .is_none_or(|by| task.started_by.as_deref() == Some(by))
+            && self
+                .instance
+                .as_ref()
+                .is_none_or(|instance| task.instance == *instance)
+    }
+}

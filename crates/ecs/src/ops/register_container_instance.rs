@@ -1,0 +1,41 @@
+//! RegisterContainerInstance: an agent's first call. Into `default` it creates the cluster.
+//!
+//! Rule: API reference, RegisterContainerInstance; the public agent.
+
+use crate::cluster;
+use crate::instance::{register, shape};
+use crate::records::cluster::cluster_arn;
+use crate::records::container_instance::CONTAINER_INSTANCES;
+use aws_api::ecs::{RegisterContainerInstanceRequest, RegisterContainerInstanceResponse};
+use aws_types::{AwsError, Ctx};
+use iam::Ask;
+use store::{Txn, World};
+
+/// What the caller needs.
+#[must_use]
+pub fn authorisation(
+    input: &RegisterContainerInstanceRequest,
+    _world: &World,
+    ctx: &Ctx,
+) -> Vec<Ask> {
+    let cluster = cluster::name_of(&ctx.scope, input.cluster.as_deref()).unwrap_or_default();
+    let arn = cluster_arn(&ctx.scope, &cluster);
+    vec![Ask::new("ecs:RegisterContainerInstance", arn)]
+}
+
+/// Registers a host, or the same host again.
+///
+/// # Errors
+/// `ClusterNotFoundException`; `InvalidParameterException` for malformed tags.
+pub fn register_container_instance(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &RegisterContainerInstanceRequest,
+) -> Result<RegisterContainerInstanceResponse, AwsError> {
+    let cluster = cluster::require_or_default(txn, ctx, input.cluster.as_deref())?;
+    let key = register::register(txn, ctx, &cluster.name, input)?;
+    let record = txn.get(&CONTAINER_INSTANCES, &key);
+    Ok(RegisterContainerInstanceResponse {
+        container_instance: record.map(|record| shape::instance(txn, record, true)),
+    })
+}

@@ -1,0 +1,101 @@
+//! RunTask: places tasks by itself, inside its transaction.
+//!
+//! What finds no room is a `failure` with its reason, not an error. Rule: API reference, RunTask.
+
+use crate::cluster;
+use crate::place::problem;
+use crate::place::solve::{Refusal, solve};
+use crate::records::container_instance::InstanceKey;
+use crate::records::run_token::TokenKey;
+use crate::records::task::{TASKS, TaskKey};
+use crate::rules::{invalid_parameter, run_task as rules};
+use crate::task::{authorised, launch, shape, tokens};
+use aws_api::ecs::{Failure, RunTaskRequest, RunTaskResponse, Task};
+use aws_types::{AwsError, Ctx};
+use iam::Ask;
+use store::{Txn, World};
+
+/// What the caller needs: to run this definition, and to hand over its roles.
+#[must_use]
+pub fn authorisation(input: &RunTaskRequest, world: &World, ctx: &Ctx) -> Vec<Ask> {
+    let definition = input.task_definition.as_deref();
+    authorised::to_launch(
+        "ecs:RunTask",
+        world,
+        ctx,
+        definition,
+        input.overrides.as_ref(),
+    )
+}
+
+/// Starts `count` tasks where there is room.
+///
+/// # Errors
+/// `ClusterNotFoundException`, `InvalidParameterException`, `ClientException`,
+/// `ConflictException`, each with AWS's text.
+pub fn run_task(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &RunTaskRequest,
+) -> Result<RunTaskResponse, AwsError> {
+    let count = rules::check_run(input)?;
+    let cluster = cluster::require(txn, &ctx.scope, input.cluster.as_deref())?;
+    let token = input.client_token.as_ref().map(|token| TokenKey {
+        scope: ctx.scope.clone(),
+        cluster: cluster.name.clone(),
+        token: token.clone(),
+    });
+    if let Some(tasks) = tokens::earlier(txn, token.as_ref(), input, ctx.now)? {
+        let keys = tasks
+            .into_iter()
+            .map(|id| TaskKey::new(&ctx.scope, &cluster.name, &id.0));
+        return Ok(answer(txn, &keys.collect::<Vec<_>>(), Vec::new()));
+    }
+    let launch = launch::prepare(txn, ctx, &cluster, launch::Asked::from(input))?;
+    let requirement = launch.requirement.clone();
+    let problem = problem::build(txn, &cluster.key(), &launch.group, requirement, count);
+    if problem.candidates.is_empty() {
+        return Err(invalid_parameter(
+            "No Container Instances were found in your cluster.",
+        ));
+    }
+    let decision = solve(&problem);
+    let placed = decision.placements.iter();
+    let keys: Vec<_> = placed
+        .map(|place| launch.insert(txn, ctx, &place.instance))
+        .collect();
+    if let Some(token) = token {
+        let ids = keys.iter().map(|key| key.id.clone()).collect();
+        tokens::remember(txn, ctx, token, input, ids);
+    }
+    let failures = decision.refusals.iter();
+    let failures = failures
+        .map(|refusal| failure(ctx, &cluster.name, refusal))
+        .collect();
+    Ok(answer(txn, &keys, failures))
+}
+
+fn answer(world: &World, keys: &[TaskKey], failures: Vec<Failure>) -> RunTaskResponse {
+    RunTaskResponse {
+        tasks: Some(tasks(world, keys)),
+        failures: Some(failures),
+    }
+}
+
+/// Tasks as RunTask and StartTask answer them.
+pub(super) fn tasks(world: &World, keys: &[TaskKey]) -> Vec<Task> {
+    let records = keys.iter().filter_map(|key| world.get(&TASKS, key));
+    records
+        .map(|record| shape::task(world, record, true))
+        .collect()
+}
+
+/// A refusal as RunTask and StartTask answer it.
+pub(super) fn failure(ctx: &Ctx, cluster: &str, refusal: &Refusal) -> Failure {
+    let instance = InstanceKey::new(&ctx.scope, cluster, &refusal.instance.0);
+    Failure {
+        arn: Some(instance.arn()),
+        reason: Some(refusal.reason.name().into()),
+        detail: None,
+    }
+}
