@@ -21,7 +21,7 @@ mod txn;
 mod world;
 mod writer;
 
-pub use backend::{Limits, MemoryStore, Store, StoreError};
+pub use backend::{Limits, MemoryStore, RedbStore, Store, StoreError};
 pub use changes::{ChangeStream, CommittedBatch, Lagged};
 pub use key::{Key, KeyReader, KeyWriter, TableKey};
 pub use log_store::{

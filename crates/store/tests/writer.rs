@@ -1,5 +1,7 @@
 //! The writer's promises, tried with a store that can be stopped and made to fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use aws_types::{AwsError, codes};

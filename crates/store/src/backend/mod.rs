@@ -7,10 +7,12 @@
 mod log_fjall;
 mod log_memory;
 mod memory;
+mod redb;
 
 pub use log_fjall::FjallLogStore;
 pub use log_memory::MemoryLogStore;
 pub use memory::MemoryStore;
+pub use redb::RedbStore;
 
 use crate::txn::Change;
 use crate::world::{LoadError, Schema, World};

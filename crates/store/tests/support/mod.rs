@@ -1,5 +1,7 @@
 //! A small table and contexts for the store's tests.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use aws_types::{Ctx, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Schema, Table};
