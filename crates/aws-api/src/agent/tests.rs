@@ -1,0 +1,114 @@
+use super::*;
+use aws_types::Timestamp;
+use proptest::prelude::*;
+
+#[test]
+fn a_payload_has_the_names_of_the_public_agent() {
+    let eni = Eni {
+        ec2_id: Some("eni-1".into()),
+        ipv4_addresses: Some(vec![]),
+        ..Default::default()
+    };
+    let container = Container {
+        name: Some("web".into()),
+        stop_timeout: Some(2),
+        ..Default::default()
+    };
+    let message = PayloadMessage {
+        seq_num: Some(4),
+        generated_at: Some(Timestamp::from_millis(7)),
+        tasks: Some(vec![Task {
+            arn: Some("arn".into()),
+            elastic_network_interfaces: Some(vec![eni]),
+            containers: Some(vec![container]),
+            cpu: Some(0.25),
+            ..Default::default()
+        }]),
+        ..Default::default()
+    };
+    let frame = AcsMessage::Payload(message);
+    let text = frame.to_text().unwrap();
+    assert_eq!(
+        text,
+        r#"{"type":"PayloadMessage","message":{"generatedAt":7,"seqNum":4,"tasks":[{"arn":"arn","containers":[{"name":"web","stopTimeout":2}],"elasticNetworkInterfaces":[{"ec2Id":"eni-1","ipv4Addresses":[]}],"cpu":0.25}]}}"#
+    );
+    assert_eq!(AcsMessage::from_text(&text).unwrap(), frame);
+}
+
+#[test]
+fn null_is_absent_and_unknown_is_skipped() {
+    for text in [
+        r#"{"type":"AckRequest","message":{"cluster":null,"messageId":"m","new":{"a":[1]}}}"#,
+        r#"{"message":{"messageId":"m"},"more":1,"type":"AckRequest"}"#,
+    ] {
+        let ack = AckRequest {
+            message_id: Some("m".into()),
+            ..Default::default()
+        };
+        assert_eq!(AcsMessage::from_text(text).unwrap(), AcsMessage::Ack(ack));
+    }
+    let empty = AcsMessage::Heartbeat(HeartbeatMessage::default());
+    assert_eq!(
+        AcsMessage::from_text(r#"{"type":"HeartbeatMessage"}"#).unwrap(),
+        empty
+    );
+    let unknown = AcsMessage::from_text(r#"{"type":"StageUpdateMessage","message":{}}"#).unwrap();
+    assert_eq!(unknown, AcsMessage::Unknown("StageUpdateMessage".into()));
+    assert!(AcsMessage::from_text(r#"{"InactiveInstanceException":"gone"}"#).is_err());
+}
+
+#[test]
+fn a_telemetry_frame_is_read_with_and_without_its_headers() {
+    let json = r#"{"type":"PublishHealthRequest","message":{"tasks":[{"taskArn":"t","containers":[{"containerName":"c","healthStatus":"HEALTHY","statusSince":1707741897.431}]}],"timestamp":1707741897.5}}"#;
+    let bare = TcsMessage::from_text(json).unwrap();
+    let TcsMessage::PublishHealth(health) = &bare else {
+        panic!("{bare:?}")
+    };
+    assert_eq!(
+        health.timestamp,
+        Some(Timestamp::from_millis(1_707_741_897_500))
+    );
+    let signed = format!("Authorization: AWS4-HMAC-SHA256 x\r\nHost: h\r\n\r\n{json}");
+    assert_eq!(TcsMessage::from_text(&signed).unwrap(), bare);
+    assert_eq!(
+        TcsMessage::from_text(&bare.to_text().unwrap()).unwrap(),
+        bare
+    );
+}
+
+#[test]
+fn docker_texts_have_dockers_names() {
+    let text = r#"{"CapAdd":["NET_ADMIN"],"ReadonlyRootfs":true,"Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}],"ShmSize":67108864,"LogConfig":{"Type":"awslogs","Config":{"awslogs-group":"g"}}}"#;
+    let host: HostConfig = serde_json::from_str(text).unwrap();
+    assert_eq!(host.ulimits.as_ref().unwrap()[0].hard, Some(2));
+    assert_eq!(
+        host.log_config.as_ref().unwrap().r#type.as_deref(),
+        Some("awslogs")
+    );
+    let again: HostConfig = serde_json::from_str(&serde_json::to_string(&host).unwrap()).unwrap();
+    assert_eq!(again, host);
+    let config: ContainerConfig =
+        serde_json::from_str(r#"{"WorkingDir":"/","Healthcheck":{"StartPeriod":1000000000}}"#)
+            .unwrap();
+    assert_eq!(
+        config.healthcheck.unwrap().start_period,
+        Some(1_000_000_000)
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_readers_panic(text in any::<String>()) {
+        let _ = AcsMessage::from_text(&text);
+        let _ = TcsMessage::from_text(&text);
+    }
+
+    #[test]
+    fn a_known_type_with_any_message_is_read_or_refused(message in "[\\[\\]{}\",:a-z0-9]{0,30}") {
+        for kind in ["PayloadMessage", "TaskManifestMessage", "PublishMetricsRequest"] {
+            let text = format!(r#"{{"type":"{kind}","message":{message}}}"#);
+            let _ = AcsMessage::from_text(&text);
+            let _ = TcsMessage::from_text(&text);
+        }
+    }
+}
