@@ -1,3 +1,8 @@
-//! The static shim.
+//! The static executable behind zygote and shims. See `runtime::zygote`.
 
-fn main() {}
+fn main() {
+    if let Err(error) = runtime::zygote::run() {
+        eprintln!("longshore-shim: {error}");
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,392 @@
+//! The runtime behind the trait: one zygote, one link per container, one lock against sweeps of what is being made.
+
+use super::error::{InPlace, RuntimeError};
+use super::link::{self, Link, Parts};
+use super::probe::Capabilities;
+use super::zygote::Zygote;
+use super::{Attached, ContainerRuntime, Started, SweepReport, lost, sweep};
+use crate::capability::CapabilitySet;
+use crate::cgroup::CgroupTree;
+use crate::failure::{Failure, Stage};
+use crate::record::{self, StateRecord};
+use crate::seccomp;
+use crate::spec::{ContainerSpec, ExecResult, ExecSpec, ExitRecord, RootFilesystem, Stats, TaskCgroupSpec};
+use crate::wire::{Event, Request, StartRequest, memory_file};
+use async_trait::async_trait;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::RwLock;
+
+/// What a runtime is made from.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// The agent's data directory; exists.
+    pub data_dir: PathBuf,
+    /// Names this data directory among the host's control groups: 8 hexadecimal digits.
+    pub tag: String,
+    /// The static shim executable.
+    pub shim_image: &'static [u8],
+    /// `None`: found out by trying. Tests give it to force fallbacks.
+    pub capabilities: Option<Capabilities>,
+}
+
+/// Our own container runtime.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub struct Inner {
+    pub capabilities: Capabilities,
+    pub cgroups: CgroupTree,
+    pub zygote: Zygote,
+    /// Starts hold it shared, a sweep alone: what is being made has no record yet.
+    making: RwLock<()>,
+    /// `std` mutexes: held for one look-up.
+    pub links: Mutex<BTreeMap<PathBuf, Arc<Link>>>,
+    pub tasks: Mutex<BTreeSet<String>>,
+    filters: Mutex<BTreeMap<CapabilitySet, Arc<OwnedFd>>>,
+}
+
+impl Runtime {
+    /// Probes the kernel and makes the shims' control group. Starts no process yet.
+    pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let cgroups = CgroupTree::detect(&config.tag).place("looking for control groups in", Path::new("/proc"))?;
+        cgroups.create_shims().place("making control groups", Path::new(&cgroups.name))?;
+        let capabilities = config.capabilities.unwrap_or_else(|| Capabilities::probe(&config.data_dir));
+        let zygote = Zygote::new(config.shim_image)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                capabilities,
+                cgroups,
+                zygote,
+                making: RwLock::new(()),
+                links: Mutex::default(),
+                tasks: Mutex::default(),
+                filters: Mutex::default(),
+            }),
+        })
+    }
+
+    /// What this kernel can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities
+    }
+
+    /// Ends the zygote; running containers and their shims live on. With `remove_groups` also removes the control groups
+    /// of this data directory, which fails while a container is left: for `longshore down`.
+    pub async fn shut_down(&self, remove_groups: bool) -> Result<(), RuntimeError> {
+        let inner = Arc::clone(&self.inner);
+        let ended = tokio::task::spawn_blocking(move || {
+            inner.zygote.stop();
+            if remove_groups { inner.cgroups.remove_all() } else { Ok(()) }
+        });
+        let ended = ended.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        ended.place("removing control groups", Path::new(&self.inner.cgroups.name))
+    }
+}
+
+impl Inner {
+    fn link(&self, dir: &Path) -> Result<Arc<Link>, RuntimeError> {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.get(dir).cloned().ok_or_else(|| RuntimeError::NotFound(dir.to_path_buf()))
+    }
+
+    fn keep(&self, link: Arc<Link>) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(link.dir.clone(), link);
+    }
+
+    /// Off the event loop, since it may have to wait for dying processes.
+    pub async fn remove_container_group(self: &Inner, task_id: &str, id: &str) -> Result<(), RuntimeError> {
+        let (cgroups, task, id) = (self.cgroups.clone(), task_id.to_owned(), id.to_owned());
+        let path = Path::new(task_id).join(&id);
+        let removed = tokio::task::spawn_blocking(move || cgroups.remove_container(&task, &id)).await;
+        removed.unwrap_or_else(|error| Err(std::io::Error::other(error))).place("removing the control group", &path)
+    }
+
+    /// The compiled filter of a capability set, made once.
+    fn filter(&self, set: CapabilitySet) -> Result<Arc<OwnedFd>, RuntimeError> {
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(filter) = filters.get(&set) {
+            return Ok(Arc::clone(filter));
+        }
+        let file = memory_file(c"seccomp", &seccomp::compile(set)).place("writing", Path::new("the filter"))?;
+        let filter = Arc::new(file);
+        filters.insert(set, Arc::clone(&filter));
+        Ok(filter)
+    }
+
+    /// Asks for the container and waits for the shim's word.
+    async fn make(&self, spec: &ContainerSpec) -> Result<(AsyncFd<OwnedFd>, Event, Vec<OwnedFd>), RuntimeError> {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).place("making a socket for", &spec.dir)?;
+        rustix::io::ioctl_fionbio(&ours, true).place("making a socket for", &spec.dir)?;
+        let set = CapabilitySet::resolve(spec.privileged, &spec.capabilities_add, &spec.capabilities_drop)
+            .map_err(|text| RuntimeError::Failed(Failure::text(Stage::Request, text)))?;
+        let filter = if spec.privileged { None } else { Some(self.filter(set)?) };
+        let request = StartRequest {
+            spec: spec.clone(),
+            cgroups: self.cgroups.clone(),
+            overlay: self.capabilities.overlay(),
+            has_filter: filter.is_some(),
+        };
+        let descriptors: Vec<BorrowedFd<'_>> =
+            [Some(theirs.as_fd()), filter.as_ref().map(|f| f.as_fd())].into_iter().flatten().collect();
+        self.zygote.send(&self.cgroups, &request, &descriptors)?;
+        drop(theirs);
+        let socket = link::register(ours).place("waiting for the shim of", &spec.dir)?;
+        match link::receive::<Event>(&socket).await.place("hearing the shim of", &spec.dir)? {
+            Some((event, descriptors)) => Ok((socket, event, descriptors)),
+            None => Err(RuntimeError::ShimLost(spec.dir.clone())),
+        }
+    }
+
+    /// Removes what a shim that died in the middle of a start has left.
+    async fn undo(&self, spec: &ContainerSpec) {
+        if let Err(error) = self.remove_container_group(&spec.task_id, &spec.id).await {
+            tracing::warn!(container = %spec.id, %error, "control group of a failed start not removed");
+        }
+        for file in [record::STATE_FILE, record::SOCKET_FILE] {
+            let _ = std::fs::remove_file(spec.dir.join(file));
+        }
+        let RootFilesystem::Overlay { scratch, .. } = &spec.rootfs;
+        let _ = std::fs::remove_dir_all(scratch);
+    }
+
+    /// A stale socket is removed; a living one means that the directory is used.
+    async fn check_unused(&self, dir: &Path) -> Result<(), RuntimeError> {
+        let is_known = self.links.lock().unwrap_or_else(PoisonError::into_inner).contains_key(dir);
+        if is_known || dir.join(record::EXIT_FILE).exists() {
+            return Err(RuntimeError::InUse(dir.to_path_buf()));
+        }
+        let socket = dir.join(record::SOCKET_FILE);
+        if socket.exists() {
+            if link::connect(dir).await.place("connecting to", &socket)?.is_some() {
+                return Err(RuntimeError::InUse(dir.to_path_buf()));
+            }
+            std::fs::remove_file(&socket).place("removing", &socket)?;
+        }
+        Ok(())
+    }
+
+    /// The container of a state record, whose shim does not answer.
+    fn lost(self: &Arc<Self>, dir: &Path, state: StateRecord) -> Attached {
+        let pidfd = if is_alive(&state) {
+            i32::try_from(state.pid)
+                .ok()
+                .and_then(Pid::from_raw)
+                .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+                // Looked at again: between the two looks the number may have gone to another process.
+                .filter(|_| is_alive(&state))
+        } else {
+            None
+        };
+        let parts = Parts {
+            dir: dir.to_path_buf(),
+            id: state.id,
+            task_id: state.task_id,
+            scratch: state.scratch,
+            pidfd,
+            socket: None,
+            exit: None,
+        };
+        self.keep(Link::new(self, parts));
+        Attached::Lost { reason: lost::UNKNOWN.to_owned() }
+    }
+}
+
+/// The record's process, not a later one with its number.
+pub fn is_alive(state: &StateRecord) -> bool {
+    record::boot_id().is_ok_and(|boot| boot == state.boot_id)
+        && record::start_time_ticks(state.pid).is_ok_and(|ticks| ticks == state.start_time_ticks)
+}
+
+/// The three descriptors that come with a started or attached container.
+fn three(descriptors: Vec<OwnedFd>, dir: &Path) -> Result<(OwnedFd, OwnedFd, OwnedFd), RuntimeError> {
+    let mut all = descriptors.into_iter();
+    match (all.next(), all.next(), all.next()) {
+        (Some(pidfd), Some(stdout), Some(stderr)) => Ok((pidfd, stdout, stderr)),
+        _ => Err(RuntimeError::ShimLost(dir.to_path_buf())),
+    }
+}
+
+#[async_trait]
+impl ContainerRuntime for Runtime {
+    async fn create_task(&self, spec: &TaskCgroupSpec) -> Result<(), RuntimeError> {
+        let _making = self.inner.making.read().await;
+        self.inner.cgroups.create_task(spec).place("making the control group of task", Path::new(&spec.task_id))?;
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.task_id.clone());
+        Ok(())
+    }
+
+    async fn start(&self, spec: ContainerSpec) -> Result<Started, RuntimeError> {
+        let inner = &self.inner;
+        let _making = inner.making.read().await;
+        inner.check_unused(&spec.dir).await?;
+        let made = inner.make(&spec).await;
+        let (socket, event, descriptors) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                inner.undo(&spec).await;
+                return Err(error);
+            }
+        };
+        match event {
+            Event::Started { pid, started_at_ms } => {
+                let (pidfd, stdout, stderr) = three(descriptors, &spec.dir)?;
+                let RootFilesystem::Overlay { scratch, .. } = spec.rootfs;
+                let parts = Parts {
+                    dir: spec.dir,
+                    id: spec.id,
+                    task_id: spec.task_id,
+                    scratch,
+                    pidfd: Some(pidfd),
+                    socket: Some(socket),
+                    exit: None,
+                };
+                inner.keep(Link::new(inner, parts));
+                Ok(Started { pid, started_at_ms, stdout, stderr })
+            }
+            Event::Failed(failure) => {
+                inner.undo(&spec).await;
+                Err(RuntimeError::Failed(failure))
+            }
+            Event::Attached { .. } | Event::Executed { .. } | Event::Exited(_) => {
+                inner.undo(&spec).await;
+                Err(RuntimeError::ShimLost(spec.dir))
+            }
+        }
+    }
+
+    async fn attach(&self, dir: &Path) -> Result<Attached, RuntimeError> {
+        let inner = &self.inner;
+        let _making = inner.making.read().await;
+        let state = record::read_state(dir).place("reading the state in", dir)?;
+        if let Some(socket) = link::connect(dir).await.place("connecting to the shim in", dir)? {
+            link::send(&socket, &Request::Attach).await.place("asking the shim in", dir)?;
+            let answer = link::receive::<Event>(&socket).await.place("hearing the shim in", dir)?;
+            // Read again: a shim that was still starting has written it meanwhile.
+            let state = state.or(record::read_state(dir).place("reading the state in", dir)?);
+            if let (Some((Event::Attached { pid, started_at_ms, exit }, descriptors)), Some(state)) = (answer, state) {
+                let (pidfd, stdout, stderr) = three(descriptors, dir)?;
+                let parts = Parts {
+                    dir: dir.to_path_buf(),
+                    id: state.id,
+                    task_id: state.task_id,
+                    scratch: state.scratch,
+                    pidfd: Some(pidfd),
+                    socket: Some(socket),
+                    exit: exit.clone(),
+                };
+                inner.keep(Link::new(inner, parts));
+                return Ok(match exit {
+                    Some(exit) => Attached::Exited(exit, Some((stdout, stderr))),
+                    None => Attached::Running { started: Started { pid, started_at_ms, stdout, stderr } },
+                });
+            }
+            // It failed to start, or died while it was asked: what it left on disk tells.
+        }
+        let exit = record::read_exit(dir).place("reading the exit record in", dir)?;
+        match (record::read_state(dir).place("reading the state in", dir)?, exit) {
+            (Some(state), Some(exit)) => {
+                let parts = Parts {
+                    dir: dir.to_path_buf(),
+                    id: state.id,
+                    task_id: state.task_id,
+                    scratch: state.scratch,
+                    pidfd: None,
+                    socket: None,
+                    exit: Some(exit.clone()),
+                };
+                inner.keep(Link::new(inner, parts));
+                Ok(Attached::Exited(exit, None))
+            }
+            (None, Some(exit)) => Ok(Attached::Exited(exit, None)),
+            (Some(state), None) => Ok(inner.lost(dir, state)),
+            (None, None) => Ok(Attached::NotFound),
+        }
+    }
+
+    async fn wait(&self, dir: &Path) -> Result<ExitRecord, RuntimeError> {
+        let link = match self.inner.link(dir) {
+            Ok(link) => link,
+            // Removed already; its record stays.
+            Err(error) => return record::read_exit(dir).place("reading the exit record in", dir)?.ok_or(error),
+        };
+        let mut exit = link.exit.clone();
+        let ended = exit.wait_for(Option::is_some).await;
+        ended.ok().and_then(|exit| exit.clone()).ok_or_else(|| RuntimeError::ShimLost(dir.to_path_buf()))
+    }
+
+    async fn signal(&self, dir: &Path, signal: i32) -> Result<(), RuntimeError> {
+        let link = self.inner.link(dir)?;
+        let named = rustix::process::Signal::from_named_raw(signal);
+        let (Some(pidfd), Some(signal)) = (&link.pidfd, named) else {
+            return match link.pidfd {
+                None => Ok(()),
+                Some(_) => Err(rustix::io::Errno::INVAL).place("sending a signal to", dir),
+            };
+        };
+        match pidfd_send_signal(pidfd, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => Err(error).place("sending a signal to", dir),
+        }
+    }
+
+    async fn exec(&self, dir: &Path, spec: ExecSpec) -> Result<ExecResult, RuntimeError> {
+        self.inner.link(dir)?.exec(spec).await
+    }
+
+    async fn remove(&self, dir: &Path) -> Result<(), RuntimeError> {
+        let link = match self.inner.link(dir) {
+            Ok(link) => link,
+            Err(_) => return Ok(()),
+        };
+        if link.exit.borrow().is_none() {
+            self.signal(dir, libc::SIGKILL).await?;
+            self.wait(dir).await?;
+        }
+        link.release().await;
+        self.inner.remove_container_group(&link.task_id, &link.id).await?;
+        let scratch = link.scratch.clone();
+        let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        });
+        removed.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).place("removing", &link.scratch)?;
+        for file in [record::SOCKET_FILE, record::STATE_FILE] {
+            let _ = std::fs::remove_file(dir.join(file));
+        }
+        self.inner.links.lock().unwrap_or_else(PoisonError::into_inner).remove(dir);
+        Ok(())
+    }
+
+    async fn remove_task(&self, task_id: &str) -> Result<(), RuntimeError> {
+        let (cgroups, task) = (self.inner.cgroups.clone(), task_id.to_owned());
+        let removed = tokio::task::spawn_blocking(move || cgroups.remove_task(&task)).await;
+        let removed = removed.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        removed.place("removing the control group of task", Path::new(task_id))?;
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
+        Ok(())
+    }
+
+    async fn stats(&self, dir: &Path) -> Result<Stats, RuntimeError> {
+        let link = self.inner.link(dir)?;
+        self.inner.cgroups.stats(&link.task_id, &link.id).place("reading the control group of", dir)
+    }
+
+    async fn sweep(&self, known: &[PathBuf]) -> Result<SweepReport, RuntimeError> {
+        let _alone = self.inner.making.write().await;
+        let (inner, known) = (Arc::clone(&self.inner), known.to_vec());
+        let swept = tokio::task::spawn_blocking(move || sweep::sweep(&inner, &known)).await;
+        let swept = swept.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        swept.place("sweeping the control groups", Path::new(&self.inner.cgroups.name))
+    }
+}

@@ -1,0 +1,157 @@
+//! The container's first process, from its birth in new namespaces to the program's first instruction.
+//!
+//! Runs in a child of the shim, single threaded. It reports a failure through its error pipe, which closes by itself
+//! when the program starts. Order of steps: `docs/decisions` and each module's own text; the outer order is here.
+
+mod binds;
+mod devices;
+pub mod launch;
+mod limits;
+mod mounts;
+mod program;
+mod user;
+
+use crate::capability::CapabilitySet;
+use crate::cgroup::{CgroupTree, Version};
+use crate::failure::{At, Failure, Stage};
+use crate::overlay::{self, OverlayMethod};
+use crate::spec::{ContainerSpec, NetworkNamespace, RootFilesystem};
+use crate::sys;
+use launch::{Launch, Streams};
+use rustix::fs::Mode;
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What the shim hands to its child.
+#[derive(Debug)]
+pub struct Init<'a> {
+    /// The container.
+    pub spec: &'a ContainerSpec,
+    /// Where control groups are.
+    pub cgroups: &'a CgroupTree,
+    /// How layers are mounted.
+    pub overlay: OverlayMethod,
+    /// The container's capabilities.
+    pub capabilities: CapabilitySet,
+    /// The compiled filter.
+    pub filter: Option<Vec<u8>>,
+}
+
+/// Namespaces that the child is born in; its cgroup namespace is made once it is in its group.
+pub fn namespace_flags(network: &NetworkNamespace) -> u64 {
+    let flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    let network = match network {
+        NetworkNamespace::New => libc::CLONE_NEWNET,
+        NetworkNamespace::Host | NetworkNamespace::Path(_) => 0,
+    };
+    (flags | network) as u64
+}
+
+impl Init<'_> {
+    /// The child's whole life before the program.
+    pub fn run(self, streams: Streams) -> ! {
+        let (errors, failure) = match self.enter() {
+            Ok(()) => {
+                let launch = launch_of(self.spec, self.capabilities, self.filter);
+                launch::become_program(&launch, streams)
+            }
+            Err(failure) => (streams.errors, failure),
+        };
+        report(errors, &failure)
+    }
+
+    /// Everything up to the container's own view of the world.
+    fn enter(&self) -> Result<(), Failure> {
+        // While the container is being made, the death of its shim must end it.
+        sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64).at(Stage::Process, || "binding to the shim's life")?;
+        sys::reset_signals();
+        rustix::process::setsid().at(Stage::Process, || "making a session")?;
+        rustix::process::umask(Mode::empty());
+        self.join_cgroup()?;
+        self.enter_network()?;
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+            .at(Stage::RootFilesystem, || "separating mounts from the host's")?;
+        let spec = self.spec;
+        let RootFilesystem::Overlay { layers, scratch, read_only } = &spec.rootfs;
+        let binds = binds::open(&spec.mounts, &spec.etc_files)?;
+        let host_devices = if spec.privileged { devices::of_host() } else { Vec::new() };
+        let root = overlay::mount(layers, scratch, self.overlay)?;
+        change_root(&root)?;
+        if let Some(hostname) = &spec.hostname {
+            rustix::system::sethostname(hostname.as_bytes())
+                .at(Stage::Hostname, || format!("setting the host name {hostname:?}"))?;
+        }
+        mounts::mount_system(self.cgroups, spec.privileged)?;
+        devices::make(&host_devices)?;
+        binds::attach(binds)?;
+        if !spec.privileged {
+            mounts::mask()?;
+        }
+        if *read_only {
+            mounts::protect_root()?;
+        }
+        reset_oom_score();
+        rustix::process::umask(Mode::from_raw_mode(0o022));
+        Ok(())
+    }
+
+    /// On v2 the process was born in its group.
+    fn join_cgroup(&self) -> Result<(), Failure> {
+        if matches!(self.cgroups.version, Version::V1(_)) {
+            self.cgroups
+                .join_container(&self.spec.task_id, &self.spec.id, 0)
+                .at(Stage::Cgroup, || "joining the container's control group")?;
+        }
+        sys::unshare(libc::CLONE_NEWCGROUP).at(Stage::Cgroup, || "making a cgroup namespace")
+    }
+
+    fn enter_network(&self) -> Result<(), Failure> {
+        match &self.spec.network {
+            NetworkNamespace::Host => Ok(()),
+            NetworkNamespace::New => sys::loopback_up().at(Stage::Network, || "bringing loopback up"),
+            NetworkNamespace::Path(path) => {
+                let what = || format!("joining the network namespace {}", path.display());
+                let namespace = std::fs::File::open(path).at(Stage::Network, what)?;
+                sys::setns(namespace.as_fd(), libc::CLONE_NEWNET).at(Stage::Network, what)
+            }
+        }
+    }
+}
+
+/// The container's own program.
+pub fn launch_of(spec: &ContainerSpec, capabilities: CapabilitySet, filter: Option<Vec<u8>>) -> Launch<'_> {
+    Launch {
+        args: &spec.args,
+        env: spec.env.clone(),
+        cwd: &spec.cwd,
+        user: spec.user.as_deref().unwrap_or_default(),
+        ulimits: &spec.ulimits,
+        capabilities,
+        filter,
+    }
+}
+
+/// Tells the shim why there is no program, and ends.
+pub fn report(errors: OwnedFd, failure: &Failure) -> ! {
+    // If even this cannot be written the shim sees an early end of the process.
+    if let Ok(json) = serde_json::to_vec(failure) {
+        let _ = std::fs::File::from(errors).write_all(&json);
+    }
+    sys::exit_now(1)
+}
+
+/// The old root is mounted under the new one and detached at once, so no directory is needed for it.
+fn change_root(root: &OwnedFd) -> Result<(), Failure> {
+    let at = Stage::RootFilesystem;
+    rustix::process::fchdir(root).at(at, || "entering the root file system")?;
+    rustix::process::pivot_root(".", ".").at(at, || "changing the root")?;
+    unmount(".", UnmountFlags::DETACH).at(at, || "leaving the host's tree")?;
+    rustix::process::chdir("/").at(at, || "entering the new root")
+}
+
+/// The shim may run with a lower score than ours; raising it is always allowed.
+fn reset_oom_score() {
+    // Without the file (no /proc entry for it) the score is what it is: the container still runs.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "0");
+}

@@ -1,0 +1,206 @@
+//! Makes a container. Whatever fails, nothing of it is left: no process, no control group, no socket, no record.
+
+use crate::capability::CapabilitySet;
+use crate::cgroup::CgroupTree;
+use crate::failure::{At, Failure, Stage};
+use crate::init::{self, Init, launch::Streams};
+use crate::record::{self, StateRecord};
+use crate::spec::{ContainerSpec, RootFilesystem};
+use crate::sys::{self, Side};
+use crate::wire::StartRequest;
+use crate::zygote;
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Capacity of an output pipe in bytes: 10,000 lines of 100.
+const PIPE_BYTES: usize = 1024 * 1024;
+/// The same for a small container, whose memory the pipe's pages are charged to.
+const PIPE_BYTES_SMALL: usize = 256 * 1024;
+/// Containers with less memory than this are small.
+const SMALL_MEMORY_MIB: u64 = 64;
+/// Agents that may wait to be accepted.
+const BACKLOG: i32 = 16;
+
+/// A running container.
+#[derive(Debug)]
+pub struct Container {
+    pub spec: ContainerSpec,
+    pub cgroups: CgroupTree,
+    pub capabilities: CapabilitySet,
+    pub filter: Option<Vec<u8>>,
+    pub pid: u32,
+    pub pidfd: OwnedFd,
+    pub started_at_ms: i64,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+    pub listener: OwnedFd,
+}
+
+/// A child that has not become the program yet.
+struct Born {
+    pid: u32,
+    pidfd: OwnedFd,
+    errors: OwnedFd,
+    gate: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+pub fn start(request: StartRequest, filter: Option<OwnedFd>, control: &OwnedFd) -> Result<Container, Failure> {
+    let StartRequest { spec, cgroups, overlay, .. } = request;
+    let capabilities = CapabilitySet::resolve(spec.privileged, &spec.capabilities_add, &spec.capabilities_drop)
+        .map_err(|text| Failure::text(Stage::Request, text))?;
+    let filter = filter.map(read_filter).transpose()?;
+    let listener = listen(&spec)?;
+    let init = Init { spec: &spec, cgroups: &cgroups, overlay, capabilities, filter: filter.clone() };
+    match make(init, control) {
+        Ok((born, started_at_ms)) => Ok(Container {
+            capabilities,
+            filter,
+            pid: born.pid,
+            pidfd: born.pidfd,
+            started_at_ms,
+            stdout: born.stdout,
+            stderr: born.stderr,
+            listener,
+            spec,
+            cgroups,
+        }),
+        Err(failure) => {
+            undo(&spec, &cgroups);
+            Err(failure)
+        }
+    }
+}
+
+fn make(init: Init<'_>, control: &OwnedFd) -> Result<(Born, i64), Failure> {
+    let spec = init.spec;
+    init.cgroups.create_container(spec).at(Stage::Cgroup, || "making the container's control group")?;
+    let born = bear(init)?;
+    let started_at_ms = record::now_ms();
+    let result = write_state(spec, born.pid, started_at_ms).and_then(|()| {
+        if zygote::is_closed(control) {
+            return Err(Failure::text(Stage::Request, "the agent that asked for the start has gone"));
+        }
+        // A child that has failed meanwhile has closed the gate; its error pipe tells why.
+        let _ = rustix::io::write(&born.gate, b"g");
+        wait_for_program(&born)
+    });
+    match result {
+        Ok(()) => Ok((born, started_at_ms)),
+        Err(failure) => {
+            let _ = rustix::process::pidfd_send_signal(&born.pidfd, rustix::process::Signal::KILL);
+            let _ = waitid(WaitId::PidFd(born.pidfd.as_fd()), WaitIdOptions::EXITED);
+            Err(failure)
+        }
+    }
+}
+
+/// Removes all that [`make`] may have left; what is not there is no error.
+fn undo(spec: &ContainerSpec, cgroups: &CgroupTree) {
+    // The agent removes what resists here, as it does for a shim that died.
+    let _ = cgroups.remove_container(&spec.task_id, &spec.id);
+    for file in [record::STATE_FILE, record::SOCKET_FILE] {
+        let _ = std::fs::remove_file(spec.dir.join(file));
+    }
+}
+
+fn bear(init: Init<'_>) -> Result<Born, Failure> {
+    let spec = init.spec;
+    let at = Stage::Process;
+    let pipe = |what: &'static str| pipe_with(PipeFlags::CLOEXEC).at(at, || what);
+    let (errors, errors_child) = pipe("making the error pipe")?;
+    let (gate_child, gate) = pipe("making the gate")?;
+    let (stdout, stdout_child) = output_pipe(spec)?;
+    let (stderr, stderr_child) = output_pipe(spec)?;
+    let birth = match init.cgroups.birth_directory(&spec.task_id, &spec.id) {
+        Some(dir) => Some(File::open(&dir).at(Stage::Cgroup, || format!("opening {}", dir.display()))?),
+        None => None,
+    };
+    let side = sys::clone_into(init::namespace_flags(&spec.network), birth.as_ref().map(AsFd::as_fd));
+    match side.at(at, || "making the container's first process")? {
+        Side::Child => {
+            drop((errors, gate, stdout, stderr));
+            let streams =
+                Streams { stdout: stdout_child, stderr: stderr_child, errors: errors_child, gate: Some(gate_child) };
+            init.run(streams)
+        }
+        Side::Parent { pid, pidfd } => {
+            let pidfd = pidfd.ok_or_else(|| Failure::text(at, "the kernel gave no pidfd"))?;
+            Ok(Born { pid: pid as u32, pidfd, errors, gate, stdout, stderr })
+        }
+    }
+}
+
+/// A larger pipe is better but not needed, so a refusal is no error.
+fn output_pipe(spec: &ContainerSpec) -> Result<(OwnedFd, OwnedFd), Failure> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC).at(Stage::Process, || "making an output pipe")?;
+    let is_small = spec.memory_limit_mib.is_some_and(|mib| mib < SMALL_MEMORY_MIB);
+    let _ = rustix::pipe::fcntl_setpipe_size(&read, if is_small { PIPE_BYTES_SMALL } else { PIPE_BYTES });
+    Ok((read, write))
+}
+
+/// The error pipe ends when the program starts, or says why it does not.
+fn wait_for_program(born: &Born) -> Result<(), Failure> {
+    let errors = born.errors.try_clone().at(Stage::Process, || "reading the error pipe")?;
+    let mut text = Vec::new();
+    File::from(errors).read_to_end(&mut text).at(Stage::Process, || "reading the error pipe")?;
+    if !text.is_empty() {
+        return Err(serde_json::from_slice(&text)
+            .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text))));
+    }
+    // A process killed before its program (by the limit of memory, say) closes the pipe just as a program does.
+    let name = std::fs::read_link(format!("/proc/{}/exe", born.pid)).unwrap_or_default();
+    let ours = std::fs::read_link("/proc/self/exe").unwrap_or_default();
+    if !name.as_os_str().is_empty() && name == ours {
+        return Err(Failure::text(Stage::Process, "the container's first process died before its program started"));
+    }
+    Ok(())
+}
+
+fn write_state(spec: &ContainerSpec, pid: u32, started_at_ms: i64) -> Result<(), Failure> {
+    let at = |what: &'static str| move || what;
+    let RootFilesystem::Overlay { scratch, .. } = &spec.rootfs;
+    let state = StateRecord {
+        id: spec.id.clone(),
+        task_id: spec.task_id.clone(),
+        pid,
+        start_time_ticks: record::start_time_ticks(pid).at(Stage::Request, at("reading the start time"))?,
+        shim_pid: std::process::id(),
+        boot_id: record::boot_id().at(Stage::Request, at("reading the boot's id"))?,
+        started_at_ms,
+        scratch: scratch.clone(),
+    };
+    record::write_state(&spec.dir, &state).at(Stage::Request, || format!("writing the state to {}", spec.dir.display()))
+}
+
+/// A socket's name is limited to 108 bytes, so the directory is named by its descriptor.
+fn listen(spec: &ContainerSpec) -> Result<OwnedFd, Failure> {
+    let what = || format!("listening in {}", spec.dir.display());
+    let dir = rustix::fs::open(&spec.dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .at(Stage::Request, what)?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .at(Stage::Request, what)?;
+    let address = SocketAddrUnix::new(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), record::SOCKET_FILE))
+        .at(Stage::Request, what)?;
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    rustix::net::bind(&socket, &address).at(Stage::Request, what)?;
+    rustix::net::listen(&socket, BACKLOG).at(Stage::Request, what)?;
+    Ok(socket)
+}
+
+fn read_filter(file: OwnedFd) -> Result<Vec<u8>, Failure> {
+    use std::os::unix::fs::FileExt;
+    // Positioned reads: the description, and with it the offset, is shared with every other start.
+    let file = File::from(file);
+    let what = || "reading the system call filter";
+    let length = file.metadata().at(Stage::Seccomp, what)?.len();
+    let mut program = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read_exact_at(&mut program, 0).at(Stage::Seccomp, what)?;
+    Ok(program)
+}

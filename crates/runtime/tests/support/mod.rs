@@ -1,0 +1,151 @@
+//! What every test of a real container needs: the shim, a root file system of busybox, a clean end.
+
+use runtime::host::{Capabilities, ContainerRuntime, Runtime, RuntimeConfig};
+use runtime::spec::*;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+
+include!("../../embed.rs");
+
+/// Static executables of this crate, built once a process; cargo's own lock keeps several processes apart.
+pub fn embedded(bin: &str) -> Vec<u8> {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    let dir = DIRECTORY.get_or_init(|| {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(manifest.join("../../target"), PathBuf::from);
+        build_embedded(manifest, &target.join("embedded"), &["longshore-shim", "longshore-probe"]).unwrap()
+    });
+    std::fs::read(dir.join(bin)).unwrap()
+}
+
+pub fn shim() -> &'static [u8] {
+    static SHIM: OnceLock<&'static [u8]> = OnceLock::new();
+    SHIM.get_or_init(|| embedded("longshore-shim").leak())
+}
+
+/// A data directory with one layer and a runtime on it. Ends with nothing left, or panics.
+pub struct House {
+    pub dir: tempfile::TempDir,
+    pub runtime: Runtime,
+    pub tag: String,
+    next: AtomicU32,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    pub async fn with(capabilities: Option<Capabilities>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let tag = format!("{:08x}", std::process::id() << 8 | number);
+        let dir = tempfile::Builder::new().prefix("longshore-test-").tempdir().unwrap();
+        make_layer(&dir.path().join("layer"));
+        let runtime = Self::open(dir.path(), &tag, capabilities);
+        let house = Self { dir, runtime, tag, next: AtomicU32::new(0) };
+        house.runtime.create_task(&TaskCgroupSpec { task_id: "task".into(), ..TaskCgroupSpec::default() }).await.unwrap();
+        house
+    }
+
+    pub fn open(dir: &Path, tag: &str, capabilities: Option<Capabilities>) -> Runtime {
+        let config = RuntimeConfig { data_dir: dir.into(), tag: tag.into(), shim_image: shim(), capabilities };
+        Runtime::new(config).unwrap()
+    }
+
+    /// A container that runs these arguments with everything at its default.
+    pub fn spec(&self, args: &[&str]) -> ContainerSpec {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let dir = self.dir.path().join(format!("c{number}"));
+        std::fs::create_dir(&dir).unwrap();
+        let layers = vec![self.dir.path().join("layer")];
+        let rootfs = RootFilesystem::Overlay { layers, scratch: dir.join("scratch"), read_only: false };
+        ContainerSpec {
+            id: format!("{number:064x}"),
+            task_id: "task".into(),
+            dir,
+            rootfs,
+            args: args.iter().map(|s| (*s).to_owned()).collect(),
+            env: Vec::new(),
+            cwd: String::new(),
+            user: None,
+            hostname: None,
+            network: NetworkNamespace::Host,
+            mounts: Vec::new(),
+            etc_files: EtcFiles::default(),
+            memory_limit_mib: None,
+            memory_reservation_mib: None,
+            cpu_shares: 2,
+            pids_limit: None,
+            capabilities_add: Vec::new(),
+            capabilities_drop: Vec::new(),
+            privileged: false,
+            ulimits: Vec::new(),
+            stop_signal: None,
+            stdout: StreamMode::Blocking,
+            stderr: StreamMode::Blocking,
+        }
+    }
+
+    /// A container that runs a shell script.
+    pub fn script(&self, script: &str) -> ContainerSpec {
+        self.spec(&["/bin/sh", "-c", script])
+    }
+
+    /// Starts, waits, reads both streams, removes.
+    pub async fn run(&self, spec: ContainerSpec) -> (ExitRecord, String, String) {
+        let dir = spec.dir.clone();
+        let started = self.runtime.start(spec).await.unwrap();
+        let (stdout, stderr) = (read_all(started.stdout), read_all(started.stderr));
+        let exit = self.runtime.wait(&dir).await.unwrap();
+        let (stdout, stderr) = (stdout.await.unwrap(), stderr.await.unwrap());
+        self.runtime.remove(&dir).await.unwrap();
+        (exit, stdout, stderr)
+    }
+
+    /// Removes the task and looks whether anything is left.
+    pub async fn close(self) {
+        self.runtime.remove_task("task").await.unwrap();
+        self.close_without_task().await;
+    }
+
+    pub async fn close_without_task(self) {
+        let Self { dir, runtime, tag, .. } = self;
+        runtime.shut_down(true).await.unwrap();
+        assert_no_trace(&tag, dir.path());
+    }
+}
+
+/// Reads a pipe to its end, beside the test.
+pub fn read_all(fd: std::os::fd::OwnedFd) -> tokio::task::JoinHandle<String> {
+    tokio::task::spawn_blocking(move || {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut std::fs::File::from(fd), &mut text).unwrap();
+        text
+    })
+}
+
+/// Debian's static busybox under the names that the tests use.
+pub fn make_layer(layer: &Path) {
+    for dir in ["bin", "etc", "tmp", "proc"] {
+        std::fs::create_dir_all(layer.join(dir)).unwrap();
+    }
+    std::fs::copy("/bin/busybox", layer.join("bin/busybox")).expect("busybox-static is installed");
+    for name in ["sh", "cat", "sleep", "true", "echo", "id", "ls", "mount", "dd", "ip", "yes", "head", "hostname", "kill", "pwd", "env", "grep", "touch", "seq", "stat"] {
+        std::os::unix::fs::symlink("busybox", layer.join("bin").join(name)).unwrap();
+    }
+    std::fs::write(layer.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34:web:/srv:/bin/sh\n").unwrap();
+    std::fs::write(layer.join("etc/group"), "root:x:0:\nadm:x:4:web\nwww:x:34:\n").unwrap();
+}
+
+/// No control group, mount or process of this tag is left.
+pub fn assert_no_trace(tag: &str, dir: &Path) {
+    let name = format!("longshore-{tag}");
+    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+        let group = hierarchy.path().join(&name);
+        assert!(!group.exists(), "{} is left", group.display());
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(&*dir.to_string_lossy()), "a mount is left");
+}
