@@ -12,6 +12,18 @@ use std::sync::Arc;
 pub struct Key(Arc<[u8]>);
 
 impl Key {
+    /// The readable form: `us-east-1/web/#3`.
+    #[must_use]
+    pub fn readable(&self) -> String {
+        crate::key_text::print(self)
+    }
+
+    /// The key of a readable form; `None` for text that is none.
+    #[must_use]
+    pub fn from_readable(text: &str) -> Option<Self> {
+        crate::key_text::parse(text)
+    }
+
     /// The empty key: the prefix of every key.
     #[must_use]
     pub fn empty() -> Self {
@@ -89,6 +101,13 @@ impl KeyWriter {
         self
     }
 
+    /// Bytes as they stand in a key.
+    #[must_use]
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
     /// The key.
     #[must_use]
     pub fn finish(self) -> Key {
@@ -100,7 +119,17 @@ impl KeyWriter {
 #[derive(Clone, Debug)]
 pub struct KeyReader<'a>(&'a [u8]);
 
-impl KeyReader<'_> {
+impl<'a> KeyReader<'a> {
+    /// Whether no component is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is left, as bytes.
+    pub(crate) fn take_rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
     /// The next text component; `None` where there is none.
     pub fn text(&mut self) -> Option<String> {
         let mut out = Vec::new();

@@ -13,8 +13,11 @@
 pub mod backend;
 mod batch;
 mod changes;
+mod export;
 mod key;
+mod key_text;
 mod log_store;
+mod rows;
 mod state;
 mod table;
 mod txn;
@@ -23,13 +26,15 @@ mod writer;
 
 pub use backend::{Limits, MemoryStore, RedbStore, Store, StoreError};
 pub use changes::{ChangeStream, CommittedBatch, Lagged};
+pub use export::{ImportError, export, get, import};
 pub use key::{Key, KeyReader, KeyWriter, TableKey};
 pub use log_store::{
     Appended, ENTRY_OVERHEAD, LogEntry, LogRange, LogStore, LogStoreError, LogStreamId,
     LogStreamState, Position, StoredEntry,
 };
+pub use rows::Rows;
 pub use state::StateHandle;
 pub use table::{Index, Record, Table, TableDefinition};
 pub use txn::{Change, Txn};
-pub use world::{LoadError, Rows, Schema, UnknownTable, World};
+pub use world::{LoadError, Schema, UnknownTable, World};
 pub use writer::{WriterGuard, start};

@@ -74,7 +74,7 @@ pub trait TableDefinition: Sync + fmt::Debug {
     /// The table's name in the store.
     fn name(&self) -> &'static str;
     /// An empty set of rows of this table.
-    fn empty(&'static self) -> Box<dyn crate::world::Rows>;
+    fn empty(&'static self) -> Box<dyn crate::rows::Rows>;
     /// For the checked way back to the typed rows.
     fn as_any(&self) -> &dyn Any;
 }
@@ -84,8 +84,8 @@ impl<K: TableKey + 'static, R: Record> TableDefinition for Table<K, R> {
         self.name
     }
 
-    fn empty(&'static self) -> Box<dyn crate::world::Rows> {
-        Box::new(crate::world::TypedRows::new(self))
+    fn empty(&'static self) -> Box<dyn crate::rows::Rows> {
+        Box::new(crate::rows::TypedRows::new(self))
     }
 
     fn as_any(&self) -> &dyn Any {

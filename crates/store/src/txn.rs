@@ -4,8 +4,9 @@
 //! behind: the World it worked on is its own copy.
 
 use crate::key::{Key, TableKey};
+use crate::rows::encode;
 use crate::table::{Record, Table};
-use crate::world::{World, encode};
+use crate::world::World;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;

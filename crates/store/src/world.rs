@@ -1,11 +1,10 @@
 //! All tables at one moment, on persistent maps: a snapshot is a pointer copy.
 //!
-//! Invariant: an index holds exactly the keys that its table's records name; nothing but
-//! [`TypedRows`] changes either, and it changes both.
+//! What a table's rows and indexes are is in `rows`.
 
 use crate::key::{Key, TableKey};
+use crate::rows::{Rows, TypedRows};
 use crate::table::{Index, Record, Table, TableDefinition};
-use std::any::Any;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -152,7 +151,15 @@ impl World {
         self.rows(table).rows.len()
     }
 
-    /// Every row of every table, encoded: what an export writes.
+    /// The key of every row of every table, in order of table and key.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, &Key)> {
+        self.tables.iter().flat_map(|rows| {
+            let name = rows.table();
+            rows.keys().map(move |key| (name, key))
+        })
+    }
+
+    /// Every row of every table, encoded: what an import commits.
     pub fn encoded_rows(&self) -> impl Iterator<Item = (&'static str, Key, Vec<u8>)> + '_ {
         self.tables.iter().flat_map(|rows| {
             let name = rows.table();
@@ -166,7 +173,32 @@ impl World {
         self.tables[self.schema.position(table)?].encoded_row(key)
     }
 
-    /// Puts an encoded row, as `load` and `import` do.
+    /// One row as JSON, by table name and key.
+    #[must_use]
+    pub fn json_row(&self, table: &str, key: &Key) -> Option<serde_json::Value> {
+        self.tables[self.schema.position(table)?].json_row(key)
+    }
+
+    /// Puts a row that [`json_row`](Self::json_row) gave, as an import does.
+    ///
+    /// # Errors
+    /// The table is unknown, the JSON is no record of it, or the record belongs under another key.
+    pub fn put_json(
+        &mut self,
+        table: &str,
+        key: &Key,
+        json: serde_json::Value,
+    ) -> Result<(), LoadError> {
+        self.rows_of_mut(table)?
+            .put_json(key, json)
+            .map_err(|why| LoadError::Undecodable {
+                table: table.into(),
+                key: key.clone(),
+                why,
+            })
+    }
+
+    /// Puts an encoded row, as `load` does.
     ///
     /// # Errors
     /// The table is unknown, or the bytes are no record of it.
@@ -268,138 +300,3 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
-
-/// The rows of one table, type-erased.
-pub trait Rows: Send + Sync + fmt::Debug {
-    /// The table's name.
-    fn table(&self) -> &'static str;
-    /// A copy that shares structure.
-    fn clone_rows(&self) -> Box<dyn Rows>;
-    /// Every row, encoded.
-    fn encoded(&self) -> Box<dyn Iterator<Item = (Key, Vec<u8>)> + '_>;
-    /// One row, encoded.
-    fn encoded_row(&self, key: &Key) -> Option<Vec<u8>>;
-    /// Decodes and puts a row.
-    ///
-    /// # Errors
-    /// The bytes are no record of this table.
-    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error>;
-    /// Removes a row; whether there was one.
-    fn delete(&mut self, key: &Key) -> bool;
-    /// For the checked way back to the typed rows.
-    fn as_any(&self) -> &dyn Any;
-    /// For the checked way back to the typed rows.
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-}
-
-type IndexRows = imbl::OrdSet<(Key, Key)>;
-
-/// The rows of one table with its indexes.
-pub struct TypedRows<K: 'static, R: 'static> {
-    table: &'static Table<K, R>,
-    rows: imbl::OrdMap<Key, Arc<R>>,
-    indexes: Vec<IndexRows>,
-}
-
-impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
-    pub(crate) fn new(table: &'static Table<K, R>) -> Self {
-        Self {
-            table,
-            rows: imbl::OrdMap::new(),
-            indexes: vec![IndexRows::new(); table.indexes().len()],
-        }
-    }
-
-    fn put(&mut self, key: Key, record: Arc<R>) {
-        let previous = self.rows.insert(key.clone(), record.clone());
-        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
-            let now = (index.keys)(&record);
-            let before = previous
-                .as_ref()
-                .map(|record| (index.keys)(record))
-                .unwrap_or_default();
-            if now == before {
-                continue;
-            }
-            for old in before {
-                rows.remove(&(old, key.clone()));
-            }
-            for new in now {
-                rows.insert((new, key.clone()));
-            }
-        }
-    }
-
-    fn index(&self, index: &'static Index<R>) -> &IndexRows {
-        self.table
-            .indexes()
-            .iter()
-            .position(|candidate| candidate.name == index.name)
-            .map(|at| &self.indexes[at])
-            .expect("an index is looked up in the table that declares it")
-    }
-}
-
-impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
-    fn table(&self) -> &'static str {
-        self.table.name()
-    }
-
-    fn clone_rows(&self) -> Box<dyn Rows> {
-        Box::new(Self {
-            table: self.table,
-            rows: self.rows.clone(),
-            indexes: self.indexes.clone(),
-        })
-    }
-
-    fn encoded(&self) -> Box<dyn Iterator<Item = (Key, Vec<u8>)> + '_> {
-        Box::new(
-            self.rows
-                .iter()
-                .map(|(key, record)| (key.clone(), encode(record.as_ref()))),
-        )
-    }
-
-    fn encoded_row(&self, key: &Key) -> Option<Vec<u8>> {
-        self.rows.get(key).map(|record| encode(record.as_ref()))
-    }
-
-    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error> {
-        let record = rmp_serde::from_slice(bytes)?;
-        self.put(key.clone(), Arc::new(record));
-        Ok(())
-    }
-
-    fn delete(&mut self, key: &Key) -> bool {
-        let Some(previous) = self.rows.remove(key) else {
-            return false;
-        };
-        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
-            for old in (index.keys)(&previous) {
-                rows.remove(&(old, key.clone()));
-            }
-        }
-        true
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-impl<K, R> fmt::Debug for TypedRows<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rows({:?}, {} records)", self.table, self.rows.len())
-    }
-}
-
-/// A record's stored bytes: MessagePack with field names.
-pub(crate) fn encode<R: serde::Serialize>(record: &R) -> Vec<u8> {
-    rmp_serde::to_vec_named(record)
-        .expect("records are plain data: their Serialize cannot fail, and a Vec takes every byte")
-}

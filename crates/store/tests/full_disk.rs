@@ -1,7 +1,11 @@
 //! A full disk: the caller gets an error, reads go on, nothing acknowledged is lost, and writes go
 //! on when there is space again. Needs root, to mount a small tmpfs.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking; this one fills a disk and waits"
+)]
 
 mod support;
 

@@ -1,0 +1,175 @@
+//! The rows of one table with its indexes, and the face that the World sees without their type.
+//!
+//! Invariant: an index holds exactly the keys that its table's records name; nothing but
+//! [`TypedRows`] changes either, and it changes both.
+
+use crate::key::{Key, TableKey};
+use crate::table::{Index, Record, Table};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// The rows of one table, type-erased.
+pub trait Rows: Send + Sync + fmt::Debug {
+    /// The table's name.
+    fn table(&self) -> &'static str;
+    /// A copy that shares structure.
+    fn clone_rows(&self) -> Box<dyn Rows>;
+    /// Every key, in order.
+    fn keys(&self) -> Box<dyn Iterator<Item = &Key> + '_>;
+    /// Every row, encoded.
+    fn encoded(&self) -> Box<dyn Iterator<Item = (Key, Vec<u8>)> + '_>;
+    /// One row, encoded.
+    fn encoded_row(&self, key: &Key) -> Option<Vec<u8>>;
+    /// One row as JSON.
+    fn json_row(&self, key: &Key) -> Option<serde_json::Value>;
+    /// Puts a row given as JSON.
+    ///
+    /// # Errors
+    /// The JSON is no record of this table, or the record belongs under another key.
+    fn put_json(&mut self, key: &Key, json: serde_json::Value) -> Result<(), String>;
+    /// Decodes and puts a row.
+    ///
+    /// # Errors
+    /// The bytes are no record of this table.
+    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error>;
+    /// Removes a row; whether there was one.
+    fn delete(&mut self, key: &Key) -> bool;
+    /// For the checked way back to the typed rows.
+    fn as_any(&self) -> &dyn Any;
+    /// For the checked way back to the typed rows.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+type IndexRows = imbl::OrdSet<(Key, Key)>;
+
+/// The rows of one table with its indexes.
+pub struct TypedRows<K: 'static, R: 'static> {
+    table: &'static Table<K, R>,
+    pub(crate) rows: imbl::OrdMap<Key, Arc<R>>,
+    indexes: Vec<IndexRows>,
+}
+
+impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
+    pub(crate) fn new(table: &'static Table<K, R>) -> Self {
+        Self {
+            table,
+            rows: imbl::OrdMap::new(),
+            indexes: vec![IndexRows::new(); table.indexes().len()],
+        }
+    }
+
+    pub(crate) fn put(&mut self, key: Key, record: Arc<R>) {
+        let previous = self.rows.insert(key.clone(), record.clone());
+        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
+            let now = (index.keys)(&record);
+            let before = previous
+                .as_ref()
+                .map(|record| (index.keys)(record))
+                .unwrap_or_default();
+            if now == before {
+                continue;
+            }
+            for old in before {
+                rows.remove(&(old, key.clone()));
+            }
+            for new in now {
+                rows.insert((new, key.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn index(&self, index: &'static Index<R>) -> &IndexRows {
+        self.table
+            .indexes()
+            .iter()
+            .position(|candidate| candidate.name == index.name)
+            .map(|at| &self.indexes[at])
+            .expect("an index is looked up in the table that declares it")
+    }
+}
+
+impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
+    fn table(&self) -> &'static str {
+        self.table.name()
+    }
+
+    fn clone_rows(&self) -> Box<dyn Rows> {
+        Box::new(Self {
+            table: self.table,
+            rows: self.rows.clone(),
+            indexes: self.indexes.clone(),
+        })
+    }
+
+    fn keys(&self) -> Box<dyn Iterator<Item = &Key> + '_> {
+        Box::new(self.rows.keys())
+    }
+
+    fn encoded(&self) -> Box<dyn Iterator<Item = (Key, Vec<u8>)> + '_> {
+        Box::new(
+            self.rows
+                .iter()
+                .map(|(key, record)| (key.clone(), encode(record.as_ref()))),
+        )
+    }
+
+    fn encoded_row(&self, key: &Key) -> Option<Vec<u8>> {
+        self.rows.get(key).map(|record| encode(record.as_ref()))
+    }
+
+    fn json_row(&self, key: &Key) -> Option<serde_json::Value> {
+        let record = self.rows.get(key)?;
+        Some(
+            serde_json::to_value(record.as_ref())
+                .expect("records are plain data with text keys: their Serialize cannot fail"),
+        )
+    }
+
+    fn put_json(&mut self, key: &Key, json: serde_json::Value) -> Result<(), String> {
+        let record: R = serde_json::from_value(json).map_err(|error| error.to_string())?;
+        if self.table.key_of(&record) != *key {
+            return Err("the record belongs under another key".into());
+        }
+        self.put(key.clone(), Arc::new(record));
+        Ok(())
+    }
+
+    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error> {
+        let record = rmp_serde::from_slice(bytes)?;
+        self.put(key.clone(), Arc::new(record));
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &Key) -> bool {
+        let Some(previous) = self.rows.remove(key) else {
+            return false;
+        };
+        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
+            for old in (index.keys)(&previous) {
+                rows.remove(&(old, key.clone()));
+            }
+        }
+        true
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl<K, R> fmt::Debug for TypedRows<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rows({:?}, {} records)", self.table, self.rows.len())
+    }
+}
+
+/// A record's stored bytes: MessagePack with field names.
+pub(crate) fn encode<R: serde::Serialize>(record: &R) -> Vec<u8> {
+    rmp_serde::to_vec_named(record)
+        .expect("records are plain data: their Serialize cannot fail, and a Vec takes every byte")
+}
