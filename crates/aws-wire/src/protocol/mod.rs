@@ -1,0 +1,127 @@
+//! One codec per protocol over the shapes of `aws-api`, and what an answer looks like around it.
+
+pub mod json;
+mod query;
+mod xml;
+
+use crate::Route;
+use aws_api::{Protocol, ReadError, ShapeReader, ShapeWriter};
+use aws_types::{AwsError, Fault, codes};
+
+/// An answer's bytes and headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides the body's length.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Hands a reader of the request's input to `read`.
+///
+/// # Errors
+/// The input is malformed, or `read`'s own.
+pub fn decode<T>(
+    route: &Route,
+    body: &[u8],
+    query: &str,
+    read: impl FnOnce(&mut dyn ShapeReader) -> Result<T, ReadError>,
+) -> Result<T, AwsError> {
+    match route.protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            let body = if body.iter().all(u8::is_ascii_whitespace) {
+                b"{}"
+            } else {
+                body
+            };
+            let mut reader = json::JsonReader::new(body);
+            let input = read(&mut reader)?;
+            reader.finish()?;
+            Ok(input)
+        }
+        Protocol::AwsQuery => {
+            let form = std::str::from_utf8(body)
+                .map_err(|_| codes::SERIALIZATION.with("the body is no UTF-8"))?;
+            let mut reader = query::QueryReader::new(form, query);
+            Ok(read(&mut reader)?)
+        }
+    }
+}
+
+/// Encodes an output.
+#[must_use]
+pub fn encode(
+    route: &Route,
+    request_id: &str,
+    write: impl FnOnce(&mut dyn ShapeWriter),
+) -> Encoded {
+    let body = match route.protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            let mut writer = json::JsonWriter::default();
+            write(&mut writer);
+            writer.into_bytes()
+        }
+        Protocol::AwsQuery => {
+            let mut writer = xml::XmlWriter::default();
+            write(&mut writer);
+            let namespace = route.service.xml_namespace.unwrap_or_default();
+            xml::response(
+                route.operation,
+                namespace,
+                request_id,
+                writer.into_members(),
+            )
+        }
+    };
+    Encoded {
+        status: 200,
+        headers: headers(route.protocol, request_id, None),
+        body,
+    }
+}
+
+/// Encodes an error in the protocol's own way.
+#[must_use]
+pub fn encode_error(
+    protocol: Protocol,
+    namespace: Option<&str>,
+    request_id: &str,
+    error: &AwsError,
+) -> Encoded {
+    let code = error.code();
+    let body = match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => json::error(error),
+        Protocol::AwsQuery => {
+            let fault = match code.fault {
+                Fault::Sender => "Sender",
+                Fault::Receiver => "Receiver",
+            };
+            xml::error(namespace.unwrap_or_default(), fault, error, request_id)
+        }
+    };
+    Encoded {
+        status: code.status,
+        headers: headers(protocol, request_id, Some(code.name)),
+        body,
+    }
+}
+
+fn headers(
+    protocol: Protocol,
+    request_id: &str,
+    error: Option<&str>,
+) -> Vec<(&'static str, String)> {
+    let content_type = match protocol {
+        Protocol::AwsJson10 => "application/x-amz-json-1.0",
+        Protocol::AwsJson11 => "application/x-amz-json-1.1",
+        Protocol::AwsQuery => "text/xml",
+    };
+    let mut headers = vec![
+        ("content-type", content_type.to_owned()),
+        ("x-amzn-RequestId", request_id.to_owned()),
+    ];
+    headers.extend(error.map(|name| ("x-amzn-ErrorType", name.to_owned())));
+    headers
+}
