@@ -78,7 +78,7 @@ pub fn lost(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey, limit: usize) -> Step {
     }
     if let Connection::Away(since) = instance.connection {
         change(txn, key, |instance| {
-            instance.connection = Connection::Lost(since)
+            instance.connection = Connection::Lost(since);
         });
     }
     let living = |task: &TaskRecord| task.last_status != TaskStatus::Stopped;
@@ -130,7 +130,7 @@ pub fn next_timeline(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) -> Option<i64>
     let known = txn.get(&CONTAINER_INSTANCES, key)?;
     let next = known.timeline.saturating_add(1).max(ctx.now.millis());
     txn.update(&CONTAINER_INSTANCES, key, |instance| {
-        instance.timeline = next
+        instance.timeline = next;
     });
     Some(next)
 }

@@ -9,6 +9,7 @@ pub mod log_streams;
 pub mod payload;
 pub mod reference;
 pub mod report;
+pub mod retention;
 pub mod shape;
 pub mod status;
 pub mod stop_reason;
