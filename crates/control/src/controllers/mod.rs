@@ -1,0 +1,101 @@
+//! Level-triggered loops.
+//!
+//! A controller takes no input beyond the World: woken by a committed batch that touched one of its
+//! tables, by its own alarm or by the slow tick, it looks at everything that could need it, commits
+//! steps of at most 32 tasks, and says when it wants to look again. It never retries by itself: a
+//! failed step leaves the World as it was, and the next activation plans it anew.
+
+mod hosts;
+mod retention;
+
+use crate::clock;
+use crate::timing::Timing;
+use aws_types::{AwsError, Ctx, Scope, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{LogStore, StateHandle};
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+/// A failed activation is planned again after this time.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What every controller works with.
+#[derive(Clone, Debug)]
+pub struct Controllers {
+    /// The control plane's state.
+    pub state: StateHandle,
+    /// The log store.
+    pub logs: Arc<dyn LogStore>,
+    /// The waits in force.
+    pub timing: Timing,
+    /// An agent that is away this long is lost.
+    pub host_lost_after: Duration,
+    /// The default region's scope; controllers act in every region.
+    pub scope: Scope,
+}
+
+impl Controllers {
+    fn ctx(&self) -> Ctx {
+        clock::own_ctx(&self.scope)
+    }
+}
+
+/// One loop.
+#[async_trait::async_trait]
+trait Controller: Send + Sync {
+    /// Its name in the log.
+    fn name(&self) -> &'static str;
+    /// Tables whose changes wake it.
+    fn wakes_on(&self) -> &'static [&'static str];
+    /// Looks at everything and does what is due; when to look again, if before the slow tick.
+    async fn activate(&self) -> Result<Option<Timestamp>, AwsError>;
+}
+
+/// Starts every controller.
+pub fn start(shared: &Controllers) {
+    let controllers: [Box<dyn Controller>; 2] = [
+        Box::new(hosts::Hosts(shared.clone())),
+        Box::new(retention::Retention(shared.clone())),
+    ];
+    for controller in controllers {
+        tokio::spawn(run(controller, shared.clone()));
+    }
+}
+
+async fn run(controller: Box<dyn Controller>, shared: Controllers) {
+    let mut changes = shared.state.subscribe();
+    loop {
+        let wake_at = match controller.activate().await {
+            Ok(wake_at) => wake_at.map(|moment| moment.since(clock::now())),
+            Err(error) => {
+                warn!(
+                    controller = controller.name(),
+                    ?error,
+                    "a controller's activation failed"
+                );
+                Some(AFTER_FAILURE)
+            }
+        };
+        let alarm = Instant::now()
+            + wake_at
+                .unwrap_or(shared.timing.slow_tick)
+                .min(shared.timing.slow_tick);
+        loop {
+            tokio::select! {
+                batch = changes.next() => match batch {
+                    None => return,
+                    // Fell behind: look at everything.
+                    Some(Err(_)) => break,
+                    Some(Ok(batch)) => {
+                        let wakes = controller.wakes_on();
+                        if batch.changes.iter().any(|(table, _)| wakes.contains(table)) {
+                            break;
+                        }
+                    }
+                },
+                () = sleep_until(alarm) => break,
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The one path of every AWS request: identify → authenticate → decode → check → authorise → run →
+//! commit → encode → log. The types of `iam::operations` keep the order: what is decoded can only
+//! be authorised, and only what is authorised can run.
+
+use super::answer::{self, Answer};
+use super::authenticate::{self, Identity};
+use super::{Gateway, with_head};
+use crate::clock;
+use aws_api::Protocol;
+use aws_types::{AwsError, Ctx, ErrorCode, Fault, Ids, codes};
+use aws_wire::protocol::{self, Encoded};
+use aws_wire::route::{self, Route};
+use ecs::host_rights::host_rights;
+use hyper::http::request::Parts;
+use iam::{Authorised, Request};
+use std::time::Instant;
+use tracing::{debug, error};
+
+/// Answers an AWS request.
+pub async fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
+    let started = Instant::now();
+    let mut ids = clock::ids();
+    let request_id = ids.uuid();
+    let admitted = with_head(parts, |head| {
+        let route = route::identify(head, body).map_err(|nowhere| Refused {
+            error: nowhere.error,
+            protocol: nowhere.protocol,
+            namespace: nowhere.namespace,
+        })?;
+        let refused = |error| Refused {
+            error,
+            protocol: route.protocol,
+            namespace: route.service.xml_namespace,
+        };
+        let identity = authenticate::authenticate(gateway, head, body, route.service.signing_name)
+            .map_err(|fault| refused(fault.error(route.protocol)))?;
+        let request = decode(gateway, &route, body, head.query).map_err(refused)?;
+        Ok((route, identity, request))
+    });
+    let encoded = match admitted {
+        Ok((route, identity, request)) => {
+            run(
+                gateway,
+                route,
+                identity,
+                request,
+                (&request_id, ids),
+                started,
+            )
+            .await
+        }
+        Err(Refused {
+            error,
+            protocol,
+            namespace,
+        }) => {
+            log("-", "-", &request_id, Some(&error), started);
+            protocol::encode_error(protocol, namespace, &request_id, &error)
+        }
+    };
+    answer::encoded(encoded.status, encoded.headers, encoded.body)
+}
+
+struct Refused {
+    error: AwsError,
+    protocol: Protocol,
+    namespace: Option<&'static str>,
+}
+
+fn decode(gateway: &Gateway, route: &Route, body: &[u8], query: &str) -> Result<Request, AwsError> {
+    let operation = gateway
+        .operations
+        .get(&(route.service.name, route.operation.name))
+        .ok_or_else(|| {
+            codes::INTERNAL_FAILURE
+                .with("An internal error occurred.")
+                .detail("listed, but not served")
+        })?;
+    let request = protocol::decode(route, body, query, |reader| operation.decode(reader))?;
+    if request.violations().is_empty() {
+        return Ok(request);
+    }
+    let text = aws_api::Violation::message(request.violations());
+    Err(validation_code(route).with(text))
+}
+
+/// How a service names a broken constraint of its model.
+fn validation_code(route: &Route) -> ErrorCode {
+    match route.protocol {
+        Protocol::AwsQuery => ErrorCode::sender("ValidationError", 400),
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            ErrorCode::sender("InvalidParameterException", 400)
+        }
+    }
+}
+
+async fn run(
+    gateway: &Gateway,
+    route: Route,
+    identity: Identity,
+    request: Request,
+    (request_id, ids): (&str, Ids),
+    started: Instant,
+) -> Encoded {
+    let ctx = clock::ctx(identity.scope, identity.caller, request_id.to_owned(), ids);
+    let outcome = perform(gateway, request, ctx).await;
+    log(
+        route.service.name,
+        route.operation.name,
+        request_id,
+        outcome.as_ref().err(),
+        started,
+    );
+    match outcome {
+        Ok(answer) => protocol::encode(&route, request_id, |writer| answer.write(writer)),
+        Err(error) => protocol::encode_error(
+            route.protocol,
+            route.service.xml_namespace,
+            request_id,
+            &error,
+        ),
+    }
+}
+
+async fn perform(
+    gateway: &Gateway,
+    request: Request,
+    mut ctx: Ctx,
+) -> Result<iam::Answer, AwsError> {
+    let world = gateway.state.snapshot();
+    match request.authorise(&world, &ctx, host_rights)? {
+        Authorised::Read(call) => call.run(&world, &mut ctx),
+        Authorised::Write(call) => {
+            gateway
+                .state
+                .submit(ctx, move |txn, ctx| call.run(txn, ctx))
+                .await
+        }
+        Authorised::Logs(call) => {
+            let logs = gateway.logs.clone();
+            let run = move || call.run(&world, &mut ctx, &*logs);
+            tokio::task::spawn_blocking(run)
+                .await
+                .unwrap_or_else(|panic| {
+                    Err(codes::INTERNAL_FAILURE
+                        .with("An internal error occurred.")
+                        .detail(panic))
+                })
+        }
+    }
+}
+
+/// One line a request: refusals of the caller's making are ordinary, ours are not.
+fn log(
+    service: &str,
+    operation: &str,
+    request_id: &str,
+    refusal: Option<&AwsError>,
+    started: Instant,
+) {
+    let elapsed_ms = started.elapsed().as_millis();
+    match refusal {
+        Some(refusal) if refusal.code().fault == Fault::Receiver => {
+            error!(service, operation, request_id, code = refusal.code().name, detail = ?refusal.log_detail(), elapsed_ms, "request failed");
+        }
+        Some(refusal) => {
+            debug!(service, operation, request_id, code = refusal.code().name, message = refusal.message(), detail = ?refusal.log_detail(), elapsed_ms, "request refused");
+        }
+        None => debug!(service, operation, request_id, elapsed_ms, "request"),
+    }
+}

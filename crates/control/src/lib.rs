@@ -1,0 +1,22 @@
+//! The control plane's edge: it listens, authenticates, dispatches, keeps agents' sessions, and
+//! runs the loops. It decides nothing: every rule is a pure function of a service crate.
+//!
+//! * [`server`]: opens the stores, makes first keys, starts everything, in that order.
+//! * [`gateway`]: HTTP in, one operation, HTTP out; the same path for every operation.
+//! * [`sessions`]: one ACS and one TCS websocket per host.
+//! * [`controllers`]: level-triggered loops over keys.
+//!
+//! Invariants: no operation runs without authentication and authorisation; a websocket carries only
+//! what a transaction has made durable; a loop takes no input beyond a key.
+
+mod clock;
+mod controllers;
+mod gateway;
+mod operations;
+mod server;
+mod sessions;
+mod timing;
+
+pub use operations::{operations, tables};
+pub use server::{ServerConfig, run};
+pub use timing::Timing;

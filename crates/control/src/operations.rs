@@ -1,0 +1,53 @@
+//! Every service's operations and tables, in one place.
+
+use iam::Operation;
+use std::collections::BTreeMap;
+use store::TableDefinition;
+
+/// The operations of all services, by service and name.
+#[must_use]
+pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
+    [
+        ecs::ops::operations(),
+        iam::ops::operations(),
+        telemetry::ops::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|operation| ((operation.service(), operation.name()), operation))
+    .collect()
+}
+
+/// The tables of all services: the schema of the state.
+#[must_use]
+pub fn tables() -> Vec<&'static dyn TableDefinition> {
+    [
+        ecs::records::tables(),
+        iam::records::tables(),
+        telemetry::records::tables(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_allow_list_is_served_and_nothing_else() {
+        let served: Vec<_> = operations().into_keys().collect();
+        let mut listed: Vec<_> = aws_api::SERVICES
+            .iter()
+            .flat_map(|service| {
+                service
+                    .operations
+                    .iter()
+                    .map(|operation| (service.name, operation.name))
+            })
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(served, listed);
+    }
+}

@@ -1,0 +1,185 @@
+//! Starts the control plane: opens the stores, makes first keys, starts the loops, listens; in this
+//! order, so that nothing is served that cannot be kept.
+
+use crate::clock;
+use crate::controllers::{self, Controllers};
+use crate::gateway::{self, Gateway};
+use crate::operations;
+use crate::sessions::{Registry, Sessions};
+use crate::timing::Timing;
+use anyhow::Context;
+use aws_types::{AwsError, Scope};
+use ecs::instance::{endpoints, life};
+use ecs::records::container_instance::CONTAINER_INSTANCES;
+use iam::records::{ACCESS_KEYS, AccessKey};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::RedbStore;
+use store::backend::FjallLogStore;
+use store::{LogStore, Schema, StateHandle, Txn};
+use tokio::net::TcpListener;
+use tracing::info;
+
+/// The first host's name; its agent is the one that `up` starts on this machine.
+const LOCAL_HOST: &str = "local";
+
+/// How a server runs.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where records and log events lie; made if missing.
+    pub state_dir: PathBuf,
+    /// Where the key files lie.
+    pub keys_dir: PathBuf,
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// Twelve digits.
+    pub account: String,
+    /// Regions served; the first is the default.
+    pub regions: Vec<String>,
+    /// The waits in force.
+    pub timing: Timing,
+    /// An agent that is away this long is lost.
+    pub host_lost_after: Duration,
+}
+
+/// Runs a server until `stop` resolves. `ready` is called with the URL once it listens.
+///
+/// # Errors
+/// A store cannot be opened, or the address cannot be bound.
+pub async fn run(
+    config: ServerConfig,
+    ready: impl FnOnce(&str) -> anyhow::Result<()>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let region = config.regions.first().context("no region is served")?;
+    let scope = Scope::new(&config.account, region);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (state, _writer, logs) = open(&config)?;
+    prepare(&state, &scope, &config.keys_dir, &url).await?;
+    let registry = Arc::new(Registry::default());
+    tokio::spawn(wake_sessions(state.clone(), registry.clone()));
+    controllers::start(&Controllers {
+        state: state.clone(),
+        logs: logs.clone(),
+        timing: config.timing,
+        host_lost_after: config.host_lost_after,
+        scope: scope.clone(),
+    });
+    let sessions = Sessions {
+        state: state.clone(),
+        registry,
+    };
+    let gateway = Gateway::new(state, logs, sessions, scope, config.regions);
+    ready(&url)?;
+    info!(%url, "listening");
+    tokio::select! {
+        () = gateway::listener::serve(listener, Arc::new(gateway)) => {}
+        () = stop => info!("stopping"),
+    }
+    Ok(())
+}
+
+fn open(
+    config: &ServerConfig,
+) -> anyhow::Result<(StateHandle, store::WriterGuard, Arc<dyn LogStore>)> {
+    std::fs::create_dir_all(&config.state_dir)
+        .with_context(|| format!("cannot make {}", config.state_dir.display()))?;
+    let path = config.state_dir.join("longshore.redb");
+    let backend =
+        RedbStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let (state, writer) = store::start(Box::new(backend), Schema::new(&operations::tables()))?;
+    let path = config.state_dir.join("logs");
+    let logs =
+        FjallLogStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok((state, writer, Arc::new(logs)))
+}
+
+/// What must be in the state before the first request: keys, the endpoint, and that no host is
+/// connected yet. Time that the server was away never counts against a host.
+async fn prepare(
+    state: &StateHandle,
+    scope: &Scope,
+    keys_dir: &Path,
+    url: &str,
+) -> anyhow::Result<()> {
+    let url = url.to_owned();
+    let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
+        endpoints::set(txn, &url);
+        let instances: Vec<_> = txn
+            .scan(&CONTAINER_INSTANCES)
+            .map(|instance| instance.key.clone())
+            .collect();
+        for key in instances {
+            life::disconnected(txn, ctx, &key);
+        }
+        let root = key_of(txn, |principal| *principal == aws_types::Principal::Root);
+        let root = root.unwrap_or_else(|| iam::keys::create_root(txn, ctx));
+        let local = aws_types::Principal::Host {
+            host: LOCAL_HOST.into(),
+        };
+        let host = key_of(txn, |principal| *principal == local);
+        let host = host.unwrap_or_else(|| iam::keys::create_host(txn, ctx, LOCAL_HOST));
+        Ok::<_, AwsError>((root, host))
+    });
+    let (root, host) = submitted.await.context("cannot write the state")?;
+    write_key(keys_dir, "root", &root)?;
+    write_key(keys_dir, "host", &host)
+}
+
+fn key_of(txn: &Txn, wanted: impl Fn(&aws_types::Principal) -> bool) -> Option<AccessKey> {
+    txn.scan(&ACCESS_KEYS)
+        .find(|key| wanted(&key.principal))
+        .map(|key| key.as_ref().clone())
+}
+
+/// Writes a key file, mode 0600, by temporary file and rename; nothing where it is there already.
+fn write_key(keys_dir: &Path, name: &str, key: &AccessKey) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let path = keys_dir.join(format!("{name}.json"));
+    let text = serde_json::json!({
+        "access_key_id": key.access_key_id,
+        "secret_access_key": key.secret,
+    })
+    .to_string();
+    if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
+        return Ok(());
+    }
+    let failed = || format!("cannot write {}", path.display());
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(keys_dir)
+        .with_context(failed)?;
+    let temporary = keys_dir.join(format!(".{name}.json"));
+    let _ = std::fs::remove_file(&temporary);
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .with_context(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(failed)?;
+    std::fs::rename(&temporary, &path).with_context(failed)
+}
+
+/// Wakes sessions when tasks changed; each then looks for what is undelivered.
+async fn wake_sessions(state: StateHandle, registry: Arc<Registry>) {
+    let mut changes = state.subscribe();
+    while let Some(batch) = changes.next().await {
+        let concerns = match &batch {
+            Ok(batch) => batch.changes.iter().any(|(table, _)| *table == "ecs.tasks"),
+            Err(_) => true,
+        };
+        if concerns {
+            registry.wake_all();
+        }
+    }
+}

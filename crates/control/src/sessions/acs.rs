@@ -1,0 +1,285 @@
+//! The ACS session of one host: what it shall run, and what it acknowledges.
+//!
+//! On connect: the instance is connected, then what is undelivered, then a manifest. Afterwards
+//! heartbeats, and payloads whenever a committed batch leaves something undelivered. A wake says
+//! only "look again". A payload that is not acknowledged is sent again; agents are idempotent.
+//! Rule: the container agent's protocol, ACS.
+
+use super::payloads::InFlight;
+use super::registry::Session;
+use super::{Host, Sessions};
+use crate::clock;
+use aws_api::agent::{
+    AckRequest, AcsMessage, HeartbeatMessage, PayloadMessage, TaskManifestMessage,
+    TaskStopVerificationAck, TaskStopVerificationMessage,
+};
+use aws_types::{AwsError, Ctx};
+use ecs::instance::life;
+use ecs::task::delivery;
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tracing::{debug, info, warn};
+
+/// Well under the 60 s after which an agent gives up.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(20);
+/// A host from which nothing comes for this long is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+
+/// Runs the session until it ends.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    sessions: Sessions,
+    host: Host,
+    socket: WebSocketStream<S>,
+) {
+    let session = sessions.registry.enter(&host.instance_arn);
+    let mut acs = Acs {
+        sessions: &sessions,
+        host: &host,
+        socket,
+        in_flight: InFlight::default(),
+        manifest_id: String::new(),
+    };
+    let outcome = acs.live(&session).await;
+    info!(host = %host.instance_arn, ?outcome, "acs session ended");
+    if sessions.registry.leave(&session) {
+        let key = host.instance.clone();
+        let submitted = sessions.state.submit(host.ctx(), move |txn, ctx| {
+            life::disconnected(txn, ctx, &key);
+            Ok(())
+        });
+        if let Err(error) = submitted.await {
+            warn!(host = %host.instance_arn, ?error, "cannot record that a host is away");
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Debug)]
+enum End {
+    Closed,
+    Silent,
+    Replaced,
+    NotAllowed,
+    Socket(#[expect(dead_code, reason = "for the log")] tungstenite::Error),
+    State(#[expect(dead_code, reason = "for the log")] AwsError),
+}
+
+impl From<tungstenite::Error> for End {
+    fn from(error: tungstenite::Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+impl From<AwsError> for End {
+    fn from(error: AwsError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl Host {
+    pub(super) fn ctx(&self) -> Ctx {
+        clock::own_ctx(&self.scope)
+    }
+}
+
+struct Acs<'a, S> {
+    sessions: &'a Sessions,
+    host: &'a Host,
+    socket: WebSocketStream<S>,
+    in_flight: InFlight,
+    manifest_id: String,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
+    async fn live(&mut self, session: &Arc<Session>) -> Result<(), End> {
+        self.connect().await?;
+        self.deliver().await?;
+        self.send_manifest().await?;
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                frame = self.socket.next() => {
+                    heard = Instant::now();
+                    match frame.transpose()? {
+                        None | Some(Message::Close(_)) => return Err(End::Closed),
+                        Some(Message::Text(text)) => self.receive(&text).await?,
+                        Some(_) => {}
+                    }
+                }
+                () = session.wake.notified() => self.deliver().await?,
+                () = session.replaced.notified() => {
+                    let _ = self.socket.close(None).await;
+                    return Err(End::Replaced);
+                }
+                _ = heartbeat.tick() => {
+                    if heard.elapsed() > SILENCE_MAX {
+                        return Err(End::Silent);
+                    }
+                    self.send_heartbeat().await?;
+                    self.in_flight.forget_late();
+                    self.deliver().await?;
+                }
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), End> {
+        let (key, versions) = (self.host.instance.clone(), self.host.versions.clone());
+        let allowed = self
+            .sessions
+            .state
+            .submit(self.host.ctx(), move |txn, _| {
+                Ok(life::connected(txn, &key, &versions))
+            })
+            .await?;
+        info!(host = %self.host.instance_arn, allowed, "acs session opened");
+        if allowed {
+            Ok(())
+        } else {
+            Err(End::NotAllowed)
+        }
+    }
+
+    /// Sends what the host has to be told and was not sent yet.
+    async fn deliver(&mut self) -> Result<(), End> {
+        loop {
+            let world = self.sessions.state.snapshot();
+            let parcels =
+                delivery::undelivered(&world, &self.host.instance, &self.in_flight.tasks());
+            if parcels.is_empty() {
+                return Ok(());
+            }
+            let mut ctx = self.host.ctx();
+            let message_id = ctx.ids.uuid();
+            let generated_at = ctx.now;
+            let timeline = self.next_timeline(ctx).await?;
+            let (keys, tasks) = parcels
+                .into_iter()
+                .map(|parcel| ((parcel.key, parcel.count), parcel.task))
+                .unzip();
+            self.in_flight.sent(message_id.clone(), keys);
+            let payload = PayloadMessage {
+                cluster_arn: Some(self.host.cluster_arn.clone()),
+                container_instance_arn: Some(self.host.instance_arn.clone()),
+                message_id: Some(message_id),
+                generated_at: Some(generated_at),
+                seq_num: Some(timeline),
+                timeline: Some(timeline),
+                tasks: Some(tasks),
+            };
+            self.send(AcsMessage::Payload(payload)).await?;
+        }
+    }
+
+    async fn send_manifest(&mut self) -> Result<(), End> {
+        let mut ctx = self.host.ctx();
+        let message_id = ctx.ids.uuid();
+        let generated_at = ctx.now;
+        let timeline = self.next_timeline(ctx).await?;
+        let tasks = delivery::manifest(&self.sessions.state.snapshot(), &self.host.instance);
+        self.manifest_id.clone_from(&message_id);
+        let manifest = TaskManifestMessage {
+            cluster_arn: Some(self.host.cluster_arn.clone()),
+            container_instance_arn: Some(self.host.instance_arn.clone()),
+            message_id: Some(message_id),
+            generated_at: Some(generated_at),
+            timeline: Some(timeline),
+            tasks: Some(tasks),
+        };
+        self.send(AcsMessage::TaskManifest(manifest)).await
+    }
+
+    async fn send_heartbeat(&mut self) -> Result<(), End> {
+        let message_id = Some(clock::ids().uuid());
+        self.send(AcsMessage::Heartbeat(HeartbeatMessage {
+            message_id,
+            healthy: Some(true),
+        }))
+        .await
+    }
+
+    async fn next_timeline(&mut self, ctx: Ctx) -> Result<i64, End> {
+        let key = self.host.instance.clone();
+        let submitted = self
+            .sessions
+            .state
+            .submit(ctx, move |txn, ctx| Ok(life::next_timeline(txn, ctx, &key)));
+        submitted.await?.ok_or(End::NotAllowed)
+    }
+
+    async fn receive(&mut self, text: &str) -> Result<(), End> {
+        match AcsMessage::from_text(text) {
+            Ok(AcsMessage::Ack(ack)) => self.acknowledge(ack),
+            Ok(AcsMessage::TaskStopVerification(asked)) => self.verify_stops(asked).await?,
+            Ok(AcsMessage::Nack(nack)) => {
+                warn!(host = %self.host.instance_arn, reason = ?nack.reason, "a host refused a message");
+            }
+            Ok(other) => debug!(host = %self.host.instance_arn, kind = other.kind(), "acs frame"),
+            Err(error) => warn!(host = %self.host.instance_arn, %error, "an unreadable acs frame"),
+        }
+        Ok(())
+    }
+
+    /// Makes an acknowledgement durable without holding up the session.
+    fn acknowledge(&self, ack: AckRequest) {
+        let Some(message_id) = ack.message_id else {
+            return;
+        };
+        let Some(tasks) = self.in_flight.tasks_of(&message_id) else {
+            return;
+        };
+        let (state, in_flight, key) = (
+            self.sessions.state.clone(),
+            self.in_flight.clone(),
+            self.host.instance.clone(),
+        );
+        let ctx = self.host.ctx();
+        tokio::spawn(async move {
+            let committed = state.submit(ctx, move |txn, ctx| {
+                delivery::acknowledged(txn, ctx, &key, &tasks);
+                Ok(())
+            });
+            if let Err(error) = committed.await {
+                warn!(
+                    ?error,
+                    "cannot record an acknowledgement; the payload will be sent again"
+                );
+            }
+            in_flight.forget(&message_id);
+        });
+    }
+
+    async fn verify_stops(&mut self, asked: TaskStopVerificationMessage) -> Result<(), End> {
+        if asked.message_id.as_deref() != Some(self.manifest_id.as_str()) {
+            return Ok(());
+        }
+        let world = self.sessions.state.snapshot();
+        let ctx = self.host.ctx();
+        let candidates = asked.stop_candidates.unwrap_or_default();
+        let stop_tasks =
+            delivery::stop_verification(&world, &ctx, &self.host.instance, &candidates);
+        let answer = TaskStopVerificationAck {
+            message_id: asked.message_id,
+            generated_at: Some(ctx.now),
+            stop_tasks: Some(stop_tasks),
+        };
+        self.send(AcsMessage::TaskStopVerificationAck(answer)).await
+    }
+
+    async fn send(&mut self, message: AcsMessage) -> Result<(), End> {
+        match message.to_text() {
+            Ok(text) => Ok(self.socket.send(Message::text(text)).await?),
+            Err(error) => {
+                warn!(%error, kind = message.kind(), "cannot encode an acs frame");
+                Ok(())
+            }
+        }
+    }
+}

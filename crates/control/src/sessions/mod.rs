@@ -1,0 +1,221 @@
+//! Agents' sessions: one ACS and one TCS websocket per host.
+//!
+//! [`accept`] judges the upgrade request (who it is, which instance, whether it may), and either
+//! answers in the agent's own error form or hands the socket to the session's loop.
+
+mod acs;
+mod payloads;
+mod registry;
+mod tcs;
+
+pub use registry::Registry;
+
+use crate::gateway::answer::{self, Answer};
+use aws_types::{Caller, Scope};
+use ecs::instance::life::SessionVersions;
+use ecs::records::container_instance::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use iam::Ask;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::StateHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::debug;
+
+/// The longest frame an agent may send; TCS frames are at most 1 MiB.
+const FRAME_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What every session works with.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// The control plane's state.
+    pub state: StateHandle,
+    /// Who is connected.
+    pub registry: Arc<Registry>,
+}
+
+/// Which of the two websockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channel {
+    Acs,
+    Tcs,
+}
+
+/// An upgrade request that may go on.
+#[derive(Clone, Debug)]
+pub struct Host {
+    scope: Scope,
+    instance: InstanceKey,
+    instance_arn: String,
+    cluster_arn: String,
+    versions: SessionVersions,
+}
+
+/// Answers an upgrade request and starts the session.
+pub fn accept(
+    sessions: &Sessions,
+    request: &mut Request<Incoming>,
+    scope: Scope,
+    caller: &Caller,
+) -> Answer {
+    let query = query(request.uri().query().unwrap_or_default());
+    let (host, channel) = match admit(sessions, &query, scope, caller) {
+        Ok(admitted) => admitted,
+        Err((kind, text)) => {
+            let body = serde_json::json!({ kind: text }).to_string();
+            return answer::plain(StatusCode::BAD_REQUEST, "application/json", body);
+        }
+    };
+    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
+        return answer::plain(
+            StatusCode::BAD_REQUEST,
+            "text/plain",
+            "a websocket upgrade is expected".into(),
+        );
+    };
+    let accept_key = derive_accept_key(key.as_bytes());
+    tokio::spawn(run(
+        sessions.clone(),
+        hyper::upgrade::on(request),
+        host,
+        channel,
+    ));
+    answer::switching_protocols(&accept_key)
+}
+
+async fn run(sessions: Sessions, upgrade: OnUpgrade, host: Host, channel: Channel) {
+    let upgraded = match upgrade.await {
+        Ok(upgraded) => TokioIo::new(upgraded),
+        Err(error) => {
+            debug!(%error, "websocket upgrade failed");
+            return;
+        }
+    };
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX));
+    let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
+    match channel {
+        Channel::Acs => acs::run(sessions, host, socket).await,
+        Channel::Tcs => tcs::run(socket).await,
+    }
+}
+
+/// Who may open which session. The two channels name their parameters differently: ACS says
+/// `containerInstanceArn`, TCS `containerInstance`.
+fn admit(
+    sessions: &Sessions,
+    query: &BTreeMap<String, String>,
+    scope: Scope,
+    caller: &Caller,
+) -> Result<(Host, Channel), (&'static str, String)> {
+    let (instance_arn, channel, action) = match (
+        query.get("containerInstanceArn"),
+        query.get("containerInstance"),
+    ) {
+        (Some(arn), _) => (arn, Channel::Acs, "ecs:Poll"),
+        (None, Some(arn)) => (arn, Channel::Tcs, "ecs:StartTelemetrySession"),
+        (None, None) => {
+            return Err((
+                "InvalidInstanceException",
+                "No container instance was named.".into(),
+            ));
+        }
+    };
+    let world = sessions.state.snapshot();
+    let unknown = || {
+        (
+            "InvalidInstanceException",
+            format!("Container instance {instance_arn} was not found."),
+        )
+    };
+    let instance = ecs::task::reference::instance_arn(&scope, instance_arn).ok_or_else(unknown)?;
+    let record = world
+        .get(&CONTAINER_INSTANCES, &instance)
+        .ok_or_else(unknown)?;
+    iam::evaluate::authorise(
+        &world,
+        caller,
+        &[Ask::new(action, instance_arn.as_str())],
+        ecs::host_rights::host_rights,
+    )
+    .map_err(|error| ("AccessDeniedException", error.message().to_owned()))?;
+    if record.status == InstanceStatus::Inactive {
+        return Err((
+            "InactiveInstanceException",
+            "The container instance is inactive.".into(),
+        ));
+    }
+    let text = |name: &str| query.get(name).cloned();
+    let docker = text("dockerVersion").map(|version| {
+        if version.starts_with("DockerVersion: ") {
+            version
+        } else {
+            format!("DockerVersion: {version}")
+        }
+    });
+    let host = Host {
+        cluster_arn: ecs::records::cluster::cluster_arn(&scope, &instance.cluster),
+        instance_arn: instance_arn.clone(),
+        versions: SessionVersions {
+            agent_version: text("agentVersion"),
+            agent_hash: text("agentHash"),
+            docker_version: docker,
+        },
+        instance,
+        scope,
+    };
+    Ok((host, channel))
+}
+
+/// Decodes a query string; later values of a name win.
+fn query(text: &str) -> BTreeMap<String, String> {
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
+        .collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = |at: usize| {
+            tail.get(at)
+                .and_then(|digit| char::from(*digit).to_digit(16))
+        };
+        match (first, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high * 16 + low) as u8);
+                rest = &tail[2..];
+            }
+            (b'+', ..) => {
+                bytes.push(b' ');
+                rest = tail;
+            }
+            _ => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded() {
+        let query = query("a=1&containerInstanceArn=arn%3Aaws%3Aecs&b=x+y&bad=%zz&flag");
+        assert_eq!(query["containerInstanceArn"], "arn:aws:ecs");
+        assert_eq!(query["b"], "x y");
+        assert_eq!(query["bad"], "%zz");
+    }
+}
