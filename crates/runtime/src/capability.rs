@@ -8,11 +8,46 @@ pub struct CapabilitySet(pub u64);
 
 /// Names by number, without `CAP_`. Rule: `linux/capability.h`.
 const NAMES: [&str; 41] = [
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
     "CHECKPOINT_RESTORE",
 ];
 
@@ -47,12 +82,19 @@ impl CapabilitySet {
 
     /// Whether the capability with this name, without `CAP_`, is in the set.
     pub fn has_name(self, name: &str) -> bool {
-        NAMES.iter().position(|known| *known == name).is_some_and(|n| self.0 & (1 << n) != 0)
+        NAMES
+            .iter()
+            .position(|known| *known == name)
+            .is_some_and(|n| self.0 & (1 << n) != 0)
     }
 
     /// The kernel's list, for an operating system older or newer than this table.
     pub fn known_to_kernel(self, last: u32) -> Self {
-        if last >= 63 { self } else { Self(self.0 & ((1 << (last + 1)) - 1)) }
+        if last >= 63 {
+            self
+        } else {
+            Self(self.0 & ((1 << (last + 1)) - 1))
+        }
     }
 }
 
@@ -96,21 +138,39 @@ mod tests {
         let names = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         for (add, drop, expected) in [
             (&[][..], &[][..], DEFAULT.0),
-            (&["SYS_ADMIN"], &["CAP_NET_RAW"], (DEFAULT.0 | 1 << 21) & !(1 << 13)),
+            (
+                &["SYS_ADMIN"],
+                &["CAP_NET_RAW"],
+                (DEFAULT.0 | 1 << 21) & !(1 << 13),
+            ),
             (&["ALL"], &["sys_admin"], CapabilitySet::ALL.0 & !(1 << 21)),
             (&["chown"], &["ALL"], 1),
         ] {
             let set = CapabilitySet::resolve(false, &names(add), &names(drop));
-            assert_eq!(set, Ok(CapabilitySet(expected)), "add {add:?} drop {drop:?}");
+            assert_eq!(
+                set,
+                Ok(CapabilitySet(expected)),
+                "add {add:?} drop {drop:?}"
+            );
         }
-        assert_eq!(CapabilitySet::resolve(true, &[], &names(&["ALL"])), Ok(CapabilitySet::ALL));
+        assert_eq!(
+            CapabilitySet::resolve(true, &[], &names(&["ALL"])),
+            Ok(CapabilitySet::ALL)
+        );
         assert!(CapabilitySet::resolve(false, &names(&["FLY"]), &[]).is_err());
     }
 
     #[test]
     fn the_default_has_fourteen() {
         assert_eq!(DEFAULT.0.count_ones(), 14);
-        for name in ["CHOWN", "MKNOD", "AUDIT_WRITE", "SETFCAP", "NET_RAW", "SYS_CHROOT"] {
+        for name in [
+            "CHOWN",
+            "MKNOD",
+            "AUDIT_WRITE",
+            "SETFCAP",
+            "NET_RAW",
+            "SYS_CHROOT",
+        ] {
             assert!(DEFAULT.has_name(name), "{name}");
         }
         assert!(!DEFAULT.has_name("SYS_ADMIN"));

@@ -52,13 +52,21 @@ pub struct Failure {
 impl Failure {
     /// A failure that is told by its text alone.
     pub fn text(stage: Stage, detail: impl Into<String>) -> Self {
-        Self { stage, errno: 0, detail: detail.into() }
+        Self {
+            stage,
+            errno: 0,
+            detail: detail.into(),
+        }
     }
 
     /// A failure of a system call.
     pub fn io(stage: Stage, detail: impl Into<String>, error: &std::io::Error) -> Self {
         match error.raw_os_error() {
-            Some(errno) => Self { stage, errno, detail: detail.into() },
+            Some(errno) => Self {
+                stage,
+                errno,
+                detail: detail.into(),
+            },
             None => Self::text(stage, format!("{}: {error}", detail.into())),
         }
     }
@@ -80,7 +88,10 @@ pub fn errno_words(errno: i32) -> String {
     let text = std::io::Error::from_raw_os_error(errno).to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_lowercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
 }
 
 /// Gives an error its stage and what was being done.

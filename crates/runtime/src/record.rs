@@ -92,7 +92,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// The kernel's id of this boot.
 pub fn boot_id() -> Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .to_owned())
 }
 
 /// Field 22 of `/proc/PID/stat`, in clock ticks since boot.
@@ -108,6 +110,8 @@ pub fn start_time_ticks(pid: u32) -> Result<u64> {
 
 /// Milliseconds since 1970.
 pub fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -15,7 +15,11 @@ pub enum Side {
 }
 
 fn check(value: libc::c_long) -> Result<libc::c_long> {
-    if value < 0 { Err(Error::last_os_error()) } else { Ok(value) }
+    if value < 0 {
+        Err(Error::last_os_error())
+    } else {
+        Ok(value)
+    }
 }
 
 /// Forks into new namespaces (`flags` are `CLONE_NEW*`), with a pidfd; into the v2 cgroup when its directory is given.
@@ -42,27 +46,59 @@ pub fn clone_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
         args.cgroup = cgroup.as_raw_fd() as u64;
     }
     // SAFETY: no CLONE_VM: the child has its own copy of memory and of this stack frame; `args` outlives the call.
-    let pid = check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) })?;
+    let pid = check(unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw const args,
+            size_of::<libc::clone_args>(),
+        )
+    })?;
     if pid == 0 {
         return Ok(Side::Child);
     }
     // SAFETY: the kernel just stored a new descriptor there and nobody else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Side::Parent { pid: pid as i32, pidfd: Some(pidfd) })
+    Ok(Side::Parent {
+        pid: pid as i32,
+        pidfd: Some(pidfd),
+    })
 }
 
 /// Forks a sibling: its parent is the caller's parent. Only for single-threaded processes.
 pub fn clone_sibling() -> Result<Side> {
     // SAFETY: no CLONE_VM and no stack: the child continues on its copy of this stack.
-    let pid = check(unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_PARENT | libc::SIGCHLD, 0, 0, 0, 0) })?;
-    Ok(if pid == 0 { Side::Child } else { Side::Parent { pid: pid as i32, pidfd: None } })
+    let pid = check(unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            libc::CLONE_PARENT | libc::SIGCHLD,
+            0,
+            0,
+            0,
+            0,
+        )
+    })?;
+    Ok(if pid == 0 {
+        Side::Child
+    } else {
+        Side::Parent {
+            pid: pid as i32,
+            pidfd: None,
+        }
+    })
 }
 
 /// `fork(2)`. Only for single-threaded processes.
 pub fn fork() -> Result<Side> {
     // SAFETY: the process is single threaded, so the child may do whatever the parent may.
     let pid = check(libc::c_long::from(unsafe { libc::fork() }))?;
-    Ok(if pid == 0 { Side::Child } else { Side::Parent { pid: pid as i32, pidfd: None } })
+    Ok(if pid == 0 {
+        Side::Child
+    } else {
+        Side::Parent {
+            pid: pid as i32,
+            pidfd: None,
+        }
+    })
 }
 
 /// Ends the process at once, running no destructor of the parent's copied state.
@@ -111,13 +147,19 @@ pub enum Children {
 /// `prctl` with one argument.
 pub fn prctl(option: i32, value: u64) -> Result<()> {
     // SAFETY: only options with a plain number are passed by this crate.
-    check(libc::c_long::from(unsafe { libc::prctl(option, value, 0, 0, 0) })).map(drop)
+    check(libc::c_long::from(unsafe {
+        libc::prctl(option, value, 0, 0, 0)
+    }))
+    .map(drop)
 }
 
 /// Moves into the namespaces of a pidfd, or the one of a namespace file.
 pub fn setns(fd: BorrowedFd<'_>, flags: i32) -> Result<()> {
     // SAFETY: plain numbers.
-    check(libc::c_long::from(unsafe { libc::setns(fd.as_raw_fd(), flags) })).map(drop)
+    check(libc::c_long::from(unsafe {
+        libc::setns(fd.as_raw_fd(), flags)
+    }))
+    .map(drop)
 }
 
 /// Leaves namespaces for new ones.
@@ -146,7 +188,15 @@ pub fn load_filter(program: &[u8]) -> Result<()> {
         filter: filters.as_ptr().cast_mut(),
     };
     // SAFETY: the kernel copies the program during the call; `filters` lives until its end.
-    check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const program,
+        )
+    })
+    .map(drop)
 }
 
 /// Sets permitted, effective and inheritable capabilities of this process.
@@ -155,8 +205,14 @@ pub fn set_capabilities(permitted: u64, effective: u64, inheritable: u64) -> Res
     let header: [u32; 2] = [0x2008_0522, 0];
     let low = |v: u64| v as u32;
     let high = |v: u64| (v >> 32) as u32;
-    let data: [u32; 6] =
-        [low(effective), low(permitted), low(inheritable), high(effective), high(permitted), high(inheritable)];
+    let data: [u32; 6] = [
+        low(effective),
+        low(permitted),
+        low(inheritable),
+        high(effective),
+        high(permitted),
+        high(inheritable),
+    ];
     // SAFETY: both arrays have the layout of the version named in the header and outlive the call.
     check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) }).map(drop)
 }
@@ -165,7 +221,11 @@ pub fn set_capabilities(permitted: u64, effective: u64, inheritable: u64) -> Res
 pub fn set_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     // SAFETY: the slice outlives the call; single threaded, so the raw calls concern the whole process.
     unsafe {
-        check(libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()))?;
+        check(libc::syscall(
+            libc::SYS_setgroups,
+            groups.len(),
+            groups.as_ptr(),
+        ))?;
         check(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
         check(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
     }
@@ -176,12 +236,17 @@ pub fn set_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
 pub fn close_on_exec_from(first: u32) -> Result<()> {
     const CLOSE_RANGE_CLOEXEC: u32 = 4;
     // SAFETY: changes flags only.
-    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }).map(drop)
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) })
+        .map(drop)
 }
 
 /// Closes every descriptor above 2 that is not in `keep`. The caller must not use any other afterwards.
 pub fn close_all_but(keep: &[RawFd]) {
-    let mut keep: Vec<u32> = keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
+    let mut keep: Vec<u32> = keep
+        .iter()
+        .filter_map(|&fd| u32::try_from(fd).ok())
+        .filter(|&fd| fd > 2)
+        .collect();
     keep.sort_unstable();
     let mut first = 3u32;
     for fd in keep.into_iter().chain([u32::MAX]) {
@@ -194,7 +259,12 @@ pub fn close_all_but(keep: &[RawFd]) {
 }
 
 /// `mount_setattr(2)` on a mount by descriptor: sets `attributes` and, where given, the propagation type.
-pub fn set_mount_attributes(fd: BorrowedFd<'_>, attributes: u64, propagation: u64, recursive: bool) -> Result<()> {
+pub fn set_mount_attributes(
+    fd: BorrowedFd<'_>,
+    attributes: u64,
+    propagation: u64,
+    recursive: bool,
+) -> Result<()> {
     // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
     const AT_RECURSIVE: i32 = 0x8000;
     let attr: [u64; 4] = [attributes, 0, propagation, 0];
@@ -215,16 +285,27 @@ pub fn set_mount_attributes(fd: BorrowedFd<'_>, attributes: u64, propagation: u6
 
 /// Sets one resource limit of this process; `u64::MAX` is unlimited.
 pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
-    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    let limit = libc::rlimit {
+        rlim_cur: soft,
+        rlim_max: hard,
+    };
     // SAFETY: `limit` outlives the call.
-    check(libc::c_long::from(unsafe { libc::setrlimit(resource, &raw const limit) })).map(drop)
+    check(libc::c_long::from(unsafe {
+        libc::setrlimit(resource, &raw const limit)
+    }))
+    .map(drop)
 }
 
 /// The hard limit of this process.
 pub fn hard_limit(resource: u32) -> Result<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: `limit` is writable and outlives the call.
-    check(libc::c_long::from(unsafe { libc::getrlimit(resource, &raw mut limit) }))?;
+    check(libc::c_long::from(unsafe {
+        libc::getrlimit(resource, &raw mut limit)
+    }))?;
     Ok(limit.rlim_max)
 }
 
@@ -232,27 +313,50 @@ pub fn hard_limit(resource: u32) -> Result<u64> {
 pub fn new_session_keyring() -> Result<()> {
     const KEYCTL_JOIN_SESSION_KEYRING: i32 = 1;
     // SAFETY: a null name asks for an anonymous keyring.
-    check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<u8>()) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_keyctl,
+            KEYCTL_JOIN_SESSION_KEYRING,
+            std::ptr::null::<u8>(),
+        )
+    })
+    .map(drop)
 }
 
 /// Brings the loopback interface of the present network namespace up.
 pub fn loopback_up() -> Result<()> {
     // SAFETY: plain socket; the request is a zeroed structure with a name and flags, as SIOCSIFFLAGS wants.
     unsafe {
-        let fd = check(libc::c_long::from(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0)))?;
+        let fd = check(libc::c_long::from(libc::socket(
+            libc::AF_INET,
+            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
+            0,
+        )))?;
         let socket = OwnedFd::from_raw_fd(fd as RawFd);
         let mut request: libc::ifreq = std::mem::zeroed();
         request.ifr_name[0] = b'l' as libc::c_char;
         request.ifr_name[1] = b'o' as libc::c_char;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-        check(libc::c_long::from(libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request))).map(drop)
+        check(libc::c_long::from(libc::ioctl(
+            socket.as_raw_fd(),
+            libc::SIOCSIFFLAGS,
+            &raw const request,
+        )))
+        .map(drop)
     }
 }
 
 /// Replaces this process. Returns only on failure.
-pub fn execve(path: &std::ffi::CStr, args: &[std::ffi::CString], env: &[std::ffi::CString]) -> Error {
+pub fn execve(
+    path: &std::ffi::CStr,
+    args: &[std::ffi::CString],
+    env: &[std::ffi::CString],
+) -> Error {
     let pointers = |list: &[std::ffi::CString]| {
-        list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect::<Vec<*const libc::c_char>>()
+        list.iter()
+            .map(|s| s.as_ptr())
+            .chain([std::ptr::null()])
+            .collect::<Vec<*const libc::c_char>>()
     };
     let (args, env) = (pointers(args), pointers(env));
     // SAFETY: both lists end with a null pointer and their strings outlive the call.

@@ -7,8 +7,8 @@ use crate::cgroup::CgroupTree;
 use crate::spec::{ContainerSpec, ExecResult, ExecSpec, ExitRecord};
 use crate::{failure::Failure, overlay::OverlayMethod};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fs::File;
@@ -57,27 +57,58 @@ pub enum Event {
     /// The container was not started and nothing of it is left.
     Failed(Failure),
     /// Answer to [`Request::Attach`]. Descriptors: pidfd, standard output, standard error.
-    Attached { pid: u32, started_at_ms: i64, exit: Option<ExitRecord> },
+    Attached {
+        pid: u32,
+        started_at_ms: i64,
+        exit: Option<ExitRecord>,
+    },
     /// Answer to [`Request::Exec`].
-    Executed { number: u64, result: std::result::Result<ExecResult, Failure> },
+    Executed {
+        number: u64,
+        result: std::result::Result<ExecResult, Failure>,
+    },
     /// The container ended; its exit record is on disk.
     Exited(ExitRecord),
 }
 
 /// Sends one value; waits while the socket is full unless it is non-blocking.
-pub fn send<T: Serialize>(socket: impl AsFd, value: &T, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+pub fn send<T: Serialize>(
+    socket: impl AsFd,
+    value: &T,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<()> {
     let json = serde_json::to_vec(value)?;
-    let memory = if json.len() > INLINE_BYTES_MAX { Some(memory_file(c"message", &json)?) } else { None };
-    let tag = [if memory.is_some() { IN_MEMORY_FILE } else { INLINE }];
+    let memory = if json.len() > INLINE_BYTES_MAX {
+        Some(memory_file(c"message", &json)?)
+    } else {
+        None
+    };
+    let tag = [if memory.is_some() {
+        IN_MEMORY_FILE
+    } else {
+        INLINE
+    }];
     let body: &[u8] = if memory.is_some() { &[] } else { &json };
-    let all: Vec<BorrowedFd<'_>> = memory.iter().map(AsFd::as_fd).chain(descriptors.iter().copied()).collect();
+    let all: Vec<BorrowedFd<'_>> = memory
+        .iter()
+        .map(AsFd::as_fd)
+        .chain(descriptors.iter().copied())
+        .collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !all.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&all)) {
-        return Err(Error::new(ErrorKind::InvalidInput, "too many descriptors in one message"));
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "too many descriptors in one message",
+        ));
     }
     loop {
-        match sendmsg(&socket, &[IoSlice::new(&tag), IoSlice::new(body)], &mut control, SendFlags::NOSIGNAL) {
+        match sendmsg(
+            &socket,
+            &[IoSlice::new(&tag), IoSlice::new(body)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        ) {
             Ok(_) => return Ok(()),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -121,7 +152,10 @@ pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> Result<Option<(T, Vec<
 
 /// An anonymous file with this content.
 pub fn memory_file(name: &std::ffi::CStr, content: &[u8]) -> Result<OwnedFd> {
-    let fd = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING)?;
+    let fd = rustix::fs::memfd_create(
+        name,
+        rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING,
+    )?;
     let mut file = File::from(fd);
     file.write_all(content)?;
     file.rewind()?;

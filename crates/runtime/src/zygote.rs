@@ -31,7 +31,9 @@ pub fn run() -> Result<()> {
 /// A request that cannot be served is dropped with its control socket, which tells the agent.
 fn serve(socket: &OwnedFd, request: StartRequest, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
-    let Some(control) = descriptors.next() else { return };
+    let Some(control) = descriptors.next() else {
+        return;
+    };
     let filter = descriptors.next();
     // An agent that died meanwhile wants nothing started: its successor would not know of it.
     if is_closed(&control) {
@@ -57,6 +59,10 @@ fn serve(socket: &OwnedFd, request: StartRequest, descriptors: Vec<OwnedFd>) {
 /// The peer has closed.
 pub fn is_closed(socket: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(socket, PollFlags::empty())];
-    let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    let now = rustix::time::Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut fds, Some(&now)).is_ok()
+        && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }

@@ -8,7 +8,9 @@ pub fn version(mountinfo: &str) -> Option<Version> {
     let mut v1 = Vec::new();
     let mut v2 = None;
     for line in mountinfo.lines() {
-        let Some((left, right)) = line.split_once(" - ") else { continue };
+        let Some((left, right)) = line.split_once(" - ") else {
+            continue;
+        };
         let mount = PathBuf::from(left.split(' ').nth(4)?);
         let mut right = right.split(' ');
         match right.next() {
@@ -16,7 +18,10 @@ pub fn version(mountinfo: &str) -> Option<Version> {
                 let options = right.nth(1).unwrap_or_default();
                 let controllers = controllers(options);
                 // The same hierarchy may be mounted twice; one is enough.
-                if v1.iter().all(|known: &Hierarchy| known.controllers != controllers) {
+                if v1
+                    .iter()
+                    .all(|known: &Hierarchy| known.controllers != controllers)
+                {
                     v1.push(Hierarchy { mount, controllers });
                 }
             }
@@ -24,7 +29,10 @@ pub fn version(mountinfo: &str) -> Option<Version> {
             _ => {}
         }
     }
-    if v1.iter().any(|hierarchy| hierarchy.controllers.iter().any(|name| name == "memory")) {
+    if v1
+        .iter()
+        .any(|hierarchy| hierarchy.controllers.iter().any(|name| name == "memory"))
+    {
         return Some(Version::V1(v1));
     }
     v2.map(Version::V2)
@@ -32,7 +40,14 @@ pub fn version(mountinfo: &str) -> Option<Version> {
 
 /// The super block's options without those that are not controllers.
 fn controllers(options: &str) -> Vec<String> {
-    const NOT_CONTROLLERS: [&str; 6] = ["rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode"];
+    const NOT_CONTROLLERS: [&str; 6] = [
+        "rw",
+        "ro",
+        "xattr",
+        "noprefix",
+        "clone_children",
+        "cpuset_v2_mode",
+    ];
     options
         .split(',')
         .filter(|option| !NOT_CONTROLLERS.contains(option) && !option.starts_with("release_agent="))
@@ -43,7 +58,9 @@ fn controllers(options: &str) -> Vec<String> {
 impl Hierarchy {
     /// The last part of the mount's path: the directory of the same hierarchy in a container.
     pub fn directory_name(&self) -> &Path {
-        self.mount.file_name().map_or(Path::new("cgroup"), Path::new)
+        self.mount
+            .file_name()
+            .map_or(Path::new("cgroup"), Path::new)
     }
 }
 
@@ -59,7 +76,9 @@ mod tests {
 
     #[test]
     fn a_hybrid_host_counts_as_v1() {
-        let Some(Version::V1(hierarchies)) = version(HYBRID) else { panic!("not v1") };
+        let Some(Version::V1(hierarchies)) = version(HYBRID) else {
+            panic!("not v1")
+        };
         assert_eq!(hierarchies[0].controllers, ["cpu", "cpuacct"]);
         assert_eq!(hierarchies[0].directory_name(), Path::new("cpu,cpuacct"));
         assert_eq!(hierarchies[2].controllers, ["name=systemd"]);
@@ -69,7 +88,10 @@ mod tests {
     #[test]
     fn a_host_with_one_tree_is_v2() {
         let text = "24 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate";
-        assert_eq!(version(text), Some(Version::V2(PathBuf::from("/sys/fs/cgroup"))));
+        assert_eq!(
+            version(text),
+            Some(Version::V2(PathBuf::from("/sys/fs/cgroup")))
+        );
         assert_eq!(version("24 1 0:22 / /proc rw - proc proc rw"), None);
     }
 }

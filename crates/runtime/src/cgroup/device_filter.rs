@@ -38,13 +38,28 @@ pub struct DeviceRule {
 }
 
 const fn character(major: u32, minor: Option<u32>) -> DeviceRule {
-    DeviceRule { kind: Kind::Character, major: Some(major), minor, access: ALL }
+    DeviceRule {
+        kind: Kind::Character,
+        major: Some(major),
+        minor,
+        access: ALL,
+    }
 }
 
 /// Docker's default: any node may be made; null, zero, full, random, urandom, tty, console, ptmx and pts may be used.
 pub const DEFAULT_DEVICES: &[DeviceRule] = &[
-    DeviceRule { kind: Kind::Character, major: None, minor: None, access: MKNOD },
-    DeviceRule { kind: Kind::Block, major: None, minor: None, access: MKNOD },
+    DeviceRule {
+        kind: Kind::Character,
+        major: None,
+        minor: None,
+        access: MKNOD,
+    },
+    DeviceRule {
+        kind: Kind::Block,
+        major: None,
+        minor: None,
+        access: MKNOD,
+    },
     character(1, Some(3)),
     character(1, Some(5)),
     character(1, Some(7)),
@@ -64,9 +79,16 @@ impl DeviceRule {
             Kind::Block => 'b',
             Kind::Character => 'c',
         };
-        let access: String =
-            [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')].iter().filter(|(bit, _)| self.access & bit != 0).map(|(_, c)| c).collect();
-        format!("{kind} {}:{} {access}", number(self.major), number(self.minor))
+        let access: String = [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')]
+            .iter()
+            .filter(|(bit, _)| self.access & bit != 0)
+            .map(|(_, c)| c)
+            .collect();
+        format!(
+            "{kind} {}:{} {access}",
+            number(self.major),
+            number(self.minor)
+        )
     }
 }
 
@@ -101,7 +123,10 @@ pub fn compile(rules: &[DeviceRule]) -> Vec<u64> {
     for rule in rules {
         program.extend(rule_instructions(rule));
     }
-    program.extend([instruction(MOVE_VALUE, 0, 0, 0, 0), instruction(EXIT, 0, 0, 0, 0)]);
+    program.extend([
+        instruction(MOVE_VALUE, 0, 0, 0, 0),
+        instruction(EXIT, 0, 0, 0, 0),
+    ]);
     program
 }
 
@@ -113,19 +138,29 @@ fn rule_instructions(rule: &DeviceRule) -> Vec<u64> {
     };
     let mut tests: Vec<(Vec<u64>, u8, i32)> = vec![(vec![], 3, kind)];
     if rule.access != ALL {
-        let refused = vec![instruction(MOVE, 1, 2, 0, 0), instruction(AND, 1, 0, 0, !(rule.access as i32))];
+        let refused = vec![
+            instruction(MOVE, 1, 2, 0, 0),
+            instruction(AND, 1, 0, 0, !(rule.access as i32)),
+        ];
         tests.push((refused, 1, 0));
     }
     tests.extend(rule.major.map(|major| (vec![], 4, major as i32)));
     tests.extend(rule.minor.map(|minor| (vec![], 5, minor as i32)));
-    let length: usize = tests.iter().map(|(before, ..)| before.len() + 1).sum::<usize>() + 2;
+    let length: usize = tests
+        .iter()
+        .map(|(before, ..)| before.len() + 1)
+        .sum::<usize>()
+        + 2;
     let mut program = Vec::with_capacity(length);
     for (before, register, value) in tests {
         program.extend(before);
         let offset = (length - program.len() - 1) as i16;
         program.push(instruction(JUMP_NOT_EQUAL, register, 0, offset, value));
     }
-    program.extend([instruction(MOVE_VALUE, 0, 0, 0, 1), instruction(EXIT, 0, 0, 0, 0)]);
+    program.extend([
+        instruction(MOVE_VALUE, 0, 0, 0, 1),
+        instruction(EXIT, 0, 0, 0, 0),
+    ]);
     program
 }
 
@@ -144,14 +179,37 @@ pub fn attach(group: BorrowedFd<'_>, rules: &[DeviceRule]) -> Result<()> {
     load[1] = program.as_ptr() as u64;
     load[2] = license.as_ptr() as u64;
     // SAFETY: the attribute has the kernel's layout, its size is given, and what it points to outlives the call.
-    let loaded = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, load.as_ptr(), size_of_val(&load)) };
+    let loaded = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_PROG_LOAD,
+            load.as_ptr(),
+            size_of_val(&load),
+        )
+    };
     if loaded < 0 {
         return Err(Error::last_os_error());
     }
     // SAFETY: a new descriptor that nobody else owns.
     let loaded = unsafe { OwnedFd::from_raw_fd(loaded as i32) };
-    let attach = [group.as_raw_fd() as u32, loaded.as_raw_fd() as u32, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI];
+    let attach = [
+        group.as_raw_fd() as u32,
+        loaded.as_raw_fd() as u32,
+        BPF_CGROUP_DEVICE,
+        BPF_F_ALLOW_MULTI,
+    ];
     // SAFETY: as above.
-    let attached = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, attach.as_ptr(), size_of_val(&attach)) };
-    if attached < 0 { Err(Error::last_os_error()) } else { Ok(()) }
+    let attached = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_PROG_ATTACH,
+            attach.as_ptr(),
+            size_of_val(&attach),
+        )
+    };
+    if attached < 0 {
+        Err(Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

@@ -4,8 +4,8 @@
 //! `longshore-TAG/TASK/CONTAINER` (the container's). Making one that exists is not an error; removing one that does
 //! not exist is not an error; a removal kills what is left inside.
 
-pub mod device_filter;
 mod detect;
+pub mod device_filter;
 mod stats;
 mod v1;
 mod v2;
@@ -54,9 +54,16 @@ impl CgroupTree {
     /// Finds the host's hierarchies.
     pub fn detect(tag: &str) -> Result<Self> {
         let mountinfo = fs::read_to_string("/proc/self/mountinfo")?;
-        let version = detect::version(&mountinfo)
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "no cgroup hierarchy with a memory controller is mounted"))?;
-        Ok(Self { version, name: format!("longshore-{tag}") })
+        let version = detect::version(&mountinfo).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                "no cgroup hierarchy with a memory controller is mounted",
+            )
+        })?;
+        Ok(Self {
+            version,
+            name: format!("longshore-{tag}"),
+        })
     }
 
     /// Makes the group of all shims and what leads to it.
@@ -80,7 +87,11 @@ impl CgroupTree {
     /// Removes the group of all shims and the tree's own directory. Fails while a shim or a task is there.
     pub fn remove_all(&self) -> Result<()> {
         let shims = Path::new(&self.name).join(SHIMS);
-        for dir in self.directories(&shims).into_iter().chain(self.directories(Path::new(&self.name))) {
+        for dir in self
+            .directories(&shims)
+            .into_iter()
+            .chain(self.directories(Path::new(&self.name)))
+        {
             retry(|| remove_directory(&dir))?;
         }
         Ok(())
@@ -189,9 +200,11 @@ impl CgroupTree {
     /// The group's directory in every hierarchy that is used.
     fn directories(&self, group: &Path) -> Vec<PathBuf> {
         match &self.version {
-            Version::V1(all) => {
-                all.iter().filter(|h| h.is_used()).map(|hierarchy| hierarchy.mount.join(group)).collect()
-            }
+            Version::V1(all) => all
+                .iter()
+                .filter(|h| h.is_used())
+                .map(|hierarchy| hierarchy.mount.join(group))
+                .collect(),
             Version::V2(mount) => vec![mount.join(group)],
         }
     }
@@ -260,7 +273,10 @@ impl CgroupTree {
 
     fn kill(&self, group: &Path) -> Result<()> {
         for pid in self.processes(group)? {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+            if let Some(pid) = i32::try_from(pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+            {
                 // A process that has left meanwhile is what was wanted.
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
@@ -273,8 +289,12 @@ impl Hierarchy {
     /// Hierarchies in which a container gets a group of its own. `cpuset` would need its values copied down, and
     /// nothing in ECS sets it.
     fn is_used(&self) -> bool {
-        const USED: [&str; 7] = ["memory", "cpu", "cpuacct", "pids", "devices", "freezer", "blkio"];
-        self.controllers.iter().any(|name| USED.contains(&name.as_str()))
+        const USED: [&str; 7] = [
+            "memory", "cpu", "cpuacct", "pids", "devices", "freezer", "blkio",
+        ];
+        self.controllers
+            .iter()
+            .any(|name| USED.contains(&name.as_str()))
     }
 }
 
@@ -312,18 +332,26 @@ fn is_gone(error: &Error) -> bool {
 }
 
 fn write_value(path: &Path, value: &str) -> Result<()> {
-    let written = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(value.as_bytes()));
+    let written = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(value.as_bytes()));
     written.map_err(|error| named(path, value, &error))
 }
 
 /// Keeps the error's number beside the path, since the caller shows one and decides by the other.
 fn named(path: &Path, value: &str, error: &Error) -> Error {
-    Error::new(error.kind(), format!("writing {value:?} to {}: {error}", path.display()))
+    Error::new(
+        error.kind(),
+        format!("writing {value:?} to {}: {error}", path.display()),
+    )
 }
 
 fn read_number(path: &Path) -> Result<u64> {
     let text = fs::read_to_string(path)?;
-    text.trim().parse().map_err(|_| Error::other(format!("{}: not a number: {text:?}", path.display())))
+    text.trim()
+        .parse()
+        .map_err(|_| Error::other(format!("{}: not a number: {text:?}", path.display())))
 }
 
 /// The value of `key` in a file of `key value` lines; 0 without it.
@@ -332,7 +360,13 @@ fn read_key(path: &Path, key: &str) -> Result<u64> {
 }
 
 fn value_of(text: &str, key: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+    text.lines().find_map(|line| {
+        line.strip_prefix(key)?
+            .strip_prefix(' ')?
+            .trim()
+            .parse()
+            .ok()
+    })
 }
 
 /// ECS states memory in MiB.

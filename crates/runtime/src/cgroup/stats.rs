@@ -13,9 +13,10 @@ pub fn read_v1(tree: &CgroupTree, group: &Path) -> Result<Stats> {
     let mut stats = Stats::default();
     if let Some(dir) = v1::directory(tree, "memory", group) {
         stats.memory_usage_bytes = read_number(&dir.join("memory.usage_in_bytes"))?;
-        stats.memory_limit_bytes =
-            Some(read_number(&dir.join("memory.limit_in_bytes"))?).filter(|&limit| limit < UNLIMITED_MIN);
-        stats.memory_inactive_file_bytes = read_key(&dir.join("memory.stat"), "total_inactive_file")?;
+        stats.memory_limit_bytes = Some(read_number(&dir.join("memory.limit_in_bytes"))?)
+            .filter(|&limit| limit < UNLIMITED_MIN);
+        stats.memory_inactive_file_bytes =
+            read_key(&dir.join("memory.stat"), "total_inactive_file")?;
     }
     if let Some(dir) = v1::directory(tree, "cpuacct", group) {
         stats.cpu_usage_ns = read_number(&dir.join("cpuacct.usage"))?;
@@ -24,10 +25,14 @@ pub fn read_v1(tree: &CgroupTree, group: &Path) -> Result<Stats> {
         stats.pids = read_number(&dir.join("pids.current"))?;
     }
     if let Some(dir) = v1::directory(tree, "blkio", group) {
-        let text = fs::read_to_string(dir.join("blkio.throttle.io_service_bytes")).unwrap_or_default();
+        let text =
+            fs::read_to_string(dir.join("blkio.throttle.io_service_bytes")).unwrap_or_default();
         for line in text.lines() {
             let mut words = line.split_whitespace().skip(1);
-            match (words.next(), words.next().and_then(|n| n.parse::<u64>().ok())) {
+            match (
+                words.next(),
+                words.next().and_then(|n| n.parse::<u64>().ok()),
+            ) {
                 (Some("Read"), Some(n)) => stats.block_read_bytes += n,
                 (Some("Write"), Some(n)) => stats.block_write_bytes += n,
                 _ => {}

@@ -25,21 +25,36 @@ pub fn limit_task(tree: &CgroupTree, group: &Path, spec: &TaskCgroupSpec) -> Res
     }
     if let (Some(units), Some(dir)) = (spec.cpu_units, directory(tree, "cpu", group)) {
         write_value(&dir.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
-        write_value(&dir.join("cpu.cfs_quota_us"), &cpu_quota_us(units).to_string())?;
-        write_value(&dir.join("cpu.shares"), &units.max(CPU_SHARES_MIN).to_string())?;
+        write_value(
+            &dir.join("cpu.cfs_quota_us"),
+            &cpu_quota_us(units).to_string(),
+        )?;
+        write_value(
+            &dir.join("cpu.shares"),
+            &units.max(CPU_SHARES_MIN).to_string(),
+        )?;
     }
     limit_pids(tree, group, spec.pids)
 }
 
 pub fn limit_container(tree: &CgroupTree, group: &Path, spec: &ContainerSpec) -> Result<()> {
-    if let (Some(mib), Some(dir)) = (spec.memory_reservation_mib, directory(tree, "memory", group)) {
-        write_value(&dir.join("memory.soft_limit_in_bytes"), &bytes(mib).to_string())?;
+    if let (Some(mib), Some(dir)) = (
+        spec.memory_reservation_mib,
+        directory(tree, "memory", group),
+    ) {
+        write_value(
+            &dir.join("memory.soft_limit_in_bytes"),
+            &bytes(mib).to_string(),
+        )?;
     }
     if let Some(mib) = spec.memory_limit_mib {
         limit_memory(tree, group, mib)?;
     }
     if let Some(dir) = directory(tree, "cpu", group) {
-        write_value(&dir.join("cpu.shares"), &spec.cpu_shares.max(CPU_SHARES_MIN).to_string())?;
+        write_value(
+            &dir.join("cpu.shares"),
+            &spec.cpu_shares.max(CPU_SHARES_MIN).to_string(),
+        )?;
     }
     limit_pids(tree, group, spec.pids_limit)?;
     match directory(tree, "devices", group) {
@@ -57,14 +72,20 @@ pub fn oom_kills(tree: &CgroupTree, group: &Path) -> Result<u64> {
 
 /// The group's directory in the hierarchy of a controller, where that is mounted.
 pub fn directory(tree: &CgroupTree, controller: &str, group: &Path) -> Option<PathBuf> {
-    let Version::V1(hierarchies) = &tree.version else { return None };
-    let hierarchy = hierarchies.iter().find(|h| h.controllers.iter().any(|name| name == controller))?;
+    let Version::V1(hierarchies) = &tree.version else {
+        return None;
+    };
+    let hierarchy = hierarchies
+        .iter()
+        .find(|h| h.controllers.iter().any(|name| name == controller))?;
     Some(hierarchy.mount.join(group))
 }
 
 /// The limit first, then the limit of memory and swap together: it may not be lower. Equal means no swap.
 fn limit_memory(tree: &CgroupTree, group: &Path, mib: u64) -> Result<()> {
-    let Some(dir) = directory(tree, "memory", group) else { return Ok(()) };
+    let Some(dir) = directory(tree, "memory", group) else {
+        return Ok(());
+    };
     let swap = dir.join("memory.memsw.limit_in_bytes");
     let value = bytes(mib).to_string();
     let limit = dir.join("memory.limit_in_bytes");
@@ -74,7 +95,11 @@ fn limit_memory(tree: &CgroupTree, group: &Path, mib: u64) -> Result<()> {
         write_value(&limit, &value)?;
     }
     // Kernels without swap accounting lack the file: then nothing can be swapped per group either.
-    if swap.exists() { write_value(&swap, &value) } else { Ok(()) }
+    if swap.exists() {
+        write_value(&swap, &value)
+    } else {
+        Ok(())
+    }
 }
 
 fn limit_pids(tree: &CgroupTree, group: &Path, pids: Option<u64>) -> Result<()> {
@@ -87,7 +112,9 @@ fn limit_pids(tree: &CgroupTree, group: &Path, pids: Option<u64>) -> Result<()> 
 /// Everything denied, then the list allowed; one open file for all lines.
 fn limit_devices(dir: &Path, rules: &[DeviceRule]) -> Result<()> {
     write_value(&dir.join("devices.deny"), "a")?;
-    let mut allow = OpenOptions::new().write(true).open(dir.join("devices.allow"))?;
+    let mut allow = OpenOptions::new()
+        .write(true)
+        .open(dir.join("devices.allow"))?;
     for rule in rules {
         allow.write_all(rule.line().as_bytes())?;
     }

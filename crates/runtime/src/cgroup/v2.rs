@@ -43,7 +43,10 @@ pub fn limit_task(dir: &Path, spec: &TaskCgroupSpec) -> Result<()> {
         limit_memory(dir, mib)?;
     }
     if let Some(units) = spec.cpu_units {
-        write_value(&dir.join("cpu.max"), &format!("{} {CPU_PERIOD_US}", cpu_quota_us(units)))?;
+        write_value(
+            &dir.join("cpu.max"),
+            &format!("{} {CPU_PERIOD_US}", cpu_quota_us(units)),
+        )?;
         write_value(&dir.join("cpu.weight"), &cpu_weight(units).to_string())?;
     }
     limit_pids(dir, spec.pids)
@@ -56,7 +59,10 @@ pub fn limit_container(dir: &Path, spec: &ContainerSpec) -> Result<()> {
     if let Some(mib) = spec.memory_reservation_mib {
         write_value(&dir.join("memory.low"), &bytes(mib).to_string())?;
     }
-    write_value(&dir.join("cpu.weight"), &cpu_weight(spec.cpu_shares).to_string())?;
+    write_value(
+        &dir.join("cpu.weight"),
+        &cpu_weight(spec.cpu_shares).to_string(),
+    )?;
     limit_pids(dir, spec.pids_limit)?;
     if spec.privileged {
         return Ok(());
@@ -79,9 +85,15 @@ fn limit_memory(dir: &Path, mib: u64) -> Result<()> {
     write_value(&dir.join("memory.max"), &bytes(mib).to_string())?;
     // The swap file is absent on kernels without swap.
     let swap = dir.join("memory.swap.max");
-    if swap.exists() { write_value(&swap, "0") } else { Ok(()) }
+    if swap.exists() {
+        write_value(&swap, "0")
+    } else {
+        Ok(())
+    }
 }
 
 fn limit_pids(dir: &Path, pids: Option<u64>) -> Result<()> {
-    pids.map_or(Ok(()), |pids| write_value(&dir.join("pids.max"), &pids.to_string()))
+    pids.map_or(Ok(()), |pids| {
+        write_value(&dir.join("pids.max"), &pids.to_string())
+    })
 }

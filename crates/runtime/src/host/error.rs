@@ -86,6 +86,10 @@ pub(crate) trait InPlace<T> {
 
 impl<T, E: Into<std::io::Error>> InPlace<T> for Result<T, E> {
     fn place(self, what: &'static str, path: &Path) -> Result<T, RuntimeError> {
-        self.map_err(|error| RuntimeError::Io { what, path: path.to_path_buf(), source: error.into() })
+        self.map_err(|error| RuntimeError::Io {
+            what,
+            path: path.to_path_buf(),
+            source: error.into(),
+        })
     }
 }

@@ -90,8 +90,13 @@ impl Link {
             execs.waiting.insert(number, sender);
             number
         };
-        send(socket, &Request::Exec { number, spec }).await.place("asking the shim of", &self.dir)?;
-        receiver.await.map_err(|_| lost())?.map_err(RuntimeError::Failed)
+        send(socket, &Request::Exec { number, spec })
+            .await
+            .place("asking the shim of", &self.dir)?;
+        receiver
+            .await
+            .map_err(|_| lost())?
+            .map_err(RuntimeError::Failed)
     }
 
     /// Tells the shim that it is not needed after the container's end, and waits until it has left.
@@ -110,7 +115,12 @@ impl Link {
     }
 
     fn answer(&self, number: u64, result: ExecReply) {
-        let waiting = self.execs.lock().unwrap_or_else(PoisonError::into_inner).waiting.remove(&number);
+        let waiting = self
+            .execs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .waiting
+            .remove(&number);
         if let Some(waiting) = waiting {
             // A caller that no longer waits needs no answer.
             let _ = waiting.send(result);
@@ -143,13 +153,21 @@ async fn listen(inner: Arc<Inner>, link: Arc<Link>, exit: watch::Sender<Option<E
 
 /// Connects to a container's shim. `None` when nobody listens.
 pub async fn connect(dir: &Path) -> std::io::Result<Option<AsyncFd<OwnedFd>>> {
-    let fd = match rustix::fs::open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+    let fd = match rustix::fs::open(
+        dir,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         other => other?,
     };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    let address = SocketAddrUnix::new(format!("/proc/self/fd/{}/{}", fd.as_raw_fd(), record::SOCKET_FILE))?;
+    let address = SocketAddrUnix::new(format!(
+        "/proc/self/fd/{}/{}",
+        fd.as_raw_fd(),
+        record::SOCKET_FILE
+    ))?;
     match rustix::net::connect(&socket, &address) {
         Ok(()) => Ok(Some(register(socket)?)),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => Ok(None),
@@ -158,7 +176,10 @@ pub async fn connect(dir: &Path) -> std::io::Result<Option<AsyncFd<OwnedFd>>> {
 }
 
 /// Sends one message.
-pub async fn send<T: serde::Serialize>(socket: &AsyncFd<OwnedFd>, value: &T) -> std::io::Result<()> {
+pub async fn send<T: serde::Serialize>(
+    socket: &AsyncFd<OwnedFd>,
+    value: &T,
+) -> std::io::Result<()> {
     loop {
         let mut guard = socket.writable().await?;
         if let Ok(result) = guard.try_io(|socket| wire::send(socket.get_ref(), value, &[])) {

@@ -25,8 +25,14 @@ pub async fn wait(inner: &Inner, link: &Link) -> ExitRecord {
         },
         None => None,
     };
-    let oom_killed = inner.cgroups.oom_kills(&link.task_id, &link.id).unwrap_or(0) > 0;
-    let signal = status.map(|status| status & 0x7f).filter(|&signal| signal != 0);
+    let oom_killed = inner
+        .cgroups
+        .oom_kills(&link.task_id, &link.id)
+        .unwrap_or(0)
+        > 0;
+    let signal = status
+        .map(|status| status & 0x7f)
+        .filter(|&signal| signal != 0);
     let exit_code = status.map(|status| signal.map_or((status >> 8) & 0xff, |signal| 128 + signal));
     let exit = ExitRecord {
         exit_code,
@@ -74,7 +80,10 @@ pub fn exit_status(pidfd: BorrowedFd<'_>) -> Option<i32> {
     const PIDFD_INFO_EXIT: u64 = 1 << 3;
     // _IOWR(0xff, 11, struct pidfd_info)
     const PIDFD_GET_INFO: u64 = 3 << 30 | (size_of::<Info>() as u64) << 16 | 0xff << 8 | 11;
-    let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
+    let mut info = Info {
+        mask: PIDFD_INFO_EXIT,
+        ..Info::default()
+    };
     // SAFETY: the structure has the size that the request number states and outlives the call.
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
     (result == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)

@@ -10,7 +10,9 @@ use crate::cgroup::CgroupTree;
 use crate::failure::{Failure, Stage};
 use crate::record::{self, StateRecord};
 use crate::seccomp;
-use crate::spec::{ContainerSpec, ExecResult, ExecSpec, ExitRecord, RootFilesystem, Stats, TaskCgroupSpec};
+use crate::spec::{
+    ContainerSpec, ExecResult, ExecSpec, ExitRecord, RootFilesystem, Stats, TaskCgroupSpec,
+};
 use crate::wire::{Event, Request, StartRequest, memory_file};
 use async_trait::async_trait;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -57,9 +59,14 @@ pub struct Inner {
 impl Runtime {
     /// Probes the kernel and makes the shims' control group. Starts no process yet.
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let cgroups = CgroupTree::detect(&config.tag).place("looking for control groups in", Path::new("/proc"))?;
-        cgroups.create_shims().place("making control groups", Path::new(&cgroups.name))?;
-        let capabilities = config.capabilities.unwrap_or_else(|| Capabilities::probe(&config.data_dir));
+        let cgroups = CgroupTree::detect(&config.tag)
+            .place("looking for control groups in", Path::new("/proc"))?;
+        cgroups
+            .create_shims()
+            .place("making control groups", Path::new(&cgroups.name))?;
+        let capabilities = config
+            .capabilities
+            .unwrap_or_else(|| Capabilities::probe(&config.data_dir));
         let zygote = Zygote::new(config.shim_image)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -85,29 +92,51 @@ impl Runtime {
         let inner = Arc::clone(&self.inner);
         let ended = tokio::task::spawn_blocking(move || {
             inner.zygote.stop();
-            if remove_groups { inner.cgroups.remove_all() } else { Ok(()) }
+            if remove_groups {
+                inner.cgroups.remove_all()
+            } else {
+                Ok(())
+            }
         });
-        let ended = ended.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        ended.place("removing control groups", Path::new(&self.inner.cgroups.name))
+        let ended = ended
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        ended.place(
+            "removing control groups",
+            Path::new(&self.inner.cgroups.name),
+        )
     }
 }
 
 impl Inner {
     fn link(&self, dir: &Path) -> Result<Arc<Link>, RuntimeError> {
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        links.get(dir).cloned().ok_or_else(|| RuntimeError::NotFound(dir.to_path_buf()))
+        links
+            .get(dir)
+            .cloned()
+            .ok_or_else(|| RuntimeError::NotFound(dir.to_path_buf()))
     }
 
     fn keep(&self, link: Arc<Link>) {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(link.dir.clone(), link);
+        self.links
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(link.dir.clone(), link);
     }
 
     /// Off the event loop, since it may have to wait for dying processes.
-    pub async fn remove_container_group(self: &Inner, task_id: &str, id: &str) -> Result<(), RuntimeError> {
+    pub async fn remove_container_group(
+        self: &Inner,
+        task_id: &str,
+        id: &str,
+    ) -> Result<(), RuntimeError> {
         let (cgroups, task, id) = (self.cgroups.clone(), task_id.to_owned(), id.to_owned());
         let path = Path::new(task_id).join(&id);
-        let removed = tokio::task::spawn_blocking(move || cgroups.remove_container(&task, &id)).await;
-        removed.unwrap_or_else(|error| Err(std::io::Error::other(error))).place("removing the control group", &path)
+        let removed =
+            tokio::task::spawn_blocking(move || cgroups.remove_container(&task, &id)).await;
+        removed
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .place("removing the control group", &path)
     }
 
     /// The compiled filter of a capability set, made once.
@@ -116,21 +145,33 @@ impl Inner {
         if let Some(filter) = filters.get(&set) {
             return Ok(Arc::clone(filter));
         }
-        let file = memory_file(c"seccomp", &seccomp::compile(set)).place("writing", Path::new("the filter"))?;
+        let file = memory_file(c"seccomp", &seccomp::compile(set))
+            .place("writing", Path::new("the filter"))?;
         let filter = Arc::new(file);
         filters.insert(set, Arc::clone(&filter));
         Ok(filter)
     }
 
     /// Asks for the container and waits for the shim's word.
-    async fn make(&self, spec: &ContainerSpec) -> Result<(AsyncFd<OwnedFd>, Event, Vec<OwnedFd>), RuntimeError> {
+    async fn make(
+        &self,
+        spec: &ContainerSpec,
+    ) -> Result<(AsyncFd<OwnedFd>, Event, Vec<OwnedFd>), RuntimeError> {
         let flags = SocketFlags::CLOEXEC;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).place("making a socket for", &spec.dir)?;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+            .place("making a socket for", &spec.dir)?;
         rustix::io::ioctl_fionbio(&ours, true).place("making a socket for", &spec.dir)?;
-        let set = CapabilitySet::resolve(spec.privileged, &spec.capabilities_add, &spec.capabilities_drop)
-            .map_err(|text| RuntimeError::Failed(Failure::text(Stage::Request, text)))?;
-        let filter = if spec.privileged { None } else { Some(self.filter(set)?) };
+        let set = CapabilitySet::resolve(
+            spec.privileged,
+            &spec.capabilities_add,
+            &spec.capabilities_drop,
+        )
+        .map_err(|text| RuntimeError::Failed(Failure::text(Stage::Request, text)))?;
+        let filter = if spec.privileged {
+            None
+        } else {
+            Some(self.filter(set)?)
+        };
         let request = StartRequest {
             spec: spec.clone(),
             cgroups: self.cgroups.clone(),
@@ -138,11 +179,17 @@ impl Inner {
             has_filter: filter.is_some(),
         };
         let descriptors: Vec<BorrowedFd<'_>> =
-            [Some(theirs.as_fd()), filter.as_ref().map(|f| f.as_fd())].into_iter().flatten().collect();
+            [Some(theirs.as_fd()), filter.as_ref().map(|f| f.as_fd())]
+                .into_iter()
+                .flatten()
+                .collect();
         self.zygote.send(&self.cgroups, &request, &descriptors)?;
         drop(theirs);
         let socket = link::register(ours).place("waiting for the shim of", &spec.dir)?;
-        match link::receive::<Event>(&socket).await.place("hearing the shim of", &spec.dir)? {
+        match link::receive::<Event>(&socket)
+            .await
+            .place("hearing the shim of", &spec.dir)?
+        {
             Some((event, descriptors)) => Ok((socket, event, descriptors)),
             None => Err(RuntimeError::ShimLost(spec.dir.clone())),
         }
@@ -162,13 +209,21 @@ impl Inner {
 
     /// A stale socket is removed; a living one means that the directory is used.
     async fn check_unused(&self, dir: &Path) -> Result<(), RuntimeError> {
-        let is_known = self.links.lock().unwrap_or_else(PoisonError::into_inner).contains_key(dir);
+        let is_known = self
+            .links
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(dir);
         if is_known || dir.join(record::EXIT_FILE).exists() {
             return Err(RuntimeError::InUse(dir.to_path_buf()));
         }
         let socket = dir.join(record::SOCKET_FILE);
         if socket.exists() {
-            if link::connect(dir).await.place("connecting to", &socket)?.is_some() {
+            if link::connect(dir)
+                .await
+                .place("connecting to", &socket)?
+                .is_some()
+            {
                 return Err(RuntimeError::InUse(dir.to_path_buf()));
             }
             std::fs::remove_file(&socket).place("removing", &socket)?;
@@ -198,7 +253,9 @@ impl Inner {
             exit: None,
         };
         self.keep(Link::new(self, parts));
-        Attached::Lost { reason: lost::UNKNOWN.to_owned() }
+        Attached::Lost {
+            reason: lost::UNKNOWN.to_owned(),
+        }
     }
 }
 
@@ -209,7 +266,10 @@ pub fn is_alive(state: &StateRecord) -> bool {
 }
 
 /// The three descriptors that come with a started or attached container.
-fn three(descriptors: Vec<OwnedFd>, dir: &Path) -> Result<(OwnedFd, OwnedFd, OwnedFd), RuntimeError> {
+fn three(
+    descriptors: Vec<OwnedFd>,
+    dir: &Path,
+) -> Result<(OwnedFd, OwnedFd, OwnedFd), RuntimeError> {
     let mut all = descriptors.into_iter();
     match (all.next(), all.next(), all.next()) {
         (Some(pidfd), Some(stdout), Some(stderr)) => Ok((pidfd, stdout, stderr)),
@@ -221,8 +281,15 @@ fn three(descriptors: Vec<OwnedFd>, dir: &Path) -> Result<(OwnedFd, OwnedFd, Own
 impl ContainerRuntime for Runtime {
     async fn create_task(&self, spec: &TaskCgroupSpec) -> Result<(), RuntimeError> {
         let _making = self.inner.making.read().await;
-        self.inner.cgroups.create_task(spec).place("making the control group of task", Path::new(&spec.task_id))?;
-        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.task_id.clone());
+        self.inner
+            .cgroups
+            .create_task(spec)
+            .place("making the control group of task", Path::new(&spec.task_id))?;
+        self.inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(spec.task_id.clone());
         Ok(())
     }
 
@@ -252,7 +319,12 @@ impl ContainerRuntime for Runtime {
                     exit: None,
                 };
                 inner.keep(Link::new(inner, parts));
-                Ok(Started { pid, started_at_ms, stdout, stderr })
+                Ok(Started {
+                    pid,
+                    started_at_ms,
+                    stdout,
+                    stderr,
+                })
             }
             Event::Failed(failure) => {
                 inner.undo(&spec).await;
@@ -269,12 +341,30 @@ impl ContainerRuntime for Runtime {
         let inner = &self.inner;
         let _making = inner.making.read().await;
         let state = record::read_state(dir).place("reading the state in", dir)?;
-        if let Some(socket) = link::connect(dir).await.place("connecting to the shim in", dir)? {
-            link::send(&socket, &Request::Attach).await.place("asking the shim in", dir)?;
-            let answer = link::receive::<Event>(&socket).await.place("hearing the shim in", dir)?;
+        if let Some(socket) = link::connect(dir)
+            .await
+            .place("connecting to the shim in", dir)?
+        {
+            link::send(&socket, &Request::Attach)
+                .await
+                .place("asking the shim in", dir)?;
+            let answer = link::receive::<Event>(&socket)
+                .await
+                .place("hearing the shim in", dir)?;
             // Read again: a shim that was still starting has written it meanwhile.
             let state = state.or(record::read_state(dir).place("reading the state in", dir)?);
-            if let (Some((Event::Attached { pid, started_at_ms, exit }, descriptors)), Some(state)) = (answer, state) {
+            if let (
+                Some((
+                    Event::Attached {
+                        pid,
+                        started_at_ms,
+                        exit,
+                    },
+                    descriptors,
+                )),
+                Some(state),
+            ) = (answer, state)
+            {
                 let (pidfd, stdout, stderr) = three(descriptors, dir)?;
                 let parts = Parts {
                     dir: dir.to_path_buf(),
@@ -288,13 +378,23 @@ impl ContainerRuntime for Runtime {
                 inner.keep(Link::new(inner, parts));
                 return Ok(match exit {
                     Some(exit) => Attached::Exited(exit, Some((stdout, stderr))),
-                    None => Attached::Running { started: Started { pid, started_at_ms, stdout, stderr } },
+                    None => Attached::Running {
+                        started: Started {
+                            pid,
+                            started_at_ms,
+                            stdout,
+                            stderr,
+                        },
+                    },
                 });
             }
             // It failed to start, or died while it was asked: what it left on disk tells.
         }
         let exit = record::read_exit(dir).place("reading the exit record in", dir)?;
-        match (record::read_state(dir).place("reading the state in", dir)?, exit) {
+        match (
+            record::read_state(dir).place("reading the state in", dir)?,
+            exit,
+        ) {
             (Some(state), Some(exit)) => {
                 let parts = Parts {
                     dir: dir.to_path_buf(),
@@ -318,11 +418,18 @@ impl ContainerRuntime for Runtime {
         let link = match self.inner.link(dir) {
             Ok(link) => link,
             // Removed already; its record stays.
-            Err(error) => return record::read_exit(dir).place("reading the exit record in", dir)?.ok_or(error),
+            Err(error) => {
+                return record::read_exit(dir)
+                    .place("reading the exit record in", dir)?
+                    .ok_or(error);
+            }
         };
         let mut exit = link.exit.clone();
         let ended = exit.wait_for(Option::is_some).await;
-        ended.ok().and_then(|exit| exit.clone()).ok_or_else(|| RuntimeError::ShimLost(dir.to_path_buf()))
+        ended
+            .ok()
+            .and_then(|exit| exit.clone())
+            .ok_or_else(|| RuntimeError::ShimLost(dir.to_path_buf()))
     }
 
     async fn signal(&self, dir: &Path, signal: i32) -> Result<(), RuntimeError> {
@@ -354,17 +461,27 @@ impl ContainerRuntime for Runtime {
             self.wait(dir).await?;
         }
         link.release().await;
-        self.inner.remove_container_group(&link.task_id, &link.id).await?;
+        self.inner
+            .remove_container_group(&link.task_id, &link.id)
+            .await?;
         let scratch = link.scratch.clone();
-        let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&scratch) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        });
-        removed.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).place("removing", &link.scratch)?;
+        let removed =
+            tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&scratch) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            });
+        removed
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .place("removing", &link.scratch)?;
         for file in [record::SOCKET_FILE, record::STATE_FILE] {
             let _ = std::fs::remove_file(dir.join(file));
         }
-        self.inner.links.lock().unwrap_or_else(PoisonError::into_inner).remove(dir);
+        self.inner
+            .links
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(dir);
         Ok(())
     }
 
@@ -373,13 +490,20 @@ impl ContainerRuntime for Runtime {
         let removed = tokio::task::spawn_blocking(move || cgroups.remove_task(&task)).await;
         let removed = removed.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         removed.place("removing the control group of task", Path::new(task_id))?;
-        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
+        self.inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(task_id);
         Ok(())
     }
 
     async fn stats(&self, dir: &Path) -> Result<Stats, RuntimeError> {
         let link = self.inner.link(dir)?;
-        self.inner.cgroups.stats(&link.task_id, &link.id).place("reading the control group of", dir)
+        self.inner
+            .cgroups
+            .stats(&link.task_id, &link.id)
+            .place("reading the control group of", dir)
     }
 
     async fn sweep(&self, known: &[PathBuf]) -> Result<SweepReport, RuntimeError> {
@@ -387,6 +511,9 @@ impl ContainerRuntime for Runtime {
         let (inner, known) = (Arc::clone(&self.inner), known.to_vec());
         let swept = tokio::task::spawn_blocking(move || sweep::sweep(&inner, &known)).await;
         let swept = swept.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        swept.place("sweeping the control groups", Path::new(&self.inner.cgroups.name))
+        swept.place(
+            "sweeping the control groups",
+            Path::new(&self.inner.cgroups.name),
+        )
     }
 }

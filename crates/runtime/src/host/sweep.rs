@@ -16,7 +16,10 @@ pub fn sweep(inner: &Inner, known: &[PathBuf]) -> Result<SweepReport> {
         if Some(pid) == inner.zygote.pid() || wanted.shims.contains(&pid) {
             continue;
         }
-        if let Some(target) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(target) = i32::try_from(pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
             // One that has left meanwhile is what was wanted.
             let _ = rustix::process::kill_process(target, rustix::process::Signal::KILL);
             report.shims.push(pid);
@@ -49,8 +52,16 @@ struct Wanted {
 impl Wanted {
     /// What the known records name. A container that has ended needs its shim, but no group.
     fn of(inner: &Inner, known: &[PathBuf]) -> Self {
-        let tasks = inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut wanted = Self { containers: BTreeSet::new(), tasks, shims: BTreeSet::new() };
+        let tasks = inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut wanted = Self {
+            containers: BTreeSet::new(),
+            tasks,
+            shims: BTreeSet::new(),
+        };
         for dir in known {
             if let Ok(Some(state)) = record::read_state(dir) {
                 wanted.containers.insert(state.id);

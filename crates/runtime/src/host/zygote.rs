@@ -34,12 +34,19 @@ impl Zygote {
             | rustix::fs::SealFlags::SHRINK
             | rustix::fs::SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&file, seals).place("sealing", place)?;
-        Ok(Self { image: file, running: Mutex::new(None) })
+        Ok(Self {
+            image: file,
+            running: Mutex::new(None),
+        })
     }
 
     /// The zygote's process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().map(|r| r.process.id())
+        self.running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .as_ref()
+            .map(|r| r.process.id())
     }
 
     /// Hands over a request with its descriptors.
@@ -49,7 +56,10 @@ impl Zygote {
         request: &StartRequest,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), RuntimeError> {
-        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut running = self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(zygote) = running.as_mut() {
             if wire::send(&zygote.socket, request, descriptors).is_ok() {
                 return Ok(());
@@ -64,8 +74,13 @@ impl Zygote {
 
     fn spawn(&self, cgroups: &CgroupTree) -> Result<Running, RuntimeError> {
         let place = Path::new("the zygote");
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).place("making", place)?;
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .place("making", place)?;
         let process = Command::new(format!("/proc/self/fd/{}", self.image.as_fd().as_raw_fd()))
             .arg0("longshore-zygote")
             .env_clear()
@@ -75,16 +90,29 @@ impl Zygote {
             .stderr(Stdio::null())
             .spawn()
             .place("starting", place)?;
-        cgroups.join_shims(process.id()).place("moving into its control group", place)?;
-        Ok(Running { socket: ours, process })
+        cgroups
+            .join_shims(process.id())
+            .place("moving into its control group", place)?;
+        Ok(Running {
+            socket: ours,
+            process,
+        })
     }
 }
 
 impl Zygote {
     /// Ends the zygote by closing its socket; its shims live on.
     pub fn stop(&self) {
-        let running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Running { socket, mut process }) = running {
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(Running {
+            socket,
+            mut process,
+        }) = running
+        {
             drop(socket);
             // It is gone either way; waiting only reaps it.
             let _ = process.wait();

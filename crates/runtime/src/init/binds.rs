@@ -33,7 +33,11 @@ pub fn open(mounts: &[BindMount], etc: &EtcFiles) -> Result<Vec<Pending>, Failur
     for bind in sorted {
         pending.push(clone(&bind.source, &bind.target, bind.read_only)?);
     }
-    let etc = [(&etc.resolv_conf, "/etc/resolv.conf"), (&etc.hostname, "/etc/hostname"), (&etc.hosts, "/etc/hosts")];
+    let etc = [
+        (&etc.resolv_conf, "/etc/resolv.conf"),
+        (&etc.hostname, "/etc/hostname"),
+        (&etc.hosts, "/etc/hosts"),
+    ];
     for (source, target) in etc {
         if let Some(source) = source {
             pending.push(clone(source, target, false)?);
@@ -45,15 +49,28 @@ pub fn open(mounts: &[BindMount], etc: &EtcFiles) -> Result<Vec<Pending>, Failur
 fn clone(source: &Path, target: &str, read_only: bool) -> Result<Pending, Failure> {
     let what = || format!("binding {} to {target}", source.display());
     if !target.starts_with('/') || Path::new(target).parent().is_none() {
-        return Err(Failure::text(STAGE, format!("{}: the target must be an absolute path other than /", what())));
+        return Err(Failure::text(
+            STAGE,
+            format!(
+                "{}: the target must be an absolute path other than /",
+                what()
+            ),
+        ));
     }
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
     let tree = open_tree(CWD, source, flags).at(STAGE, what)?;
     let attributes = if read_only { MOUNT_ATTR_RDONLY } else { 0 };
-    sys::set_mount_attributes(tree.as_fd(), attributes, PROPAGATION_PRIVATE, true).at(STAGE, what)?;
+    sys::set_mount_attributes(tree.as_fd(), attributes, PROPAGATION_PRIVATE, true)
+        .at(STAGE, what)?;
     let stat = rustix::fs::fstat(&tree).at(STAGE, what)?;
     let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-    Ok(Pending { tree, target: PathBuf::from(target), is_directory })
+    Ok(Pending {
+        tree,
+        target: PathBuf::from(target),
+        is_directory,
+    })
 }
 
 /// Attaches what [`open`] cloned, in the present root. Missing targets are made.
@@ -61,12 +78,17 @@ pub fn attach(pending: Vec<Pending>) -> Result<(), Failure> {
     for bind in pending {
         let what = || format!("binding to {}", bind.target.display());
         make_target(&bind).at(STAGE, what)?;
-        let target = rustix::fs::open(&bind.target, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).at(STAGE, what)?;
+        let target = rustix::fs::open(&bind.target, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .at(STAGE, what)?;
         let file_system = rustix::fs::fstatfs(&target).at(STAGE, what)?;
         if file_system.f_type as u64 == PROC_MAGIC {
-            return Err(Failure::text(STAGE, format!("{}: the target is inside /proc", what())));
+            return Err(Failure::text(
+                STAGE,
+                format!("{}: the target is inside /proc", what()),
+            ));
         }
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        let flags =
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         move_mount(&bind.tree, "", &target, "", flags).at(STAGE, what)?;
     }
     Ok(())
@@ -82,5 +104,9 @@ fn make_target(bind: &Pending) -> std::io::Result<()> {
     if let Some(parent) = bind.target.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    std::fs::OpenOptions::new().create(true).append(true).open(&bind.target).map(drop)
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&bind.target)
+        .map(drop)
 }

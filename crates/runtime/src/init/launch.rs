@@ -47,8 +47,19 @@ pub struct Streams {
 
 /// Becomes the program. Returns only with the failure; the caller reports it through the error pipe, `errors`.
 pub fn become_program(launch: &Launch<'_>, streams: Streams) -> (OwnedFd, Failure) {
-    let Streams { stdout, stderr, errors, gate } = streams;
-    let result = prepare(launch, &stdout, &stderr, errors.as_fd(), gate.as_ref().map(AsFd::as_fd));
+    let Streams {
+        stdout,
+        stderr,
+        errors,
+        gate,
+    } = streams;
+    let result = prepare(
+        launch,
+        &stdout,
+        &stderr,
+        errors.as_fd(),
+        gate.as_ref().map(AsFd::as_fd),
+    );
     let failure = match result {
         Err(failure) => failure,
         Ok(ready) => ready.run(launch, gate),
@@ -74,19 +85,38 @@ fn prepare(
     limits::apply(launch.ulimits)?;
     let user = user::resolve(launch.user)?;
     connect_streams(stdout, stderr, user.uid)?;
-    let keep: Vec<i32> = [Some(errors), gate].iter().flatten().map(AsRawFd::as_raw_fd).collect();
+    let keep: Vec<i32> = [Some(errors), gate]
+        .iter()
+        .flatten()
+        .map(AsRawFd::as_raw_fd)
+        .collect();
     // `stdout` and `stderr` stay open only as 1 and 2; this process never touches the others again.
     sys::close_all_but(&keep);
     enter_directory(launch.cwd)?;
     // A process should not share the host's session keyring; a kernel without keyrings has none to share.
     let _ = sys::new_session_keyring();
     let env = environment(&launch.env, &user.home);
-    let search = env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
+    let search = env
+        .iter()
+        .find(|(name, _)| name == "PATH")
+        .map_or("", |(_, value)| value.as_str());
     let program = launch.args.first().map_or("", String::as_str);
     let path = program::find(program, search)?;
-    let args = launch.args.iter().map(|arg| c_string(arg)).collect::<Result<_, _>>()?;
-    let env = env.iter().map(|(name, value)| c_string(&format!("{name}={value}"))).collect::<Result<_, _>>()?;
-    Ok(Ready { path, args, env, user })
+    let args = launch
+        .args
+        .iter()
+        .map(|arg| c_string(arg))
+        .collect::<Result<_, _>>()?;
+    let env = env
+        .iter()
+        .map(|(name, value)| c_string(&format!("{name}={value}")))
+        .collect::<Result<_, _>>()?;
+    Ok(Ready {
+        path,
+        args,
+        env,
+        user,
+    })
 }
 
 impl Ready {
@@ -130,9 +160,14 @@ fn give_up_privilege(launch: &Launch<'_>, user: &user::User) -> Result<(), Failu
             return Err(error).at(at, || "dropping a capability");
         }
     }
-    sys::set_ids(user.uid, user.gid, &user.groups).at(at, || format!("becoming user {}:{}", user.uid, user.gid))?;
+    sys::set_ids(user.uid, user.gid, &user.groups)
+        .at(at, || format!("becoming user {}:{}", user.uid, user.gid))?;
     // Docker's rule: a user other than root has capabilities in the bounding set only, none inheritable.
-    let own = if user.uid == 0 { launch.capabilities.0 } else { 0 };
+    let own = if user.uid == 0 {
+        launch.capabilities.0
+    } else {
+        0
+    };
     let known = own & kernel_capabilities();
     sys::set_capabilities(known, known, 0).at(at, || "setting capabilities")
 }
@@ -148,7 +183,8 @@ fn connect_streams(stdout: &OwnedFd, stderr: &OwnedFd, uid: u32) -> Result<(), F
         .at(Stage::Device, || "opening /dev/null")?;
     let owner = Some(rustix::fs::Uid::from_raw(uid));
     for pipe in [stdout, stderr] {
-        rustix::fs::fchown(pipe, owner, None).at(Stage::Process, || "giving the user its output pipes")?;
+        rustix::fs::fchown(pipe, owner, None)
+            .at(Stage::Process, || "giving the user its output pipes")?;
     }
     rustix::stdio::dup2_stdin(&null).at(Stage::Process, || "connecting standard input")?;
     rustix::stdio::dup2_stdout(stdout).at(Stage::Process, || "connecting standard output")?;
@@ -168,7 +204,10 @@ fn enter_directory(cwd: &str) -> Result<(), Failure> {
     // A directory outside of the root has no path.
     match std::env::current_dir() {
         Ok(path) if path.is_absolute() => Ok(()),
-        _ => Err(Failure::text(at, format!("cwd {cwd:?} is outside of the container's root"))),
+        _ => Err(Failure::text(
+            at,
+            format!("cwd {cwd:?} is outside of the container's root"),
+        )),
     }
 }
 
@@ -181,8 +220,15 @@ fn environment(given: &[(String, String)], home: &str) -> Vec<(String, String)> 
             None => env.push((name.clone(), value.clone())),
         }
     }
-    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    for (name, value) in [("PATH", program::DEFAULT_PATH), ("HOSTNAME", &hostname), ("HOME", home)] {
+    let hostname = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    for (name, value) in [
+        ("PATH", program::DEFAULT_PATH),
+        ("HOSTNAME", &hostname),
+        ("HOME", home),
+    ] {
         if !env.iter().any(|(known, _)| known == name) {
             env.push((name.to_owned(), value.to_owned()));
         }
@@ -191,5 +237,6 @@ fn environment(given: &[(String, String)], home: &str) -> Vec<(String, String)> 
 }
 
 fn c_string(text: &str) -> Result<CString, Failure> {
-    CString::new(text).map_err(|_| Failure::text(Stage::Request, "an argument or variable has a zero byte"))
+    CString::new(text)
+        .map_err(|_| Failure::text(Stage::Request, "an argument or variable has a zero byte"))
 }

@@ -12,21 +12,41 @@ const DEFAULT_OPEN_FILES: (u64, u64) = (32_768, 65_536);
 
 /// Names of the ECS API by `RLIMIT_` number of the generic Linux ABI.
 const NAMES: [(&str, u32); 15] = [
-    ("cpu", 0), ("fsize", 1), ("data", 2), ("stack", 3), ("core", 4), ("rss", 5), ("nproc", 6), ("nofile", 7),
-    ("memlock", 8), ("locks", 10), ("sigpending", 11), ("msgqueue", 12), ("nice", 13), ("rtprio", 14), ("rttime", 15),
+    ("cpu", 0),
+    ("fsize", 1),
+    ("data", 2),
+    ("stack", 3),
+    ("core", 4),
+    ("rss", 5),
+    ("nproc", 6),
+    ("nofile", 7),
+    ("memlock", 8),
+    ("locks", 10),
+    ("sigpending", 11),
+    ("msgqueue", 12),
+    ("nice", 13),
+    ("rtprio", 14),
+    ("rttime", 15),
 ];
 const OPEN_FILES: u32 = 7;
 
 /// Sets the limits of this process.
 pub fn apply(ulimits: &[Ulimit]) -> Result<(), Failure> {
     if !ulimits.iter().any(|ulimit| ulimit.name == "nofile") {
-        set(OPEN_FILES, "nofile", DEFAULT_OPEN_FILES.0, DEFAULT_OPEN_FILES.1)?;
+        set(
+            OPEN_FILES,
+            "nofile",
+            DEFAULT_OPEN_FILES.0,
+            DEFAULT_OPEN_FILES.1,
+        )?;
     }
     for ulimit in ulimits {
         let (name, number) = NAMES
             .iter()
             .find(|(name, _)| *name == ulimit.name)
-            .ok_or_else(|| Failure::text(Stage::Limit, format!("unknown ulimit {:?}", ulimit.name)))?;
+            .ok_or_else(|| {
+                Failure::text(Stage::Limit, format!("unknown ulimit {:?}", ulimit.name))
+            })?;
         set(*number, name, value(ulimit.soft), value(ulimit.hard))?;
     }
     Ok(())

@@ -64,23 +64,39 @@ impl Init<'_> {
     /// Everything up to the container's own view of the world.
     fn enter(&self) -> Result<(), Failure> {
         // While the container is being made, the death of its shim must end it.
-        sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64).at(Stage::Process, || "binding to the shim's life")?;
+        sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64)
+            .at(Stage::Process, || "binding to the shim's life")?;
         sys::reset_signals();
         rustix::process::setsid().at(Stage::Process, || "making a session")?;
         rustix::process::umask(Mode::empty());
         self.join_cgroup()?;
         self.enter_network()?;
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-            .at(Stage::RootFilesystem, || "separating mounts from the host's")?;
+        mount_change(
+            "/",
+            MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+        )
+        .at(
+            Stage::RootFilesystem,
+            || "separating mounts from the host's",
+        )?;
         let spec = self.spec;
-        let RootFilesystem::Overlay { layers, scratch, read_only } = &spec.rootfs;
+        let RootFilesystem::Overlay {
+            layers,
+            scratch,
+            read_only,
+        } = &spec.rootfs;
         let binds = binds::open(&spec.mounts, &spec.etc_files)?;
-        let host_devices = if spec.privileged { devices::of_host() } else { Vec::new() };
+        let host_devices = if spec.privileged {
+            devices::of_host()
+        } else {
+            Vec::new()
+        };
         let root = overlay::mount(layers, scratch, self.overlay)?;
         change_root(&root)?;
         if let Some(hostname) = &spec.hostname {
-            rustix::system::sethostname(hostname.as_bytes())
-                .at(Stage::Hostname, || format!("setting the host name {hostname:?}"))?;
+            rustix::system::sethostname(hostname.as_bytes()).at(Stage::Hostname, || {
+                format!("setting the host name {hostname:?}")
+            })?;
         }
         mounts::mount_system(self.cgroups, spec.privileged)?;
         devices::make(&host_devices)?;
@@ -109,7 +125,9 @@ impl Init<'_> {
     fn enter_network(&self) -> Result<(), Failure> {
         match &self.spec.network {
             NetworkNamespace::Host => Ok(()),
-            NetworkNamespace::New => sys::loopback_up().at(Stage::Network, || "bringing loopback up"),
+            NetworkNamespace::New => {
+                sys::loopback_up().at(Stage::Network, || "bringing loopback up")
+            }
             NetworkNamespace::Path(path) => {
                 let what = || format!("joining the network namespace {}", path.display());
                 let namespace = std::fs::File::open(path).at(Stage::Network, what)?;
@@ -120,7 +138,11 @@ impl Init<'_> {
 }
 
 /// The container's own program.
-pub fn launch_of(spec: &ContainerSpec, capabilities: CapabilitySet, filter: Option<Vec<u8>>) -> Launch<'_> {
+pub fn launch_of(
+    spec: &ContainerSpec,
+    capabilities: CapabilitySet,
+    filter: Option<Vec<u8>>,
+) -> Launch<'_> {
     Launch {
         args: &spec.args,
         env: spec.env.clone(),

@@ -13,21 +13,52 @@ use std::os::fd::AsFd;
 
 const STAGE: Stage = Stage::SystemMount;
 const MASKED: [&str; 12] = [
-    "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
     "/sys/devices/virtual/powercap",
 ];
-const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 const MOUNT_ATTR_RDONLY: u64 = 1;
 
 /// `/proc`, `/dev` and what lies below it, `/sys` and the control groups.
 pub fn mount_system(cgroups: &CgroupTree, privileged: bool) -> Result<(), Failure> {
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
-    let sys_flags = if privileged { safe } else { safe | MountFlags::RDONLY };
+    let sys_flags = if privileged {
+        safe
+    } else {
+        safe | MountFlags::RDONLY
+    };
     one("proc", "/proc", "proc", safe, "")?;
-    one("tmpfs", "/dev", "tmpfs", MountFlags::NOSUID | MountFlags::STRICTATIME, "mode=755,size=65536k")?;
+    one(
+        "tmpfs",
+        "/dev",
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::STRICTATIME,
+        "mode=755,size=65536k",
+    )?;
     let pts = "newinstance,ptmxmode=0666,mode=0620,gid=5";
-    one("devpts", "/dev/pts", "devpts", MountFlags::NOSUID | MountFlags::NOEXEC, pts)?;
+    one(
+        "devpts",
+        "/dev/pts",
+        "devpts",
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        pts,
+    )?;
     one("sysfs", "/sys", "sysfs", sys_flags, "")?;
     mount_cgroups(cgroups, sys_flags)?;
     one("mqueue", "/dev/mqueue", "mqueue", safe, "")?;
@@ -37,18 +68,29 @@ pub fn mount_system(cgroups: &CgroupTree, privileged: bool) -> Result<(), Failur
 /// Hides and protects parts of `/proc` and `/sys`. Parts that this kernel lacks are skipped.
 pub fn mask() -> Result<(), Failure> {
     for path in READ_ONLY {
-        let Some(tree) = clone_tree(path)? else { continue };
+        let Some(tree) = clone_tree(path)? else {
+            continue;
+        };
         sys::set_mount_attributes(tree.as_fd(), MOUNT_ATTR_RDONLY, 0, true)
             .at(STAGE, || format!("making {path} read-only"))?;
-        move_mount(&tree, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-            .at(STAGE, || format!("making {path} read-only"))?;
+        move_mount(
+            &tree,
+            "",
+            CWD,
+            path,
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )
+        .at(STAGE, || format!("making {path} read-only"))?;
     }
     for path in MASKED {
-        let Ok(stat) = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let Ok(stat) = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
+            continue;
+        };
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             one("tmpfs", path, "tmpfs", MountFlags::RDONLY, "size=0k")?;
         } else {
-            mount("/dev/null", path, "", MountFlags::BIND, None).at(STAGE, || format!("masking {path}"))?;
+            mount("/dev/null", path, "", MountFlags::BIND, None)
+                .at(STAGE, || format!("masking {path}"))?;
         }
     }
     Ok(())
@@ -56,16 +98,21 @@ pub fn mask() -> Result<(), Failure> {
 
 /// Refuses writes to the root itself; mounts below keep what they have.
 pub fn protect_root() -> Result<(), Failure> {
-    let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).at(STAGE, || "opening the root")?;
+    let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .at(STAGE, || "opening the root")?;
     sys::set_mount_attributes(root.as_fd(), MOUNT_ATTR_RDONLY, 0, false)
         .at(STAGE, || "making the root file system read-only")
 }
 
 fn clone_tree(path: &str) -> Result<Option<rustix::fd::OwnedFd>, Failure> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
     match open_tree(CWD, path, flags) {
         Err(rustix::io::Errno::NOENT) => Ok(None),
-        other => other.map(Some).at(STAGE, || format!("making {path} read-only")),
+        other => other
+            .map(Some)
+            .at(STAGE, || format!("making {path} read-only")),
     }
 }
 
@@ -79,8 +126,18 @@ fn mount_cgroups(cgroups: &CgroupTree, flags: MountFlags) -> Result<(), Failure>
     one("tmpfs", "/sys/fs/cgroup", "tmpfs", writable, "mode=755")?;
     for hierarchy in hierarchies {
         let name = hierarchy.directory_name().to_string_lossy();
-        one("cgroup", &format!("/sys/fs/cgroup/{name}"), "cgroup", flags, &hierarchy.controllers.join(","))?;
-        for controller in hierarchy.controllers.iter().filter(|c| **c != name && !c.contains('=')) {
+        one(
+            "cgroup",
+            &format!("/sys/fs/cgroup/{name}"),
+            "cgroup",
+            flags,
+            &hierarchy.controllers.join(","),
+        )?;
+        for controller in hierarchy
+            .controllers
+            .iter()
+            .filter(|c| **c != name && !c.contains('='))
+        {
             rustix::fs::symlink(&*name, format!("/sys/fs/cgroup/{controller}"))
                 .at(STAGE, || format!("linking /sys/fs/cgroup/{controller}"))?;
         }
@@ -93,12 +150,20 @@ fn mount_cgroups(cgroups: &CgroupTree, flags: MountFlags) -> Result<(), Failure>
 }
 
 /// Mounts on a directory, made where it is missing.
-fn one(source: &str, target: &str, kind: &str, flags: MountFlags, options: &str) -> Result<(), Failure> {
+fn one(
+    source: &str,
+    target: &str,
+    kind: &str,
+    flags: MountFlags,
+    options: &str,
+) -> Result<(), Failure> {
     let what = || format!("mounting {kind} on {target}");
     match rustix::fs::mkdir(target, Mode::from_raw_mode(0o755)) {
         Ok(()) => {}
         // Below `/sys` nothing can be made; mount itself says what is missing.
-        Err(rustix::io::Errno::EXIST | rustix::io::Errno::PERM | rustix::io::Errno::ROFS) => real_directory(target)?,
+        Err(rustix::io::Errno::EXIST | rustix::io::Errno::PERM | rustix::io::Errno::ROFS) => {
+            real_directory(target)?
+        }
         Err(error) => return Err(error).at(STAGE, what),
     }
     let options = CString::new(options).map_err(|_| Failure::text(STAGE, what()))?;
@@ -110,6 +175,9 @@ fn real_directory(target: &str) -> Result<(), Failure> {
     let stat = rustix::fs::statat(CWD, target, AtFlags::SYMLINK_NOFOLLOW).at(STAGE, what)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => Ok(()),
-        _ => Err(Failure::text(STAGE, format!("{target} of the image is not a directory"))),
+        _ => Err(Failure::text(
+            STAGE,
+            format!("{target} of the image is not a directory"),
+        )),
     }
 }

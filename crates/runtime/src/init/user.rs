@@ -26,13 +26,17 @@ pub struct User {
 
 /// Resolves a user in the present root directory.
 pub fn resolve(user: &str) -> Result<User, Failure> {
-    resolve_in(user, &read("/etc/passwd"), &read("/etc/group")).map_err(|text| Failure::text(Stage::User, text))
+    resolve_in(user, &read("/etc/passwd"), &read("/etc/group"))
+        .map_err(|text| Failure::text(Stage::User, text))
 }
 
 /// A missing or odd file counts as empty. Non-blocking, since an image may place a pipe there.
 fn read(path: &str) -> String {
     let mut bytes = Vec::new();
-    if let Ok(file) = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+    if let Ok(file) = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
         && file.metadata().is_ok_and(|meta| meta.is_file())
     {
         // What could be read before an error still counts.
@@ -50,16 +54,31 @@ fn resolve_in(user: &str, passwd: &str, group: &str) -> Result<User, String> {
     let number = name.parse::<u32>().ok();
     let entry = passwd_entry(passwd, name).or_else(|| passwd_by_id(passwd, number?));
     let uid = entry.as_ref().map(|e| e.uid).or(number);
-    let uid = uid.ok_or_else(|| format!("unable to find user {name}: no matching entries in passwd file"))?;
-    let home = entry.as_ref().map(|e| e.home.clone()).filter(|h| !h.is_empty()).unwrap_or_else(|| "/".into());
+    let uid = uid
+        .ok_or_else(|| format!("unable to find user {name}: no matching entries in passwd file"))?;
+    let home = entry
+        .as_ref()
+        .map(|e| e.home.clone())
+        .filter(|h| !h.is_empty())
+        .unwrap_or_else(|| "/".into());
     let own_gid = entry.as_ref().map_or(0, |e| e.gid);
     let (gid, mut groups) = match group_name {
-        None => (own_gid, entry.map(|e| groups_with(group, &e.name)).unwrap_or_default()),
+        None => (
+            own_gid,
+            entry
+                .map(|e| groups_with(group, &e.name))
+                .unwrap_or_default(),
+        ),
         Some(wanted) => (group_id(group, wanted)?, Vec::new()),
     };
     groups.retain(|&g| g != gid);
     groups.insert(0, gid);
-    Ok(User { uid, gid, groups, home })
+    Ok(User {
+        uid,
+        gid,
+        groups,
+        home,
+    })
 }
 
 struct Entry {
@@ -99,11 +118,16 @@ fn group_lines(group: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 }
 
 fn groups_with(group: &str, user: &str) -> Vec<u32> {
-    group_lines(group).filter(|(_, _, members)| members.split(',').any(|m| m == user)).map(|(_, gid, _)| gid).collect()
+    group_lines(group)
+        .filter(|(_, _, members)| members.split(',').any(|m| m == user))
+        .map(|(_, gid, _)| gid)
+        .collect()
 }
 
 fn group_id(group: &str, wanted: &str) -> Result<u32, String> {
-    let listed = group_lines(group).find(|(name, ..)| *name == wanted).map(|(_, gid, _)| gid);
+    let listed = group_lines(group)
+        .find(|(name, ..)| *name == wanted)
+        .map(|(_, gid, _)| gid);
     listed
         .or_else(|| wanted.parse().ok())
         .ok_or_else(|| format!("unable to find group {wanted}: no matching entries in group file"))
@@ -113,12 +137,20 @@ fn group_id(group: &str, wanted: &str) -> Result<u32, String> {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnobody broken line\nweb:x:33:34:w:/srv:/bin/sh\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\nnobody broken line\nweb:x:33:34:w:/srv:/bin/sh\n";
     const GROUP: &str = "root:x:0:root\nadm:x:4:root,web\nwww:x:34:\nlogs:x:50:web\n";
 
     #[test]
     fn users_resolve_as_docker_resolves_them() {
-        let user = |uid, gid, groups: &[u32], home: &str| Ok(User { uid, gid, groups: groups.to_vec(), home: home.into() });
+        let user = |uid, gid, groups: &[u32], home: &str| {
+            Ok(User {
+                uid,
+                gid,
+                groups: groups.to_vec(),
+                home: home.into(),
+            })
+        };
         for (given, expected) in [
             ("", user(0, 0, &[0, 4], "/root")),
             ("0", user(0, 0, &[0, 4], "/root")),
@@ -128,8 +160,14 @@ mod tests {
             ("web:77", user(33, 77, &[77], "/srv")),
             ("1000", user(1000, 0, &[0], "/")),
             ("1000:logs", user(1000, 50, &[50], "/")),
-            ("foo", Err("unable to find user foo: no matching entries in passwd file".into())),
-            ("web:foo", Err("unable to find group foo: no matching entries in group file".into())),
+            (
+                "foo",
+                Err("unable to find user foo: no matching entries in passwd file".into()),
+            ),
+            (
+                "web:foo",
+                Err("unable to find group foo: no matching entries in group file".into()),
+            ),
         ] {
             assert_eq!(resolve_in(given, PASSWD, GROUP), expected, "user {given:?}");
         }

@@ -41,27 +41,44 @@ struct Capture {
 }
 
 impl Exec {
-    pub fn start(container: &Container, agent: u64, number: u64, spec: ExecSpec) -> Result<Self, Failure> {
+    pub fn start(
+        container: &Container,
+        agent: u64,
+        number: u64,
+        spec: ExecSpec,
+    ) -> Result<Self, Failure> {
         let at = Stage::Process;
         let pipe = || pipe_with(PipeFlags::CLOEXEC).at(at, || "making a pipe");
         let ((errors, errors_child), (id, id_child)) = (pipe()?, pipe()?);
         let ((stdout, stdout_child), (stderr, stderr_child)) = (pipe()?, pipe()?);
-        let streams = Streams { stdout: stdout_child, stderr: stderr_child, errors: errors_child, gate: None };
+        let streams = Streams {
+            stdout: stdout_child,
+            stderr: stderr_child,
+            errors: errors_child,
+            gate: None,
+        };
         let first = match sys::fork().at(at, || "forking")? {
             Side::Child => enter(container, &spec, streams, id_child),
             Side::Parent { pid, .. } => pid,
         };
         drop((streams, id_child));
         let mut number_bytes = Vec::new();
-        File::from(id).read_to_end(&mut number_bytes).at(at, || "reading the process's id")?;
+        File::from(id)
+            .read_to_end(&mut number_bytes)
+            .at(at, || "reading the process's id")?;
         if let Some(first) = Pid::from_raw(first) {
             // It ends at once after its fork; its status says nothing.
             let _ = waitid(WaitId::Pid(first), WaitIdOptions::EXITED);
         }
-        let pid = <[u8; 4]>::try_from(number_bytes).ok().map(i32::from_ne_bytes).and_then(Pid::from_raw);
+        let pid = <[u8; 4]>::try_from(number_bytes)
+            .ok()
+            .map(i32::from_ne_bytes)
+            .and_then(Pid::from_raw);
         let failure = read_failure(errors)?;
         let Some(pid) = pid else {
-            return Err(failure.unwrap_or_else(|| Failure::text(at, "the exec ended before it started")));
+            return Err(
+                failure.unwrap_or_else(|| Failure::text(at, "the exec ended before it started"))
+            );
         };
         if let Some(failure) = failure {
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
@@ -69,37 +86,60 @@ impl Exec {
         }
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).at(at, || "opening the exec's pidfd")?;
         let bytes_max = spec.output_bytes_max as usize;
-        let deadline_ms = now_ms().saturating_add(i64::try_from(spec.timeout_ms).unwrap_or(i64::MAX));
+        let deadline_ms =
+            now_ms().saturating_add(i64::try_from(spec.timeout_ms).unwrap_or(i64::MAX));
         Ok(Self {
             agent,
             number,
             pid,
             pidfd,
-            stdout: Capture { pipe: stdout, kept: Vec::new(), bytes_max, is_open: true },
-            stderr: Capture { pipe: stderr, kept: Vec::new(), bytes_max, is_open: true },
+            stdout: Capture {
+                pipe: stdout,
+                kept: Vec::new(),
+                bytes_max,
+                is_open: true,
+            },
+            stderr: Capture {
+                pipe: stderr,
+                kept: Vec::new(),
+                bytes_max,
+                is_open: true,
+            },
             deadline_ms,
             is_killed: false,
         })
     }
 
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let pipes = [&self.stdout, &self.stderr].into_iter().filter(|c| c.is_open).map(|c| c.pipe.as_fd());
+        let pipes = [&self.stdout, &self.stderr]
+            .into_iter()
+            .filter(|c| c.is_open)
+            .map(|c| c.pipe.as_fd());
         pipes.chain([self.pidfd.as_fd()])
     }
 
     pub fn remaining_ms(&self) -> i64 {
-        if self.is_killed { i64::MAX / 2_000_000 } else { (self.deadline_ms - now_ms()).max(0) }
+        if self.is_killed {
+            i64::MAX / 2_000_000
+        } else {
+            (self.deadline_ms - now_ms()).max(0)
+        }
     }
 
     /// Reads what is there; the result once the process has ended.
     pub fn advance(&mut self) -> Option<Result<ExecResult, Failure>> {
-        let ended = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let ended = waitid(
+            WaitId::PidFd(self.pidfd.as_fd()),
+            WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+        );
         // After looking for the end, so that all it wrote is read; children that still write are not waited for.
         self.stdout.read();
         self.stderr.read();
         match ended {
             Ok(Some(status)) => {
-                let code = status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
+                let code = status
+                    .exit_status()
+                    .or(status.terminating_signal().map(|signal| 128 + signal));
                 Some(Ok(ExecResult {
                     exit_code: code.unwrap_or(-1),
                     timed_out: self.is_killed,
@@ -111,7 +151,10 @@ impl Exec {
                 if !self.is_killed && self.remaining_ms() == 0 {
                     self.is_killed = true;
                     // It leads a session of its own: its whole group goes.
-                    let _ = rustix::process::kill_process_group(self.pid, rustix::process::Signal::KILL);
+                    let _ = rustix::process::kill_process_group(
+                        self.pid,
+                        rustix::process::Signal::KILL,
+                    );
                 }
                 None
             }
@@ -139,22 +182,29 @@ impl Capture {
     fn has_data(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, poll};
         let mut fds = [PollFd::new(&self.pipe, PollFlags::IN)];
-        let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let now = rustix::time::Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         poll(&mut fds, Some(&now)).is_ok() && !fds[0].revents().is_empty()
     }
 }
 
 fn read_failure(errors: OwnedFd) -> Result<Option<Failure>, Failure> {
     let mut text = Vec::new();
-    File::from(errors).read_to_end(&mut text).at(Stage::Process, || "reading the error pipe")?;
+    File::from(errors)
+        .read_to_end(&mut text)
+        .at(Stage::Process, || "reading the error pipe")?;
     Ok((!text.is_empty()).then(|| {
-        serde_json::from_slice(&text).unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text)))
+        serde_json::from_slice(&text)
+            .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text)))
     }))
 }
 
 /// The first fork: enters, forks the second, writes its id and ends.
 fn enter(container: &Container, spec: &ExecSpec, streams: Streams, id: OwnedFd) -> ! {
-    let entered = join(container).and_then(|()| sys::clone_sibling().at(Stage::Process, || "forking in the container"));
+    let entered = join(container)
+        .and_then(|()| sys::clone_sibling().at(Stage::Process, || "forking in the container"));
     match entered {
         Err(failure) => report(streams.errors, &failure),
         Ok(Side::Parent { pid, .. }) => {
@@ -170,7 +220,11 @@ fn enter(container: &Container, spec: &ExecSpec, streams: Streams, id: OwnedFd) 
             launch.args = &spec.args;
             launch.env.extend(spec.env.iter().cloned());
             launch.cwd = spec.cwd.as_deref().unwrap_or(&own.cwd);
-            launch.user = spec.user.as_deref().or(own.user.as_deref()).unwrap_or_default();
+            launch.user = spec
+                .user
+                .as_deref()
+                .or(own.user.as_deref())
+                .unwrap_or_default();
             let (errors, failure) = become_program(&launch, streams);
             report(errors, &failure)
         }
@@ -189,7 +243,8 @@ fn join(container: &Container) -> Result<(), Failure> {
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWNET
         | libc::CLONE_NEWCGROUP;
-    sys::setns(container.pidfd.as_fd(), namespaces).at(Stage::Process, || "entering the container's namespaces")?;
+    sys::setns(container.pidfd.as_fd(), namespaces)
+        .at(Stage::Process, || "entering the container's namespaces")?;
     // Raising is always allowed; the container's processes have 0.
     let _ = std::fs::write("/proc/self/oom_score_adj", "0");
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));

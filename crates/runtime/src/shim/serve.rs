@@ -42,15 +42,25 @@ enum Source {
 }
 
 pub fn serve(container: Container, control: OwnedFd) {
-    let started = Event::Started { pid: container.pid, started_at_ms: container.started_at_ms };
-    let descriptors = [container.pidfd.as_fd(), container.stdout.as_fd(), container.stderr.as_fd()];
+    let started = Event::Started {
+        pid: container.pid,
+        started_at_ms: container.started_at_ms,
+    };
+    let descriptors = [
+        container.pidfd.as_fd(),
+        container.stdout.as_fd(),
+        container.stderr.as_fd(),
+    ];
     // An agent that has gone is replaced by one that attaches.
     let _ = wire::send(&control, &started, &descriptors);
     let (stdout, stderr) = (container.spec.stdout, container.spec.stderr);
     let dir = container.spec.dir.clone();
     let mut shim = Shim {
         container,
-        agents: vec![Agent { key: 0, socket: control }],
+        agents: vec![Agent {
+            key: 0,
+            socket: control,
+        }],
         next_agent: 1,
         execs: Vec::new(),
         stdout: Spill::new(dir.join(record::SPILL_STDOUT_FILE), limit(stdout)),
@@ -86,7 +96,8 @@ impl Shim {
             self.stdout.drain(self.container.stdout.as_fd());
             self.stderr.drain(self.container.stderr.as_fd());
         }
-        let is_orphan = self.exit.is_some() && self.agents.is_empty() && !self.container.spec.dir.exists();
+        let is_orphan =
+            self.exit.is_some() && self.agents.is_empty() && !self.container.spec.dir.exists();
         !(self.exit.is_some() && self.is_released || is_orphan)
     }
 
@@ -107,8 +118,10 @@ impl Shim {
                 fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             }
         }
-        let spills: [(&Spill, &OwnedFd); 2] =
-            [(&self.stdout, &self.container.stdout), (&self.stderr, &self.container.stderr)];
+        let spills: [(&Spill, &OwnedFd); 2] = [
+            (&self.stdout, &self.container.stdout),
+            (&self.stderr, &self.container.stderr),
+        ];
         for (spill, pipe) in spills {
             if self.agents.is_empty() && spill.wants_data() {
                 sources.push(Source::Other);
@@ -122,7 +135,12 @@ impl Shim {
         if poll(&mut fds, timeout.as_ref()).is_err() {
             return Vec::new();
         }
-        sources.into_iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty()).map(|(source, _)| source).collect()
+        sources
+            .into_iter()
+            .zip(&fds)
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|(source, _)| source)
+            .collect()
     }
 
     fn timeout_ms(&self) -> Option<i64> {
@@ -135,13 +153,18 @@ impl Shim {
         if let Ok(socket) = accept_with(&self.container.listener, SocketFlags::CLOEXEC)
             && self.agents.len() < AGENTS_MAX
         {
-            self.agents.push(Agent { key: self.next_agent, socket });
+            self.agents.push(Agent {
+                key: self.next_agent,
+                socket,
+            });
             self.next_agent += 1;
         }
     }
 
     fn hear(&mut self, key: u64) {
-        let Some(agent) = self.agents.iter().find(|agent| agent.key == key) else { return };
+        let Some(agent) = self.agents.iter().find(|agent| agent.key == key) else {
+            return;
+        };
         match wire::receive::<Request>(&agent.socket) {
             Ok(Some((Request::Attach, _))) => self.attach(key),
             Ok(Some((Request::Exec { number, spec }, _))) => self.exec(key, number, spec),
@@ -160,15 +183,25 @@ impl Shim {
             started_at_ms: container.started_at_ms,
             exit: self.exit.clone(),
         };
-        let descriptors: [BorrowedFd<'_>; 3] =
-            [container.pidfd.as_fd(), container.stdout.as_fd(), container.stderr.as_fd()];
+        let descriptors: [BorrowedFd<'_>; 3] = [
+            container.pidfd.as_fd(),
+            container.stdout.as_fd(),
+            container.stderr.as_fd(),
+        ];
         self.tell(key, &attached, &descriptors);
     }
 
     fn exec(&mut self, key: u64, number: u64, spec: ExecSpec) {
         match Exec::start(&self.container, key, number, spec) {
             Ok(exec) => self.execs.push(exec),
-            Err(failure) => self.tell(key, &Event::Executed { number, result: Err(failure) }, &[]),
+            Err(failure) => self.tell(
+                key,
+                &Event::Executed {
+                    number,
+                    result: Err(failure),
+                },
+                &[],
+            ),
         }
     }
 
@@ -176,7 +209,13 @@ impl Shim {
         let mut finished = Vec::new();
         self.execs.retain_mut(|exec| match exec.advance() {
             Some(result) => {
-                finished.push((exec.agent, Event::Executed { number: exec.number, result }));
+                finished.push((
+                    exec.agent,
+                    Event::Executed {
+                        number: exec.number,
+                        result,
+                    },
+                ));
                 false
             }
             None => true,
@@ -195,7 +234,10 @@ impl Shim {
 
     /// The init has ended, and with it every process of its pid namespace.
     fn end(&mut self) {
-        let status = match waitid(WaitId::PidFd(self.container.pidfd.as_fd()), WaitIdOptions::EXITED) {
+        let status = match waitid(
+            WaitId::PidFd(self.container.pidfd.as_fd()),
+            WaitIdOptions::EXITED,
+        ) {
             Ok(Some(status)) => status,
             Ok(None) | Err(rustix::io::Errno::INTR) => return,
             Err(_) => return self.finish(None, None),
@@ -214,7 +256,9 @@ impl Shim {
             signal,
             oom_killed,
             exited_at_ms: record::now_ms(),
-            reason: exit_code.is_none().then(|| "exit status unknown".to_owned()),
+            reason: exit_code
+                .is_none()
+                .then(|| "exit status unknown".to_owned()),
         };
         // A full disk must not keep the agent from learning the end; it writes the record again.
         let _ = record::write_exit(&spec.dir, &exit);

@@ -24,7 +24,14 @@ pub struct Spill {
 impl Spill {
     /// Nothing is opened before there is something to keep.
     pub fn new(path: PathBuf, bytes_max: Option<u64>) -> Self {
-        Self { path, bytes_max, file: None, null: None, dropped: 0, is_ended: false }
+        Self {
+            path,
+            bytes_max,
+            file: None,
+            null: None,
+            dropped: 0,
+            is_ended: false,
+        }
     }
 
     /// Whether the pipe should be watched.
@@ -34,7 +41,9 @@ impl Spill {
 
     /// Moves what is in the pipe now.
     pub fn drain(&mut self, pipe: BorrowedFd<'_>) {
-        let Some(bytes_max) = self.bytes_max else { return };
+        let Some(bytes_max) = self.bytes_max else {
+            return;
+        };
         while !self.is_ended {
             match self.step(pipe, bytes_max) {
                 Ok(0) => self.is_ended = true,
@@ -47,30 +56,60 @@ impl Spill {
     }
 
     fn step(&mut self, pipe: BorrowedFd<'_>, bytes_max: u64) -> rustix::io::Result<usize> {
-        let io = |error: std::io::Error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO);
+        let io = |error: std::io::Error| {
+            rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO)
+        };
         if !is_readable(pipe)? {
             return Err(rustix::io::Errno::AGAIN);
         }
         if self.file.is_none() {
             // Not opened for appending: splice refuses that.
-            let file = OpenOptions::new().create(true).write(true).truncate(false).open(&self.path).map_err(io)?;
+            let file = OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(false)
+                .open(&self.path)
+                .map_err(io)?;
             self.file = Some(file);
         }
-        let Some(file) = &self.file else { return Err(rustix::io::Errno::IO) };
+        let Some(file) = &self.file else {
+            return Err(rustix::io::Errno::IO);
+        };
         let mut end = file.metadata().map_err(io)?.len();
         let room = bytes_max.saturating_sub(end).min(CHUNK_BYTES);
         if room > 0 {
-            match splice(pipe, None, file, Some(&mut end), room as usize, SpliceFlags::NONBLOCK) {
+            match splice(
+                pipe,
+                None,
+                file,
+                Some(&mut end),
+                room as usize,
+                SpliceFlags::NONBLOCK,
+            ) {
                 // A full disk drops, as a full file does.
                 Err(rustix::io::Errno::NOSPC) => {}
                 other => return other,
             }
         }
         if self.null.is_none() {
-            self.null = Some(OpenOptions::new().write(true).open("/dev/null").map_err(io)?);
+            self.null = Some(
+                OpenOptions::new()
+                    .write(true)
+                    .open("/dev/null")
+                    .map_err(io)?,
+            );
         }
-        let Some(null) = &self.null else { return Err(rustix::io::Errno::IO) };
-        let moved = splice(pipe, None, null, None, CHUNK_BYTES as usize, SpliceFlags::NONBLOCK)?;
+        let Some(null) = &self.null else {
+            return Err(rustix::io::Errno::IO);
+        };
+        let moved = splice(
+            pipe,
+            None,
+            null,
+            None,
+            CHUNK_BYTES as usize,
+            SpliceFlags::NONBLOCK,
+        )?;
         self.dropped += moved as u64;
         Ok(moved)
     }
@@ -92,6 +131,12 @@ impl Spill {
 fn is_readable(pipe: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     use rustix::event::{PollFd, PollFlags, poll};
     let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
-    poll(&mut fds, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    poll(
+        &mut fds,
+        Some(&rustix::time::Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        }),
+    )?;
     Ok(!fds[0].revents().is_empty())
 }

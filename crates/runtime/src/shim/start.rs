@@ -51,13 +51,32 @@ struct Born {
     stderr: OwnedFd,
 }
 
-pub fn start(request: StartRequest, filter: Option<OwnedFd>, control: &OwnedFd) -> Result<Container, Failure> {
-    let StartRequest { spec, cgroups, overlay, .. } = request;
-    let capabilities = CapabilitySet::resolve(spec.privileged, &spec.capabilities_add, &spec.capabilities_drop)
-        .map_err(|text| Failure::text(Stage::Request, text))?;
+pub fn start(
+    request: StartRequest,
+    filter: Option<OwnedFd>,
+    control: &OwnedFd,
+) -> Result<Container, Failure> {
+    let StartRequest {
+        spec,
+        cgroups,
+        overlay,
+        ..
+    } = request;
+    let capabilities = CapabilitySet::resolve(
+        spec.privileged,
+        &spec.capabilities_add,
+        &spec.capabilities_drop,
+    )
+    .map_err(|text| Failure::text(Stage::Request, text))?;
     let filter = filter.map(read_filter).transpose()?;
     let listener = listen(&spec)?;
-    let init = Init { spec: &spec, cgroups: &cgroups, overlay, capabilities, filter: filter.clone() };
+    let init = Init {
+        spec: &spec,
+        cgroups: &cgroups,
+        overlay,
+        capabilities,
+        filter: filter.clone(),
+    };
     match make(init, control) {
         Ok((born, started_at_ms)) => Ok(Container {
             capabilities,
@@ -80,12 +99,17 @@ pub fn start(request: StartRequest, filter: Option<OwnedFd>, control: &OwnedFd) 
 
 fn make(init: Init<'_>, control: &OwnedFd) -> Result<(Born, i64), Failure> {
     let spec = init.spec;
-    init.cgroups.create_container(spec).at(Stage::Cgroup, || "making the container's control group")?;
+    init.cgroups
+        .create_container(spec)
+        .at(Stage::Cgroup, || "making the container's control group")?;
     let born = bear(init)?;
     let started_at_ms = record::now_ms();
     let result = write_state(spec, born.pid, started_at_ms).and_then(|()| {
         if zygote::is_closed(control) {
-            return Err(Failure::text(Stage::Request, "the agent that asked for the start has gone"));
+            return Err(Failure::text(
+                Stage::Request,
+                "the agent that asked for the start has gone",
+            ));
         }
         // A child that has failed meanwhile has closed the gate; its error pipe tells why.
         let _ = rustix::io::write(&born.gate, b"g");
@@ -119,37 +143,68 @@ fn bear(init: Init<'_>) -> Result<Born, Failure> {
     let (stdout, stdout_child) = output_pipe(spec)?;
     let (stderr, stderr_child) = output_pipe(spec)?;
     let birth = match init.cgroups.birth_directory(&spec.task_id, &spec.id) {
-        Some(dir) => Some(File::open(&dir).at(Stage::Cgroup, || format!("opening {}", dir.display()))?),
+        Some(dir) => {
+            Some(File::open(&dir).at(Stage::Cgroup, || format!("opening {}", dir.display()))?)
+        }
         None => None,
     };
-    let side = sys::clone_into(init::namespace_flags(&spec.network), birth.as_ref().map(AsFd::as_fd));
+    let side = sys::clone_into(
+        init::namespace_flags(&spec.network),
+        birth.as_ref().map(AsFd::as_fd),
+    );
     match side.at(at, || "making the container's first process")? {
         Side::Child => {
             drop((errors, gate, stdout, stderr));
-            let streams =
-                Streams { stdout: stdout_child, stderr: stderr_child, errors: errors_child, gate: Some(gate_child) };
+            let streams = Streams {
+                stdout: stdout_child,
+                stderr: stderr_child,
+                errors: errors_child,
+                gate: Some(gate_child),
+            };
             init.run(streams)
         }
         Side::Parent { pid, pidfd } => {
             let pidfd = pidfd.ok_or_else(|| Failure::text(at, "the kernel gave no pidfd"))?;
-            Ok(Born { pid: pid as u32, pidfd, errors, gate, stdout, stderr })
+            Ok(Born {
+                pid: pid as u32,
+                pidfd,
+                errors,
+                gate,
+                stdout,
+                stderr,
+            })
         }
     }
 }
 
 /// A larger pipe is better but not needed, so a refusal is no error.
 fn output_pipe(spec: &ContainerSpec) -> Result<(OwnedFd, OwnedFd), Failure> {
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).at(Stage::Process, || "making an output pipe")?;
-    let is_small = spec.memory_limit_mib.is_some_and(|mib| mib < SMALL_MEMORY_MIB);
-    let _ = rustix::pipe::fcntl_setpipe_size(&read, if is_small { PIPE_BYTES_SMALL } else { PIPE_BYTES });
+    let (read, write) =
+        pipe_with(PipeFlags::CLOEXEC).at(Stage::Process, || "making an output pipe")?;
+    let is_small = spec
+        .memory_limit_mib
+        .is_some_and(|mib| mib < SMALL_MEMORY_MIB);
+    let _ = rustix::pipe::fcntl_setpipe_size(
+        &read,
+        if is_small {
+            PIPE_BYTES_SMALL
+        } else {
+            PIPE_BYTES
+        },
+    );
     Ok((read, write))
 }
 
 /// The error pipe ends when the program starts, or says why it does not.
 fn wait_for_program(born: &Born) -> Result<(), Failure> {
-    let errors = born.errors.try_clone().at(Stage::Process, || "reading the error pipe")?;
+    let errors = born
+        .errors
+        .try_clone()
+        .at(Stage::Process, || "reading the error pipe")?;
     let mut text = Vec::new();
-    File::from(errors).read_to_end(&mut text).at(Stage::Process, || "reading the error pipe")?;
+    File::from(errors)
+        .read_to_end(&mut text)
+        .at(Stage::Process, || "reading the error pipe")?;
     if !text.is_empty() {
         return Err(serde_json::from_slice(&text)
             .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text))));
@@ -158,7 +213,10 @@ fn wait_for_program(born: &Born) -> Result<(), Failure> {
     let name = std::fs::read_link(format!("/proc/{}/exe", born.pid)).unwrap_or_default();
     let ours = std::fs::read_link("/proc/self/exe").unwrap_or_default();
     if !name.as_os_str().is_empty() && name == ours {
-        return Err(Failure::text(Stage::Process, "the container's first process died before its program started"));
+        return Err(Failure::text(
+            Stage::Process,
+            "the container's first process died before its program started",
+        ));
     }
     Ok(())
 }
@@ -170,24 +228,40 @@ fn write_state(spec: &ContainerSpec, pid: u32, started_at_ms: i64) -> Result<(),
         id: spec.id.clone(),
         task_id: spec.task_id.clone(),
         pid,
-        start_time_ticks: record::start_time_ticks(pid).at(Stage::Request, at("reading the start time"))?,
+        start_time_ticks: record::start_time_ticks(pid)
+            .at(Stage::Request, at("reading the start time"))?,
         shim_pid: std::process::id(),
         boot_id: record::boot_id().at(Stage::Request, at("reading the boot's id"))?,
         started_at_ms,
         scratch: scratch.clone(),
     };
-    record::write_state(&spec.dir, &state).at(Stage::Request, || format!("writing the state to {}", spec.dir.display()))
+    record::write_state(&spec.dir, &state).at(Stage::Request, || {
+        format!("writing the state to {}", spec.dir.display())
+    })
 }
 
 /// A socket's name is limited to 108 bytes, so the directory is named by its descriptor.
 fn listen(spec: &ContainerSpec) -> Result<OwnedFd, Failure> {
     let what = || format!("listening in {}", spec.dir.display());
-    let dir = rustix::fs::open(&spec.dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .at(Stage::Request, what)?;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        .at(Stage::Request, what)?;
-    let address = SocketAddrUnix::new(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), record::SOCKET_FILE))
-        .at(Stage::Request, what)?;
+    let dir = rustix::fs::open(
+        &spec.dir,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .at(Stage::Request, what)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .at(Stage::Request, what)?;
+    let address = SocketAddrUnix::new(format!(
+        "/proc/self/fd/{}/{}",
+        dir.as_raw_fd(),
+        record::SOCKET_FILE
+    ))
+    .at(Stage::Request, what)?;
     rustix::process::umask(Mode::from_raw_mode(0o077));
     rustix::net::bind(&socket, &address).at(Stage::Request, what)?;
     rustix::net::listen(&socket, BACKLOG).at(Stage::Request, what)?;
@@ -201,6 +275,7 @@ fn read_filter(file: OwnedFd) -> Result<Vec<u8>, Failure> {
     let what = || "reading the system call filter";
     let length = file.metadata().at(Stage::Seccomp, what)?.len();
     let mut program = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read_exact_at(&mut program, 0).at(Stage::Seccomp, what)?;
+    file.read_exact_at(&mut program, 0)
+        .at(Stage::Seccomp, what)?;
     Ok(program)
 }

@@ -3,8 +3,8 @@
 use runtime::host::{Capabilities, ContainerRuntime, Runtime, RuntimeConfig};
 use runtime::spec::*;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 include!("../../embed.rs");
 
@@ -13,8 +13,14 @@ pub fn embedded(bin: &str) -> Vec<u8> {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     let dir = DIRECTORY.get_or_init(|| {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(manifest.join("../../target"), PathBuf::from);
-        build_embedded(manifest, &target.join("embedded"), &["longshore-shim", "longshore-probe"]).unwrap()
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or(manifest.join("../../target"), PathBuf::from);
+        build_embedded(
+            manifest,
+            &target.join("embedded"),
+            &["longshore-shim", "longshore-probe"],
+        )
+        .unwrap()
     });
     std::fs::read(dir.join(bin)).unwrap()
 }
@@ -41,16 +47,36 @@ impl House {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let tag = format!("{:08x}", std::process::id() << 8 | number);
-        let dir = tempfile::Builder::new().prefix("longshore-test-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("longshore-test-")
+            .tempdir()
+            .unwrap();
         make_layer(&dir.path().join("layer"));
         let runtime = Self::open(dir.path(), &tag, capabilities);
-        let house = Self { dir, runtime, tag, next: AtomicU32::new(0) };
-        house.runtime.create_task(&TaskCgroupSpec { task_id: "task".into(), ..TaskCgroupSpec::default() }).await.unwrap();
+        let house = Self {
+            dir,
+            runtime,
+            tag,
+            next: AtomicU32::new(0),
+        };
+        house
+            .runtime
+            .create_task(&TaskCgroupSpec {
+                task_id: "task".into(),
+                ..TaskCgroupSpec::default()
+            })
+            .await
+            .unwrap();
         house
     }
 
     pub fn open(dir: &Path, tag: &str, capabilities: Option<Capabilities>) -> Runtime {
-        let config = RuntimeConfig { data_dir: dir.into(), tag: tag.into(), shim_image: shim(), capabilities };
+        let config = RuntimeConfig {
+            data_dir: dir.into(),
+            tag: tag.into(),
+            shim_image: shim(),
+            capabilities,
+        };
         Runtime::new(config).unwrap()
     }
 
@@ -60,7 +86,11 @@ impl House {
         let dir = self.dir.path().join(format!("c{number}"));
         std::fs::create_dir(&dir).unwrap();
         let layers = vec![self.dir.path().join("layer")];
-        let rootfs = RootFilesystem::Overlay { layers, scratch: dir.join("scratch"), read_only: false };
+        let rootfs = RootFilesystem::Overlay {
+            layers,
+            scratch: dir.join("scratch"),
+            read_only: false,
+        };
         ContainerSpec {
             id: format!("{number:064x}"),
             task_id: "task".into(),
@@ -111,7 +141,9 @@ impl House {
     }
 
     pub async fn close_without_task(self) {
-        let Self { dir, runtime, tag, .. } = self;
+        let Self {
+            dir, runtime, tag, ..
+        } = self;
         runtime.shut_down(true).await.unwrap();
         assert_no_trace(&tag, dir.path());
     }
@@ -132,11 +164,22 @@ pub fn make_layer(layer: &Path) {
         std::fs::create_dir_all(layer.join(dir)).unwrap();
     }
     std::fs::copy("/bin/busybox", layer.join("bin/busybox")).expect("busybox-static is installed");
-    for name in ["sh", "cat", "sleep", "true", "echo", "id", "ls", "mount", "dd", "ip", "yes", "head", "hostname", "kill", "pwd", "env", "grep", "touch", "seq", "stat"] {
+    for name in [
+        "sh", "cat", "sleep", "true", "echo", "id", "ls", "mount", "dd", "ip", "yes", "head",
+        "hostname", "kill", "pwd", "env", "grep", "touch", "seq", "stat",
+    ] {
         std::os::unix::fs::symlink("busybox", layer.join("bin").join(name)).unwrap();
     }
-    std::fs::write(layer.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34:web:/srv:/bin/sh\n").unwrap();
-    std::fs::write(layer.join("etc/group"), "root:x:0:\nadm:x:4:web\nwww:x:34:\n").unwrap();
+    std::fs::write(
+        layer.join("etc/passwd"),
+        "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34:web:/srv:/bin/sh\n",
+    )
+    .unwrap();
+    std::fs::write(
+        layer.join("etc/group"),
+        "root:x:0:\nadm:x:4:web\nwww:x:34:\n",
+    )
+    .unwrap();
 }
 
 /// No control group, mount or process of this tag is left.
