@@ -1,4 +1,5 @@
 //! A task's life through the real operations: placed, delivered, running, stopped.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod support;
 

@@ -1,0 +1,127 @@
+//! What a host's agent may do, and what of another host's it may not.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod support;
+
+use aws_api::ecs::{ContainerDefinition, LogConfiguration};
+use ecs::host_rights::host_rights;
+use iam::Ask;
+use support::{House, container};
+
+fn logging(group: &str, prefix: Option<&str>) -> ContainerDefinition {
+    let options = [
+        ("awslogs-group", Some(group)),
+        ("awslogs-stream-prefix", prefix),
+    ];
+    let given = options
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    ContainerDefinition {
+        log_configuration: Some(LogConfiguration {
+            log_driver: Some("awslogs".into()),
+            options: Some(
+                given
+                    .chain([("awslogs-region".to_owned(), "us-east-1".to_owned())])
+                    .collect(),
+            ),
+            ..LogConfiguration::default()
+        }),
+        ..container("app", 10, 10)
+    }
+}
+
+#[test]
+fn a_host_acts_for_its_own_instance_its_own_tasks_and_their_logs() {
+    let mut house = House::new();
+    let own = house.host("h1", 1024, 1024);
+    house.define("web", vec![logging("/ecs/web", Some("web"))]);
+    house.define("raw", vec![logging("/ecs/raw", None)]);
+    let web = house.run_all("web", 1).remove(0);
+    house.run_all("raw", 1);
+    let other = house.host("h2", 1024, 1024);
+    house.define("db", vec![logging("/ecs/db", Some("db"))]);
+    let db = house.run_all("db", 1).remove(0);
+    let logs = |rest: &str| format!("arn:aws:logs:us-east-1:000000000000:log-group:{rest}");
+    let docker_id = "a".repeat(64);
+    for (action, resource, allowed) in [
+        (
+            "ecs:RegisterContainerInstance",
+            "arn:aws:ecs:us-east-1:000000000000:cluster/default".into(),
+            true,
+        ),
+        ("ecs:DiscoverPollEndpoint", own.arn(), true),
+        ("ecs:Poll", own.arn(), true),
+        ("ecs:Poll", other.arn(), false),
+        ("ecs:StartTelemetrySession", other.arn(), false),
+        ("ecs:SubmitTaskStateChange", web.arn(), true),
+        ("ecs:SubmitTaskStateChange", db.arn(), false),
+        (
+            "ecs:SubmitTaskStateChange",
+            web.arn().replace(&web.id.0, "unknown"),
+            true,
+        ),
+        ("ecs:RunTask", web.arn(), false),
+        ("ecs:StopTask", web.arn(), false),
+        ("logs:CreateLogGroup", logs("/ecs/web"), true),
+        ("logs:CreateLogGroup", logs("/ecs/web:*"), true),
+        ("logs:CreateLogGroup", logs("/ecs/db:*"), false),
+        (
+            "logs:CreateLogStream",
+            logs(&format!("/ecs/web:log-stream:web/app/{}", web.id.0)),
+            true,
+        ),
+        (
+            "logs:PutLogEvents",
+            logs(&format!("/ecs/web:log-stream:web/app/{}", web.id.0)),
+            true,
+        ),
+        (
+            "logs:PutLogEvents",
+            logs(&format!("/ecs/web:log-stream:web/other/{}", web.id.0)),
+            false,
+        ),
+        (
+            "logs:PutLogEvents",
+            logs("/ecs/web:log-stream:anything"),
+            false,
+        ),
+        (
+            "logs:PutLogEvents",
+            logs(&format!("/ecs/db:log-stream:db/app/{}", db.id.0)),
+            false,
+        ),
+        (
+            "logs:PutLogEvents",
+            logs(&format!("/ecs/raw:log-stream:{docker_id}")),
+            true,
+        ),
+        (
+            "logs:PutLogEvents",
+            logs(&format!("/ecs/web:log-stream:{docker_id}")),
+            false,
+        ),
+        ("logs:GetLogEvents", logs("/ecs/web:*"), false),
+        ("logs:PutLogEvents", "*".into(), false),
+    ] {
+        let ask = Ask::new(action, resource);
+        assert_eq!(host_rights(&house.world, "h1", &ask), allowed, "{ask:?}");
+        assert!(
+            action == "ecs:RegisterContainerInstance"
+                || resource_is_nobodys(&ask)
+                || !host_rights(&house.world, "", &ask)
+        );
+    }
+    house.report_stopped(&web, &["app"], 0);
+    let last = Ask::new(
+        "logs:PutLogEvents",
+        logs(&format!("/ecs/web:log-stream:web/app/{}", web.id.0)),
+    );
+    assert!(
+        host_rights(&house.world, "h1", &last),
+        "the last lines of a stopped task arrive"
+    );
+}
+
+fn resource_is_nobodys(ask: &Ask) -> bool {
+    ask.resource.ends_with("unknown")
+}
