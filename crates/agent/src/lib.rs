@@ -1,5 +1,34 @@
 //! The agent: one process per host, client of the control plane by ACS and TCS.
 //!
-//! A payload becomes a task with a pure machine ([`task::machine`]).
+//! A payload becomes a task with a pure machine ([`task::machine`]); an actor per task
+//! (`actor`) carries out what it asks for over three traits: containers, images, network. Each
+//! outcome comes back as an event. The records of a task are one directory.
+//!
+//! What always holds: a task's state is on disk before its next deed; a restarted agent continues
+//! from there; nothing that it asks for depends on being asked once.
 
+mod actor;
+mod api;
+mod bundle;
+mod config;
+mod control_socket;
+mod down;
+mod engine;
+mod logs;
+mod records;
+mod registration;
+mod session;
+mod submit;
 pub mod task;
+
+pub use config::AgentConfig;
+pub use control_socket::{ImageRequest, ask};
+pub use down::down;
+pub use engine::run;
+
+/// The static executable of shims.
+pub(crate) static SHIM: &[u8] =
+    include_bytes!(concat!(env!("LONGSHORE_EMBEDDED"), "/longshore-shim"));
+/// The static executable of the image `longshore/hello`.
+pub(crate) static HELLO: &[u8] =
+    include_bytes!(concat!(env!("LONGSHORE_EMBEDDED"), "/longshore-hello"));

@@ -86,6 +86,11 @@ impl Runtime {
         self.inner.capabilities
     }
 
+    /// The zygote's process, while it runs.
+    pub fn zygote_pid(&self) -> Option<u32> {
+        self.inner.zygote.pid()
+    }
+
     /// Ends the zygote; running containers and their shims live on. With `remove_groups` also removes the control groups
     /// of this data directory, which fails while a container is left: for `longshore down`.
     pub async fn shut_down(&self, remove_groups: bool) -> Result<(), RuntimeError> {

@@ -1,0 +1,50 @@
+//! How an agent runs.
+
+use aws_wire::sigv4::Credentials;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of one agent.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// The data directory, shared with the server of this machine.
+    pub data_dir: PathBuf,
+    /// Eight hexadecimal digits that name what lives outside the directory.
+    pub tag: String,
+    /// `host:port` of the server.
+    pub server: String,
+    /// Region to sign for.
+    pub region: String,
+    /// Cluster to join.
+    pub cluster: String,
+    /// The host's key.
+    pub credentials: Credentials,
+    /// Custom attributes of the container instance.
+    pub attributes: BTreeMap<String, String>,
+    /// Memory kept back for the host, MiB.
+    pub reserved_memory_mib: u64,
+    /// Between stop signal and SIGKILL, for containers that name no time (the public agent's
+    /// ECS_CONTAINER_STOP_TIMEOUT).
+    pub stop_timeout: Duration,
+}
+
+impl AgentConfig {
+    /// The agent's own records.
+    #[must_use]
+    pub fn agent_dir(&self) -> PathBuf {
+        self.data_dir.join("agent")
+    }
+
+    /// Layers and image records.
+    #[must_use]
+    pub fn images_dir(&self) -> PathBuf {
+        self.data_dir.join("images")
+    }
+
+    /// Sockets and namespaces.
+    #[must_use]
+    pub fn run_dir(&self) -> PathBuf {
+        self.data_dir.join("run")
+    }
+}

@@ -1,0 +1,314 @@
+//! The agent's process: takes over what an earlier agent left, registers, keeps its sessions.
+
+use crate::actor::{self, Mailbox};
+use crate::api::Api;
+use crate::config::AgentConfig;
+use crate::control_socket;
+use crate::logs::{AllLogs, LogSink};
+use crate::records::{Records, StoredTask};
+use crate::registration;
+use crate::session;
+use crate::task::definition::{Desired, InvalidTask, TaskDefinition, task_id};
+use crate::task::machine::Event;
+use crate::task::report::{Status, TaskChange};
+use crate::task::state::{Made, TaskState};
+use crate::{HELLO, SHIM};
+use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig, PortBinding, Protocol};
+use runtime::image::{DiskStore, ImageStore};
+use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
+use std::collections::HashMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// How often leftovers of lost shims are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The means of this host, and the tasks on it.
+#[derive(Debug)]
+pub struct Host {
+    pub config: AgentConfig,
+    pub api: Api,
+    pub runtime: Arc<dyn ContainerRuntime>,
+    pub images: Arc<dyn ImageStore>,
+    pub network: Arc<dyn HostNetwork>,
+    pub logs: Arc<dyn LogSink>,
+    pub records: Records,
+    /// `std` mutex: held for map operations only.
+    tasks: Mutex<HashMap<String, Mailbox>>,
+}
+
+/// Runs the agent until `stop` resolves. Containers go on after that.
+///
+/// # Errors
+/// This host lacks something that every container needs.
+pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let host = open(config).await?;
+    host.take_over().await?;
+    tokio::spawn(sweep(host.clone()));
+    tokio::spawn(control_socket::serve(host.clone()));
+    let sessions = async {
+        let instance = registration::register(&host).await;
+        tokio::join!(
+            session::acs(&host, &instance),
+            session::tcs(&host, &instance)
+        );
+    };
+    tokio::select! {
+        () = sessions => {}
+        () = stop => info!("stopping; containers go on"),
+    }
+    Ok(())
+}
+
+/// Opens the host's means.
+pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
+    let failed =
+        |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
+    std::fs::create_dir_all(config.run_dir())?;
+    let runtime = Runtime::new(RuntimeConfig {
+        data_dir: config.data_dir.clone(),
+        tag: config.tag.clone(),
+        shim_image: SHIM,
+        capabilities: None,
+    })
+    .map_err(|error| failed("containers", &error))?;
+    let network = LinuxNetwork::new(NetworkConfig::new(
+        config.tag.clone(),
+        config.run_dir().join("net"),
+    ))
+    .map_err(|error| failed("network", &error))?;
+    let images = DiskStore::open(&config.images_dir()).map_err(|error| failed("images", &error))?;
+    images
+        .install_builtin("longshore/hello", HELLO)
+        .await
+        .map_err(|error| failed("longshore/hello", &error))?;
+    let api = Api::new(&config);
+    Ok(Arc::new(Host {
+        records: Records::open(&config.agent_dir())?,
+        logs: Arc::new(AllLogs::new(api.clone())),
+        api,
+        runtime: Arc::new(runtime),
+        images: Arc::new(images),
+        network: Arc::new(network),
+        tasks: Mutex::default(),
+        config,
+    }))
+}
+
+impl Host {
+    /// A task of a payload: a new one is started, a known one told to stop where that is wanted.
+    ///
+    /// # Errors
+    /// It cannot be run here. The control plane has been told.
+    pub fn accept(self: &Arc<Self>, payload: &serde_json::Value) -> Result<(), InvalidTask> {
+        let arn = payload["arn"].as_str().unwrap_or_default().to_owned();
+        if payload["desiredStatus"] == "STOPPED" {
+            task_id(&arn)?;
+            self.stop(&arn, payload);
+            return Ok(());
+        }
+        if self.mailbox(&arn).is_some() {
+            return Ok(());
+        }
+        match TaskDefinition::parse(payload) {
+            Ok(definition) => {
+                self.start(definition, payload);
+                Ok(())
+            }
+            Err(error) => {
+                self.report_invalid(arn, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops a task; one that is not here counts as stopped.
+    pub fn stop(self: &Arc<Self>, arn: &str, payload: &serde_json::Value) {
+        if let Some(mailbox) = self.mailbox(arn) {
+            let _ = mailbox.send(Event::StopRequested);
+            return;
+        }
+        // Taken as a new task that is to be stopped: its containers are reported STOPPED.
+        if let Ok(mut definition) = TaskDefinition::parse(payload) {
+            definition.desired_status = Desired::Stopped;
+            self.start(definition, payload);
+        } else {
+            self.report_stopped(arn.to_owned(), String::new());
+        }
+    }
+
+    /// Stops a task by its ARN alone.
+    pub fn stop_known(&self, arn: &str) {
+        if let Some(mailbox) = self.mailbox(arn) {
+            let _ = mailbox.send(Event::StopRequested);
+        }
+    }
+
+    /// ARNs of the tasks that are here and not over.
+    pub fn task_arns(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// A task is over.
+    pub fn forget(&self, arn: &str, dir: &Path) {
+        self.lock().remove(arn);
+        actor::remove_dir(dir);
+    }
+
+    fn start(self: &Arc<Self>, definition: TaskDefinition, payload: &serde_json::Value) {
+        let id = definition.id().unwrap_or_default().to_owned();
+        let dir = match self.records.write_task(&id, payload) {
+            Ok(dir) => dir,
+            Err(error) => {
+                self.report_stopped(
+                    definition.arn.clone(),
+                    format!("ResourceInitializationError: {error}"),
+                );
+                return;
+            }
+        };
+        let ids = definition.containers.iter().map(|_| runtime_id()).collect();
+        let state = TaskState::new(
+            &definition,
+            ids,
+            self.config.stop_timeout.as_millis() as u64,
+        );
+        let arn = definition.arn.clone();
+        let mailbox = actor::spawn(self.clone(), definition, dir, state);
+        self.lock().insert(arn, mailbox);
+    }
+
+    fn report_invalid(self: &Arc<Self>, arn: String, error: &InvalidTask) {
+        self.report_stopped(
+            arn,
+            format!("UnrecogniedTaskError: Error loading task - {error}"),
+        );
+    }
+
+    fn report_stopped(self: &Arc<Self>, arn: String, reason: String) {
+        let host = self.clone();
+        let change = TaskChange {
+            status: Status::Stopped,
+            reason,
+            containers: Vec::new(),
+            pull_started_at: None,
+            pull_stopped_at: None,
+            execution_stopped_at: None,
+        };
+        tokio::spawn(async move {
+            crate::submit::submit(&host.api, &host.config.cluster, &arn, &change).await
+        });
+    }
+
+    /// Goes on with the tasks of an earlier agent.
+    pub async fn take_over(self: &Arc<Self>) -> io::Result<()> {
+        let stored = self.records.tasks()?;
+        let kept: Vec<KeptAttachment> = stored.iter().flat_map(kept_attachments).collect();
+        match self.network.adopt(&kept).await {
+            Ok(report) => info!(?report, "networks taken over"),
+            Err(error) => warn!(%error, "networks could not be taken over"),
+        }
+        for task in stored {
+            let Ok(definition) = TaskDefinition::parse(&task.payload) else {
+                warn!(dir = %task.dir.display(), "an unreadable task is dropped");
+                actor::remove_dir(&task.dir);
+                continue;
+            };
+            let arn = definition.arn.clone();
+            let mailbox = match task.state {
+                Some(state) => actor::spawn_resumed(self.clone(), definition, task.dir, state),
+                None => {
+                    let ids = definition.containers.iter().map(|_| runtime_id()).collect();
+                    let state = TaskState::new(
+                        &definition,
+                        ids,
+                        self.config.stop_timeout.as_millis() as u64,
+                    );
+                    actor::spawn(self.clone(), definition, task.dir, state)
+                }
+            };
+            self.lock().insert(arn, mailbox);
+        }
+        Ok(())
+    }
+
+    fn mailbox(&self, arn: &str) -> Option<Mailbox> {
+        self.lock().get(arn).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Mailbox>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Record directories of every container that may exist.
+    pub fn container_dirs(&self) -> Vec<PathBuf> {
+        let tasks = self.records.tasks().unwrap_or_default();
+        let containers = tasks.iter().flat_map(|task| {
+            std::fs::read_dir(task.dir.join("containers"))
+                .into_iter()
+                .flatten()
+                .flatten()
+        });
+        containers.map(|entry| entry.path()).collect()
+    }
+}
+
+/// What the bridge gave a container, kept beside its record.
+pub const NETWORK_FILE: &str = "network.json";
+
+fn kept_attachments(task: &StoredTask) -> Vec<KeptAttachment> {
+    let Some(state) = &task.state else {
+        return Vec::new();
+    };
+    let kept = state
+        .containers
+        .iter()
+        .filter(|container| container.network == Made::Yes);
+    kept.map(|container| {
+        let file = task
+            .dir
+            .join("containers")
+            .join(&container.name)
+            .join(NETWORK_FILE);
+        let address: Option<Ipv4Addr> = std::fs::read_to_string(file)
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        let bindings = container.bindings.iter().map(|binding| PortBinding {
+            container_port: binding.container_port,
+            host_port: binding.host_port,
+            protocol: if binding.protocol == "udp" {
+                Protocol::Udp
+            } else {
+                Protocol::Tcp
+            },
+        });
+        KeptAttachment {
+            id: container.runtime_id.clone(),
+            address,
+            bindings: bindings.collect(),
+        }
+    })
+    .collect()
+}
+
+async fn sweep(host: Arc<Host>) {
+    loop {
+        match host.runtime.sweep(&host.container_dirs()).await {
+            Ok(report) if report == runtime::host::SweepReport::default() => {}
+            Ok(report) => info!(?report, "leftovers removed"),
+            Err(error) => warn!(%error, "leftovers could not be looked for"),
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// 64 hexadecimal digits of the system's random source.
+fn runtime_id() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the kernel's random source works");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

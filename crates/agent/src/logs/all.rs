@@ -1,0 +1,195 @@
+//! Every driver behind one [`LogSink`]: `awslogs` over the control plane's API, the rest local.
+
+use super::awslogs::{
+    self, ApiFailure, AwslogsOptions, Delivery, LogsApi, Mode, OutgoingEvent, StreamTarget,
+};
+use super::{LocalLogs, LogSink, LogStreamSpec, Pipes};
+use crate::api::Api;
+use async_trait::async_trait;
+use aws_api::logs::{
+    CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest, operations,
+};
+use aws_wire::client::CallError;
+use runtime::record::{SPILL_STDERR_FILE, SPILL_STDOUT_FILE};
+use runtime::spec::StreamMode;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tracing::warn;
+
+/// The name under which the control plane honours a batch's cursor (docs/decisions/0003).
+const CURSOR_PREFIX: &str = "longshore-cursor-";
+const AWSLOGS: &str = "awslogs";
+
+/// All drivers.
+#[derive(Debug)]
+pub struct AllLogs {
+    api: Arc<dyn LogsApi>,
+    local: LocalLogs,
+    /// `std` mutex: held for a look-up, never across an await.
+    streams: Mutex<HashMap<String, Delivery>>,
+}
+
+impl AllLogs {
+    /// Drivers that deliver over this API.
+    pub fn new(api: Api) -> Self {
+        Self {
+            api: Arc::new(HostLogsApi(api)),
+            local: LocalLogs::default(),
+            streams: Mutex::default(),
+        }
+    }
+}
+
+impl LogStreamSpec {
+    /// How the stream behaves while no agent reads it.
+    pub fn stream_mode(&self) -> StreamMode {
+        let options = (self.driver == AWSLOGS)
+            .then(|| AwslogsOptions::parse(&self.options).ok())
+            .flatten();
+        match options.map(|options| options.mode) {
+            Some(Mode::NonBlocking { buffer_bytes }) => StreamMode::NonBlocking {
+                spill_bytes: buffer_bytes,
+            },
+            Some(Mode::Blocking) | None => StreamMode::Blocking,
+        }
+    }
+
+    /// The stream's name; without one of the definition, the runtime id, as Docker does.
+    fn stream_name(&self, options: &AwslogsOptions) -> String {
+        options
+            .stream
+            .clone()
+            .unwrap_or_else(|| self.runtime_id.clone())
+    }
+}
+
+#[async_trait]
+impl LogSink for AllLogs {
+    fn check(&self, spec: &LogStreamSpec) -> Result<(), String> {
+        if spec.driver == AWSLOGS {
+            return AwslogsOptions::parse(&spec.options).map(drop);
+        }
+        self.local.check(spec)
+    }
+
+    async fn prepare(&self, spec: &LogStreamSpec) -> Result<(), String> {
+        if spec.driver != AWSLOGS {
+            return self.local.check(spec);
+        }
+        let options = AwslogsOptions::parse(&spec.options)?;
+        awslogs::prepare(&*self.api, &options, &spec.stream_name(&options)).await
+    }
+
+    fn attach(&self, spec: LogStreamSpec, pipes: Option<Pipes>) {
+        if spec.driver != AWSLOGS {
+            return self.local.attach(spec, pipes);
+        }
+        let options = match AwslogsOptions::parse(&spec.options) {
+            Ok(options) => options,
+            Err(error) => {
+                warn!(
+                    container = spec.container,
+                    error, "a container's log options cannot be read"
+                );
+                return;
+            }
+        };
+        let target = StreamTarget {
+            dir: spec.task_dir.join("logs").join(&spec.container),
+            spills: [
+                spec.container_dir.join(SPILL_STDOUT_FILE),
+                spec.container_dir.join(SPILL_STDERR_FILE),
+            ],
+            stream: spec.stream_name(&options),
+            options,
+        };
+        let delivery = awslogs::start(self.api.clone(), target, pipes);
+        self.streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(spec.runtime_id, delivery);
+    }
+
+    async fn finish(&self, runtime_id: &str) {
+        let delivery = self
+            .streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(runtime_id);
+        match delivery {
+            Some(delivery) => {
+                delivery.finish().await;
+            }
+            None => self.local.finish(runtime_id).await,
+        }
+    }
+}
+
+/// CloudWatch Logs with the host's key.
+#[derive(Debug)]
+struct HostLogsApi(Api);
+
+fn failure(error: CallError) -> ApiFailure {
+    ApiFailure {
+        code: error.code,
+        message: error.message,
+    }
+}
+
+#[async_trait]
+impl LogsApi for HostLogsApi {
+    async fn create_log_group(&self, region: &str, group: &str) -> Result<(), ApiFailure> {
+        let input = CreateLogGroupRequest {
+            log_group_name: Some(group.into()),
+            ..Default::default()
+        };
+        self.0
+            .call_in::<operations::CreateLogGroup>(region, &input)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+
+    async fn create_log_stream(
+        &self,
+        region: &str,
+        group: &str,
+        stream: &str,
+    ) -> Result<(), ApiFailure> {
+        let input = CreateLogStreamRequest {
+            log_group_name: Some(group.into()),
+            log_stream_name: Some(stream.into()),
+        };
+        self.0
+            .call_in::<operations::CreateLogStream>(region, &input)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+
+    async fn put_log_events(
+        &self,
+        region: &str,
+        group: &str,
+        stream: &str,
+        events: &[OutgoingEvent],
+        cursor: u64,
+    ) -> Result<(), ApiFailure> {
+        let events = events.iter().map(|event| InputLogEvent {
+            timestamp: Some(event.timestamp_ms),
+            message: Some(event.message.clone()),
+        });
+        let input = PutLogEventsRequest {
+            log_group_name: Some(group.into()),
+            log_stream_name: Some(stream.into()),
+            log_events: Some(events.collect()),
+            sequence_token: Some(format!("{CURSOR_PREFIX}{cursor}")),
+            ..Default::default()
+        };
+        self.0
+            .call_in::<operations::PutLogEvents>(region, &input)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+}

@@ -1,0 +1,318 @@
+//! Moves one container's output to its stream: spools, cuts, sends, acknowledges, in turns.
+
+use super::api::{LogsApi, OutgoingEvent};
+use super::events::CutEvent;
+use super::options::AwslogsOptions;
+use super::progress::{Offsets, Pending, Progress, ProgressFile};
+use super::source::Source;
+use crate::api::now;
+use crate::logs::Pipes;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+/// Data that just came waits so long for more, so that a batch is worth its request.
+const LINGER: Duration = Duration::from_millis(20);
+/// An event that may go on is sent after so long without a further line (Docker's default).
+const OPEN_EVENT_MAX: Duration = Duration::from_secs(5);
+/// PutLogEvents takes 1 MiB with 26 bytes an event, and 10,000 events.
+const BATCH_BYTES_MAX: usize = 900 * 1024;
+const BATCH_EVENTS_MAX: usize = 10_000;
+const EVENT_OVERHEAD: usize = 26;
+/// Waits between tries of a batch.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Where a container's output goes.
+#[derive(Clone, Debug)]
+pub struct StreamTarget {
+    /// The stream's own directory: spool and progress.
+    pub dir: PathBuf,
+    /// What the shim kept of each output, if anything.
+    pub spills: [PathBuf; 2],
+    /// The driver's options.
+    pub options: AwslogsOptions,
+    /// The stream's name.
+    pub stream: String,
+}
+
+/// What became of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// Bytes that a `non-blocking` stream lost.
+    pub dropped_bytes: u64,
+}
+
+/// A stream being delivered.
+#[derive(Debug)]
+pub struct Delivery {
+    ended: watch::Sender<bool>,
+    task: JoinHandle<Finished>,
+}
+
+impl Delivery {
+    /// The container has ended: resolves when everything is delivered.
+    pub async fn finish(self) -> Finished {
+        let _ = self.ended.send(true);
+        self.task.await.unwrap_or_default()
+    }
+}
+
+/// Starts the delivery. Without pipes only what is spooled is delivered.
+pub fn start(api: Arc<dyn LogsApi>, target: StreamTarget, pipes: Option<Pipes>) -> Delivery {
+    let (ended, end) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        match Pump::open(api, target.clone(), pipes) {
+            Ok(mut pump) => pump.run(end).await,
+            Err(error) => {
+                warn!(stream = target.stream, %error, "a log stream cannot be spooled");
+                Finished::default()
+            }
+        }
+    });
+    Delivery { ended, task }
+}
+
+struct Pump {
+    api: Arc<dyn LogsApi>,
+    target: StreamTarget,
+    sources: [Source; 2],
+    file: ProgressFile,
+    progress: Progress,
+    /// Cut, and not yet in a batch.
+    ready: [Vec<CutEvent>; 2],
+}
+
+impl Pump {
+    fn open(api: Arc<dyn LogsApi>, target: StreamTarget, pipes: Option<Pipes>) -> io::Result<Self> {
+        std::fs::create_dir_all(&target.dir)?;
+        let (file, progress) = ProgressFile::open(&target.dir);
+        let (stdout, stderr) = pipes.map_or((None, None), |pipes| {
+            (Some(pipes.stdout), Some(pipes.stderr))
+        });
+        let source = |prefix, at: u64, pipe| {
+            Source::open(
+                &target.dir,
+                prefix,
+                at,
+                target.options.event_start.clone(),
+                pipe,
+            )
+        };
+        let mut sources = [
+            source("stdout", progress.acknowledged[0], stdout)?,
+            source("stderr", progress.acknowledged[1], stderr)?,
+        ];
+        for (source, spill) in sources.iter_mut().zip(&target.spills) {
+            source.take_spill(spill)?;
+        }
+        Ok(Self {
+            api,
+            target,
+            sources,
+            file,
+            progress,
+            ready: Default::default(),
+        })
+    }
+
+    async fn run(&mut self, mut end: watch::Receiver<bool>) -> Finished {
+        if let Some(pending) = self.progress.pending {
+            self.send_again(pending).await;
+        }
+        loop {
+            let ended = *end.borrow_and_update();
+            let turn = self.turn(ended).await;
+            match turn {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => {
+                    warn!(stream = self.target.stream, %error, "a log stream's spool failed");
+                    break;
+                }
+            }
+            self.wait(&mut end).await;
+        }
+        if self.progress.dropped_bytes > 0 {
+            warn!(
+                stream = self.target.stream,
+                bytes = self.progress.dropped_bytes,
+                "log output was dropped: it did not fit max-buffer-size"
+            );
+        }
+        Finished {
+            dropped_bytes: self.progress.dropped_bytes,
+        }
+    }
+
+    /// Takes what is there and delivers it; whether everything is done.
+    async fn turn(&mut self, ended: bool) -> io::Result<bool> {
+        loop {
+            // After the container's end the pipe is read until it is empty: a descendant may hold it open.
+            let mut dropped = 0;
+            for (source, acknowledged) in self.sources.iter_mut().zip(self.progress.acknowledged) {
+                dropped += source.take(acknowledged, self.target.options.mode)?.1;
+            }
+            self.progress.dropped_bytes += dropped;
+            let before: Offsets = self.ends();
+            for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
+                ready.extend(source.events(BATCH_BYTES_MAX, u64::MAX)?);
+            }
+            let drained = self.sources.iter().all(Source::is_drained);
+            if ended && drained {
+                for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
+                    ready.extend(source.finish());
+                }
+            }
+            if !self.send_ready().await? && drained {
+                // Blocked bytes may have found room meanwhile.
+                let more =
+                    self.sources
+                        .iter_mut()
+                        .zip(self.progress.acknowledged)
+                        .any(|(source, at)| {
+                            source.pipe.is_some() && !source.has_room(at, self.target.options.mode)
+                        });
+                if self.ends() == before && !more {
+                    return Ok(ended);
+                }
+            }
+        }
+    }
+
+    fn ends(&self) -> Offsets {
+        [self.sources[0].end(), self.sources[1].end()]
+    }
+
+    /// Sends one batch of what is cut; whether there was anything.
+    async fn send_ready(&mut self) -> io::Result<bool> {
+        let timestamp_ms = now().millis();
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        let mut ends = self.progress.acknowledged;
+        for (source, ready) in self.ready.iter_mut().enumerate() {
+            let mut taken = 0;
+            for event in ready.iter() {
+                let size = event.message.len() + EVENT_OVERHEAD;
+                if events.len() >= BATCH_EVENTS_MAX
+                    || (bytes + size > BATCH_BYTES_MAX && !events.is_empty())
+                {
+                    break;
+                }
+                bytes += size;
+                taken += 1;
+                ends[source] = event.end;
+                events.push(OutgoingEvent {
+                    timestamp_ms,
+                    message: event.message.clone(),
+                });
+            }
+            ready.drain(..taken);
+        }
+        if events.is_empty() {
+            return Ok(false);
+        }
+        self.progress.pending = Some(Pending { ends, timestamp_ms });
+        self.file.write(&self.progress)?;
+        self.deliver(&events, ends).await;
+        self.acknowledge(ends)?;
+        Ok(true)
+    }
+
+    /// Sends the batch that an earlier agent had written down, the very same.
+    async fn send_again(&mut self, pending: Pending) {
+        let mut events = Vec::new();
+        for (source, until) in self.sources.iter_mut().zip(pending.ends) {
+            let mut cut = source.events(usize::MAX, until).unwrap_or_default();
+            cut.extend(source.finish());
+            events.extend(cut.into_iter().map(|event| OutgoingEvent {
+                timestamp_ms: pending.timestamp_ms,
+                message: event.message,
+            }));
+        }
+        if !events.is_empty() {
+            self.deliver(&events, pending.ends).await;
+        }
+        if let Err(error) = self.acknowledge(pending.ends) {
+            warn!(stream = self.target.stream, %error, "a log stream's progress could not be written");
+        }
+    }
+
+    async fn deliver(&self, events: &[OutgoingEvent], ends: Offsets) {
+        let options = &self.target.options;
+        let cursor = ends[0] + ends[1];
+        let mut wait = RETRY.0;
+        loop {
+            match self
+                .api
+                .put_log_events(
+                    &options.region,
+                    &options.group,
+                    &self.target.stream,
+                    events,
+                    cursor,
+                )
+                .await
+            {
+                Ok(()) => return,
+                Err(failure) if !failure.is_passing() => {
+                    warn!(stream = self.target.stream, %failure, events = events.len(), "a batch of log events was refused");
+                    return;
+                }
+                Err(_) => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(RETRY.1);
+                }
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, ends: Offsets) -> io::Result<()> {
+        self.progress.acknowledged = ends;
+        self.progress.pending = None;
+        self.file.write(&self.progress)?;
+        for (source, end) in self.sources.iter_mut().zip(ends) {
+            source.forget_before(end);
+        }
+        Ok(())
+    }
+
+    /// Waits for output, for the container's end, or for an open event's time.
+    async fn wait(&mut self, end: &mut watch::Receiver<bool>) {
+        let open = self.sources.iter().any(Source::has_open_event);
+        let patience = if open {
+            OPEN_EVENT_MAX
+        } else {
+            Duration::from_secs(3600)
+        };
+        let [stdout, stderr] = &self.sources;
+        tokio::select! {
+            () = readable(stdout) => tokio::time::sleep(LINGER).await,
+            () = readable(stderr) => tokio::time::sleep(LINGER).await,
+            changed = end.changed() => {
+                if changed.is_err() {
+                    // Nobody will say that the container ended: the agent itself ends.
+                    std::future::pending::<()>().await;
+                }
+            }
+            () = tokio::time::sleep(patience) => {
+                for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
+                    ready.extend(source.close_event());
+                }
+            }
+        }
+    }
+}
+
+async fn readable(source: &Source) {
+    match &source.pipe {
+        Some(pipe) => {
+            if let Ok(mut guard) = pipe.readable().await {
+                guard.clear_ready();
+            }
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,142 @@
+//! One of a container's two outputs: its pipe, its spool, and the cutter of its events.
+
+use super::events::{CutEvent, Cutter};
+use super::options::Mode;
+use super::spool::Spool;
+use regex::Regex;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use tokio::io::unix::AsyncFd;
+
+const READ_BYTES: usize = 64 * 1024;
+
+/// One output.
+#[derive(Debug)]
+pub struct Source {
+    /// Gone at its end.
+    pub pipe: Option<AsyncFd<OwnedFd>>,
+    spool: Spool,
+    cutter: Cutter,
+    /// Offset of the next byte for the cutter.
+    cut: u64,
+}
+
+impl Source {
+    /// Opens the spool and goes on behind what is acknowledged.
+    pub fn open(
+        dir: &Path,
+        prefix: &'static str,
+        acknowledged: u64,
+        event_start: Option<Regex>,
+        pipe: Option<OwnedFd>,
+    ) -> io::Result<Self> {
+        let pipe = pipe
+            .map(|pipe| {
+                rustix::io::ioctl_fionbio(&pipe, true)?;
+                AsyncFd::new(pipe)
+            })
+            .transpose()?;
+        Ok(Self {
+            pipe,
+            spool: Spool::open(dir, prefix, acknowledged)?,
+            cutter: Cutter::new(event_start, acknowledged),
+            cut: acknowledged,
+        })
+    }
+
+    /// Takes what the shim kept while no agent was there.
+    pub fn take_spill(&mut self, path: &Path) -> io::Result<()> {
+        self.spool.append_file(path)
+    }
+
+    /// Whether more may be taken out of the pipe.
+    pub fn has_room(&self, acknowledged: u64, mode: Mode) -> bool {
+        self.spool.end() - acknowledged < mode.spool_bytes()
+    }
+
+    /// Moves what the pipe holds into the spool, up to the mode's bound; whether the pipe is at its
+    /// end, and how many bytes a `non-blocking` stream lost.
+    pub fn take(&mut self, acknowledged: u64, mode: Mode) -> io::Result<(bool, u64)> {
+        let mut dropped = 0;
+        let Some(pipe) = &self.pipe else {
+            return Ok((true, 0));
+        };
+        loop {
+            let room = self.spool.end() - acknowledged < mode.spool_bytes();
+            let moved = match (room, mode) {
+                (true, _) => self.spool.take_from(pipe.get_ref().as_fd()),
+                (false, Mode::Blocking) => return Ok((false, dropped)),
+                (false, Mode::NonBlocking { .. }) => {
+                    drop_some(pipe.get_ref()).inspect(|lost| dropped += *lost as u64)
+                }
+            };
+            match moved {
+                Ok(0) => {
+                    self.pipe = None;
+                    return Ok((true, dropped));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok((false, dropped));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Events that the spool's next bytes complete, at most about `bytes_max` of them and none that
+    /// ends beyond `until`.
+    pub fn events(&mut self, bytes_max: usize, until: u64) -> io::Result<Vec<CutEvent>> {
+        let mut events = Vec::new();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut read = 0;
+        while read < bytes_max && self.cut < until {
+            let wanted = READ_BYTES.min(usize::try_from(until - self.cut).unwrap_or(READ_BYTES));
+            let count = self.spool.read(self.cut, &mut buffer[..wanted])?;
+            if count == 0 {
+                break;
+            }
+            self.cut += count as u64;
+            read += count;
+            events.extend(self.cutter.push(&buffer[..count]));
+        }
+        Ok(events)
+    }
+
+    /// Everything that is spooled has been cut.
+    pub fn is_drained(&self) -> bool {
+        self.cut >= self.spool.end()
+    }
+
+    /// The event that waits for the next one's begin.
+    pub fn close_event(&mut self) -> Option<CutEvent> {
+        self.cutter.close_event()
+    }
+
+    /// Whether an event waits for the next one's begin.
+    pub fn has_open_event(&self) -> bool {
+        self.cutter.has_open_event()
+    }
+
+    /// What is left at the end.
+    pub fn finish(&mut self) -> Vec<CutEvent> {
+        self.cutter.finish()
+    }
+
+    /// Delivered up to here.
+    pub fn forget_before(&mut self, offset: u64) {
+        self.spool.forget_before(offset);
+    }
+
+    /// Offset behind the last spooled byte.
+    pub fn end(&self) -> u64 {
+        self.spool.end()
+    }
+}
+
+fn drop_some(pipe: &OwnedFd) -> io::Result<usize> {
+    let mut buffer = [0; READ_BYTES];
+    Ok(rustix::io::read(pipe, &mut buffer)?)
+}

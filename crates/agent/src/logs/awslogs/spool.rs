@@ -1,0 +1,135 @@
+//! The bytes that were taken out of a pipe and not yet delivered: segment files, named by the offset
+//! of their first byte.
+//!
+//! `splice` moves bytes from the pipe to the file inside the kernel, so that a killed agent leaves
+//! each byte in one of the two. A segment is removed when all of it is acknowledged.
+
+use super::at;
+use rustix::pipe::{SpliceFlags, splice};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A segment that has grown so far is followed by a new one.
+const SEGMENT_BYTES: u64 = 1024 * 1024;
+/// Moved in one call.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// The spool of one source.
+#[derive(Debug)]
+pub struct Spool {
+    dir: PathBuf,
+    prefix: &'static str,
+    /// Offset of each segment's first byte; the last one is written to.
+    starts: Vec<u64>,
+    last: File,
+    end: u64,
+}
+
+impl Spool {
+    /// Opens what an earlier agent left, or an empty spool that begins at `offset`.
+    pub fn open(dir: &Path, prefix: &'static str, offset: u64) -> io::Result<Self> {
+        let mut starts: Vec<u64> = std::fs::read_dir(dir)?
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                u64::from_str_radix(name.strip_prefix(prefix)?.strip_prefix('.')?, 16).ok()
+            })
+            .collect();
+        starts.sort_unstable();
+        if starts.is_empty() {
+            starts.push(offset);
+        }
+        let start = starts[starts.len() - 1];
+        let last = open(&segment(dir, prefix, start))?;
+        let end = start + last.metadata()?.len();
+        Ok(Self {
+            dir: dir.to_owned(),
+            prefix,
+            starts,
+            last,
+            end,
+        })
+    }
+
+    /// Offset behind the last byte.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Moves what the pipe holds now; `Ok(0)` at its end, `WouldBlock` when it is empty.
+    pub fn take_from(&mut self, pipe: BorrowedFd<'_>) -> io::Result<usize> {
+        let start = self.starts[self.starts.len() - 1];
+        if self.end - start >= SEGMENT_BYTES {
+            self.last = open(&segment(&self.dir, self.prefix, self.end))?;
+            self.starts.push(self.end);
+        }
+        let mut offset = self.end - self.starts[self.starts.len() - 1];
+        let moved = splice(
+            pipe,
+            None,
+            &self.last,
+            Some(&mut offset),
+            CHUNK_BYTES,
+            SpliceFlags::NONBLOCK,
+        )?;
+        self.end += moved as u64;
+        Ok(moved)
+    }
+
+    /// Appends the content of a file that the shim filled, which is older than the pipe's content.
+    pub fn append_file(&mut self, path: &Path) -> io::Result<()> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(at(path, error)),
+        };
+        let offset = self.end - self.starts[self.starts.len() - 1];
+        self.last.write_all_at(&bytes, offset)?;
+        self.end += bytes.len() as u64;
+        std::fs::remove_file(path).map_err(|error| at(path, error))
+    }
+
+    /// Reads from `offset`; fewer bytes than asked for only at a segment's end.
+    pub fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if offset >= self.end {
+            return Ok(0);
+        }
+        let Some(at_segment) = self.starts.iter().rposition(|start| *start <= offset) else {
+            return Ok(0);
+        };
+        let start = self.starts[at_segment];
+        let limit = self.starts.get(at_segment + 1).copied().unwrap_or(self.end) - offset;
+        let wanted = buffer
+            .len()
+            .min(usize::try_from(limit).unwrap_or(usize::MAX));
+        let path = segment(&self.dir, self.prefix, start);
+        let file = File::open(&path).map_err(|error| at(&path, error))?;
+        file.read_at(&mut buffer[..wanted], offset - start)
+    }
+
+    /// Removes segments that end at or before `offset`; the last one stays, emptied by nobody.
+    pub fn forget_before(&mut self, offset: u64) {
+        while self.starts.len() > 1 && self.starts[1] <= offset {
+            let start = self.starts.remove(0);
+            let _ = std::fs::remove_file(segment(&self.dir, self.prefix, start));
+        }
+    }
+}
+
+fn segment(dir: &Path, prefix: &str, start: u64) -> PathBuf {
+    dir.join(format!("{prefix}.{start:016x}"))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // Not for appending: splice refuses that.
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|error| at(path, error))
+}

@@ -1,0 +1,106 @@
+//! The agent's records: `agent.json`, and one directory per task.
+//!
+//! Each file is replaced by temporary file and rename, so that a reader sees all or nothing. What
+//! must survive power loss is synced: who this agent is, what a task was asked to be, and how it
+//! ended.
+
+use crate::task::state::TaskState;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Who this agent is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentRecord {
+    /// Its container instance, once registered.
+    pub container_instance_arn: Option<String>,
+    /// The latest manifest or payload number.
+    pub latest_seq_num: i64,
+}
+
+/// Directory of the agent's records.
+#[derive(Clone, Debug)]
+pub struct Records {
+    dir: PathBuf,
+}
+
+/// A task as an earlier agent left it.
+#[derive(Debug)]
+pub struct StoredTask {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The payload's task as it came.
+    pub payload: serde_json::Value,
+    /// Its last written state, if it got that far.
+    pub state: Option<TaskState>,
+}
+
+impl Records {
+    /// Opens or makes the directory.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(dir.join("tasks"))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// Who this agent is.
+    pub fn agent(&self) -> AgentRecord {
+        read(&self.dir.join("agent.json")).unwrap_or_default()
+    }
+
+    /// Writes down who this agent is.
+    pub fn write_agent(&self, record: &AgentRecord) -> io::Result<()> {
+        write(&self.dir, "agent.json", record, true)
+    }
+
+    /// The directory of a task.
+    pub fn task_dir(&self, task_id: &str) -> PathBuf {
+        self.dir.join("tasks").join(task_id)
+    }
+
+    /// Makes a task's directory and keeps its payload.
+    pub fn write_task(&self, task_id: &str, payload: &serde_json::Value) -> io::Result<PathBuf> {
+        let dir = self.task_dir(task_id);
+        std::fs::create_dir_all(dir.join("containers"))?;
+        write(&dir, "task.json", payload, false)?;
+        Ok(dir)
+    }
+
+    /// Every task that an earlier agent left.
+    pub fn tasks(&self) -> io::Result<Vec<StoredTask>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.dir.join("tasks"))? {
+            let dir = entry?.path();
+            match read(&dir.join("task.json")) {
+                Some(payload) => found.push(StoredTask {
+                    payload,
+                    state: read(&dir.join("state.json")),
+                    dir,
+                }),
+                // Cut off between mkdir and the payload: nothing was started.
+                None => std::fs::remove_dir_all(&dir)?,
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Writes a task's state; `durable` where it must survive power loss.
+pub fn write_state(dir: &Path, state: &TaskState, durable: bool) -> io::Result<()> {
+    write(dir, "state.json", state, durable)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn write(dir: &Path, name: &str, value: &impl Serialize, durable: bool) -> io::Result<()> {
+    let temporary = dir.join(format!(".{name}.new"));
+    std::fs::write(&temporary, serde_json::to_vec(value)?)?;
+    if durable {
+        std::fs::File::open(&temporary)?.sync_all()?;
+    }
+    std::fs::rename(&temporary, dir.join(name))
+}

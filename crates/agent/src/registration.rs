@@ -1,0 +1,142 @@
+//! Makes this machine a container instance of its cluster.
+
+use crate::engine::Host;
+use aws_api::ecs::{
+    Attribute, RegisterContainerInstanceRequest, Resource, operations::RegisterContainerInstance,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Waits between tries: from the first, doubled, to the last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+/// What the public agent registers as taken.
+const RESERVED_PORTS: [&str; 5] = ["22", "2376", "2375", "51678", "51679"];
+/// Capabilities that this agent has, by the public agent's names.
+const CAPABILITIES: &[&str] = &[
+    "com.amazonaws.ecs.capability.docker-remote-api.1.17",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.18",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.19",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.20",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.21",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.22",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.23",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.24",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.25",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.28",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.29",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.30",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.32",
+    "com.amazonaws.ecs.capability.logging-driver.awslogs",
+    "com.amazonaws.ecs.capability.logging-driver.json-file",
+    "com.amazonaws.ecs.capability.logging-driver.none",
+    "com.amazonaws.ecs.capability.task-iam-role",
+    "com.amazonaws.ecs.capability.task-iam-role-network-host",
+    "ecs.capability.execution-role-awslogs",
+    "ecs.capability.full-sync",
+    "ecs.capability.task-cpu-mem-limit",
+    "ecs.capability.increased-task-cpu-limit",
+    "ecs.capability.container-ordering",
+];
+
+/// Registers until it succeeds; the container instance's ARN.
+pub async fn register(host: &Arc<Host>) -> String {
+    let mut wait = RETRY.0;
+    loop {
+        let known = host.records.agent();
+        match host
+            .api
+            .call::<RegisterContainerInstance>(&request(host, known.container_instance_arn.clone()))
+            .await
+        {
+            Ok(answer) => {
+                let arn = answer
+                    .container_instance
+                    .and_then(|instance| instance.container_instance_arn)
+                    .unwrap_or_default();
+                info!(container_instance = arn, "registered");
+                let mut record = known;
+                record.container_instance_arn = Some(arn.clone());
+                if let Err(error) = host.records.write_agent(&record) {
+                    warn!(%error, "the agent's record could not be written");
+                }
+                return arn;
+            }
+            Err(error) => {
+                if error.status != 0 {
+                    warn!(%error, "cannot register");
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY.1);
+            }
+        }
+    }
+}
+
+fn request(host: &Host, arn: Option<String>) -> RegisterContainerInstanceRequest {
+    let number = |name: &str, value: i32| Resource {
+        name: Some(name.into()),
+        r#type: Some("INTEGER".into()),
+        integer_value: Some(value),
+        ..Resource::default()
+    };
+    let ports = |name: &str, ports: &[&str]| Resource {
+        name: Some(name.into()),
+        r#type: Some("STRINGSET".into()),
+        string_set_value: Some(ports.iter().map(|port| (*port).to_owned()).collect()),
+        ..Resource::default()
+    };
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let memory = memory_mib().saturating_sub(host.config.reserved_memory_mib);
+    RegisterContainerInstanceRequest {
+        cluster: Some(host.config.cluster.clone()),
+        container_instance_arn: arn,
+        total_resources: Some(vec![
+            number("CPU", i32::try_from(cpus * 1024).unwrap_or(i32::MAX)),
+            number("MEMORY", i32::try_from(memory).unwrap_or(i32::MAX)),
+            ports("PORTS", &RESERVED_PORTS),
+            ports("PORTS_UDP", &[]),
+        ]),
+        attributes: Some(attributes(host)),
+        ..RegisterContainerInstanceRequest::default()
+    }
+}
+
+fn attributes(host: &Host) -> Vec<Attribute> {
+    let attribute = |name: &str, value: Option<&str>| Attribute {
+        name: Some(name.into()),
+        value: value.map(str::to_owned),
+        ..Attribute::default()
+    };
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
+    let zone = format!("{}a", host.config.region);
+    let mut attributes = vec![
+        attribute("ecs.os-type", Some("linux")),
+        attribute("ecs.os-family", Some("LINUX")),
+        attribute("ecs.cpu-architecture", Some(architecture)),
+        attribute("ecs.availability-zone", Some(&zone)),
+    ];
+    attributes.extend(CAPABILITIES.iter().map(|name| attribute(name, None)));
+    attributes.extend(
+        host.config
+            .attributes
+            .iter()
+            .map(|(name, value)| attribute(name, Some(value))),
+    );
+    attributes
+}
+
+/// `MemTotal` of this machine.
+fn memory_mib() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib: u64 = line
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0);
+    kib / 1024
+}

@@ -1,0 +1,313 @@
+//! The agent's websockets: ACS (what to run) and TCS (how it fares).
+//!
+//! Same frames, acknowledgements and orderings as the public agent, none of its delays: a lost
+//! connection is made again at once, then with short growing waits.
+
+use crate::api::now;
+use crate::engine::Host;
+use aws_api::agent::{
+    AckRequest, AcsMessage, HeartbeatAckRequest, PayloadMessage, TaskIdentifier,
+    TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
+};
+use aws_wire::client;
+use aws_wire::head::percent_encoded;
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+use tracing::{debug, info, warn};
+
+/// Waits between connections: from the first, doubled, to the last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+/// Without any message for this long the server is taken for gone.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// How often telemetry is published.
+const PUBLISH_EVERY: Duration = Duration::from_secs(20);
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Keeps the ACS session; never returns.
+pub async fn acs(host: &Arc<Host>, instance: &str) {
+    let mut wait = RETRY.0;
+    let mut first = true;
+    loop {
+        let query = acs_query(host, instance, first);
+        match connect(host, &query).await {
+            Ok(socket) => {
+                info!("acs connected");
+                (wait, first) = (RETRY.0, false);
+                let ended = Acs {
+                    host,
+                    socket,
+                    manifest_id: String::new(),
+                }
+                .live()
+                .await;
+                info!(?ended, "acs ended");
+            }
+            Err(error) => {
+                debug!(%error, "acs not connected");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY.1);
+            }
+        }
+    }
+}
+
+/// Keeps the TCS session; never returns.
+pub async fn tcs(host: &Arc<Host>, instance: &str) {
+    let mut wait = RETRY.0;
+    loop {
+        let query = format!(
+            "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
+            env!("CARGO_PKG_VERSION"),
+            percent_encoded(&host.config.cluster),
+            percent_encoded(instance)
+        );
+        match connect(host, &query).await {
+            Ok(mut socket) => {
+                wait = RETRY.0;
+                let mut publish = tokio::time::interval(PUBLISH_EVERY);
+                loop {
+                    tokio::select! {
+                        _ = publish.tick() => {
+                            if socket.send(Message::text(idle_metrics(host, instance))).await.is_err() {
+                                break;
+                            }
+                        }
+                        frame = socket.next() => match frame {
+                            Some(Ok(Message::Close(_))) | Some(Err(_)) | None => break,
+                            Some(Ok(_)) => {}
+                        },
+                    }
+                }
+            }
+            Err(error) => {
+                debug!(%error, "tcs not connected");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY.1);
+            }
+        }
+    }
+}
+
+/// The public agent's publication of a host without metrics.
+fn idle_metrics(host: &Host, instance: &str) -> String {
+    let message_id = now().millis().to_string();
+    serde_json::json!({
+        "type": "PublishMetricsRequest",
+        "message": {
+            "metadata": {
+                "cluster": host.config.cluster, "containerInstance": instance,
+                "messageId": message_id, "idle": true, "fin": true,
+            },
+            "timestamp": now().seconds_f64(),
+        },
+    })
+    .to_string()
+}
+
+fn acs_query(host: &Host, instance: &str, send_credentials: bool) -> String {
+    format!(
+        "agentHash=longshore&agentVersion={}&clusterArn={}&containerInstanceArn={}&dockerVersion={}&protocolVersion=2&sendCredentials={send_credentials}&seqNum=1",
+        env!("CARGO_PKG_VERSION"),
+        percent_encoded(&host.config.cluster),
+        percent_encoded(instance),
+        percent_encoded(concat!(
+            "DockerVersion: longshore-",
+            env!("CARGO_PKG_VERSION")
+        )),
+    )
+}
+
+async fn connect(host: &Host, query: &str) -> Result<Socket, tungstenite::Error> {
+    let config = &host.config;
+    let signed = client::get(
+        &config.server,
+        "/ws",
+        query,
+        &config.credentials,
+        &config.region,
+        "ecs",
+        now(),
+    );
+    let mut request = format!("ws://{}{}", config.server, signed.target).into_client_request()?;
+    for (name, value) in &signed.headers {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            request.headers_mut().insert(name, value);
+        }
+    }
+    let stream = TcpStream::connect(&config.server)
+        .await
+        .map_err(tungstenite::Error::Io)?;
+    stream.set_nodelay(true).map_err(tungstenite::Error::Io)?;
+    Ok(client_async(request, stream).await?.0)
+}
+
+/// Why a session ended.
+#[derive(Debug)]
+#[expect(dead_code, reason = "for the log")]
+enum End {
+    Closed,
+    Silent,
+    Socket(tungstenite::Error),
+}
+
+struct Acs<'a> {
+    host: &'a Arc<Host>,
+    socket: Socket,
+    manifest_id: String,
+}
+
+impl Acs<'_> {
+    async fn live(&mut self) -> End {
+        loop {
+            let frame = match tokio::time::timeout(SILENCE_MAX, self.socket.next()).await {
+                Err(_) => return End::Silent,
+                Ok(None | Some(Ok(Message::Close(_)))) => return End::Closed,
+                Ok(Some(Err(error))) => return End::Socket(error),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            let Message::Text(text) = frame else { continue };
+            if let Err(error) = self.receive(&text).await {
+                return End::Socket(error);
+            }
+        }
+    }
+
+    async fn receive(&mut self, text: &str) -> Result<(), tungstenite::Error> {
+        match AcsMessage::from_text(text) {
+            Ok(AcsMessage::Heartbeat(heartbeat)) => {
+                let message_id = heartbeat.message_id;
+                self.send(&AcsMessage::HeartbeatAck(HeartbeatAckRequest {
+                    message_id,
+                }))
+                .await
+            }
+            Ok(AcsMessage::Payload(payload)) => self.payload(payload, text).await,
+            Ok(AcsMessage::TaskManifest(manifest)) => self.manifest(manifest).await,
+            Ok(AcsMessage::TaskStopVerificationAck(ack)) => {
+                self.verified(ack);
+                Ok(())
+            }
+            Ok(other) => {
+                debug!(kind = other.kind(), "acs frame");
+                Ok(())
+            }
+            Err(error) => {
+                warn!(%error, "an unreadable acs frame");
+                Ok(())
+            }
+        }
+    }
+
+    /// Stops before starts. Acknowledged only if every task was accepted.
+    async fn payload(
+        &mut self,
+        payload: PayloadMessage,
+        text: &str,
+    ) -> Result<(), tungstenite::Error> {
+        // The tasks are kept as they came, members that this version does not know included.
+        let raw: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let tasks = raw["message"]["tasks"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let is_stop = |task: &&serde_json::Value| task["desiredStatus"] == "STOPPED";
+        let mut accepted = true;
+        let starts = tasks.iter().filter(|task| !is_stop(task));
+        for task in tasks.iter().filter(is_stop).chain(starts) {
+            if let Err(error) = self.host.accept(task) {
+                warn!(%error, "a task was refused");
+                accepted = false;
+            }
+        }
+        self.remember(payload.seq_num.unwrap_or_default());
+        if !accepted {
+            return Ok(());
+        }
+        let ack = AckRequest {
+            cluster: payload.cluster_arn,
+            container_instance: payload.container_instance_arn,
+            message_id: payload.message_id,
+        };
+        self.send(&AcsMessage::Ack(ack)).await
+    }
+
+    async fn manifest(&mut self, manifest: TaskManifestMessage) -> Result<(), tungstenite::Error> {
+        let timeline = manifest.timeline.unwrap_or_default();
+        if timeline <= self.host.records.agent().latest_seq_num {
+            return Ok(());
+        }
+        self.remember(timeline);
+        self.manifest_id = manifest.message_id.clone().unwrap_or_default();
+        let wanted: Vec<String> = manifest
+            .tasks
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|task| task.desired_status.as_deref() == Some("RUNNING"))
+            .filter_map(|task| task.task_arn)
+            .collect();
+        let strangers: Vec<TaskIdentifier> = self
+            .host
+            .task_arns()
+            .into_iter()
+            .filter(|arn| !wanted.contains(arn))
+            .map(|arn| TaskIdentifier {
+                task_arn: Some(arn),
+                task_cluster_arn: manifest.cluster_arn.clone(),
+                desired_status: Some("STOPPED".into()),
+            })
+            .collect();
+        if !strangers.is_empty() {
+            let ask = TaskStopVerificationMessage {
+                message_id: manifest.message_id.clone(),
+                stop_candidates: Some(strangers),
+            };
+            self.send(&AcsMessage::TaskStopVerification(ask)).await?;
+        }
+        let ack = AckRequest {
+            cluster: manifest.cluster_arn,
+            container_instance: manifest.container_instance_arn,
+            message_id: manifest.message_id,
+        };
+        self.send(&AcsMessage::Ack(ack)).await
+    }
+
+    fn verified(&self, ack: TaskStopVerificationAck) {
+        if ack.message_id.as_deref() != Some(self.manifest_id.as_str()) {
+            return;
+        }
+        for task in ack.stop_tasks.unwrap_or_default() {
+            self.host
+                .stop_known(task.task_arn.as_deref().unwrap_or_default());
+        }
+    }
+
+    fn remember(&self, seq_num: i64) {
+        let mut record = self.host.records.agent();
+        if seq_num > record.latest_seq_num {
+            record.latest_seq_num = seq_num;
+            if let Err(error) = self.host.records.write_agent(&record) {
+                warn!(%error, "the agent's record could not be written");
+            }
+        }
+    }
+
+    async fn send(&mut self, message: &AcsMessage) -> Result<(), tungstenite::Error> {
+        match message.to_text() {
+            Ok(text) => self.socket.send(Message::text(text)).await,
+            Err(error) => {
+                warn!(%error, kind = message.kind(), "cannot encode an acs frame");
+                Ok(())
+            }
+        }
+    }
+}

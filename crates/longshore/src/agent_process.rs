@@ -1,0 +1,64 @@
+//! The agent's configuration from ours, and its two ways of running.
+
+use crate::roles::asked_to_stop;
+use crate::settings::Settings;
+use anyhow::Context;
+use aws_wire::sigv4::Credentials;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The public agent's ECS_CONTAINER_STOP_TIMEOUT.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an agent waits for the server's first start to make the host's key.
+const KEY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs the agent until asked to stop.
+pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let deadline = tokio::time::Instant::now() + KEY_PATIENCE;
+        while settings.data.host_key().is_err() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        agent::run(config(settings)?, asked_to_stop()?)
+            .await
+            .context("the agent cannot run")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stops all containers and removes everything of this data directory's tag.
+pub async fn down(settings: &Settings) -> anyhow::Result<()> {
+    if settings.data.host_key().is_err() {
+        return Ok(());
+    }
+    agent::down(config(settings)?)
+        .await
+        .context("not everything could be removed")?;
+    println!(
+        "longshore: all tasks stopped, nothing is left running; the data stays in {}",
+        settings.data.path().display()
+    );
+    Ok(())
+}
+
+fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
+    let key = settings.data.host_key()?;
+    Ok(agent::AgentConfig {
+        data_dir: settings.data.path().to_owned(),
+        tag: settings.data.tag(),
+        server: settings.listen.to_string(),
+        region: settings.regions[0].clone(),
+        cluster: "default".into(),
+        credentials: Credentials {
+            access_key_id: key.access_key_id,
+            secret: key.secret_access_key,
+            session_token: None,
+        },
+        attributes: settings.agent.attributes.clone(),
+        reserved_memory_mib: settings.agent.reserved_memory_mib,
+        stop_timeout: STOP_TIMEOUT,
+    })
+}

@@ -1,0 +1,137 @@
+//! Calls of the running server with the root user's key.
+
+use crate::settings::Settings;
+use anyhow::Context;
+use aws_api::Operation;
+use aws_api::ecs::operations::{DescribeContainerInstances, ListContainerInstances};
+use aws_api::ecs::{DescribeContainerInstancesRequest, ListContainerInstancesRequest};
+use aws_types::Timestamp;
+use aws_wire::client::{self, CallError, SignedRequest};
+use aws_wire::sigv4::Credentials;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The server of a data directory, as root reaches it.
+#[derive(Clone, Debug)]
+pub struct Root {
+    server: String,
+    region: String,
+    credentials: Credentials,
+}
+
+impl Root {
+    /// Reads where the server is and the root user's key.
+    pub fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let info = settings.data.server_info()?;
+        let key = settings.data.root_key()?;
+        Ok(Self {
+            server: info.url.trim_start_matches("http://").to_owned(),
+            region: info.region,
+            credentials: Credentials {
+                access_key_id: key.access_key_id,
+                secret: key.secret_access_key,
+                session_token: None,
+            },
+        })
+    }
+
+    /// Calls an operation.
+    pub async fn call<O: Operation>(&self, input: &O::Input) -> anyhow::Result<O::Output> {
+        let request =
+            client::request::<O>(input, &self.server, &self.credentials, &self.region, now());
+        let (status, body) = self.send(request).await?;
+        Ok(client::answer::<O>(status, &body)?)
+    }
+
+    /// An administrative GET; the answer's text.
+    pub async fn admin(&self, path: &str, query: &str) -> anyhow::Result<String> {
+        let request = client::get(
+            &self.server,
+            path,
+            query,
+            &self.credentials,
+            &self.region,
+            "longshore",
+            now(),
+        );
+        let (status, body) = self.send(request).await?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        anyhow::ensure!(status == 200, "{}", text.trim());
+        Ok(text)
+    }
+
+    /// One request on a connection of its own.
+    async fn send(&self, request: SignedRequest) -> anyhow::Result<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect(&self.server)
+            .await
+            .with_context(|| format!("no server answers at {}", self.server))?;
+        let mut text = format!(
+            "{} {} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n",
+            request.method,
+            request.target,
+            request.body.len()
+        );
+        for (name, value) in &request.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        stream.write_all(text.as_bytes()).await?;
+        stream.write_all(&request.body).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        parse(&answer).ok_or_else(|| {
+            CallError {
+                status: 0,
+                code: String::new(),
+                message: "the server's answer is no HTTP".into(),
+            }
+            .into()
+        })
+    }
+}
+
+/// Status and body of an answer with a stated length.
+fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let status = head.split_whitespace().nth(1)?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
+}
+
+/// The present moment.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Whether the server answers and a container instance is connected.
+pub async fn is_ready(settings: &Settings) -> bool {
+    let Ok(root) = Root::of(settings) else {
+        return false;
+    };
+    let Ok(listed) = root
+        .call::<ListContainerInstances>(&ListContainerInstancesRequest::default())
+        .await
+    else {
+        return false;
+    };
+    let container_instances = listed.container_instance_arns.unwrap_or_default();
+    if container_instances.is_empty() {
+        return false;
+    }
+    let input = DescribeContainerInstancesRequest {
+        container_instances: Some(container_instances),
+        ..Default::default()
+    };
+    let described = root.call::<DescribeContainerInstances>(&input).await;
+    described.is_ok_and(|answer| {
+        answer
+            .container_instances
+            .unwrap_or_default()
+            .iter()
+            .any(|instance| instance.agent_connected == Some(true))
+    })
+}

@@ -1,0 +1,64 @@
+//! The binary: command line, configuration and the supervisor. It wires the other crates together
+//! and contains no rules of its own.
+//!
+//! * [`cli`]: flags, environment and `longshore.toml`, merged into [`settings::Settings`].
+//! * [`data_dir`]: where everything of one Longshore lies, and its tag.
+//! * [`up`], [`down`]: the supervisor of the two roles, and the end of everything.
+//! * one module for each further command.
+
+mod agent_process;
+mod api;
+mod aws_cli;
+mod cli;
+mod data_dir;
+mod demo;
+mod doctor;
+mod down;
+mod env;
+mod image;
+mod logs;
+mod ps;
+mod role;
+mod roles;
+mod settings;
+mod state;
+mod up;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("longshore: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
+    use cli::Command;
+    let settings = settings::Settings::resolve(&cli.global)?;
+    match cli.command {
+        Command::Up(options) => up::run(&settings, &options),
+        Command::Down(options) => down::run(&settings, &options),
+        Command::Server => roles::server(&settings),
+        Command::Agent => roles::agent(&settings),
+        Command::Env => env::run(&settings),
+        Command::Doctor => doctor::run(&settings),
+        Command::Ps(options) => ps::run(&settings, &options),
+        Command::Logs(options) => logs::run(&settings, &options),
+        Command::Image(command) => image::run(&settings, &command),
+        Command::State(command) => state::run(&settings, &command),
+        Command::Completions { shell } => {
+            cli::completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version => {
+            println!("longshore {}", env!("CARGO_PKG_VERSION"));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `longshore server` and `longshore agent`: one process each, started by `up` or by hand.
+
+use crate::cli::Timing;
+use crate::data_dir::ServerInfo;
+use crate::role::RoleLock;
+use crate::settings::Settings;
+use anyhow::Context;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// An agent that is away this long is lost (design: "A lost host").
+const HOST_LOST_AFTER: Duration = Duration::from_secs(60);
+
+/// Runs the control plane until SIGTERM or SIGINT.
+pub fn server(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let mut settings = settings.clone();
+    settings.data.create()?;
+    start_log();
+    let _lock = RoleLock::claim(&settings.data.run(), "server")?;
+    let config = control::ServerConfig {
+        state_dir: settings.data.state(),
+        keys_dir: settings.data.keys(),
+        listen: settings.listen,
+        account: settings.account.clone(),
+        regions: settings.regions.clone(),
+        timing: match settings.timing.unwrap_or(Timing::Aws) {
+            Timing::Aws => control::Timing::AWS,
+            Timing::Fast => control::Timing::FAST,
+        },
+        host_lost_after: HOST_LOST_AFTER,
+    };
+    let ready = |url: &str| {
+        let info = ServerInfo {
+            url: url.to_owned(),
+            region: settings.regions[0].clone(),
+            account: settings.account.clone(),
+        };
+        write_info(&settings.data.run().join("server.json"), &info)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(control::run(config, ready, asked_to_stop()?))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs this host's agent until SIGTERM or SIGINT.
+pub fn agent(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let mut settings = settings.clone();
+    settings.data.create()?;
+    start_log();
+    let _lock = RoleLock::claim(&settings.data.run(), "agent")?;
+    crate::agent_process::run(&settings)
+}
+
+/// Resolves when the process is asked to end.
+pub fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    // A multi-thread runtime's handle is not entered yet: the signals are taken inside.
+    Ok(async {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
+            // Without handlers the signals' default action ends the process, which is as good.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Lines of fields on standard error; `LONGSHORE_LOG` selects (default `info`).
+pub fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LONGSHORE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+}
+
+fn write_info(path: &Path, info: &ServerInfo) -> anyhow::Result<()> {
+    let temporary = path.with_extension("json.new");
+    std::fs::write(&temporary, serde_json::to_vec(info)?)
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

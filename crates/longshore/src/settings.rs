@@ -1,0 +1,136 @@
+//! Flags, environment and `longshore.toml`, merged: a flag wins over the environment, the
+//! environment over the file, the file over the default.
+
+use crate::cli::{Global, Timing};
+use crate::data_dir::DataDir;
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const DEFAULT_DATA: &str = "/var/lib/longshore";
+const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
+const DEFAULT_ACCOUNT: &str = "000000000000";
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// What every command works with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data directory.
+    pub data: DataDir,
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// As asked for; `up` takes `fast` and `server` `aws` where nothing was asked.
+    pub timing: Option<Timing>,
+    /// Regions served; never empty.
+    pub regions: Vec<String>,
+    /// Twelve digits.
+    pub account: String,
+    /// Further settings of the agent.
+    pub agent: AgentSettings,
+}
+
+/// The `[agent]` table of `longshore.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentSettings {
+    /// Memory kept back for the host, MiB.
+    pub reserved_memory_mib: u64,
+    /// Custom attributes of the container instance.
+    pub attributes: std::collections::BTreeMap<String, String>,
+    /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).
+    pub image_pull_behavior: Option<String>,
+    /// Registries spoken to over plain HTTP, besides those on loopback.
+    pub insecure_registries: Vec<String>,
+    /// Subnet of `bridge` mode, e.g. `172.18.0.0/20`; chosen when absent.
+    pub bridge_cidr: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    timing: Option<Timing>,
+    regions: Vec<String>,
+    account: Option<String>,
+    agent: AgentSettings,
+}
+
+impl Settings {
+    /// Merges the three sources.
+    ///
+    /// # Errors
+    /// The file cannot be read or understood, or a value is out of its range.
+    pub fn resolve(global: &Global) -> anyhow::Result<Self> {
+        let named = global.config.as_deref().map(read_file).transpose()?;
+        let data = global
+            .data
+            .clone()
+            .or_else(|| named.as_ref().and_then(|file| file.data.clone()))
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+        let data = DataDir::new(&data)?;
+        let file = match named {
+            Some(file) => file,
+            None => beside(&data)?,
+        };
+        let account = global
+            .account
+            .clone()
+            .or(file.account)
+            .unwrap_or_else(|| DEFAULT_ACCOUNT.into());
+        if account.len() != 12 || !account.bytes().all(|digit| digit.is_ascii_digit()) {
+            bail!("account {account:?}: an account id has twelve digits");
+        }
+        let regions = [
+            global.regions.clone(),
+            file.regions,
+            region_of_environment(),
+        ]
+        .into_iter()
+        .find(|regions| !regions.is_empty())
+        .unwrap_or_else(|| vec![DEFAULT_REGION.into()]);
+        let listen = global.listen.or(file.listen).unwrap_or_else(|| {
+            DEFAULT_LISTEN
+                .parse()
+                .expect("the default address is well-formed")
+        });
+        if !listen.ip().is_loopback() {
+            bail!(
+                "listen address {listen}: only loopback addresses are served, since the API has no TLS yet; use e.g. {DEFAULT_LISTEN}"
+            );
+        }
+        Ok(Self {
+            data,
+            listen,
+            timing: global.timing.or(file.timing),
+            regions,
+            account,
+            agent: file.agent,
+        })
+    }
+}
+
+fn beside(data: &DataDir) -> anyhow::Result<File> {
+    let path = data.path().join("longshore.toml");
+    if path.exists() {
+        read_file(&path)
+    } else {
+        Ok(File::default())
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<File> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
+}
+
+fn region_of_environment() -> Vec<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|region| !region.is_empty())
+        .into_iter()
+        .collect()
+}

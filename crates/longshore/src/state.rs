@@ -1,0 +1,94 @@
+//! `longshore state`: the control plane's records, from the running server, or from the file when
+//! none runs.
+
+use crate::api::Root;
+use crate::cli::StateCommand;
+use crate::role;
+use crate::settings::Settings;
+use anyhow::{Context, bail};
+use aws_wire::head::percent_encoded;
+use std::io::Write;
+use std::process::ExitCode;
+use store::{RedbStore, Schema, Store, World};
+
+/// Runs one of the commands.
+pub fn run(settings: &Settings, command: &StateCommand) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let running = runtime
+        .block_on(async { role::holder(&settings.data.run(), "server") })?
+        .is_some();
+    let (table, key) = match command {
+        StateCommand::Get { table, key } => (table.as_deref(), key.as_deref()),
+        StateCommand::Export => (None, None),
+        StateCommand::Import => {
+            if running {
+                bail!(
+                    "a server runs for {}: an import needs it stopped (`longshore down --keep`)",
+                    settings.data.path().display()
+                );
+            }
+            return import(settings);
+        }
+    };
+    let text = if running {
+        let pairs = [("table", table), ("key", key)];
+        let query: Vec<_> = pairs
+            .iter()
+            .filter_map(|(name, value)| {
+                value.map(|value| format!("{name}={}", percent_encoded(value)))
+            })
+            .collect();
+        runtime.block_on(Root::of(settings)?.admin("/longshore/state", &query.join("&")))?
+    } else {
+        from_file(settings, table, key)?
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(settings: &Settings) -> anyhow::Result<(RedbStore, Schema)> {
+    let path = settings.data.state().join("longshore.redb");
+    let store =
+        RedbStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok((store, Schema::new(&control::tables())))
+}
+
+fn from_file(
+    settings: &Settings,
+    table: Option<&str>,
+    key: Option<&str>,
+) -> anyhow::Result<String> {
+    if !settings.data.state().join("longshore.redb").exists() {
+        bail!("there is no state at {}", settings.data.path().display());
+    }
+    let (mut store, schema) = open(settings)?;
+    let world: World = store.load(&schema)?;
+    if let (Some(table), Some(key)) = (table, key) {
+        let record = store::get(&world, table, key)
+            .with_context(|| format!("{table} has no record {key}"))?;
+        return Ok(format!("{record:#}\n"));
+    }
+    let mut lines = Vec::new();
+    store::export(&world, &mut lines)?;
+    let text = String::from_utf8(lines)?;
+    let of_table = |line: &&str| {
+        table.is_none_or(|table| {
+            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|row| row["table"] == table)
+        })
+    };
+    Ok(text
+        .lines()
+        .filter(of_table)
+        .flat_map(|line| [line, "\n"])
+        .collect())
+}
+
+fn import(settings: &Settings) -> anyhow::Result<ExitCode> {
+    settings.data.clone().create()?;
+    let (mut store, schema) = open(settings)?;
+    let rows = store::import(&mut store, &schema, &mut std::io::stdin().lock())?;
+    println!("{rows} records imported");
+    Ok(ExitCode::SUCCESS)
+}

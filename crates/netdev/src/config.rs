@@ -1,0 +1,48 @@
+//! What the owner of a data directory says about its network.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use crate::cidr::Ipv4Cidr;
+
+/// Docker's and the ECS agent's range where the kernel's cannot be read.
+const DYNAMIC_PORTS_FALLBACK: RangeInclusive<u16> = 49153..=65535;
+const PORT_RANGE_PATH: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+#[derive(Debug, Clone)]
+pub struct NetworkConfig {
+    /// Eight hexadecimal digits that name the data directory; part of every name made here.
+    pub tag: String,
+    /// Namespace files are bind mounts below `ns/` here; the chosen bridge range is remembered here.
+    pub run_dir: PathBuf,
+    /// The bridge's range (prefix length 16 to 28). `None`: a free /20, remembered in `run_dir`.
+    pub bridge_cidr: Option<Ipv4Cidr>,
+    /// Where host ports come from when a request names none.
+    pub dynamic_ports: RangeInclusive<u16>,
+}
+
+impl NetworkConfig {
+    /// The defaults: a free range, and the dynamic ports of [`kernel_dynamic_ports`].
+    pub fn new(tag: impl Into<String>, run_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            tag: tag.into(),
+            run_dir: run_dir.into(),
+            bridge_cidr: None,
+            dynamic_ports: kernel_dynamic_ports(),
+        }
+    }
+}
+
+/// `ip_local_port_range` (32768-60999 as shipped), as the ECS agent documents; 49153-65535 where
+/// that cannot be read.
+pub fn kernel_dynamic_ports() -> RangeInclusive<u16> {
+    let read = || {
+        let text = std::fs::read_to_string(PORT_RANGE_PATH).ok()?;
+        let mut bounds = text
+            .split_whitespace()
+            .map(|bound| bound.parse::<u16>().ok());
+        let (first, last) = (bounds.next()??, bounds.next()??);
+        (first > 0 && first <= last).then_some(first..=last)
+    };
+    read().unwrap_or(DYNAMIC_PORTS_FALLBACK)
+}

@@ -1,0 +1,87 @@
+//! Network namespaces: made by a thread that leaves the host's, kept by a bind mount, entered by a thread.
+//!
+//! Only the calling thread changes its namespace, so every change happens on a thread of its own that
+//! ends afterwards: no worker of a runtime is ever left in a container's namespace.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::thread;
+
+use rustix::fs::statfs;
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+
+use crate::error::NetworkError;
+use crate::netlink::Socket;
+use crate::netlink::message::Batch;
+use crate::netlink::route::LOOPBACK_INDEX;
+use crate::sysctl;
+
+use std::os::fd::AsFd;
+
+const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
+const NSFS_MAGIC: i64 = 0x6e73_6673;
+
+/// Runs `work` on a new thread inside the namespace at `path` (a socket opened there stays there).
+///
+/// # Errors
+/// The path cannot be opened or is no network namespace.
+pub fn run_in<T: Send>(path: &Path, work: impl FnOnce() -> T + Send) -> Result<T, NetworkError> {
+    let file = File::open(path).map_err(|e| NetworkError::path("open namespace", path, e))?;
+    thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+                    .map_err(|e| NetworkError::path("enter namespace", path, e))?;
+                Ok(work())
+            })
+            .join()
+            .map_err(|_| NetworkError::Thread("work inside a namespace"))?
+    })
+}
+
+/// Moves the calling thread, which must end with its task, into a new namespace; keeps it at `path`.
+/// Loopback is up, and what Docker sets in a container's namespace is set: any user may open low
+/// ports and send ping. IPv6 is off on devices that come later.
+pub(crate) fn create_here(path: &Path) -> Result<File, NetworkError> {
+    // SAFETY: NEWNET unshares no file descriptor table; memory safety does not depend on it.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
+        .map_err(|e| NetworkError::kernel(format!("new namespace for {}", path.display()), e))?;
+    sysctl::write_if_present("ipv4/ip_unprivileged_port_start", "0")?;
+    sysctl::write_if_present("ipv4/ping_group_range", "0 2147483647")?;
+    sysctl::write_if_present("ipv6/conf/default/disable_ipv6", "1")?;
+    let file =
+        File::open(OWN_NAMESPACE).map_err(|e| NetworkError::path("open", OWN_NAMESPACE, e))?;
+    let mut batch = Batch::new();
+    batch.set_up(LOOPBACK_INDEX);
+    Socket::route()
+        .and_then(|mut socket| socket.transact(batch).map_err(|(_, e)| e.into()))
+        .map_err(|e| NetworkError::kernel(format!("loopback of {}", path.display()), e))?;
+    File::create_new(path).map_err(|e| NetworkError::path("create", path, e))?;
+    mount_bind(OWN_NAMESPACE, path)
+        .map_err(|e| NetworkError::path("bind namespace to", path, e))?;
+    Ok(file)
+}
+
+/// Whether a namespace is mounted there (after a reboot the file is left, and empty).
+pub(crate) fn is_mounted(path: &Path) -> bool {
+    statfs(path).is_ok_and(|fs| i128::from(fs.f_type) == i128::from(NSFS_MAGIC))
+}
+
+/// Idempotent. Processes still inside keep the namespace itself alive.
+pub(crate) fn remove(path: &Path) -> Result<(), NetworkError> {
+    loop {
+        match unmount(path, UnmountFlags::DETACH) {
+            Ok(()) => {}
+            Err(Errno::INVAL | Errno::NOENT) => break,
+            Err(e) => return Err(NetworkError::path("unmount", path, e)),
+        }
+    }
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(NetworkError::path("remove", path, e)),
+    }
+}
