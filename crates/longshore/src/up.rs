@@ -111,7 +111,7 @@ async fn run_once(
         println!("longshore: adopted the running {name} (pid {})", holder.pid);
         tokio::select! {
             () = holder.ended() => {}
-            _ = stopping.wait_for(|stop| *stop) => holder.stop(ROLE_PATIENCE).await,
+            () = asked(stopping) => holder.stop(ROLE_PATIENCE).await,
         }
         return Ok(());
     }
@@ -124,7 +124,7 @@ async fn run_once(
             let status = status?;
             eprintln!("longshore: {name} (pid {}): {status}", pid.unwrap_or_default());
         }
-        _ = stopping.wait_for(|stop| *stop) => {
+        () = asked(stopping) => {
             if let Some(pid) = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32)) {
                 let _ = rustix::process::kill_process(pid, Signal::TERM);
             }
@@ -134,6 +134,12 @@ async fn run_once(
         }
     }
     Ok(())
+}
+
+/// Resolves when the roles are to stop.
+async fn asked(stopping: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the supervisor; its end means the same.
+    let _ = stopping.wait_for(|stop| *stop).await.map(drop);
 }
 
 /// The command line of a role: this very program, in a session of its own, logging to a file that

@@ -70,7 +70,14 @@ impl Link {
             execs,
         });
         if !has_ended {
-            tokio::spawn(listen(Arc::clone(inner), Arc::clone(&link), sender));
+            let (inner, link) = (Arc::clone(inner), Arc::clone(&link));
+            let mut closing = inner.closing.subscribe();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = listen(&inner, &link, sender) => {}
+                    _ = closing.wait_for(|closing| *closing) => {}
+                }
+            });
         }
         link
     }
@@ -129,7 +136,7 @@ impl Link {
 }
 
 /// Until the container ends: the shim's messages; after the shim's loss the process itself.
-async fn listen(inner: Arc<Inner>, link: Arc<Link>, exit: watch::Sender<Option<ExitRecord>>) {
+async fn listen(inner: &Inner, link: &Link, exit: watch::Sender<Option<ExitRecord>>) {
     if let Some(socket) = &link.socket {
         while let Ok(Some((event, _))) = receive::<Event>(socket).await {
             match event {
@@ -146,7 +153,7 @@ async fn listen(inner: Arc<Inner>, link: Arc<Link>, exit: watch::Sender<Option<E
     link.close();
     let record = match record::read_exit(&link.dir) {
         Ok(Some(record)) => record,
-        _ => lost::wait(&inner, &link).await,
+        _ => lost::wait(inner, link).await,
     };
     exit.send_replace(Some(record));
 }

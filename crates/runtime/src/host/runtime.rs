@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::unix::AsyncFd;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 
 /// What a runtime is made from.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub struct Inner {
     pub links: Mutex<BTreeMap<PathBuf, Arc<Link>>>,
     pub tasks: Mutex<BTreeSet<String>>,
     filters: Mutex<BTreeMap<CapabilitySet, Arc<OwnedFd>>>,
+    /// True once this agent lets go of its containers.
+    pub closing: watch::Sender<bool>,
 }
 
 impl Runtime {
@@ -77,6 +79,7 @@ impl Runtime {
                 links: Mutex::default(),
                 tasks: Mutex::default(),
                 filters: Mutex::default(),
+                closing: watch::Sender::new(false),
             }),
         })
     }
@@ -91,10 +94,12 @@ impl Runtime {
         self.inner.zygote.pid()
     }
 
-    /// Ends the zygote; running containers and their shims live on. With `remove_groups` also removes the control groups
+    /// Ends the zygote and lets go of all containers; running ones and their shims live on. With `remove_groups` also removes the control groups
     /// of this data directory, which fails while a container is left: for `longshore down`.
     pub async fn shut_down(&self, remove_groups: bool) -> Result<(), RuntimeError> {
         let inner = Arc::clone(&self.inner);
+        inner.closing.send_replace(true);
+        inner.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let ended = tokio::task::spawn_blocking(move || {
             inner.zygote.stop();
             if remove_groups {
@@ -302,7 +307,12 @@ impl ContainerRuntime for Runtime {
         let inner = &self.inner;
         let _making = inner.making.read().await;
         inner.check_unused(&spec.dir).await?;
-        let made = inner.make(&spec).await;
+        let mut made = inner.make(&spec).await;
+        if matches!(made, Err(RuntimeError::ShimLost(_))) {
+            // A zygote that was killed with the request in its queue. What a shim may have begun is undone first.
+            inner.undo(&spec).await;
+            made = inner.make(&spec).await;
+        }
         let (socket, event, descriptors) = match made {
             Ok(made) => made,
             Err(error) => {

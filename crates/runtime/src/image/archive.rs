@@ -167,6 +167,8 @@ pub(super) fn layer_of_program(file: &str, program: &[u8]) -> Vec<u8> {
         header.set_mode(mode);
         header.set_size(content.len() as u64);
         header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
         tar.append_data(&mut header, name, Cursor::new(content))
             .expect("a Vec takes every byte, and the names are short");
     };

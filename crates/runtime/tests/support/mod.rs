@@ -37,6 +37,7 @@ pub struct House {
     pub dir: tempfile::TempDir,
     pub runtime: Runtime,
     pub tag: String,
+    _ruin: Ruin,
     next: AtomicU32,
 }
 
@@ -149,6 +150,42 @@ impl House {
         runtime.shut_down(true).await.unwrap();
         assert_no_trace(&tag, dir.path());
     }
+}
+
+/// A test that fails leaves nothing either: kills and removes every control group of the tag.
+struct Ruin(String);
+
+impl Drop for Ruin {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for _ in 0..100 {
+            let mut is_clean = true;
+            for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+                is_clean &= tear_down(&hierarchy.path().join(format!("longshore-{}", self.0)));
+            }
+            if is_clean {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+fn tear_down(group: &Path) -> bool {
+    for child in std::fs::read_dir(group).into_iter().flatten().flatten() {
+        if child.path().is_dir() {
+            tear_down(&child.path());
+        }
+    }
+    for pid in std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
+        if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+    let _ = std::fs::remove_dir(group);
+    !group.exists()
 }
 
 /// Reads a pipe to its end, beside the test.
