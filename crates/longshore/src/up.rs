@@ -153,7 +153,8 @@ fn command(name: &str, settings: &Settings) -> anyhow::Result<Command> {
         .open(&log_path)
         .with_context(|| format!("cannot open {}", log_path.display()))?;
     let timing = settings.timing.unwrap_or(Timing::Fast);
-    let mut command = Command::new(std::env::current_exe()?);
+    // Not by path: an upgrade may have replaced the installed file.
+    let mut command = Command::new("/proc/self/exe");
     command
         .arg(name)
         .arg("--data")

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread;
 
@@ -18,8 +19,6 @@ use crate::netlink::Socket;
 use crate::netlink::message::Batch;
 use crate::netlink::route::LOOPBACK_INDEX;
 use crate::sysctl;
-
-use std::os::fd::AsFd;
 
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 const NSFS_MAGIC: i64 = 0x6e73_6673;
@@ -45,6 +44,7 @@ pub fn run_in<T: Send>(path: &Path, work: impl FnOnce() -> T + Send) -> Result<T
 /// Moves the calling thread, which must end with its task, into a new namespace; keeps it at `path`.
 /// Loopback is up, and what Docker sets in a container's namespace is set: any user may open low
 /// ports and send ping. IPv6 is off on devices that come later.
+#[allow(unsafe_code)]
 pub(crate) fn create_here(path: &Path) -> Result<File, NetworkError> {
     // SAFETY: NEWNET unshares no file descriptor table; memory safety does not depend on it.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }

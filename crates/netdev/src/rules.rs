@@ -65,7 +65,7 @@ fn script(table: &str, bridge: &str, range: Ipv4Cidr) -> String {
   map udp_ports {{ type inet_service : ipv4_addr . inet_service; }}
   chain guard {{ type filter hook prerouting priority raw; policy accept; }}
   chain outside_in {{ type nat hook prerouting priority dstnat; policy accept; }}
-  chain host_in {{ type nat hook output priority dstnat; policy accept; }}
+  chain host_in {{ type nat hook output priority -100; policy accept; }}
   chain forward {{ type filter hook forward priority filter; policy accept; }}
   chain out {{ type nat hook postrouting priority srcnat; policy accept; }}
 }}

@@ -59,6 +59,7 @@ pub fn plug(
         .map_err(inside)?
         .ok_or_else(|| failed(CONTAINER_DEVICE, Errno::NODEV))?;
     let mut addresses = Batch::new();
+    addresses.set_up(device.index);
     addresses.add_address(device.index, address, range);
     addresses.add_default_route(device.index, pool::gateway(range));
     socket

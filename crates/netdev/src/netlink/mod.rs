@@ -14,8 +14,7 @@ use std::os::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto,
-    socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
 };
 
 use message::{Batch, HEADER_LEN};
@@ -36,12 +35,7 @@ pub struct Socket {
 impl Socket {
     fn open(protocol: Option<rustix::net::Protocol>) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC;
-        let fd = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            flags,
-            protocol,
-        )?;
+        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
         bind(&fd, &SocketAddrNetlink::new(0, 0))?;
         rustix::net::sockopt::set_socket_timeout(
             &fd,

@@ -111,7 +111,8 @@ impl Batch {
                 info.put_text(IFLA_INFO_KIND, "veth");
                 info.nest(IFLA_INFO_DATA, |data| {
                     data.nest(VETH_INFO_PEER, |end| {
-                        end.raw(&link_head(0, 0, IFF_UP));
+                        // Not up yet: the kernel opens a veth only when its other end is there.
+                        end.raw(&link_head(0, 0, 0));
                         end.put_text(IFLA_IFNAME, peer);
                         end.put(IFLA_ADDRESS, &mac);
                         end.put(IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes());
