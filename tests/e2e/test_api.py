@@ -40,7 +40,7 @@ ECS = "AmazonEC2ContainerServiceV20141113"
     (dict(sign=False), (400, "MissingAuthenticationTokenException")),
     (dict(key="AKIAUNKNOWNUNKNOWN00"), (400, "UnrecognizedClientException")),
     (dict(secret="wrong" * 8), (400, "InvalidSignatureException")),
-    (dict(tamper=lambda body: body + b" "), (400, "InvalidSignatureException")),
+    (dict(tamper=lambda body: b"[]"), (400, "InvalidSignatureException")),
     (dict(region="eu-west-9"), (400, "InvalidSignatureException")),
     (dict(service="s3"), (400, "InvalidSignatureException")),
     (dict(headers={"Authorization": "AWS4-HMAC-SHA256 nonsense"}, sign=False), (400, "IncompleteSignatureException")),

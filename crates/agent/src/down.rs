@@ -39,7 +39,8 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
         .sweep(&[])
         .await
         .map_err(|error| failed(&error))?;
-    host.network.destroy().await.map_err(|error| failed(&error))
+    host.network.destroy().await.map_err(|error| failed(&error))?;
+    host.driver.shut_down(true).await.map_err(|error| failed(&error))
 }
 
 fn longest_stop(host: &Arc<Host>) -> Duration {

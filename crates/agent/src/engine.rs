@@ -33,6 +33,8 @@ pub struct Host {
     pub config: AgentConfig,
     pub api: Api,
     pub runtime: Arc<dyn ContainerRuntime>,
+    /// The same, for its end alone.
+    pub driver: Runtime,
     pub images: Arc<dyn ImageStore>,
     pub network: Arc<dyn HostNetwork>,
     pub logs: Arc<dyn LogSink>,
@@ -91,7 +93,8 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         records: Records::open(&config.agent_dir())?,
         logs: Arc::new(AllLogs::new(api.clone())),
         api,
-        runtime: Arc::new(runtime),
+        runtime: Arc::new(runtime.clone()),
+        driver: runtime,
         images: Arc::new(images),
         network: Arc::new(network),
         tasks: Mutex::default(),

@@ -14,7 +14,7 @@ use support::{
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Both values of `bridge-nf-call-iptables`: others on the host may need it on.
-fn with_and_without_bridge_netfilter<F: Future<Output = ()>>(body: fn() -> F) {
+fn with_and_without_bridge_netfilter<F: Future<Output = ()> + 'static>(body: fn() -> F) {
     for value in [0, 1] {
         on_private_host(move || async move {
             sh(&format!(
