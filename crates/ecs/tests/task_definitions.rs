@@ -1,4 +1,5 @@
 //! Task definitions through the operations, on an empty World: rules, normal form, revisions.
+#![allow(clippy::unwrap_used)] // A test: the functions beside #[test] count as plain code for clippy.
 
 use aws_api::Stored;
 use aws_api::ecs::{
