@@ -14,8 +14,8 @@ use crate::task::report::{Status, TaskChange};
 use crate::task::state::{Made, TaskState};
 use crate::{HELLO, SHIM};
 use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig, PortBinding, Protocol};
-use runtime::image::{DiskStore, ImageStore};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
+use runtime::image::{DiskStore, ImageStore};
 use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
@@ -34,7 +34,7 @@ pub struct Host {
     pub api: Api,
     pub runtime: Arc<dyn ContainerRuntime>,
     /// The same, for its end alone.
-    pub driver: Runtime,
+    pub driver: Arc<Runtime>,
     pub images: Arc<dyn ImageStore>,
     pub network: Arc<dyn HostNetwork>,
     pub logs: Arc<dyn LogSink>,
@@ -78,6 +78,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         capabilities: None,
     })
     .map_err(|error| failed("containers", &error))?;
+    let runtime = Arc::new(runtime);
     let network = LinuxNetwork::new(NetworkConfig::new(
         config.tag.clone(),
         config.run_dir().join("net"),
@@ -93,7 +94,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         records: Records::open(&config.agent_dir())?,
         logs: Arc::new(AllLogs::new(api.clone())),
         api,
-        runtime: Arc::new(runtime.clone()),
+        runtime: Arc::clone(&runtime) as Arc<dyn ContainerRuntime>,
         driver: runtime,
         images: Arc::new(images),
         network: Arc::new(network),

@@ -36,7 +36,7 @@ pub enum Event {
     StopRequested,
     /// The task's cgroup is there.
     CgroupMade,
-    /// It cannot be made.
+    /// It cannot be made as asked; what is there of it is still to be removed.
     CgroupFailed(String),
     /// A container's image is on this host.
     ImageReady {
@@ -141,7 +141,8 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         Event::StopRequested => task.desired = Desired::Stopped,
         Event::CgroupMade => task.cgroup = Made::Yes,
         Event::CgroupFailed(reason) => {
-            task.cgroup = Made::Gone;
+            // A part of it may be there: removed as a whole one is. Nothing starts in it any more.
+            task.cgroup = Made::Yes;
             task.desired = Desired::Stopped;
             task.reason.get_or_insert(reason);
         }

@@ -1,7 +1,7 @@
 //! One ECS task on this host: what it should be, where it stands, and what comes next.
 //!
 //! Everything here is pure: no clock, no disk, no socket. [`machine::step`] decides, the crate's
-//! `executor` does.
+//! `actor` does.
 
 pub mod definition;
 pub mod docker;

@@ -4,6 +4,7 @@
 //! down; then everything that was under way is asked for again. Each request may be made twice:
 //! whoever carries it out finds it done.
 
+use super::definition::Desired;
 use super::docker::SIGKILL;
 use super::machine::{Command, Event, LOG_WAIT, Timer, kill_at, step};
 use super::state::{ContainerIndex, Image, Logs, Made, Run, TaskState};
@@ -104,7 +105,11 @@ fn forget_what_was_under_way(state: &mut TaskState) {
         Made::No | Made::Yes | Made::Gone => made,
     };
     state.submitting = 0;
-    state.cgroup = earlier(state.cgroup);
+    state.cgroup = match (state.cgroup, state.desired) {
+        // It may be there, and nobody will ask for it again: to be removed.
+        (Made::Making, Desired::Stopped) => Made::Yes,
+        (cgroup, _) => earlier(cgroup),
+    };
     for container in &mut state.containers {
         container.network = earlier(container.network);
         container.bundle = earlier(container.bundle);
