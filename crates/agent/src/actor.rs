@@ -267,21 +267,20 @@ impl TaskContext {
             })
             .collect();
         let runtime_id = &state.containers[index].runtime_id;
-        self.send(
-            match self.host.network.attach_bridge(runtime_id, &ports).await {
-                Ok(attachment) => {
-                    let bindings = attachment.bindings.iter().map(binding).collect();
-                    self.keep_address(index, attachment.address);
-                    self.set_parts(index, |parts| {
-                        parts.attachment = Some(Attachment::Bridge(Box::new(attachment)))
-                    });
-                    Event::NetworkMade(index, bindings)
-                }
-                Err(error) => {
-                    Event::NetworkFailed(index, format!("CannotStartContainerError: {error}"))
-                }
-            },
-        );
+        let attached = self.host.network.attach_bridge(runtime_id, &ports).await;
+        self.send(match attached {
+            Ok(attachment) => {
+                let bindings = attachment.bindings.iter().map(binding).collect();
+                self.keep_address(index, attachment.address);
+                self.set_parts(index, |parts| {
+                    parts.attachment = Some(Attachment::Bridge(Box::new(attachment)))
+                });
+                Event::NetworkMade(index, bindings)
+            }
+            Err(error) => {
+                Event::NetworkFailed(index, format!("CannotStartContainerError: {error}"))
+            }
+        });
     }
 
     /// For the agent that takes the attachment over.
@@ -406,7 +405,8 @@ impl TaskContext {
         for index in to_look_for(state) {
             found.push((index, self.look(state, index, &mut running).await));
         }
-        // Output that an earlier agent had read and not delivered.
+        // Output that an earlier agent left in the pipes of what has ended, or read and did not
+        // deliver.
         for (index, container) in state.containers.iter().enumerate() {
             let looked = found.iter().any(|(found, _)| *found == index);
             let open = !matches!(
@@ -414,7 +414,14 @@ impl TaskContext {
                 crate::task::state::Logs::No | crate::task::state::Logs::Finished
             );
             if open && !looked {
-                self.host.logs.attach(self.log_spec(state, index), None);
+                let pipes = match self.host.runtime.attach(&self.container_dir(index)).await {
+                    Ok(Attached::Exited(_, pipes)) => {
+                        pipes.map(|(stdout, stderr)| Pipes { stdout, stderr })
+                    }
+                    Ok(Attached::Running { .. } | Attached::Lost { .. } | Attached::NotFound)
+                    | Err(_) => None,
+                };
+                self.host.logs.attach(self.log_spec(state, index), pipes);
             }
         }
         let (next, commands) = resume(state, &found, now());

@@ -3,7 +3,7 @@
 //! Docker's rules: an entry point of the definition drops the image's command; the definition's
 //! environment wins over the image's; PATH is never absent.
 
-use crate::task::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
+use crate::task::definition::{ContainerDefinition, TaskDefinition};
 use crate::task::docker::signal_number;
 use netdev::BridgeAttachment;
 use runtime::image::Image;

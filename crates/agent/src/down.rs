@@ -30,7 +30,7 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
     while !all_ended(&host)? && Instant::now() < deadline {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    for dir in host.container_dirs() {
+    for dir in host.records.container_dirs()? {
         let _ = host.runtime.remove(&dir).await;
     }
     // Nothing is known any more: whatever carries the tag goes.
@@ -39,8 +39,14 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
         .sweep(&[])
         .await
         .map_err(|error| failed(&error))?;
-    host.network.destroy().await.map_err(|error| failed(&error))?;
-    host.driver.shut_down(true).await.map_err(|error| failed(&error))
+    host.network
+        .destroy()
+        .await
+        .map_err(|error| failed(&error))?;
+    host.driver
+        .shut_down(true)
+        .await
+        .map_err(|error| failed(&error))
 }
 
 fn longest_stop(host: &Arc<Host>) -> Duration {

@@ -19,7 +19,7 @@ use runtime::image::{DiskStore, ImageStore};
 use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::{info, warn};
@@ -247,18 +247,6 @@ impl Host {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Mailbox>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Record directories of every container that may exist.
-    pub fn container_dirs(&self) -> Vec<PathBuf> {
-        let tasks = self.records.tasks().unwrap_or_default();
-        let containers = tasks.iter().flat_map(|task| {
-            std::fs::read_dir(task.dir.join("containers"))
-                .into_iter()
-                .flatten()
-                .flatten()
-        });
-        containers.map(|entry| entry.path()).collect()
-    }
 }
 
 /// What the bridge gave a container, kept beside its record.
@@ -301,7 +289,16 @@ fn kept_attachments(task: &StoredTask) -> Vec<KeptAttachment> {
 
 async fn sweep(host: Arc<Host>) {
     loop {
-        match host.runtime.sweep(&host.container_dirs()).await {
+        let known = match host.records.container_dirs() {
+            Ok(known) => known,
+            // Whoever knows nothing must not take everything for leftovers.
+            Err(error) => {
+                warn!(%error, "the records could not be read; nothing is swept");
+                tokio::time::sleep(SWEEP_EVERY).await;
+                continue;
+            }
+        };
+        match host.runtime.sweep(&known).await {
             Ok(report) if report == runtime::host::SweepReport::default() => {}
             Ok(report) => info!(?report, "leftovers removed"),
             Err(error) => warn!(%error, "leftovers could not be looked for"),

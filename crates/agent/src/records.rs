@@ -68,7 +68,41 @@ impl Records {
         Ok(dir)
     }
 
-    /// Every task that an earlier agent left.
+    /// Record directories of every container that may exist. Removes nothing, since tasks come and
+    /// go meanwhile.
+    pub fn container_dirs(&self) -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for task in std::fs::read_dir(self.dir.join("tasks"))? {
+            match std::fs::read_dir(task?.path().join("containers")) {
+                Ok(containers) => {
+                    for container in containers {
+                        found.push(container?.path());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes the payloads of tasks survive power loss. Blocks.
+    pub fn sync_tasks(&self, task_ids: &[String]) -> io::Result<()> {
+        for id in task_ids {
+            let dir = self.task_dir(id);
+            for path in [dir.join("task.json"), dir] {
+                match std::fs::File::open(path) {
+                    Ok(file) => file.sync_all()?,
+                    // Over already.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        std::fs::File::open(self.dir.join("tasks"))?.sync_all()
+    }
+
+    /// Every task that an earlier agent left. For its start alone: what is cut off is removed.
     pub fn tasks(&self) -> io::Result<Vec<StoredTask>> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(self.dir.join("tasks"))? {
@@ -102,5 +136,9 @@ fn write(dir: &Path, name: &str, value: &impl Serialize, durable: bool) -> io::R
     if durable {
         std::fs::File::open(&temporary)?.sync_all()?;
     }
-    std::fs::rename(&temporary, dir.join(name))
+    std::fs::rename(&temporary, dir.join(name))?;
+    if durable {
+        std::fs::File::open(dir)?.sync_all()?;
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 
 use crate::api::now;
 use crate::engine::Host;
+use crate::task::definition::task_id;
 use aws_api::agent::{
     AckRequest, AcsMessage, HeartbeatAckRequest, PayloadMessage, TaskIdentifier,
     TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
@@ -13,8 +14,9 @@ use aws_wire::client;
 use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -30,29 +32,56 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(20);
 
 type Socket = WebSocketStream<TcpStream>;
 
+/// A session shorter than this counts as a failure to connect.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// The waits between connections: none after a session that lasted, else growing, with jitter.
+struct Reconnect(Duration);
+
+impl Reconnect {
+    fn new() -> Self {
+        Self(RETRY.0)
+    }
+
+    async fn after(&mut self, lasted: Duration) {
+        if lasted >= SHORT {
+            self.0 = RETRY.0;
+            return;
+        }
+        let mut random = [0; 1];
+        // Without the random source the wait has no jitter, which is all that is lost.
+        let _ = getrandom::fill(&mut random);
+        tokio::time::sleep(self.0.mul_f64(1.0 + 0.2 * f64::from(random[0]) / 256.0)).await;
+        self.0 = (self.0 * 2).min(RETRY.1);
+    }
+}
+
 /// Keeps the ACS session; never returns.
 pub async fn acs(host: &Arc<Host>, instance: &str) {
-    let mut wait = RETRY.0;
+    let mut reconnect = Reconnect::new();
     let mut first = true;
     loop {
+        let began = Instant::now();
         let query = acs_query(host, instance, first);
         match connect(host, &query).await {
             Ok(socket) => {
                 info!("acs connected");
-                (wait, first) = (RETRY.0, false);
+                first = false;
+                let (synced, acks) = mpsc::unbounded_channel();
                 let ended = Acs {
                     host,
                     socket,
                     manifest_id: String::new(),
+                    synced,
                 }
-                .live()
+                .live(acks)
                 .await;
                 info!(?ended, "acs ended");
+                reconnect.after(began.elapsed()).await;
             }
             Err(error) => {
                 debug!(%error, "acs not connected");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(RETRY.1);
+                reconnect.after(Duration::ZERO).await;
             }
         }
     }
@@ -60,8 +89,9 @@ pub async fn acs(host: &Arc<Host>, instance: &str) {
 
 /// Keeps the TCS session; never returns.
 pub async fn tcs(host: &Arc<Host>, instance: &str) {
-    let mut wait = RETRY.0;
+    let mut reconnect = Reconnect::new();
     loop {
+        let began = Instant::now();
         let query = format!(
             "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
             env!("CARGO_PKG_VERSION"),
@@ -70,7 +100,6 @@ pub async fn tcs(host: &Arc<Host>, instance: &str) {
         );
         match connect(host, &query).await {
             Ok(mut socket) => {
-                wait = RETRY.0;
                 let mut publish = tokio::time::interval(PUBLISH_EVERY);
                 loop {
                     tokio::select! {
@@ -85,11 +114,11 @@ pub async fn tcs(host: &Arc<Host>, instance: &str) {
                         },
                     }
                 }
+                reconnect.after(began.elapsed()).await;
             }
             Err(error) => {
                 debug!(%error, "tcs not connected");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(RETRY.1);
+                reconnect.after(Duration::ZERO).await;
             }
         }
     }
@@ -164,12 +193,22 @@ struct Acs<'a> {
     host: &'a Arc<Host>,
     socket: Socket,
     manifest_id: String,
+    /// Acknowledgements whose tasks are on disk. Unbounded: one for each payload that came.
+    synced: mpsc::UnboundedSender<AckRequest>,
 }
 
 impl Acs<'_> {
-    async fn live(&mut self) -> End {
+    async fn live(&mut self, mut acks: mpsc::UnboundedReceiver<AckRequest>) -> End {
         loop {
-            let frame = match tokio::time::timeout(SILENCE_MAX, self.socket.next()).await {
+            let heard = tokio::select! {
+                heard = tokio::time::timeout(SILENCE_MAX, self.socket.next()) => heard,
+                // Never ends: the sender is in `self`.
+                Some(ack) = acks.recv() => match self.send(&AcsMessage::Ack(ack)).await {
+                    Ok(()) => continue,
+                    Err(error) => return End::Socket(error),
+                },
+            };
+            let frame = match heard {
                 Err(_) => return End::Silent,
                 Ok(None | Some(Ok(Message::Close(_)))) => return End::Closed,
                 Ok(Some(Err(error))) => return End::Socket(error),
@@ -191,7 +230,10 @@ impl Acs<'_> {
                 }))
                 .await
             }
-            Ok(AcsMessage::Payload(payload)) => self.payload(payload, text).await,
+            Ok(AcsMessage::Payload(payload)) => {
+                self.payload(payload, text);
+                Ok(())
+            }
             Ok(AcsMessage::TaskManifest(manifest)) => self.manifest(manifest).await,
             Ok(AcsMessage::TaskStopVerificationAck(ack)) => {
                 self.verified(ack);
@@ -208,12 +250,9 @@ impl Acs<'_> {
         }
     }
 
-    /// Stops before starts. Acknowledged only if every task was accepted.
-    async fn payload(
-        &mut self,
-        payload: PayloadMessage,
-        text: &str,
-    ) -> Result<(), tungstenite::Error> {
+    /// Stops before starts. Acknowledged only if every task was accepted, and when all are safe on
+    /// disk; their starts do not wait for that.
+    fn payload(&mut self, payload: PayloadMessage, text: &str) {
         // The tasks are kept as they came, members that this version does not know included.
         let raw: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
         let tasks = raw["message"]["tasks"]
@@ -222,23 +261,35 @@ impl Acs<'_> {
             .unwrap_or_default();
         let is_stop = |task: &&serde_json::Value| task["desiredStatus"] == "STOPPED";
         let mut accepted = true;
+        let mut ids = Vec::new();
         let starts = tasks.iter().filter(|task| !is_stop(task));
         for task in tasks.iter().filter(is_stop).chain(starts) {
-            if let Err(error) = self.host.accept(task) {
-                warn!(%error, "a task was refused");
-                accepted = false;
+            match self.host.accept(task) {
+                Ok(()) => {
+                    let arn = task["arn"].as_str().unwrap_or_default();
+                    ids.extend(task_id(arn).ok().map(str::to_owned));
+                }
+                Err(error) => {
+                    warn!(%error, "a task was refused");
+                    accepted = false;
+                }
             }
         }
         self.remember(payload.seq_num.unwrap_or_default());
         if !accepted {
-            return Ok(());
+            return;
         }
         let ack = AckRequest {
             cluster: payload.cluster_arn,
             container_instance: payload.container_instance_arn,
             message_id: payload.message_id,
         };
-        self.send(&AcsMessage::Ack(ack)).await
+        let (records, synced) = (self.host.records.clone(), self.synced.clone());
+        tokio::task::spawn_blocking(move || match records.sync_tasks(&ids) {
+            // A session that has ended takes none: the payload comes again.
+            Ok(()) => drop(synced.send(ack)),
+            Err(error) => warn!(%error, "tasks could not be kept; they are not acknowledged"),
+        });
     }
 
     async fn manifest(&mut self, manifest: TaskManifestMessage) -> Result<(), tungstenite::Error> {

@@ -297,7 +297,8 @@ fn bring_up(task: &mut TaskState, commands: &mut Vec<Command>) {
             container.image = Image::Ensuring;
             commands.push(Command::EnsureImage(index));
         }
-        if container.has_network && container.network == Made::No {
+        // Gone: that of an earlier agent. One that failed has ended its container.
+        if container.has_network && matches!(container.network, Made::No | Made::Gone) {
             container.network = Made::Making;
             commands.push(Command::AttachNetwork(index));
         }

@@ -158,7 +158,7 @@ impl Host {
                 }
                 Command::MakeCgroup if begun => self.cgroup = true,
                 Command::DetachNetwork(container) if begun => {
-                    drop(self.attached.remove(&container))
+                    self.attached.remove(&container);
                 }
                 // A report whose acknowledgement was lost comes again, whole: the control plane
                 // drops the repeat, so it counts once, when it is acknowledged.

@@ -51,14 +51,19 @@ pub fn resume(
 ) -> (TaskState, Vec<Command>) {
     let mut state = task.clone();
     forget_what_was_under_way(&mut state);
-    let mut commands = Vec::new();
+    let mut known = Vec::new();
     for (index, found) in found {
+        let container = &mut state.containers[*index];
+        if *found == Found::Nothing && container.run == Run::Starting {
+            container.run = Run::No;
+        } else {
+            known.push((index, found));
+        }
+    }
+    let mut commands = detach_unstarted(&mut state);
+    for (index, found) in known {
         let event = match found {
             Found::Running => Event::Started(*index),
-            Found::Nothing if state.containers[*index].run == Run::Starting => {
-                state.containers[*index].run = Run::No;
-                continue;
-            }
             Found::Nothing => Event::Exited {
                 container: *index,
                 exit_code: None,
@@ -89,6 +94,20 @@ pub fn resume(
     apply(&mut state, Event::Begin, now, &mut commands);
     ask_again_for_timers(&state, now, &mut commands);
     (state, commands)
+}
+
+/// A container that is still to be started gets a fresh attachment: the earlier agent alone knew
+/// the old one whole.
+fn detach_unstarted(state: &mut TaskState) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for (index, container) in state.containers.iter_mut().enumerate() {
+        if container.run == Run::No && container.network == Made::Yes {
+            container.network = Made::Removing;
+            container.bindings.clear();
+            commands.push(Command::DetachNetwork(index));
+        }
+    }
+    commands
 }
 
 fn apply(state: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<Command>) {

@@ -62,7 +62,12 @@ impl Wanted {
             tasks,
             shims: BTreeSet::new(),
         };
-        for dir in known {
+        // Linked since the caller made its list: started or taken over by this very agent.
+        let linked: Vec<PathBuf> = {
+            let links = inner.links.lock().unwrap_or_else(PoisonError::into_inner);
+            links.keys().cloned().collect()
+        };
+        for dir in known.iter().chain(&linked) {
             if let Ok(Some(state)) = record::read_state(dir) {
                 wanted.containers.insert(state.id);
                 wanted.tasks.insert(state.task_id);
