@@ -79,7 +79,6 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
     })
     .map_err(|error| failed("containers", &error))?;
     let runtime = Arc::new(runtime);
-    let driver = Arc::new(runtime);
     let network = LinuxNetwork::new(NetworkConfig::new(
         config.tag.clone(),
         config.run_dir().join("net"),
