@@ -21,6 +21,15 @@ pub struct ApiFailure {
 }
 
 impl ApiFailure {
+    /// Whether nobody was there to judge the call.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "" | "ServiceUnavailable" | "ServiceUnavailableException" | "ThrottlingException"
+        )
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_passing(&self) -> bool {

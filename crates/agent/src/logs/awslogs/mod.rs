@@ -27,8 +27,10 @@ pub use options::{AwslogsOptions, Mode};
 pub use pump::{Delivery, StreamTarget, start};
 
 use std::io;
+use std::time::Duration;
 
-/// Makes the group (where asked to) and the stream.
+/// Makes the group (where asked to) and the stream. A server that does not answer is asked again: a
+/// container does not fail because the server starts anew.
 ///
 /// # Errors
 /// The text that stands in the container's reason, as Docker words it.
@@ -37,38 +39,51 @@ pub async fn prepare(
     options: &AwslogsOptions,
     stream: &str,
 ) -> Result<(), String> {
-    let failed = |failure: ApiFailure| {
+    let failed = |what: &str, failure: ApiFailure| {
         format!(
-            "failed to initialize logging driver: failed to create Cloudwatch log stream: {failure}"
+            "failed to initialize logging driver: failed to create Cloudwatch log {what}: {failure}"
         )
     };
-    match api
-        .create_log_stream(&options.region, &options.group, stream)
-        .await
-    {
-        Ok(()) => Ok(()),
-        Err(failure) if failure.code == "ResourceAlreadyExistsException" => Ok(()),
-        Err(failure) if failure.code == "ResourceNotFoundException" && options.create_group => {
-            match api.create_log_group(&options.region, &options.group).await {
-                Err(failure) if failure.code != "ResourceAlreadyExistsException" => {
-                    return Err(format!(
-                        "failed to initialize logging driver: failed to create Cloudwatch log group: {failure}"
-                    ));
-                }
-                _ => {}
-            }
-            match api
-                .create_log_stream(&options.region, &options.group, stream)
-                .await
-            {
-                Err(failure) if failure.code != "ResourceAlreadyExistsException" => {
-                    Err(failed(failure))
-                }
-                _ => Ok(()),
-            }
-        }
-        Err(failure) => Err(failed(failure)),
+    let make_stream =
+        || answered(|| api.create_log_stream(&options.region, &options.group, stream));
+    match make_stream().await {
+        Err(failure) if failure.code == NOT_FOUND && options.create_group => {}
+        outcome => return there(outcome).map_err(|failure| failed("stream", failure)),
     }
+    let group = answered(|| api.create_log_group(&options.region, &options.group)).await;
+    there(group).map_err(|failure| failed("group", failure))?;
+    there(make_stream().await).map_err(|failure| failed("stream", failure))
+}
+
+const NOT_FOUND: &str = "ResourceNotFoundException";
+const EXISTS: &str = "ResourceAlreadyExistsException";
+/// Waits between tries of a call that nobody answered, and how often it is tried: about a minute.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const TRIES: usize = 35;
+
+/// What is there already is as good as made.
+fn there(outcome: Result<(), ApiFailure>) -> Result<(), ApiFailure> {
+    match outcome {
+        Err(failure) if failure.code == EXISTS => Ok(()),
+        other => other,
+    }
+}
+
+/// Calls until somebody answers.
+async fn answered<F>(call: impl Fn() -> F) -> Result<(), ApiFailure>
+where
+    F: Future<Output = Result<(), ApiFailure>>,
+{
+    let mut wait = RETRY.0;
+    for _ in 1..TRIES {
+        match call().await {
+            Err(failure) if failure.is_absence() => {}
+            answer => return answer,
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RETRY.1);
+    }
+    call().await
 }
 
 /// An I/O error with the path it is about.
