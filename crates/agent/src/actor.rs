@@ -232,7 +232,7 @@ impl TaskContext {
         let ensured = self
             .host
             .images
-            .ensure(&container.image, None, PullBehavior::Default)
+            .ensure(&container.image, None, self.host.config.image_pull_behavior)
             .await;
         self.send(match ensured {
             Ok(ensured) => {

@@ -1,6 +1,7 @@
 //! How an agent runs.
 
 use aws_wire::sigv4::Credentials;
+use runtime::image::PullBehavior;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,10 @@ pub struct AgentConfig {
     /// Between stop signal and SIGKILL, for containers that name no time (the public agent's
     /// ECS_CONTAINER_STOP_TIMEOUT).
     pub stop_timeout: Duration,
+    /// Registries spoken to over plain HTTP, besides those on loopback.
+    pub insecure_registries: Vec<String>,
+    /// When a registry is asked (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
+    pub image_pull_behavior: PullBehavior,
 }
 
 impl AgentConfig {

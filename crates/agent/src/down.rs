@@ -18,9 +18,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// # Errors
 /// Something could not be removed.
 pub async fn down(config: AgentConfig) -> io::Result<()> {
-    if !config.agent_dir().exists() {
-        return Ok(());
-    }
     let host = engine::open(config).await?;
     host.take_over().await?;
     for arn in host.task_arns() {

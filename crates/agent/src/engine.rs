@@ -15,7 +15,7 @@ use crate::task::state::{Made, TaskState};
 use crate::{HELLO, SHIM};
 use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig, PortBinding, Protocol};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
-use runtime::image::{DiskStore, ImageStore};
+use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
 use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
@@ -84,7 +84,15 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         config.run_dir().join("net"),
     ))
     .map_err(|error| failed("network", &error))?;
-    let images = DiskStore::open(&config.images_dir()).map_err(|error| failed("images", &error))?;
+    let options = StoreOptions {
+        registry: RegistryOptions {
+            insecure_hosts: config.insecure_registries.clone(),
+            ..RegistryOptions::default()
+        },
+        ..StoreOptions::default()
+    };
+    let images = DiskStore::open_with(&config.images_dir(), options)
+        .map_err(|error| failed("images", &error))?;
     images
         .install_builtin("longshore/hello", HELLO)
         .await

@@ -60,5 +60,11 @@ fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
         attributes: settings.agent.attributes.clone(),
         reserved_memory_mib: settings.agent.reserved_memory_mib,
         stop_timeout: STOP_TIMEOUT,
+        insecure_registries: settings.agent.insecure_registries.clone(),
+        image_pull_behavior: settings
+            .agent
+            .image_pull_behavior
+            .unwrap_or_default()
+            .into(),
     })
 }

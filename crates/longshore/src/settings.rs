@@ -39,11 +39,35 @@ pub struct AgentSettings {
     /// Custom attributes of the container instance.
     pub attributes: std::collections::BTreeMap<String, String>,
     /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).
-    pub image_pull_behavior: Option<String>,
+    pub image_pull_behavior: Option<PullBehavior>,
     /// Registries spoken to over plain HTTP, besides those on loopback.
     pub insecure_registries: Vec<String>,
-    /// Subnet of `bridge` mode, e.g. `172.18.0.0/20`; chosen when absent.
-    pub bridge_cidr: Option<String>,
+}
+
+/// When a registry is asked for an image (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PullBehavior {
+    /// Always; what is here serves when the registry fails.
+    #[default]
+    Default,
+    /// Always; a registry that fails is an error.
+    Always,
+    /// Only if it was never pulled.
+    Once,
+    /// Only if it is not here.
+    PreferCached,
+}
+
+impl From<PullBehavior> for agent::PullBehavior {
+    fn from(behavior: PullBehavior) -> Self {
+        match behavior {
+            PullBehavior::Default => Self::Default,
+            PullBehavior::Always => Self::Always,
+            PullBehavior::Once => Self::Once,
+            PullBehavior::PreferCached => Self::PreferCached,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

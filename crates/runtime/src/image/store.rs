@@ -1,171 +1,140 @@
-//! What the agent asks of images, and its implementation over one directory.
+//! [`DiskStore`]: who may be answered from disk, and one pull at a time for what may not.
 
-use super::archive;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tracing::{info, warn};
+
 use super::digest::Digest;
 use super::disk::Disk;
 use super::error::ImageError;
-use super::index::{ImageRecord, Origin};
-use super::layer::Expected;
-use super::manifest::ImageConfig;
+use super::index::{NameRecord, Origin};
+use super::pull;
 use super::reference::Reference;
+use super::registry::{Registry, RegistryOptions};
 use super::unpack::Limits;
-use async_trait::async_trait;
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use super::{Ensured, Image, ImageStore, ImageSummary, PullBehavior, RegistryAuth};
+use super::{archive, builtin};
 
-/// An image, ready for a container.
+/// How a [`DiskStore`] behaves.
+#[derive(Clone, Debug, Default)]
+pub struct StoreOptions {
+    pub limits: Limits,
+    pub registry: RegistryOptions,
+}
+
+type PullKey = (Reference, Option<RegistryAuth>);
+type SharedPull = Shared<BoxFuture<'static, Result<Pulled, ImageError>>>;
+
+/// What a pull came to.
 #[derive(Clone, Debug)]
-pub struct Image {
-    /// Its name in full.
-    pub reference: String,
-    /// Docker's image id, the digest of its config.
-    pub id: String,
-    /// What users see as its digest.
-    pub digest: String,
-    /// Whether `digest` is one that a registry knows.
-    pub from_registry: bool,
-    /// What it says of its containers.
-    pub config: ImageConfig,
-    /// Directories, topmost first.
-    pub layers: Vec<PathBuf>,
-    /// Bytes of all files.
-    pub size_bytes: u64,
-}
-
-/// One line of a listing.
-#[derive(Clone, Debug)]
-pub struct ImageSummary {
-    /// Its name in full.
-    pub reference: String,
-    /// Docker's image id.
-    pub id: String,
-    /// What users see as its digest.
-    pub digest: String,
-    /// How it came here.
-    pub origin: Origin,
-    /// Bytes of all files.
-    pub size_bytes: u64,
-    /// How many containers use it.
-    pub pins: usize,
-}
-
-impl fmt::Display for ImageSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: String = self
-            .id
-            .trim_start_matches("sha256:")
-            .chars()
-            .take(12)
-            .collect();
-        write!(
-            f,
-            "{}\t{id}\t{:.1} MB",
-            self.reference,
-            self.size_bytes as f64 / 1e6
-        )
-    }
-}
-
-/// When a registry is asked (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PullBehavior {
-    /// Always; what is here serves when the registry fails.
-    Default,
-    /// Always; a failure is the task's failure.
-    Always,
-    /// Never again once pulled.
-    Once,
-    /// Only when nothing is here.
-    PreferCached,
-}
-
-/// How to log in to a registry.
-#[derive(Clone)]
-pub struct RegistryAuth {
-    /// User name.
-    pub username: String,
-    /// Password or token.
-    pub password: String,
-}
-
-impl fmt::Debug for RegistryAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegistryAuth")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
-
-/// An image that is here now.
-#[derive(Clone, Debug)]
-pub struct Ensured {
-    /// The image.
+pub(super) struct Pulled {
     pub image: Arc<Image>,
-    /// Whether bytes were fetched for it.
-    pub pulled: bool,
+    pub moved_bytes: bool,
 }
 
-/// Images of one host.
-#[async_trait]
-pub trait ImageStore: Send + Sync + fmt::Debug {
-    /// The image of a reference, fetched where it must be.
-    async fn ensure(
-        &self,
-        reference: &str,
-        auth: Option<RegistryAuth>,
-        behavior: PullBehavior,
-    ) -> Result<Ensured, ImageError>;
-    /// Loads a `docker save` archive (plain or gzip); the names that it brought.
-    async fn load(&self, archive: &Path) -> Result<Vec<String>, ImageError>;
-    /// Everything that has a name.
-    async fn list(&self) -> Result<Vec<ImageSummary>, ImageError>;
-    /// Takes a name away. `Ok(false)`: there is none such.
-    async fn remove(&self, reference: &str) -> Result<bool, ImageError>;
-    /// Makes an image of one program: its file `/` + the name's last part is the entry point.
-    async fn install_builtin(&self, name: &str, program: &'static [u8]) -> Result<(), ImageError>;
-}
-
-/// Images below one directory.
+/// The images below one directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DiskStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     disk: Arc<Disk>,
+    registry: Arc<Registry>,
+    /// Layers that may be unpacked at once: as many as there are processors.
+    slots: Arc<tokio::sync::Semaphore>,
+    /// `std` mutex: held for a look-up, never across an await.
+    pulls: Mutex<HashMap<PullKey, SharedPull>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("disk", &self.disk).finish_non_exhaustive()
+    }
 }
 
 impl DiskStore {
-    /// Opens or makes the store.
+    /// Opens or makes the store at `root` (`<data>/images`) and removes what was left half done.
     ///
     /// # Errors
-    /// Another process has it open, or the directory cannot be used.
-    pub fn open(root: &Path) -> Result<Self, ImageError> {
-        Ok(Self {
-            disk: Arc::new(Disk::open(root, Limits::default())?),
+    /// [`ImageError::StoreLocked`] while another process has it open.
+    pub fn open(root: &Path) -> Result<DiskStore, ImageError> {
+        DiskStore::open_with(root, StoreOptions::default())
+    }
+
+    /// As [`DiskStore::open`], with other limits or registries.
+    pub fn open_with(root: &Path, options: StoreOptions) -> Result<DiskStore, ImageError> {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(DiskStore {
+            inner: Arc::new(Inner {
+                disk: Arc::new(Disk::open(root, options.limits)?),
+                registry: Arc::new(Registry::new(options.registry)),
+                slots: Arc::new(tokio::sync::Semaphore::new(cores)),
+                pulls: Mutex::default(),
+            }),
         })
     }
 
-    fn local(&self, reference: &Reference) -> Option<Image> {
-        let index = self.disk.index();
-        let name = reference.canonical();
-        if let Some(record) = index.names.get(&name) {
-            return self
-                .disk
-                .image(&record.image, &name, &record.digest, record.origin);
-        }
-        let digest = reference.digest()?;
-        let id = index.manifests.get(digest)?;
-        self.disk.image(id, &name, digest, Origin::Registry)
-    }
-
-    /// Runs what waits for the disk where waiting holds up nobody.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Disk) -> Result<T, ImageError> + Send + 'static,
     ) -> Result<T, ImageError> {
-        let disk = self.disk.clone();
-        match tokio::task::spawn_blocking(move || work(&disk)).await {
-            Ok(result) => result,
-            Err(panic) => Err(ImageError::malformed("image store", panic)),
+        let disk = Arc::clone(&self.inner.disk);
+        on_blocking_thread(move || work(&disk)).await
+    }
+
+    /// The image as far as no registry need be asked for it.
+    fn without_registry(&self, reference: &Reference, behavior: PullBehavior) -> Option<Image> {
+        let index = self.inner.disk.index();
+        if let Some(digest) = reference.digest()
+            && let Some(id) = index.manifests.get(digest)
+        {
+            return self.inner.disk.image(id, &reference.canonical(), digest, Origin::Registry);
         }
+        let name = index.names.get(&reference.canonical())?;
+        let asks = match (name.origin, behavior) {
+            (Origin::Loaded | Origin::BuiltIn, _) => false,
+            (Origin::Registry, PullBehavior::Once | PullBehavior::PreferCached) => false,
+            (Origin::Registry, PullBehavior::Default | PullBehavior::Always) => true,
+        };
+        if asks { None } else { self.named(reference, name) }
+    }
+
+    fn named(&self, reference: &Reference, name: &NameRecord) -> Option<Image> {
+        self.inner.disk.image(&name.image, &reference.canonical(), &name.digest, name.origin)
+    }
+
+    /// Joins the pull of the same image by the same user, or starts it. It goes on when its callers
+    /// go away: the next one finds what it fetched.
+    async fn pull(&self, key: PullKey) -> Result<Pulled, ImageError> {
+        let pull = {
+            let mut pulls = self.inner.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+            let start = || {
+                let inner = Arc::clone(&self.inner);
+                let key = key.clone();
+                let task = tokio::spawn(async move {
+                    let sources = pull::Sources {
+                        disk: &inner.disk,
+                        registry: &inner.registry,
+                        slots: &inner.slots,
+                    };
+                    let result = pull::pull(sources, &key.0, key.1.as_ref()).await;
+                    inner.pulls.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    result
+                });
+                let joined = async move {
+                    task.await.unwrap_or_else(|error| Err(ImageError::malformed("pull", error)))
+                };
+                joined.boxed().shared()
+            };
+            pulls.entry(key.clone()).or_insert_with(start).clone()
+        };
+        pull.await
     }
 }
 
@@ -174,26 +143,46 @@ impl ImageStore for DiskStore {
     async fn ensure(
         &self,
         reference: &str,
-        _auth: Option<RegistryAuth>,
-        _behavior: PullBehavior,
+        auth: Option<RegistryAuth>,
+        behavior: PullBehavior,
     ) -> Result<Ensured, ImageError> {
-        let parsed = Reference::parse(reference).ok_or_else(|| ImageError::InvalidReference {
-            reference: reference.to_owned(),
-        })?;
-        match self.local(&parsed) {
-            Some(image) => Ok(Ensured {
-                image: Arc::new(image),
-                pulled: false,
-            }),
-            None => Err(ImageError::NoSuchImage {
-                reference: reference.to_owned(),
-            }),
+        if let Some(id) = Digest::parse(reference) {
+            let image = self.inner.disk.image(&id, reference, &id, Origin::Loaded);
+            let image =
+                image.ok_or_else(|| ImageError::NoSuchImage { reference: reference.to_owned() })?;
+            return Ok(Ensured { image: Arc::new(image), pulled: false });
+        }
+        let parsed = parse(reference)?;
+        if let Some(image) = self.without_registry(&parsed, behavior) {
+            return Ok(Ensured { image: Arc::new(image), pulled: false });
+        }
+        match self.pull((parsed.clone(), auth)).await {
+            Ok(Pulled { image, moved_bytes }) => Ok(Ensured { image, pulled: moved_bytes }),
+            Err(error) if behavior == PullBehavior::Default => {
+                let index = self.inner.disk.index();
+                let name = index.names.get(&parsed.canonical());
+                let here = name.and_then(|name| self.named(&parsed, name)).ok_or(error.clone())?;
+                warn!(image = %parsed.familiar(), %error, "registry failed, image of last pull used");
+                Ok(Ensured { image: Arc::new(here), pulled: false })
+            }
+            Err(error) => Err(error),
         }
     }
 
     async fn load(&self, archive: &Path) -> Result<Vec<String>, ImageError> {
         let path = archive.to_owned();
-        self.blocking(move |disk| archive::load(disk, &path)).await
+        let names = self.blocking(move |disk| archive::load(disk, &path)).await?;
+        info!(?names, "images loaded");
+        Ok(names)
+    }
+
+    async fn install_builtin(
+        &self,
+        reference: &str,
+        program: &'static [u8],
+    ) -> Result<(), ImageError> {
+        let reference = parse(reference)?;
+        self.blocking(move |disk| builtin::install(disk, &reference, program)).await
     }
 
     async fn list(&self) -> Result<Vec<ImageSummary>, ImageError> {
@@ -201,62 +190,43 @@ impl ImageStore for DiskStore {
     }
 
     async fn remove(&self, reference: &str) -> Result<bool, ImageError> {
-        let name = Reference::parse(reference).map(|reference| reference.canonical());
-        let Some(name) = name else { return Ok(false) };
-        self.blocking(move |disk| {
-            let removed = disk.remove(&name)?;
-            disk.sweep()?;
-            Ok(removed)
-        })
-        .await
+        let name = parse(reference)?.canonical();
+        self.blocking(move |disk| disk.remove(&name)).await
     }
 
-    async fn install_builtin(&self, name: &str, program: &'static [u8]) -> Result<(), ImageError> {
-        let invalid = || ImageError::InvalidReference {
-            reference: name.to_owned(),
-        };
-        let reference = Reference::parse(name).ok_or_else(invalid)?;
-        let file = name.rsplit('/').next().unwrap_or(name).to_owned();
-        self.blocking(move |disk| install(disk, &reference, &file, program))
-            .await
+    async fn pin(&self, owner: &str, image: &Image) -> Result<(), ImageError> {
+        self.inner.disk.pin(owner, &image.id)
+    }
+
+    async fn unpin(&self, owner: &str) -> Result<(), ImageError> {
+        self.inner.disk.unpin(owner)
+    }
+
+    async fn pinned(&self) -> Result<Vec<String>, ImageError> {
+        self.blocking(|disk| Ok(disk.pins().into_keys().collect())).await
+    }
+
+    async fn gc(&self) -> Result<(), ImageError> {
+        self.blocking(Disk::sweep).await
+    }
+
+    fn layers_dir(&self) -> PathBuf {
+        self.inner.disk.layers_dir()
     }
 }
 
-fn install(
-    disk: &Disk,
-    reference: &Reference,
-    file: &str,
-    program: &[u8],
-) -> Result<(), ImageError> {
-    let layer = archive::layer_of_program(file, program);
-    let diff_id = Digest::of(&layer);
-    let config = ImageConfig {
-        entrypoint: Some(vec![format!("/{file}")]),
-        exposed_ports: vec!["80/tcp".into()],
-        ..ImageConfig::default()
-    };
-    let text = serde_json::to_vec(&config)
-        .map_err(|error| ImageError::malformed("image config", error))?;
-    let id = Digest::of(&[text.as_slice(), diff_id.hex().as_bytes()].concat());
-    let name = reference.canonical();
-    if disk
-        .index()
-        .names
-        .get(&name)
-        .is_some_and(|known| known.image == id)
-    {
-        return Ok(());
+/// Runs blocking work; a panic there is a panic here.
+pub(super) async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, ImageError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => Err(ImageError::malformed("shutdown", error)),
     }
-    if !disk.has_layer(&diff_id) {
-        let expected = Expected {
-            diff_id: diff_id.clone(),
-            blob: None,
-        };
-        disk.add_layer(Box::new(std::io::Cursor::new(layer)), &expected)?;
-    }
-    let image = ImageRecord {
-        config,
-        layers: vec![diff_id],
-    };
-    disk.add_image(&id, image, &[(name, id.clone(), Origin::BuiltIn)], &[])
+}
+
+fn parse(reference: &str) -> Result<Reference, ImageError> {
+    let invalid = || ImageError::InvalidReference { reference: reference.chars().take(300).collect() };
+    Reference::parse(reference).ok_or_else(invalid)
 }

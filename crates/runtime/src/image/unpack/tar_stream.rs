@@ -95,7 +95,12 @@ impl<'a> TarStream<'a> {
         size: u64,
         extensions: Extensions,
     ) -> Result<Head, UnpackError> {
-        let number = |field: io::Result<u64>| field.map_err(|_| damaged("a field is no number"));
+        // An empty field is a zero: some writers leave owners out.
+        let number = |field: io::Result<u64>, raw: &[u8]| {
+            let is_empty = raw.iter().all(|byte| matches!(byte, 0 | b' '));
+            let number = if is_empty { Ok(0) } else { field };
+            number.map_err(|_| damaged("a field is no number"))
+        };
         let mtime = header.mtime().unwrap_or(0);
         let device = |field: io::Result<Option<u32>>| field.ok().flatten().unwrap_or(0);
         let mut head = Head {
@@ -109,8 +114,8 @@ impl<'a> TarStream<'a> {
             kind,
             size,
             mode: header.mode().map_err(|_| damaged("a field is no number"))? & 0o7777,
-            uid: id(number(header.uid())?)?,
-            gid: id(number(header.gid())?)?,
+            uid: id(number(header.uid(), &header.as_old().uid)?)?,
+            gid: id(number(header.gid(), &header.as_old().gid)?)?,
             // Base-256 times are signed; the crate reads them as unsigned.
             mtime: (mtime as i64, 0),
             device: (device(header.device_major()), device(header.device_minor())),

@@ -1,0 +1,185 @@
+//! The HTTP that registries need: one request, redirects followed, an answer read in pieces.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::failure::Failure;
+
+/// As Docker: more is a loop.
+const REDIRECTS_MAX: usize = 10;
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("longshore/", env!("CARGO_PKG_VERSION")));
+
+type Inner = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+
+/// Pools connections. Without certificate authorities on this machine it still speaks plain HTTP.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    https: Result<Inner, String>,
+    plain: Client<HttpConnector, Empty<Bytes>>,
+    idle: Duration,
+}
+
+/// Head of an answer, with the body still to come.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// Where the answer came from, after redirects.
+    pub url: Uri,
+    body: Incoming,
+}
+
+impl HttpClient {
+    pub(super) fn new(connect: Duration, idle: Duration) -> HttpClient {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(connect));
+        connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let provider = rustls::crypto::ring::default_provider();
+        let https = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)
+            .map(|builder| builder.https_only().enable_http1().wrap_connector(connector.clone()))
+            .map_err(|error| format!("no certificate authorities: {error}"));
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(30));
+        HttpClient {
+            https: https.map(|connector| builder.build(connector)),
+            plain: builder.build(connector),
+            idle,
+        }
+    }
+
+    /// Sends one request without body. `authorization` goes to the first host only.
+    pub(super) async fn send(
+        &self,
+        method: &Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failure> {
+        let mut at = url.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let authorization = authorization.filter(|_| at.authority() == url.authority());
+            let answer = self.send_once(method, &at, headers, authorization).await?;
+            let redirected = answer.status.is_redirection() && answer.status != StatusCode::NOT_MODIFIED;
+            let location = answer.headers.get(header::LOCATION).filter(|_| redirected);
+            let Some(location) = location else { return Ok(answer) };
+            let next = location.to_str().ok().and_then(|location| joined(&at, location));
+            let next = next.ok_or_else(|| Failure::text("a redirect leads nowhere"))?;
+            let stays_safe = next.scheme_str() == Some("https")
+                || (at.scheme_str() == Some("http") && next.scheme_str() == Some("http"));
+            if !stays_safe {
+                return Err(Failure::text("a redirect leads from https to http"));
+            }
+            at = next;
+        }
+        Err(Failure::text("stopped after 10 redirects"))
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failure> {
+        let request = Request::builder().method(method).uri(url).body(Empty::new());
+        let mut request = request.map_err(|error| Failure::text(&error.to_string()))?;
+        request.headers_mut().extend(headers.clone());
+        request.headers_mut().insert(header::USER_AGENT, AGENT);
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        }
+        let sent = match (url.scheme_str(), &self.https) {
+            (Some("https"), Ok(https)) => https.request(request),
+            (Some("https"), Err(why)) => return Err(Failure::text(why)),
+            _ => self.plain.request(request),
+        };
+        match timeout(self.idle, sent).await {
+            Ok(Ok(answer)) => {
+                let (head, body) = answer.into_parts();
+                Ok(Answer { status: head.status, headers: head.headers, url: url.clone(), body })
+            }
+            Ok(Err(error)) => Err(Failure::transport(&error, url)),
+            Err(_) => Err(Failure::text(
+                "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+            )),
+        }
+    }
+
+    /// The next piece of an answer's body; `None` at its end.
+    pub(super) async fn piece(&self, answer: &mut Answer) -> Result<Option<Bytes>, Failure> {
+        loop {
+            match timeout(self.idle, answer.body.frame()).await {
+                Err(_) => return Err(Failure::text("read timed out")),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(Failure::transport(&error, &answer.url)),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `localhost`, 127.0.0.0/8 and `::1`, with or without port.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn joined(base: &Uri, location: &str) -> Option<Uri> {
+    if location.starts_with("http://") || location.starts_with("https://") {
+        return location.parse().ok();
+    }
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    let path = match location.strip_prefix("//") {
+        Some(other_host) => return format!("{scheme}://{other_host}").parse().ok(),
+        None if location.starts_with('/') => location.to_owned(),
+        None => format!("{}/{location}", base.path().rsplit_once('/')?.0),
+    };
+    format!("{scheme}://{authority}{path}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for host in ["localhost", "localhost:5000", "127.0.0.1:1", "127.3.4.5", "[::1]:5000"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["10.0.0.1:5000", "localhost.evil.com", "127.0.0.1.evil.com:80", "[::2]", "a"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn redirects_are_joined_to_where_they_came_from() {
+        let base: Uri = "https://r.example/v2/a/blobs/x".parse().unwrap();
+        for (location, expected) in [
+            ("https://cdn/y?z=1", "https://cdn/y?z=1"),
+            ("/y", "https://r.example/y"),
+            ("//cdn/y", "https://cdn/y"),
+            ("y", "https://r.example/v2/a/blobs/y"),
+        ] {
+            assert_eq!(joined(&base, location).unwrap().to_string(), expected);
+        }
+    }
+}
