@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
-TESTED := -p aws-types -p aws-wire -p iam -p telemetry -p control
 say = @printf '\033[1m==> %s\033[0m\n'
 
 .PHONY: help up test build install fmt lint unit e2e bench codegen
@@ -16,9 +15,9 @@ up: setup-run build install ## Build, install and start Longshore with a first t
 
 test: setup-test build-test ## Run every test: Rust, rules of the house, end to end
 	$(say) "Rust: unit, property and crash tests"
-	cargo test --quiet $(TESTED)
+	cargo test --workspace --quiet
 	$(say) "end to end: the real binary, real containers, boto3 and the AWS CLI"
-	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e/test_thin_line.py tests/e2e/test_session.py tests/e2e/test_api.py tests/e2e/test_logs.py
+	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
 
 setup-run:
 	@scripts/setup.sh run
@@ -32,7 +31,7 @@ build: ## Build the release binary
 
 build-test: build
 	$(say) "building the tests"
-	cargo test --no-run --quiet $(TESTED)
+	cargo test --workspace --no-run --quiet
 
 install:
 	$(say) "installing /usr/local/bin/longshore"

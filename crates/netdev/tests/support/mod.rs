@@ -142,6 +142,7 @@ pub fn traces() -> String {
     format!(
         "{links}{}{namespaces:?}{forward}{}",
         sh("nft list tables"),
-        sh("ip route show table all type unicast")
+        // A route knows whether its device has a carrier; that is no trace.
+        sh("ip route show table all type unicast").replace(" linkdown", "")
     )
 }

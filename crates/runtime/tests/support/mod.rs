@@ -59,6 +59,7 @@ impl House {
         let house = Self {
             dir,
             runtime,
+            _ruin: Ruin(tag.clone()),
             tag,
             next: AtomicU32::new(0),
         };
