@@ -41,7 +41,10 @@ async fn a_container_over_its_memory_is_killed_and_says_so() {
     let mut spec = house.spec(&["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"]);
     spec.memory_limit_mib = Some(32);
     let (exit, ..) = house.run(spec).await;
-    assert_eq!((exit.exit_code, exit.signal, exit.oom_killed), (Some(137), Some(9), true));
+    assert_eq!(
+        (exit.exit_code, exit.signal, exit.oom_killed),
+        (Some(137), Some(9), true)
+    );
     house.close().await;
 }
 
@@ -90,9 +93,17 @@ async fn binds_and_a_read_only_root() {
     std::fs::write(house.dir.path().join("hosts"), "127.0.0.1 here\n").unwrap();
     let script = "cat /etc/hosts; echo a >/data/a; touch /ro/b || echo ro; touch /c || echo root; cat /file/deep";
     let mut spec = house.script(script);
-    let bind = |source: &std::path::Path, target: &str, read_only| BindMount { source: source.into(), target: target.into(), read_only };
+    let bind = |source: &std::path::Path, target: &str, read_only| BindMount {
+        source: source.into(),
+        target: target.into(),
+        read_only,
+    };
     let hosts = house.dir.path().join("hosts");
-    spec.mounts = vec![bind(&shared, "/data", false), bind(&shared, "/ro", true), bind(&hosts, "/file/deep", true)];
+    spec.mounts = vec![
+        bind(&shared, "/data", false),
+        bind(&shared, "/ro", true),
+        bind(&hosts, "/file/deep", true),
+    ];
     spec.etc_files.hosts = Some(hosts);
     let RootFilesystem::Overlay { read_only, .. } = &mut spec.rootfs;
     *read_only = true;
@@ -108,13 +119,17 @@ async fn a_new_network_has_loopback_up_and_a_named_one_is_joined() {
     let mut spec = house.script("ip -o addr; ip -o link");
     spec.network = NetworkNamespace::New;
     let (_, stdout, _) = house.run(spec).await;
-    assert!(stdout.contains("127.0.0.1/8") && stdout.contains("LOOPBACK,UP"), "{stdout}");
+    assert!(
+        stdout.contains("127.0.0.1/8") && stdout.contains("LOOPBACK,UP"),
+        "{stdout}"
+    );
     assert!(!stdout.contains("eth0"), "{stdout}");
     let mut spec = house.script("stat -Lc %i /proc/self/ns/net");
     spec.network = NetworkNamespace::Path("/proc/self/ns/net".into());
     // The shim's own, which is ours.
     let (_, stdout, _) = house.run(spec).await;
-    let ours = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata("/proc/self/ns/net").unwrap());
+    let ours =
+        std::os::unix::fs::MetadataExt::ino(&std::fs::metadata("/proc/self/ns/net").unwrap());
     assert_eq!(stdout.trim(), ours.to_string());
     house.close().await;
 }
@@ -123,12 +138,18 @@ async fn a_new_network_has_loopback_up_and_a_named_one_is_joined() {
 async fn sixty_layers_mount_by_either_method() {
     use runtime::host::Capabilities;
     for overlay_layer_by_layer in [true, false] {
-        let capabilities = Capabilities { overlay_layer_by_layer, pidfd_exit_status: true };
+        let capabilities = Capabilities {
+            overlay_layer_by_layer,
+            pidfd_exit_status: true,
+        };
         let house = House::with(Some(capabilities)).await;
         let mut spec = house.script("cat /n59; cat /which");
         let RootFilesystem::Overlay { layers, .. } = &mut spec.rootfs;
         for number in 0..60 {
-            let layer = house.dir.path().join(format!("a-rather-long-name-of-a-layer-{number:032}"));
+            let layer = house
+                .dir
+                .path()
+                .join(format!("a-rather-long-name-of-a-layer-{number:032}"));
             std::fs::create_dir(&layer).unwrap();
             std::fs::write(layer.join(format!("n{number}")), format!("{number}\n")).unwrap();
             std::fs::write(layer.join("which"), format!("{number}\n")).unwrap();
@@ -145,11 +166,43 @@ async fn what_cannot_start_is_told_precisely_and_leaves_nothing() {
     let house = House::new().await;
     type Change = fn(&mut ContainerSpec);
     let table: [(Change, Phase, &str); 5] = [
-        (|s| s.user = Some("nobody-here".into()), Phase::Start, "unable to find user nobody-here: no matching entries in passwd file"),
-        (|s| s.cwd = "/etc/passwd".into(), Phase::Start, r#"chdir to cwd ("/etc/passwd"): not a directory"#),
-        (|s| s.mounts = vec![BindMount { source: "/no/such".into(), target: "/x".into(), read_only: false }], Phase::Create, "binding /no/such to /x: no such file or directory"),
-        (|s| s.mounts = vec![BindMount { source: "/tmp".into(), target: "/proc/x".into(), read_only: false }], Phase::Create, "binding to /proc/x: no such file or directory"),
-        (|s| s.capabilities_add = vec!["FLY".into()], Phase::Create, r#"unknown capability "FLY""#),
+        (
+            |s| s.user = Some("nobody-here".into()),
+            Phase::Start,
+            "unable to find user nobody-here: no matching entries in passwd file",
+        ),
+        (
+            |s| s.cwd = "/etc/passwd".into(),
+            Phase::Start,
+            r#"chdir to cwd ("/etc/passwd"): not a directory"#,
+        ),
+        (
+            |s| {
+                s.mounts = vec![BindMount {
+                    source: "/no/such".into(),
+                    target: "/x".into(),
+                    read_only: false,
+                }]
+            },
+            Phase::Create,
+            "binding /no/such to /x: no such file or directory",
+        ),
+        (
+            |s| {
+                s.mounts = vec![BindMount {
+                    source: "/tmp".into(),
+                    target: "/proc/x".into(),
+                    read_only: false,
+                }]
+            },
+            Phase::Create,
+            "binding to /proc/x: no such file or directory",
+        ),
+        (
+            |s| s.capabilities_add = vec!["FLY".into()],
+            Phase::Create,
+            r#"unknown capability "FLY""#,
+        ),
     ];
     for (change, phase, text) in table {
         let mut spec = house.spec(&["true"]);

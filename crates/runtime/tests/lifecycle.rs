@@ -35,10 +35,19 @@ async fn another_agent_takes_over_with_no_output_lost() {
     drop(house.runtime.start(spec).await.unwrap());
     house.runtime.shut_down(false).await.unwrap();
     house.runtime = House::open(house.dir.path(), &house.tag, None);
-    let Attached::Running { started } = house.runtime.attach(&dir).await.unwrap() else { panic!("not running") };
+    let Attached::Running { started } = house.runtime.attach(&dir).await.unwrap() else {
+        panic!("not running")
+    };
     let stdout = read_all(started.stdout);
     // The trap is set once the first line is written, and that may be later than the start.
-    while house.runtime.exec(&dir, exec(&["true"])).await.unwrap().exit_code != 0 {}
+    while house
+        .runtime
+        .exec(&dir, exec(&["true"]))
+        .await
+        .unwrap()
+        .exit_code
+        != 0
+    {}
     tokio::time::sleep(Duration::from_millis(300)).await;
     house.runtime.signal(&dir, TERM).await.unwrap();
     let exit = house.runtime.wait(&dir).await.unwrap();
@@ -55,11 +64,17 @@ async fn a_container_that_ended_without_an_agent_keeps_its_record_and_its_output
     let dir = spec.dir.clone();
     drop(house.runtime.start(spec).await.unwrap());
     house.runtime.shut_down(false).await.unwrap();
-    drop(std::mem::replace(&mut house.runtime, House::open(house.dir.path(), &house.tag, None)));
+    drop(std::mem::replace(
+        &mut house.runtime,
+        House::open(house.dir.path(), &house.tag, None),
+    ));
     while record::read_exit(&dir).unwrap().is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let Attached::Exited(exit, Some((stdout, _))) = house.runtime.attach(&dir).await.unwrap() else { panic!("not exited") };
+    let Attached::Exited(exit, Some((stdout, _))) = house.runtime.attach(&dir).await.unwrap()
+    else {
+        panic!("not exited")
+    };
     assert_eq!(exit.exit_code, Some(9));
     let stdout = read_all(stdout);
     house.runtime.remove(&dir).await.unwrap();
@@ -70,7 +85,10 @@ async fn a_container_that_ended_without_an_agent_keeps_its_record_and_its_output
 #[tokio::test]
 async fn a_killed_shim_leaves_the_container_running_and_its_exit_code_known() {
     let house = House::new().await;
-    assert!(house.runtime.capabilities().pidfd_exit_status, "this kernel tells exit codes by pidfd");
+    assert!(
+        house.runtime.capabilities().pidfd_exit_status,
+        "this kernel tells exit codes by pidfd"
+    );
     let spec = house.script("trap 'exit 5' TERM; echo up; while :; do sleep 0.1; done");
     let dir = spec.dir.clone();
     let started = house.runtime.start(spec).await.unwrap();
@@ -89,7 +107,10 @@ async fn a_killed_shim_leaves_the_container_running_and_its_exit_code_known() {
 
 #[tokio::test]
 async fn without_exit_information_a_lost_container_ends_without_a_code_and_with_a_reason() {
-    let capabilities = Capabilities { overlay_layer_by_layer: false, pidfd_exit_status: false };
+    let capabilities = Capabilities {
+        overlay_layer_by_layer: false,
+        pidfd_exit_status: false,
+    };
     let mut house = House::with(Some(capabilities)).await;
     let spec = house.spec(&["sleep", "1000"]);
     let dir = spec.dir.clone();
@@ -97,11 +118,16 @@ async fn without_exit_information_a_lost_container_ends_without_a_code_and_with_
     kill_process(shim_of(&dir), Signal::KILL).unwrap();
     house.runtime.shut_down(false).await.unwrap();
     house.runtime = House::open(house.dir.path(), &house.tag, Some(capabilities));
-    let Attached::Lost { reason } = house.runtime.attach(&dir).await.unwrap() else { panic!("not lost") };
+    let Attached::Lost { reason } = house.runtime.attach(&dir).await.unwrap() else {
+        panic!("not lost")
+    };
     assert_eq!(reason, "exit status unknown (shim lost)");
     house.runtime.signal(&dir, 9).await.unwrap();
     let exit = house.runtime.wait(&dir).await.unwrap();
-    assert_eq!((exit.exit_code, exit.reason.as_deref()), (None, Some("exit status unknown (shim lost)")));
+    assert_eq!(
+        (exit.exit_code, exit.reason.as_deref()),
+        (None, Some("exit status unknown (shim lost)"))
+    );
     house.runtime.remove(&dir).await.unwrap();
     house.close().await;
 }
@@ -109,19 +135,28 @@ async fn without_exit_information_a_lost_container_ends_without_a_code_and_with_
 #[tokio::test]
 async fn a_sweep_removes_what_no_record_wants_and_nothing_else() {
     let mut house = House::new().await;
-    let (kept, stray) = (house.spec(&["sleep", "1000"]), house.spec(&["sleep", "1000"]));
+    let (kept, stray) = (
+        house.spec(&["sleep", "1000"]),
+        house.spec(&["sleep", "1000"]),
+    );
     let (kept_dir, stray_dir, stray_id) = (kept.dir.clone(), stray.dir.clone(), stray.id.clone());
     drop(house.runtime.start(kept).await.unwrap());
     let stray = house.runtime.start(stray).await.unwrap();
     let stray_shim = shim_of(&stray_dir);
     house.runtime.shut_down(false).await.unwrap();
     house.runtime = House::open(house.dir.path(), &house.tag, None);
-    let report = house.runtime.sweep(std::slice::from_ref(&kept_dir)).await.unwrap();
+    let report = house
+        .runtime
+        .sweep(std::slice::from_ref(&kept_dir))
+        .await
+        .unwrap();
     assert_eq!(report.containers, [stray_id]);
     assert_eq!(report.shims, [stray_shim.as_raw_nonzero().get() as u32]);
     assert!(report.tasks.is_empty(), "the task has another container");
     assert!(!std::path::Path::new(&format!("/proc/{}/exe", stray.pid)).exists());
-    let Attached::Running { .. } = house.runtime.attach(&kept_dir).await.unwrap() else { panic!("not running") };
+    let Attached::Running { .. } = house.runtime.attach(&kept_dir).await.unwrap() else {
+        panic!("not running")
+    };
     house.runtime.remove(&kept_dir).await.unwrap();
     house.close().await;
 }
@@ -130,7 +165,11 @@ async fn a_sweep_removes_what_no_record_wants_and_nothing_else() {
 async fn an_agent_without_a_zygote_makes_another() {
     let house = House::new().await;
     house.run(house.spec(&["true"])).await;
-    kill_process(Pid::from_raw(house.runtime.zygote_pid().unwrap() as i32).unwrap(), Signal::KILL).unwrap();
+    kill_process(
+        Pid::from_raw(house.runtime.zygote_pid().unwrap() as i32).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
     let (exit, ..) = house.run(house.spec(&["true"])).await;
     assert_eq!(exit.exit_code, Some(0));
     house.close().await;
@@ -142,20 +181,41 @@ async fn exec_gives_code_output_and_a_bound() {
     let spec = house.spec(&["sleep", "1000"]);
     let dir = spec.dir.clone();
     let _started = house.runtime.start(spec).await.unwrap();
-    let result = house.runtime.exec(&dir, exec(&["sh", "-c", "echo hi; echo no >&2; exit 7"])).await.unwrap();
-    assert_eq!((result.exit_code, &*result.stdout, &*result.stderr, result.timed_out), (7, "hi\n", "no\n", false));
+    let result = house
+        .runtime
+        .exec(&dir, exec(&["sh", "-c", "echo hi; echo no >&2; exit 7"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            result.exit_code,
+            &*result.stdout,
+            &*result.stderr,
+            result.timed_out
+        ),
+        (7, "hi\n", "no\n", false)
+    );
     let error = house.runtime.exec(&dir, exec(&["foo"])).await.unwrap_err();
-    assert_eq!(error.to_string(), r#"exec: "foo": executable file not found in $PATH"#);
+    assert_eq!(
+        error.to_string(),
+        r#"exec: "foo": executable file not found in $PATH"#
+    );
     let mut long = exec(&["sh", "-c", "yes | head -c 1000000"]);
     long.output_bytes_max = 100;
-    assert_eq!(house.runtime.exec(&dir, long).await.unwrap().stdout.len(), 100);
+    assert_eq!(
+        house.runtime.exec(&dir, long).await.unwrap().stdout.len(),
+        100
+    );
     let mut slow = exec(&["sh", "-c", "sleep 50 & sleep 60"]);
     slow.timeout_ms = 200;
     let result = house.runtime.exec(&dir, slow).await.unwrap();
     assert_eq!((result.exit_code, result.timed_out), (137, true));
     // The container's first process does not reap, so the killed one stays as a zombie.
     let living = exec(&["sh", "-c", "cat /proc/[0-9]*/stat | grep -c '(sleep) [^Z]'"]);
-    assert_eq!(house.runtime.exec(&dir, living).await.unwrap().stdout, "1\n");
+    assert_eq!(
+        house.runtime.exec(&dir, living).await.unwrap().stdout,
+        "1\n"
+    );
     house.runtime.remove(&dir).await.unwrap();
     house.close().await;
 }
@@ -164,22 +224,36 @@ async fn exec_gives_code_output_and_a_bound() {
 async fn a_non_blocking_stream_spills_to_a_bound_while_no_agent_is_there() {
     let mut house = House::new().await;
     let mut spec = house.script("sleep 0.3; head -c 3000000 /dev/zero; echo end");
-    spec.stdout = StreamMode::NonBlocking { spill_bytes: 500_000 };
+    spec.stdout = StreamMode::NonBlocking {
+        spill_bytes: 500_000,
+    };
     let dir = spec.dir.clone();
     drop(house.runtime.start(spec).await.unwrap());
     house.runtime.shut_down(false).await.unwrap();
-    drop(std::mem::replace(&mut house.runtime, House::open(house.dir.path(), &house.tag, None)));
+    drop(std::mem::replace(
+        &mut house.runtime,
+        House::open(house.dir.path(), &house.tag, None),
+    ));
     // More than the pipe holds: the container ends only because the shim makes room.
     while record::read_exit(&dir).unwrap().is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let Attached::Exited(_, Some((stdout, _))) = house.runtime.attach(&dir).await.unwrap() else { panic!("not exited") };
-    let spilled = std::fs::metadata(dir.join(record::SPILL_STDOUT_FILE)).unwrap().len();
-    let dropped: u64 =
-        std::fs::read_to_string(dir.join("stdout.spill.dropped")).unwrap().parse().unwrap();
+    let Attached::Exited(_, Some((stdout, _))) = house.runtime.attach(&dir).await.unwrap() else {
+        panic!("not exited")
+    };
+    let spilled = std::fs::metadata(dir.join(record::SPILL_STDOUT_FILE))
+        .unwrap()
+        .len();
+    let dropped: u64 = std::fs::read_to_string(dir.join("stdout.spill.dropped"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let rest = read_all(stdout);
     house.runtime.remove(&dir).await.unwrap();
     assert_eq!(spilled, 500_000);
-    assert_eq!(spilled + dropped + rest.await.unwrap().len() as u64, 3_000_004);
+    assert_eq!(
+        spilled + dropped + rest.await.unwrap().len() as u64,
+        3_000_004
+    );
     house.close().await;
 }

@@ -47,11 +47,13 @@ fn main() {
             CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
             continue;
         }
-        let serving = thread::Builder::new().stack_size(128 * 1024).spawn(move || {
-            // A client that goes away in the middle is no news.
-            let _ = serve(&stream);
-            CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
-        });
+        let serving = thread::Builder::new()
+            .stack_size(128 * 1024)
+            .spawn(move || {
+                // A client that goes away in the middle is no news.
+                let _ = serve(&stream);
+                CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
+            });
         if serving.is_err() {
             CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
         }
@@ -112,9 +114,20 @@ fn serve(stream: &TcpStream) -> std::io::Result<()> {
             "" => request.path.clone(),
             query => format!("{}?{query}", request.path),
         };
-        log(&format!("{peer} {} {target} {}", request.method, &status[..3]));
-        respond(stream, status, &body, request.method == "HEAD", request.keep_alive)?;
-        if let ("/exit", Some(code)) = (request.path.as_str(), parameter(&request.query, "code", 0)) {
+        log(&format!(
+            "{peer} {} {target} {}",
+            request.method,
+            &status[..3]
+        ));
+        respond(
+            stream,
+            status,
+            &body,
+            request.method == "HEAD",
+            request.keep_alive,
+        )?;
+        if let ("/exit", Some(code)) = (request.path.as_str(), parameter(&request.query, "code", 0))
+        {
             std::process::exit(code as i32 & 0xff);
         }
         if !request.keep_alive {
@@ -151,16 +164,26 @@ fn read_request(
         return Ok(Some(Err("400 Bad Request")));
     };
     let header = |name: &str| {
-        let line = lines.iter().find_map(|line| line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name)));
+        let line = lines.iter().find_map(|line| {
+            line.split_once(':')
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        });
         line.map(|(_, value)| value.trim().to_ascii_lowercase())
     };
     let has_body = header("transfer-encoding").is_some()
         || header("content-length").is_some_and(|length| length != "0");
     // A body is not read, so nothing can follow it on this connection.
-    let keep_alive = version == "HTTP/1.1" && header("connection").as_deref() != Some("close") && !has_body;
+    let keep_alive =
+        version == "HTTP/1.1" && header("connection").as_deref() != Some("close") && !has_body;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    Ok(Some(Ok(Request { method, path, query, headers: lines, keep_alive })))
+    Ok(Some(Ok(Request {
+        method,
+        path,
+        query,
+        headers: lines,
+        keep_alive,
+    })))
 }
 
 fn answer(request: &Request) -> (&'static str, String) {
@@ -186,7 +209,10 @@ fn answer(request: &Request) -> (&'static str, String) {
 }
 
 fn bad_number() -> (&'static str, String) {
-    ("400 Bad Request", "a parameter is not a number\n".to_owned())
+    (
+        "400 Bad Request",
+        "a parameter is not a number\n".to_owned(),
+    )
 }
 
 fn welcome(request: &Request) -> String {
@@ -211,7 +237,8 @@ fn welcome(request: &Request) -> String {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let name = name.map(|name| name.trim().to_owned()).ok();
-    name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "unknown".to_owned())
+    name.or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Keeps processors busy, in the background.
@@ -223,7 +250,8 @@ fn burn(cpu: u64, seconds: u64) -> String {
             let mut number = 1u64;
             while Instant::now() < until {
                 for _ in 0..100_000 {
-                    number = std::hint::black_box(number.wrapping_mul(6_364_136_223_846_793_005) + 1);
+                    number =
+                        std::hint::black_box(number.wrapping_mul(6_364_136_223_846_793_005) + 1);
                 }
             }
         });
@@ -233,11 +261,16 @@ fn burn(cpu: u64, seconds: u64) -> String {
 
 /// Takes memory and touches every page, so that it counts.
 fn alloc(mib: u64) -> (&'static str, String) {
-    let mut held = HELD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut held = HELD
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     for _ in 0..mib {
         let mut piece = Vec::new();
         if piece.try_reserve_exact(1 << 20).is_err() {
-            return ("507 Insufficient Storage", "out of address space\n".to_owned());
+            return (
+                "507 Insufficient Storage",
+                "out of address space\n".to_owned(),
+            );
         }
         piece.resize(1 << 20, 1u8);
         held.push(piece);
@@ -248,7 +281,10 @@ fn alloc(mib: u64) -> (&'static str, String) {
 /// A number from the query; `None` if it is there and is none.
 fn parameter(query: &str, name: &str, default: u64) -> Option<u64> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().find(|(key, _)| *key == name).map_or(Some(default), |(_, value)| value.parse().ok())
+    pairs
+        .into_iter()
+        .find(|(key, _)| *key == name)
+        .map_or(Some(default), |(_, value)| value.parse().ok())
 }
 
 fn respond(

@@ -99,7 +99,11 @@ impl Runtime {
     pub async fn shut_down(&self, remove_groups: bool) -> Result<(), RuntimeError> {
         let inner = Arc::clone(&self.inner);
         inner.closing.send_replace(true);
-        inner.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        inner
+            .links
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let ended = tokio::task::spawn_blocking(move || {
             inner.zygote.stop();
             if remove_groups {

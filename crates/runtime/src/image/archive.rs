@@ -29,7 +29,11 @@ const LINKS_MAX: usize = 8;
 pub(super) fn load(disk: &Disk, path: &Path) -> Result<Vec<String>, ImageError> {
     let _adding = disk.adding().blocking_read();
     let source = Source::open(disk, path)?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     let images = match source.json("manifest.json")? {
         Some(manifest) => docker_images(&source, &manifest)?,
         None => match source.json("index.json")? {
@@ -79,7 +83,10 @@ fn take_in(disk: &Disk, source: &Source, found: Found) -> Result<Vec<String>, Im
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    let record = ImageRecord { config: found.config.config, layers: diff_ids };
+    let record = ImageRecord {
+        config: found.config.config,
+        layers: diff_ids,
+    };
     let names: Vec<_> = (found.names.iter())
         .map(|name| (name.canonical(), found.digest.clone(), Origin::Loaded))
         .collect();
@@ -104,7 +111,13 @@ fn take_layer(
     }
     let reader = source.open_file(file)?;
     let reader = reader.ok_or_else(|| missing(file))?;
-    disk.add_layer(reader, &Expected { diff_id: diff_id.clone(), blob })
+    disk.add_layer(
+        reader,
+        &Expected {
+            diff_id: diff_id.clone(),
+            blob,
+        },
+    )
 }
 
 #[derive(Deserialize)]
@@ -121,11 +134,15 @@ fn docker_images(source: &Source, manifest: &[u8]) -> Result<Vec<Found>, ImageEr
     let images: Vec<DockerImage> =
         serde_json::from_slice(manifest).map_err(|e| ImageError::malformed("manifest.json", e))?;
     let found = |image: DockerImage| {
-        let config = source.json(&image.config)?.ok_or_else(|| missing(&image.config))?;
+        let config = source
+            .json(&image.config)?
+            .ok_or_else(|| missing(&image.config))?;
         let id = Digest::of(&config);
         let names = image.repo_tags.unwrap_or_default();
         let names = names.iter().map(|name| {
-            let invalid = || ImageError::InvalidReference { reference: name.clone() };
+            let invalid = || ImageError::InvalidReference {
+                reference: name.clone(),
+            };
             Reference::parse(name).ok_or_else(invalid)
         });
         Ok(Found {
@@ -133,7 +150,11 @@ fn docker_images(source: &Source, manifest: &[u8]) -> Result<Vec<Found>, ImageEr
             digest: id.clone(),
             id,
             config: ConfigFile::parse(&config, image.layers.len())?,
-            layers: image.layers.into_iter().map(|layer| (layer, None)).collect(),
+            layers: image
+                .layers
+                .into_iter()
+                .map(|layer| (layer, None))
+                .collect(),
         })
     };
     images.into_iter().map(found).collect()
@@ -156,7 +177,9 @@ fn oci_images(source: &Source, index: &[u8], stem: &str) -> Result<Vec<Found>, I
             return Err(ImageError::malformed("index", "an index within an index"));
         };
         let file = ConfigFile::parse(&source.blob(&config.digest)?, layers.len())?;
-        let layers = layers.into_iter().map(|layer| (blob_name(&layer.digest), Some(layer.digest)));
+        let layers = layers
+            .into_iter()
+            .map(|layer| (blob_name(&layer.digest), Some(layer.digest)));
         Ok(Found {
             names: layout_name(entry, stem).into_iter().collect(),
             digest: entry.digest.clone(),
@@ -191,7 +214,11 @@ fn missing(name: &str) -> ImageError {
 /// The files of an archive, by name.
 enum Source {
     Directory(PathBuf),
-    Tar { file: Arc<File>, files: BTreeMap<String, (u64, u64)>, links: BTreeMap<String, String> },
+    Tar {
+        file: Arc<File>,
+        files: BTreeMap<String, (u64, u64)>,
+        links: BTreeMap<String, String>,
+    },
 }
 
 impl Source {
@@ -232,7 +259,11 @@ impl Source {
                     }
                 }
                 let part = files.get(&name).map(|&(at, left)| {
-                    Box::new(Part { file: Arc::clone(file), at, left }) as Box<dyn Read + Send>
+                    Box::new(Part {
+                        file: Arc::clone(file),
+                        at,
+                        left,
+                    }) as Box<dyn Read + Send>
                 });
                 Ok(part)
             }
@@ -241,14 +272,19 @@ impl Source {
 
     /// The whole of a small file, if it is there.
     fn json(&self, name: &str) -> Result<Option<Vec<u8>>, ImageError> {
-        let Some(reader) = self.open_file(name)? else { return Ok(None) };
+        let Some(reader) = self.open_file(name)? else {
+            return Ok(None);
+        };
         let mut bytes = Vec::new();
         reader
             .take(JSON_LEN_MAX + 1)
             .read_to_end(&mut bytes)
             .map_err(ImageError::io("read", Path::new(name)))?;
         if bytes.len() as u64 > JSON_LEN_MAX {
-            return Err(ImageError::malformed("image archive", format!("{name:?} is too long")));
+            return Err(ImageError::malformed(
+                "image archive",
+                format!("{name:?} is too long"),
+            ));
         }
         Ok(Some(bytes))
     }
@@ -268,7 +304,11 @@ impl Source {
 fn written_out(disk: &Disk, compressed: File) -> Result<File, ImageError> {
     let path = disk.temporary_path();
     let copy = || -> io::Result<File> {
-        let mut out = File::options().read(true).write(true).create_new(true).open(&path)?;
+        let mut out = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
         std::fs::remove_file(&path)?;
         io::copy(&mut decompress(compressed)?, &mut out)?;
         out.seek(SeekFrom::Start(0))?;
@@ -301,7 +341,11 @@ fn scan(file: File) -> io::Result<Source> {
             _ => {}
         }
     }
-    Ok(Source::Tar { file: Arc::new(archive.into_inner()), files, links })
+    Ok(Source::Tar {
+        file: Arc::new(archive.into_inner()),
+        files,
+        links,
+    })
 }
 
 /// Without `.`, `..` and doubled slashes: a key of the archive's own map, never a path to open.
@@ -326,7 +370,9 @@ struct Part {
 
 impl Read for Part {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
+        let most = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buf.len());
         let read = self.file.read_at(&mut buf[..most], self.at)?;
         self.at += read as u64;
         self.left -= read as u64;

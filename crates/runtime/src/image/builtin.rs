@@ -36,25 +36,42 @@ pub(super) fn install(
     .to_string();
     let id = Digest::of(config.as_bytes());
     let canonical = reference.canonical();
-    if disk.index().names.get(&canonical).is_some_and(|known| known.image == id) {
+    if disk
+        .index()
+        .names
+        .get(&canonical)
+        .is_some_and(|known| known.image == id)
+    {
         return Ok(());
     }
     let lock = disk.layer_lock(&diff_id);
     let once = lock.blocking_lock();
     if !disk.has_layer(&diff_id) {
-        let expected = Expected { diff_id: diff_id.clone(), blob: None };
+        let expected = Expected {
+            diff_id: diff_id.clone(),
+            blob: None,
+        };
         disk.add_layer(Box::new(Cursor::new(layer)), &expected)?;
     }
     drop(once);
     let config = ConfigFile::parse(config.as_bytes(), 1)?.config;
-    let record = ImageRecord { config, layers: vec![diff_id] };
-    disk.add_image(&id, record, &[(canonical, id.clone(), Origin::BuiltIn)], &[])
+    let record = ImageRecord {
+        config,
+        layers: vec![diff_id],
+    };
+    disk.add_image(
+        &id,
+        record,
+        &[(canonical, id.clone(), Origin::BuiltIn)],
+        &[],
+    )
 }
 
 /// The same bytes for the same program, always.
 fn layer(name: &str, program: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
-    let passwd: &[u8] = b"root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n";
+    let passwd: &[u8] =
+        b"root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n";
     let group: &[u8] = b"root:x:0:\nnogroup:x:65534:\n";
     for (path, mode, content) in [
         ("etc/", 0o755, None),
@@ -65,7 +82,11 @@ fn layer(name: &str, program: &[u8]) -> std::io::Result<Vec<u8>> {
     ] {
         let mut header = tar::Header::new_ustar();
         let is_directory = content.is_none();
-        header.set_entry_type(if is_directory { tar::EntryType::Directory } else { tar::EntryType::Regular });
+        header.set_entry_type(if is_directory {
+            tar::EntryType::Directory
+        } else {
+            tar::EntryType::Regular
+        });
         header.set_mode(mode);
         header.set_uid(0);
         header.set_gid(0);

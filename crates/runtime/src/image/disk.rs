@@ -121,7 +121,8 @@ impl Disk {
             .and_then(|dir| dir.sync_all())
             .map_err(ImageError::io("sync", &parent))?;
         let record = LayerRecord { directory, bytes };
-        let named = self.update(|index| drop(index.layers.insert(expected.diff_id.clone(), record)));
+        let named =
+            self.update(|index| drop(index.layers.insert(expected.diff_id.clone(), record)));
         if named.is_err() {
             // Left there it would be in the next attempt's way; what cannot go now goes at open.
             let _ = fs::remove_dir_all(&published);

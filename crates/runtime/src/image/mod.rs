@@ -68,8 +68,18 @@ pub struct ImageSummary {
 /// As `longshore image ls` prints it.
 impl fmt::Display for ImageSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: String = self.id.trim_start_matches("sha256:").chars().take(12).collect();
-        write!(f, "{}\t{id}\t{:.1} MB", self.reference, self.size_bytes as f64 / 1e6)
+        let id: String = self
+            .id
+            .trim_start_matches("sha256:")
+            .chars()
+            .take(12)
+            .collect();
+        write!(
+            f,
+            "{}\t{id}\t{:.1} MB",
+            self.reference,
+            self.size_bytes as f64 / 1e6
+        )
     }
 }
 
@@ -97,7 +107,9 @@ pub struct RegistryAuth {
 
 impl fmt::Debug for RegistryAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegistryAuth").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("RegistryAuth")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 

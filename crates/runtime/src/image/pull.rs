@@ -46,9 +46,14 @@ pub(super) async fn pull(
     if let Some(known) = sources.disk.index().names.get(&name)
         && let Some(digest) = sources.registry.digest_of(from).await?
         && digest == known.digest
-        && let Some(image) = sources.disk.image(&known.image, &name, &digest, known.origin)
+        && let Some(image) = sources
+            .disk
+            .image(&known.image, &name, &digest, known.origin)
     {
-        return Ok(Pulled { image: Arc::new(image), moved_bytes: false });
+        return Ok(Pulled {
+            image: Arc::new(image),
+            moved_bytes: false,
+        });
     }
     let document = sources.registry.manifest(from, None).await?;
     let digest = document.digest;
@@ -57,7 +62,9 @@ pub(super) async fn pull(
     let (id, record, manifests) = match known {
         Some(id) => {
             let record = sources.disk.index().images.get(&id).cloned();
-            let record = record.ok_or_else(|| ImageError::NoSuchImage { reference: name.clone() })?;
+            let record = record.ok_or_else(|| ImageError::NoSuchImage {
+                reference: name.clone(),
+            })?;
             (id, record, vec![digest.clone()])
         }
         None => fetch(sources, from, document.bytes, &digest).await?,
@@ -73,7 +80,10 @@ pub(super) async fn pull(
     if !is_known {
         info!(image = %reference.familiar(), digest = %image.digest, "image pulled");
     }
-    Ok(Pulled { image: Arc::new(image), moved_bytes: !is_known })
+    Ok(Pulled {
+        image: Arc::new(image),
+        moved_bytes: !is_known,
+    })
 }
 
 /// Fetches config and layers of a manifest, or of the fitting entry of an index.
@@ -92,15 +102,23 @@ async fn fetch(
         manifests.push(chosen);
     }
     let Manifest::Image { config, layers } = manifest else {
-        return Err(ImageError::malformed("manifest", "an index within an index"));
+        return Err(ImageError::malformed(
+            "manifest",
+            "an index within an index",
+        ));
     };
     let bytes = sources.registry.small_blob(from, &config).await?;
     let file = ConfigFile::parse(&bytes, layers.len())?;
     let diff_ids = file.rootfs.diff_ids;
-    let fetched =
-        diff_ids.iter().zip(layers).map(|(diff_id, blob)| fetch_layer(sources, from, diff_id, blob));
+    let fetched = diff_ids
+        .iter()
+        .zip(layers)
+        .map(|(diff_id, blob)| fetch_layer(sources, from, diff_id, blob));
     try_join_all(fetched).await?;
-    let record = ImageRecord { config: file.config, layers: diff_ids };
+    let record = ImageRecord {
+        config: file.config,
+        layers: diff_ids,
+    };
     Ok((config.digest, record, manifests))
 }
 
@@ -121,13 +139,22 @@ async fn fetch_layer(
     }
     let slot = Arc::clone(sources.slots).acquire_owned().await;
     let slot = slot.map_err(|error| ImageError::malformed("shutdown", error))?;
-    let expected = Expected { diff_id: diff_id.clone(), blob: Some(blob.digest.clone()) };
+    let expected = Expected {
+        diff_id: diff_id.clone(),
+        blob: Some(blob.digest.clone()),
+    };
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let disk = Arc::clone(sources.disk);
     // The layer's lock and slot go with the work: it ends by itself even if this future is dropped.
     let unpacked = on_blocking_thread(move || {
         let _held = (lock, once, slot);
-        disk.add_layer(Box::new(Incoming { receiver, current: Bytes::new() }), &expected)
+        disk.add_layer(
+            Box::new(Incoming {
+                receiver,
+                current: Bytes::new(),
+            }),
+            &expected,
+        )
     });
     let received = receive(sources.registry, from, blob, sender);
     let ((), unpacked) = futures_util::future::join(received, unpacked).await;

@@ -54,7 +54,9 @@ struct Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("disk", &self.disk).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("disk", &self.disk)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,7 +96,10 @@ impl DiskStore {
         if let Some(digest) = reference.digest()
             && let Some(id) = index.manifests.get(digest)
         {
-            return self.inner.disk.image(id, &reference.canonical(), digest, Origin::Registry);
+            return self
+                .inner
+                .disk
+                .image(id, &reference.canonical(), digest, Origin::Registry);
         }
         let name = index.names.get(&reference.canonical())?;
         let asks = match (name.origin, behavior) {
@@ -102,18 +107,31 @@ impl DiskStore {
             (Origin::Registry, PullBehavior::Once | PullBehavior::PreferCached) => false,
             (Origin::Registry, PullBehavior::Default | PullBehavior::Always) => true,
         };
-        if asks { None } else { self.named(reference, name) }
+        if asks {
+            None
+        } else {
+            self.named(reference, name)
+        }
     }
 
     fn named(&self, reference: &Reference, name: &NameRecord) -> Option<Image> {
-        self.inner.disk.image(&name.image, &reference.canonical(), &name.digest, name.origin)
+        self.inner.disk.image(
+            &name.image,
+            &reference.canonical(),
+            &name.digest,
+            name.origin,
+        )
     }
 
     /// Joins the pull of the same image by the same user, or starts it. It goes on when its callers
     /// go away: the next one finds what it fetched.
     async fn pull(&self, key: PullKey) -> Result<Pulled, ImageError> {
         let pull = {
-            let mut pulls = self.inner.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pulls = self
+                .inner
+                .pulls
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let start = || {
                 let inner = Arc::clone(&self.inner);
                 let key = key.clone();
@@ -124,11 +142,16 @@ impl DiskStore {
                         slots: &inner.slots,
                     };
                     let result = pull::pull(sources, &key.0, key.1.as_ref()).await;
-                    inner.pulls.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    inner
+                        .pulls
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&key);
                     result
                 });
                 let joined = async move {
-                    task.await.unwrap_or_else(|error| Err(ImageError::malformed("pull", error)))
+                    task.await
+                        .unwrap_or_else(|error| Err(ImageError::malformed("pull", error)))
                 };
                 joined.boxed().shared()
             };
@@ -148,22 +171,37 @@ impl ImageStore for DiskStore {
     ) -> Result<Ensured, ImageError> {
         if let Some(id) = Digest::parse(reference) {
             let image = self.inner.disk.image(&id, reference, &id, Origin::Loaded);
-            let image =
-                image.ok_or_else(|| ImageError::NoSuchImage { reference: reference.to_owned() })?;
-            return Ok(Ensured { image: Arc::new(image), pulled: false });
+            let image = image.ok_or_else(|| ImageError::NoSuchImage {
+                reference: reference.to_owned(),
+            })?;
+            return Ok(Ensured {
+                image: Arc::new(image),
+                pulled: false,
+            });
         }
         let parsed = parse(reference)?;
         if let Some(image) = self.without_registry(&parsed, behavior) {
-            return Ok(Ensured { image: Arc::new(image), pulled: false });
+            return Ok(Ensured {
+                image: Arc::new(image),
+                pulled: false,
+            });
         }
         match self.pull((parsed.clone(), auth)).await {
-            Ok(Pulled { image, moved_bytes }) => Ok(Ensured { image, pulled: moved_bytes }),
+            Ok(Pulled { image, moved_bytes }) => Ok(Ensured {
+                image,
+                pulled: moved_bytes,
+            }),
             Err(error) if behavior == PullBehavior::Default => {
                 let index = self.inner.disk.index();
                 let name = index.names.get(&parsed.canonical());
-                let here = name.and_then(|name| self.named(&parsed, name)).ok_or(error.clone())?;
+                let here = name
+                    .and_then(|name| self.named(&parsed, name))
+                    .ok_or(error.clone())?;
                 warn!(image = %parsed.familiar(), %error, "registry failed, image of last pull used");
-                Ok(Ensured { image: Arc::new(here), pulled: false })
+                Ok(Ensured {
+                    image: Arc::new(here),
+                    pulled: false,
+                })
             }
             Err(error) => Err(error),
         }
@@ -171,7 +209,9 @@ impl ImageStore for DiskStore {
 
     async fn load(&self, archive: &Path) -> Result<Vec<String>, ImageError> {
         let path = archive.to_owned();
-        let names = self.blocking(move |disk| archive::load(disk, &path)).await?;
+        let names = self
+            .blocking(move |disk| archive::load(disk, &path))
+            .await?;
         info!(?names, "images loaded");
         Ok(names)
     }
@@ -182,7 +222,8 @@ impl ImageStore for DiskStore {
         program: &'static [u8],
     ) -> Result<(), ImageError> {
         let reference = parse(reference)?;
-        self.blocking(move |disk| builtin::install(disk, &reference, program)).await
+        self.blocking(move |disk| builtin::install(disk, &reference, program))
+            .await
     }
 
     async fn list(&self) -> Result<Vec<ImageSummary>, ImageError> {
@@ -203,7 +244,8 @@ impl ImageStore for DiskStore {
     }
 
     async fn pinned(&self) -> Result<Vec<String>, ImageError> {
-        self.blocking(|disk| Ok(disk.pins().into_keys().collect())).await
+        self.blocking(|disk| Ok(disk.pins().into_keys().collect()))
+            .await
     }
 
     async fn gc(&self) -> Result<(), ImageError> {
@@ -227,6 +269,8 @@ pub(super) async fn on_blocking_thread<T: Send + 'static>(
 }
 
 fn parse(reference: &str) -> Result<Reference, ImageError> {
-    let invalid = || ImageError::InvalidReference { reference: reference.chars().take(300).collect() };
+    let invalid = || ImageError::InvalidReference {
+        reference: reference.chars().take(300).collect(),
+    };
     Reference::parse(reference).ok_or_else(invalid)
 }

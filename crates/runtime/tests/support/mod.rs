@@ -180,7 +180,10 @@ fn tear_down(group: &Path) -> bool {
             tear_down(&child.path());
         }
     }
-    for pid in std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
+    for pid in std::fs::read_to_string(group.join("cgroup.procs"))
+        .unwrap_or_default()
+        .lines()
+    {
         if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }

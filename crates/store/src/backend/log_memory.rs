@@ -56,10 +56,12 @@ impl LogStore for MemoryLogStore {
         let Some((_, entries)) = streams.get(&stream) else {
             return Ok(Vec::new());
         };
-        let mut bytes = 0;
+        let (mut bytes, mut first) = (0, true);
         let mut take = |(position, (ingested, message)): (&Position, &(Timestamp, String))| {
             bytes += message.len();
-            (bytes <= range.bytes_max || bytes == message.len()).then(|| StoredEntry {
+            let fits = bytes <= range.bytes_max || first;
+            first = false;
+            fits.then(|| StoredEntry {
                 position: *position,
                 ingested: *ingested,
                 message: message.clone(),

@@ -24,14 +24,19 @@ const KNOWN_MAX: usize = 1024;
 /// What a registry asks for in `WWW-Authenticate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
-    Bearer { realm: String, service: Option<String> },
+    Bearer {
+        realm: String,
+        service: Option<String>,
+    },
     Basic,
 }
 
 /// The challenges that we can answer, in the registry's order.
 pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
-    values.filter_map(|value| challenge(value.to_str().ok()?)).collect()
+    values
+        .filter_map(|value| challenge(value.to_str().ok()?))
+        .collect()
 }
 
 fn challenge(text: &str) -> Option<Challenge> {
@@ -44,7 +49,10 @@ fn challenge(text: &str) -> Option<Challenge> {
     }
     let mut parameters = parameters(rest);
     let realm = parameters.remove("realm")?;
-    Some(Challenge::Bearer { realm, service: parameters.remove("service") })
+    Some(Challenge::Bearer {
+        realm,
+        service: parameters.remove("service"),
+    })
 }
 
 /// `name="value", name=value`; a value in quotes may hold commas and escaped quotes.
@@ -88,7 +96,10 @@ pub(super) fn token_url(realm: &str, service: Option<&str>, reference: &Referenc
     if let Some(service) = service {
         url += &format!("service={}&", escaped(service));
     }
-    url += &format!("scope={}", escaped(&format!("repository:{}:pull", reference.path())));
+    url += &format!(
+        "scope={}",
+        escaped(&format!("repository:{}:pull", reference.path()))
+    );
     url.parse().ok()
 }
 
@@ -158,23 +169,54 @@ impl Tokens {
     }
 
     pub(super) fn forget(&self, of: Repository<'_>) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(of));
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key(of));
     }
 
     /// Keeps the token of a token server's answer.
-    pub(super) fn learn(&self, of: Repository<'_>, answer: &[u8]) -> Result<HeaderValue, ImageError> {
-        let malformed = || ImageError::malformed("token", "authorization server did not include a token in the response");
+    pub(super) fn learn(
+        &self,
+        of: Repository<'_>,
+        answer: &[u8],
+    ) -> Result<HeaderValue, ImageError> {
+        let malformed = || {
+            ImageError::malformed(
+                "token",
+                "authorization server did not include a token in the response",
+            )
+        };
         let answer: TokenAnswer = serde_json::from_slice(answer).map_err(|_| malformed())?;
-        let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty());
-        let value = token.and_then(|token| secret(format!("Bearer {token}"))).ok_or_else(malformed)?;
-        let lifetime = answer.expires_in.map_or(LIFETIME_DEFAULT, Duration::from_secs);
+        let token = answer
+            .token
+            .or(answer.access_token)
+            .filter(|token| !token.is_empty());
+        let value = token
+            .and_then(|token| secret(format!("Bearer {token}")))
+            .ok_or_else(malformed)?;
+        let lifetime = answer
+            .expires_in
+            .map_or(LIFETIME_DEFAULT, Duration::from_secs);
         let until = Instant::now().checked_add(lifetime.saturating_sub(LIFETIME_MARGIN));
-        self.keep(of, Known { value: value.clone(), until });
+        self.keep(
+            of,
+            Known {
+                value: value.clone(),
+                until,
+            },
+        );
         Ok(value)
     }
 
     pub(super) fn learn_basic(&self, of: Repository<'_>, value: &HeaderValue) {
-        self.keep(of, Known { value: value.clone(), until: None });
+        self.keep(
+            of,
+            Known {
+                value: value.clone(),
+                until: None,
+            },
+        );
     }
 
     fn keep(&self, of: Repository<'_>, value: Known) {
@@ -187,8 +229,15 @@ impl Tokens {
 }
 
 fn key(of: Repository<'_>) -> Key {
-    let (host, path) = (of.reference.host().to_owned(), of.reference.path().to_owned());
-    Key { host, path, auth: of.auth.cloned() }
+    let (host, path) = (
+        of.reference.host().to_owned(),
+        of.reference.path().to_owned(),
+    );
+    Key {
+        host,
+        path,
+        auth: of.auth.cloned(),
+    }
 }
 
 #[cfg(test)]
@@ -198,11 +247,20 @@ mod tests {
     #[test]
     fn challenges_are_read_whatever_their_spacing_and_quoting() {
         let bearer = |realm: &str, service: Option<&str>| {
-            Some(Challenge::Bearer { realm: realm.into(), service: service.map(str::to_owned) })
+            Some(Challenge::Bearer {
+                realm: realm.into(),
+                service: service.map(str::to_owned),
+            })
         };
         for (given, expected) in [
-            (r#"Bearer realm="https://a/t",service="s, \"x\"",scope="repository:a:pull""#, bearer("https://a/t", Some("s, \"x\""))),
-            ("bearer realm=https://a/t , service=s", bearer("https://a/t", Some("s"))),
+            (
+                r#"Bearer realm="https://a/t",service="s, \"x\"",scope="repository:a:pull""#,
+                bearer("https://a/t", Some("s, \"x\"")),
+            ),
+            (
+                "bearer realm=https://a/t , service=s",
+                bearer("https://a/t", Some("s")),
+            ),
             (r#"Basic realm="x""#, Some(Challenge::Basic)),
             ("Basic", Some(Challenge::Basic)),
             (r#"Bearer service="s""#, None),

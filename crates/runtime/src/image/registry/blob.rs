@@ -32,7 +32,15 @@ pub(in crate::image) struct BlobReader {
 
 impl BlobReader {
     pub(super) fn new(blob: Descriptor, pause: Duration) -> BlobReader {
-        BlobReader { blob, answer: None, received: 0, skip: 0, tries: 0, tries_in_all: 0, pause }
+        BlobReader {
+            blob,
+            answer: None,
+            received: 0,
+            skip: 0,
+            tries: 0,
+            tries_in_all: 0,
+            pause,
+        }
     }
 
     /// The next piece; `None` when all came.
@@ -73,9 +81,8 @@ impl BlobReader {
         let url = registry
             .url(from.reference, "blobs", &self.blob.digest.to_string())
             .map_err(Attempt::Final)?;
-        let again = |failure: Failure| {
-            Attempt::Again(failure.into_error(Stage::Blob, &Method::GET, &url))
-        };
+        let again =
+            |failure: Failure| Attempt::Again(failure.into_error(Stage::Blob, &Method::GET, &url));
         let mut answer = match self.answer.take() {
             Some(answer) => answer,
             None => self.open(registry, from, &url).await?,
@@ -106,14 +113,18 @@ impl BlobReader {
             let range = HeaderValue::from_str(&format!("bytes={}-", self.received));
             headers.insert(header::RANGE, range.expect("digits are a header's text"));
         }
-        let asked = registry.ask(from, &Method::GET, url, &headers, Stage::Blob).await;
+        let asked = registry
+            .ask(from, &Method::GET, url, &headers, Stage::Blob)
+            .await;
         let answer = asked.map_err(|error| match error {
             ImageError::BlobUnreachable { .. } => Attempt::Again(error),
             error => Attempt::Final(error),
         })?;
         match answer.status {
             StatusCode::OK => self.skip = self.received,
-            StatusCode::PARTIAL_CONTENT if begins_at(&answer.headers, self.received) => self.skip = 0,
+            StatusCode::PARTIAL_CONTENT if begins_at(&answer.headers, self.received) => {
+                self.skip = 0
+            }
             StatusCode::PARTIAL_CONTENT => {
                 let text = "the registry sent another range than was asked for";
                 return Err(Attempt::Final(ImageError::malformed("blob", text)));
@@ -121,7 +132,11 @@ impl BlobReader {
             status => {
                 let error = registry.refusal(from, answer, Stage::Blob).await;
                 let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                return Err(if passes { Attempt::Again(error) } else { Attempt::Final(error) });
+                return Err(if passes {
+                    Attempt::Again(error)
+                } else {
+                    Attempt::Final(error)
+                });
             }
         }
         Ok(answer)
@@ -136,7 +151,9 @@ enum Attempt {
 
 /// `Content-Range: bytes <at>-…`
 fn begins_at(headers: &HeaderMap, at: u64) -> bool {
-    let range = headers.get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let range = headers
+        .get(header::CONTENT_RANGE)
+        .and_then(|value| value.to_str().ok());
     let first = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next());
     first.and_then(|first| first.parse().ok()) == Some(at)
 }

@@ -26,7 +26,10 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn text(text: &str) -> Failure {
-        Failure { text: text.to_owned(), unreachable: false }
+        Failure {
+            text: text.to_owned(),
+            unreachable: false,
+        }
     }
 
     /// Finds the cause that users know below the library's own words.
@@ -39,7 +42,9 @@ impl Failure {
             looks_up |= error.to_string().starts_with("dns error");
             if let Some(io) = error.downcast_ref::<io::Error>() {
                 let inner = io.get_ref().map(|inner| inner as &(dyn Error + 'static));
-                system = system.or((io.raw_os_error().is_some() || io.kind() == io::ErrorKind::TimedOut).then_some(io));
+                system = system.or((io.raw_os_error().is_some()
+                    || io.kind() == io::ErrorKind::TimedOut)
+                    .then_some(io));
                 innermost = inner.unwrap_or(error);
                 next = inner.or_else(|| error.source());
             } else {
@@ -48,11 +53,17 @@ impl Failure {
             }
         }
         let address = address(url);
-        let dial = |text: &str| Failure { text: format!("dial tcp {address}: {text}"), unreachable: true };
+        let dial = |text: &str| Failure {
+            text: format!("dial tcp {address}: {text}"),
+            unreachable: true,
+        };
         match system {
             _ if looks_up => {
                 let host = url.host().unwrap_or_default();
-                Failure { text: format!("dial tcp: lookup {host}: no such host"), unreachable: true }
+                Failure {
+                    text: format!("dial tcp: lookup {host}: no such host"),
+                    unreachable: true,
+                }
             }
             Some(error) if error.kind() == io::ErrorKind::TimedOut => dial("i/o timeout"),
             Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -64,7 +75,11 @@ impl Failure {
     }
 
     pub(super) fn into_error(self, stage: Stage, method: &Method, url: &Uri) -> ImageError {
-        let probe = format!("{}://{}/v2/", url.scheme_str().unwrap_or("https"), authority(url));
+        let probe = format!(
+            "{}://{}/v2/",
+            url.scheme_str().unwrap_or("https"),
+            authority(url)
+        );
         let (method, url) = match self.unreachable {
             true => ("Get", probe),
             false => (shown(method), url.to_string()),
@@ -79,7 +94,11 @@ impl Failure {
 
 /// A method as Go's HTTP client writes it in errors.
 pub(super) fn shown(method: &Method) -> &'static str {
-    if *method == Method::HEAD { "Head" } else { "Get" }
+    if *method == Method::HEAD {
+        "Head"
+    } else {
+        "Get"
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -109,8 +128,15 @@ pub(super) fn refusal(
     let name = reference.familiar_name();
     let said = |default_code: &str, default_message: &str| {
         let code = if code.is_empty() { default_code } else { &code };
-        let message = if message.is_empty() { default_message } else { &message };
-        format!("{}: {message:.300}", code.to_ascii_lowercase().replace('_', " "))
+        let message = if message.is_empty() {
+            default_message
+        } else {
+            &message
+        };
+        format!(
+            "{}: {message:.300}",
+            code.to_ascii_lowercase().replace('_', " ")
+        )
     };
     match (status, code.as_str()) {
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
@@ -125,8 +151,12 @@ pub(super) fn refusal(
             reference: reference.familiar(),
             text: said("MANIFEST_UNKNOWN", "manifest unknown"),
         },
-        (StatusCode::TOO_MANY_REQUESTS, _) => at_stage(stage, said("TOOMANYREQUESTS", "rate exceeded")),
-        (StatusCode::NOT_FOUND, _) => at_stage(stage, said("BLOB_UNKNOWN", "blob unknown to registry")),
+        (StatusCode::TOO_MANY_REQUESTS, _) => {
+            at_stage(stage, said("TOOMANYREQUESTS", "rate exceeded"))
+        }
+        (StatusCode::NOT_FOUND, _) => {
+            at_stage(stage, said("BLOB_UNKNOWN", "blob unknown to registry"))
+        }
         _ => at_stage(stage, format!("received unexpected HTTP status: {status}")),
     }
 }
@@ -143,6 +173,14 @@ fn authority(url: &Uri) -> &str {
 }
 
 fn address(url: &Uri) -> String {
-    let default = if url.scheme_str() == Some("http") { 80 } else { 443 };
-    format!("{}:{}", url.host().unwrap_or_default(), url.port_u16().unwrap_or(default))
+    let default = if url.scheme_str() == Some("http") {
+        80
+    } else {
+        443
+    };
+    format!(
+        "{}:{}",
+        url.host().unwrap_or_default(),
+        url.port_u16().unwrap_or(default)
+    )
 }

@@ -17,7 +17,8 @@ use super::failure::Failure;
 
 /// As Docker: more is a loop.
 const REDIRECTS_MAX: usize = 10;
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("longshore/", env!("CARGO_PKG_VERSION")));
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("longshore/", env!("CARGO_PKG_VERSION")));
 
 type Inner = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
@@ -48,10 +49,17 @@ impl HttpClient {
         let provider = rustls::crypto::ring::default_provider();
         let https = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)
-            .map(|builder| builder.https_only().enable_http1().wrap_connector(connector.clone()))
+            .map(|builder| {
+                builder
+                    .https_only()
+                    .enable_http1()
+                    .wrap_connector(connector.clone())
+            })
             .map_err(|error| format!("no certificate authorities: {error}"));
         let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(30));
+        builder
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30));
         HttpClient {
             https: https.map(|connector| builder.build(connector)),
             plain: builder.build(connector),
@@ -71,10 +79,16 @@ impl HttpClient {
         for _ in 0..=REDIRECTS_MAX {
             let authorization = authorization.filter(|_| at.authority() == url.authority());
             let answer = self.send_once(method, &at, headers, authorization).await?;
-            let redirected = answer.status.is_redirection() && answer.status != StatusCode::NOT_MODIFIED;
+            let redirected =
+                answer.status.is_redirection() && answer.status != StatusCode::NOT_MODIFIED;
             let location = answer.headers.get(header::LOCATION).filter(|_| redirected);
-            let Some(location) = location else { return Ok(answer) };
-            let next = location.to_str().ok().and_then(|location| joined(&at, location));
+            let Some(location) = location else {
+                return Ok(answer);
+            };
+            let next = location
+                .to_str()
+                .ok()
+                .and_then(|location| joined(&at, location));
             let next = next.ok_or_else(|| Failure::text("a redirect leads nowhere"))?;
             let stays_safe = next.scheme_str() == Some("https")
                 || (at.scheme_str() == Some("http") && next.scheme_str() == Some("http"));
@@ -93,12 +107,17 @@ impl HttpClient {
         headers: &HeaderMap,
         authorization: Option<&HeaderValue>,
     ) -> Result<Answer, Failure> {
-        let request = Request::builder().method(method).uri(url).body(Empty::new());
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .body(Empty::new());
         let mut request = request.map_err(|error| Failure::text(&error.to_string()))?;
         request.headers_mut().extend(headers.clone());
         request.headers_mut().insert(header::USER_AGENT, AGENT);
         if let Some(authorization) = authorization {
-            request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, authorization.clone());
         }
         let sent = match (url.scheme_str(), &self.https) {
             (Some("https"), Ok(https)) => https.request(request),
@@ -108,7 +127,12 @@ impl HttpClient {
         match timeout(self.idle, sent).await {
             Ok(Ok(answer)) => {
                 let (head, body) = answer.into_parts();
-                Ok(Answer { status: head.status, headers: head.headers, url: url.clone(), body })
+                Ok(Answer {
+                    status: head.status,
+                    headers: head.headers,
+                    url: url.clone(),
+                    body,
+                })
             }
             Ok(Err(error)) => Err(Failure::transport(&error, url)),
             Err(_) => Err(Failure::text(
@@ -140,7 +164,10 @@ pub(super) fn is_loopback(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost"
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn joined(base: &Uri, location: &str) -> Option<Uri> {
@@ -162,10 +189,22 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        for host in ["localhost", "localhost:5000", "127.0.0.1:1", "127.3.4.5", "[::1]:5000"] {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:1",
+            "127.3.4.5",
+            "[::1]:5000",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["10.0.0.1:5000", "localhost.evil.com", "127.0.0.1.evil.com:80", "[::2]", "a"] {
+        for host in [
+            "10.0.0.1:5000",
+            "localhost.evil.com",
+            "127.0.0.1.evil.com:80",
+            "[::2]",
+            "a",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

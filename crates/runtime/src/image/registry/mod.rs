@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
+use super::RegistryAuth;
 use super::digest::Digest;
 use super::error::ImageError;
 use super::layer::mismatch;
 use super::manifest::{ACCEPTED, Descriptor, JSON_LEN_MAX};
 use super::reference::Reference;
-use super::RegistryAuth;
 use auth::Tokens;
 use failure::{Failure, Stage};
 use http_client::{Answer, HttpClient};
@@ -74,7 +74,11 @@ pub(super) struct Repository<'a> {
 impl Registry {
     pub(super) fn new(options: RegistryOptions) -> Registry {
         let http = HttpClient::new(options.connect_timeout, options.idle_timeout);
-        Registry { options, http, tokens: Tokens::default() }
+        Registry {
+            options,
+            http,
+            tokens: Tokens::default(),
+        }
     }
 
     /// The digest that the reference has now, if the registry says it without sending the manifest.
@@ -85,9 +89,16 @@ impl Registry {
         let selector = repository.reference.selector();
         let url = self.url(repository.reference, "manifests", &selector)?;
         let headers = accept_manifests();
-        let answer = self.ask(repository, &Method::HEAD, &url, &headers, Stage::Manifest).await?;
-        let named = answer.headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
-        Ok(named.filter(|_| answer.status == StatusCode::OK).and_then(Digest::parse))
+        let answer = self
+            .ask(repository, &Method::HEAD, &url, &headers, Stage::Manifest)
+            .await?;
+        let named = answer
+            .headers
+            .get("docker-content-digest")
+            .and_then(|value| value.to_str().ok());
+        Ok(named
+            .filter(|_| answer.status == StatusCode::OK)
+            .and_then(Digest::parse))
     }
 
     /// A manifest or index: by the digest where one is given, else as the reference says.
@@ -97,20 +108,26 @@ impl Registry {
         digest: Option<&Digest>,
     ) -> Result<Document, ImageError> {
         let pinned = digest.or(repository.reference.digest());
-        let selector =
-            pinned.map_or_else(|| repository.reference.selector(), Digest::to_string);
+        let selector = pinned.map_or_else(|| repository.reference.selector(), Digest::to_string);
         let url = self.url(repository.reference, "manifests", &selector)?;
         let headers = accept_manifests();
-        let answer = self.ask(repository, &Method::GET, &url, &headers, Stage::Manifest).await?;
+        let answer = self
+            .ask(repository, &Method::GET, &url, &headers, Stage::Manifest)
+            .await?;
         if answer.status != StatusCode::OK {
             return Err(self.refusal(repository, answer, Stage::Manifest).await);
         }
         let url = answer.url.clone();
-        let bytes = self.body(answer, JSON_LEN_MAX, Stage::Manifest, &url).await?;
+        let bytes = self
+            .body(answer, JSON_LEN_MAX, Stage::Manifest, &url)
+            .await?;
         let actual = Digest::of(&bytes);
         match pinned {
             Some(wanted) if *wanted != actual => Err(mismatch("manifest", wanted, actual)),
-            _ => Ok(Document { digest: actual, bytes }),
+            _ => Ok(Document {
+                digest: actual,
+                bytes,
+            }),
         }
     }
 
@@ -152,16 +169,27 @@ impl Registry {
     ) -> Result<Answer, ImageError> {
         let failed = |failure: Failure| failure.into_error(stage, method, url);
         let known = self.tokens.known(repository);
-        let answer = self.http.send(method, url, headers, known.as_ref()).await.map_err(failed)?;
+        let answer = self
+            .http
+            .send(method, url, headers, known.as_ref())
+            .await
+            .map_err(failed)?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         self.tokens.forget(repository);
         let challenges = auth::challenges(&answer.headers);
-        let granted = self.authority(repository, &challenges, stage, method, url).await?;
-        let Some(granted) = granted else { return Ok(answer) };
+        let granted = self
+            .authority(repository, &challenges, stage, method, url)
+            .await?;
+        let Some(granted) = granted else {
+            return Ok(answer);
+        };
         let failed = |failure: Failure| failure.into_error(stage, method, url);
-        self.http.send(method, url, headers, Some(&granted)).await.map_err(failed)
+        self.http
+            .send(method, url, headers, Some(&granted))
+            .await
+            .map_err(failed)
     }
 
     /// The `Authorization` that answers the registry's challenge; `None` when there is none to try.
@@ -181,17 +209,24 @@ impl Registry {
         for challenge in challenges {
             match challenge {
                 auth::Challenge::Bearer { realm, service } => {
-                    let token_url = auth::token_url(realm, service.as_deref(), repository.reference)
-                        .filter(|token_url| self.may_be_spoken_to(token_url))
-                        .ok_or_else(|| ImageError::malformed("token realm", realm))?;
+                    let token_url =
+                        auth::token_url(realm, service.as_deref(), repository.reference)
+                            .filter(|token_url| self.may_be_spoken_to(token_url))
+                            .ok_or_else(|| ImageError::malformed("token realm", realm))?;
                     let basic = repository.auth.and_then(auth::basic);
                     let headers = HeaderMap::new();
                     let get = Method::GET;
-                    let failed = |failure: Failure| failure.into_error(stage, &Method::GET, &token_url);
-                    let answer =
-                        self.http.send(&get, &token_url, &headers, basic.as_ref()).await.map_err(failed)?;
+                    let failed =
+                        |failure: Failure| failure.into_error(stage, &Method::GET, &token_url);
+                    let answer = self
+                        .http
+                        .send(&get, &token_url, &headers, basic.as_ref())
+                        .await
+                        .map_err(failed)?;
                     if answer.status != StatusCode::OK {
-                        return Err(self.token_refusal(repository, answer, stage, method, url).await);
+                        return Err(self
+                            .token_refusal(repository, answer, stage, method, url)
+                            .await);
                     }
                     let bytes = self.body(answer, JSON_LEN_MAX, stage, &token_url).await?;
                     return self.tokens.learn(repository, &bytes).map(Some);
@@ -214,9 +249,16 @@ impl Registry {
         method: &Method,
         url: &Uri,
     ) -> ImageError {
-        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        if matches!(
+            answer.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
             let text = "unauthorized: incorrect username or password".to_owned();
-            return ImageError::Refused { method: failure::shown(method), url: url.to_string(), text };
+            return ImageError::Refused {
+                method: failure::shown(method),
+                url: url.to_string(),
+                text,
+            };
         }
         self.refusal(repository, answer, stage).await
     }
@@ -230,7 +272,10 @@ impl Registry {
     ) -> ImageError {
         let status = answer.status;
         let url = answer.url.clone();
-        let body = self.body(answer, JSON_LEN_MAX, stage, &url).await.unwrap_or_default();
+        let body = self
+            .body(answer, JSON_LEN_MAX, stage, &url)
+            .await
+            .unwrap_or_default();
         failure::refusal(repository.reference, status, &body, stage)
     }
 
@@ -260,18 +305,30 @@ impl Registry {
             host => host,
         };
         let scheme = if self.is_plain(host) { "http" } else { "https" };
-        format!("{scheme}://{host}/v2/{}/{kind}/{selector}", reference.path())
-            .parse()
-            .map_err(|_| ImageError::InvalidReference { reference: reference.familiar() })
+        format!(
+            "{scheme}://{host}/v2/{}/{kind}/{selector}",
+            reference.path()
+        )
+        .parse()
+        .map_err(|_| ImageError::InvalidReference {
+            reference: reference.familiar(),
+        })
     }
 
     fn may_be_spoken_to(&self, url: &Uri) -> bool {
-        let plain = url.authority().is_some_and(|authority| self.is_plain(authority.as_str()));
+        let plain = url
+            .authority()
+            .is_some_and(|authority| self.is_plain(authority.as_str()));
         url.scheme_str() == Some("https") || (url.scheme_str() == Some("http") && plain)
     }
 
     fn is_plain(&self, host: &str) -> bool {
-        http_client::is_loopback(host) || self.options.insecure_hosts.iter().any(|known| known == host)
+        http_client::is_loopback(host)
+            || self
+                .options
+                .insecure_hosts
+                .iter()
+                .any(|known| known == host)
     }
 }
 
