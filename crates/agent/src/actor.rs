@@ -273,7 +273,7 @@ impl TaskContext {
                 let bindings = attachment.bindings.iter().map(binding).collect();
                 self.keep_address(index, attachment.address);
                 self.set_parts(index, |parts| {
-                    parts.attachment = Some(Attachment::Bridge(Box::new(attachment)))
+                    parts.attachment = Some(Attachment::Bridge(Box::new(attachment)));
                 });
                 Event::NetworkMade(index, bindings)
             }

@@ -212,7 +212,7 @@ impl Host {
             execution_stopped_at: None,
         };
         tokio::spawn(async move {
-            crate::submit::submit(&host.api, &host.config.cluster, &arn, &change).await
+            crate::submit::submit(&host.api, &host.config.cluster, &arn, &change).await;
         });
     }
 

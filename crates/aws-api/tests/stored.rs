@@ -1,5 +1,7 @@
 //! A shape in a record comes back as it went, whatever the format.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 use aws_api::{Stored, ecs};
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
 //! What a host's agent may do, and what of another host's it may not.
+
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod support;

@@ -1,6 +1,8 @@
 //! What must always hold, whatever happens in whatever order (design, section 8: 1, 2, 4): nothing
 //! is over-committed, no task is ever on two instances, a failed call changes nothing, and when all
 //! tasks have stopped every instance has all its room again.
+
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod support;

@@ -1,5 +1,7 @@
 //! What RunTask, StartTask, StopTask, DescribeTasks and ListTasks answer, and with which words they
 //! refuse. One row is one sentence of the documentation.
+
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod support;

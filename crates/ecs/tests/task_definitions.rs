@@ -1,4 +1,6 @@
 //! Task definitions through the operations, on an empty World: rules, normal form, revisions.
+
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used)] // A test: the functions beside #[test] count as plain code for clippy.
 
 use aws_api::Stored;

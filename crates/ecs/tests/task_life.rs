@@ -1,4 +1,6 @@
 //! A task's life through the real operations: placed, delivered, running, stopped.
+
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod support;

@@ -95,11 +95,6 @@ impl DataDir {
         self.0.join("log")
     }
 
-    /// Layers and image records.
-    pub fn images(&self) -> PathBuf {
-        self.0.join("images")
-    }
-
     /// What a running server says of itself; an error that names the next step when there is none.
     pub fn server_info(&self) -> anyhow::Result<ServerInfo> {
         let path = self.run().join("server.json");

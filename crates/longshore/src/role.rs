@@ -64,6 +64,10 @@ pub fn holder(run_dir: &Path, role: &str) -> anyhow::Result<Option<Holder>> {
         if let Some(pid) = read_pid(&mut file).and_then(Pid::from_raw)
             && let Ok(pidfd) = pidfd_open(pid, PidfdFlags::NONBLOCK)
         {
+            #[allow(
+                deprecated,
+                reason = "the descriptor is owned by what is returned; its replacement is unsafe to call"
+            )]
             let pidfd = AsyncFd::new(pidfd).context("cannot watch a process")?;
             return Ok(Some(Holder {
                 pid: pid.as_raw_nonzero().get(),

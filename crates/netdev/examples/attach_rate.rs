@@ -1,6 +1,8 @@
 //! How long an attach with one mapped port takes, alone and a hundred at once, and a detach.
 //! Runs in network and mount namespaces of its own. `cargo run --release --example attach_rate -p netdev`
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -32,6 +32,7 @@ impl AddressPool {
         self.range
     }
 
+    #[cfg(test)]
     pub fn gateway(&self) -> Ipv4Addr {
         gateway(self.range)
     }

@@ -65,7 +65,7 @@ impl PortMap {
             }
         })?;
         forget_udp(bindings, |batch, binding| {
-            batch.forget_udp_to_port(binding.host_port)
+            batch.forget_udp_to_port(binding.host_port);
         })
     }
 

@@ -1,6 +1,8 @@
 //! Bridge mode on a private host: who reaches whom, by which address, and what is refused.
 //! Needs root, `ip` and `nft`.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 mod support;
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};

@@ -1,5 +1,7 @@
 //! After a crash, after others meddled, and at the end. Needs root, `ip` and `nft`.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 mod support;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -90,12 +92,12 @@ fn a_crash_between_any_two_steps_is_cleared_away() {
         |dir| {
             drop(sh(&format!(
                 "touch {dir}/ns/half && unshare --net={dir}/ns/half true"
-            )))
+            )));
         },
         |_| {
             drop(sh(
                 "ip link add v000000c3abcd type veth peer name x && ip link set v000000c3abcd master ls000000c3",
-            ))
+            ));
         },
         |_| drop(sh("ip link del ls000000c3")),
     ];

@@ -1,5 +1,7 @@
 //! Measures starts of containers: `cargo run --release --example start_rate -p runtime [COUNT] [AT ONCE]`. Needs root.
 
+#![allow(clippy::unwrap_used)]
+
 #[allow(dead_code)]
 #[path = "../tests/support/mod.rs"]
 mod support;

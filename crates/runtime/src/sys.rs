@@ -170,7 +170,7 @@ pub fn unshare(flags: i32) -> Result<()> {
 
 /// Installs a compiled system call filter (an array of `struct sock_filter`).
 pub fn load_filter(program: &[u8]) -> Result<()> {
-    if program.len() % size_of::<libc::sock_filter>() != 0 {
+    if !program.len().is_multiple_of(size_of::<libc::sock_filter>()) {
         return Err(Error::from_raw_os_error(libc::EINVAL));
     }
     // Copied, since bytes from a file need not be aligned.

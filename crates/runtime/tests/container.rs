@@ -1,5 +1,7 @@
 //! Real containers: start, output, exit codes, errors, limits. Needs root.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 mod support;
 
 use runtime::host::{ContainerRuntime, Phase};
@@ -182,7 +184,7 @@ async fn what_cannot_start_is_told_precisely_and_leaves_nothing() {
                     source: "/no/such".into(),
                     target: "/x".into(),
                     read_only: false,
-                }]
+                }];
             },
             Phase::Create,
             "binding /no/such to /x: no such file or directory",
@@ -193,7 +195,7 @@ async fn what_cannot_start_is_told_precisely_and_leaves_nothing() {
                     source: "/tmp".into(),
                     target: "/proc/x".into(),
                     read_only: false,
-                }]
+                }];
             },
             Phase::Create,
             "binding to /proc/x: no such file or directory",

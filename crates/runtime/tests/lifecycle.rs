@@ -1,5 +1,7 @@
 //! What must survive: agents that die, shims that are killed, sweeps. Needs root.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 mod support;
 
 use runtime::host::{Attached, Capabilities, ContainerRuntime};

@@ -1,4 +1,6 @@
 //! Our filter against libseccomp: its numbers, its semantics, every call of every architecture. Needs libseccomp-dev.
+
+#![allow(clippy::unwrap_used, dead_code)]
 #![allow(unsafe_code)]
 
 use runtime::capability::{CapabilitySet, DEFAULT};

@@ -3,6 +3,7 @@
 //! Every acknowledged transaction is there; none is half there; a worker's transactions are there
 //! in the order in which it made them, without a gap.
 
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

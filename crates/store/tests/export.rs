@@ -1,5 +1,6 @@
 //! What is exported can be imported, and nothing else can.
 
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

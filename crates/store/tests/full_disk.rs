@@ -1,6 +1,7 @@
 //! A full disk: the caller gets an error, reads go on, nothing acknowledged is lost, and writes go
 //! on when there is space again. Needs root, to mount a small tmpfs.
 
+#![allow(dead_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,

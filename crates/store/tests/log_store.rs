@@ -1,5 +1,7 @@
 //! The two log stores behave alike, and the one on disk remembers.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 use aws_types::Timestamp;
 use proptest::prelude::*;
 use store::backend::{FjallLogStore, MemoryLogStore};

@@ -1,5 +1,6 @@
 //! The writer's promises, tried with a store that can be stopped and made to fail.
 
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

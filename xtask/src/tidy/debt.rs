@@ -16,17 +16,23 @@ impl Debt {
     }
 
     fn parse(text: &str) -> Self {
-        let rows = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
-            let mut parts = line.split_whitespace();
-            let (rule, place, measure) = (parts.next()?, parts.next()?, parts.next()?);
-            Some(((rule.to_owned(), place.to_owned()), measure.parse().ok()?))
-        });
+        let rows = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| {
+                let mut parts = line.split_whitespace();
+                let (rule, place, measure) = (parts.next()?, parts.next()?, parts.next()?);
+                Some(((rule.to_owned(), place.to_owned()), measure.parse().ok()?))
+            });
         Self(rows.collect())
     }
 
     /// What the rule allows at this place: its limit, or the offender's recorded measure.
     pub fn allowed(&self, rule: &str, place: &str, limit: usize) -> usize {
-        self.0.get(&(rule.to_owned(), place.to_owned())).copied().unwrap_or(limit)
+        self.0
+            .get(&(rule.to_owned(), place.to_owned()))
+            .copied()
+            .unwrap_or(limit)
     }
 
     /// Entries for files that are gone.

@@ -14,13 +14,19 @@ pub fn check(path: &Path, text: &str, debt: &Debt) -> Vec<Finding> {
     if is_test(&place) {
         return Vec::new();
     }
-    let bare: Vec<&str> = text.lines().take_while(|line| *line != "#[cfg(test)]").collect();
+    let bare: Vec<&str> = text
+        .lines()
+        .take_while(|line| *line != "#[cfg(test)]")
+        .collect();
     let mut findings = Vec::new();
     let allowed = debt.allowed("file", &place, FILE_LINES_MAX);
     if bare.len() > allowed {
         findings.push(Finding {
             place: place.clone(),
-            what: format!("{} lines bare, {allowed} allowed: cut it by idea", bare.len()),
+            what: format!(
+                "{} lines bare, {allowed} allowed: cut it by idea",
+                bare.len()
+            ),
         });
     }
     for (name, line, length) in functions(&bare) {
@@ -28,7 +34,9 @@ pub fn check(path: &Path, text: &str, debt: &Debt) -> Vec<Finding> {
         if length > allowed {
             findings.push(Finding {
                 place: format!("{place}:{line}"),
-                what: format!("fn {name} has {length} lines, {allowed} allowed: move computation to leaves"),
+                what: format!(
+                    "fn {name} has {length} lines, {allowed} allowed: move computation to leaves"
+                ),
             });
         }
     }
@@ -36,7 +44,10 @@ pub fn check(path: &Path, text: &str, debt: &Debt) -> Vec<Finding> {
 }
 
 fn is_test(place: &str) -> bool {
-    place.contains("/tests/") || place.contains("/benches/") || place.contains("/examples/") || place.ends_with("tests.rs")
+    place.contains("/tests/")
+        || place.contains("/benches/")
+        || place.contains("/examples/")
+        || place.ends_with("tests.rs")
 }
 
 /// Name, first line and length of each function, by rustfmt's indentation.
@@ -44,13 +55,20 @@ fn functions<'a>(lines: &[&'a str]) -> Vec<(&'a str, usize, usize)> {
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
-        let Some(name) = function_name(line.trim_start()) else { continue };
+        let Some(name) = function_name(line.trim_start()) else {
+            continue;
+        };
         let end = lines[at..].iter().position(|later| {
             later.len() - later.trim_start().len() == indent && later.trim_start().starts_with('}')
         });
-        // A declaration without a body ends on its own line.
-        let one_line = line.trim_end().ends_with(';') || line.trim_end().ends_with('}');
-        if let Some(end) = end && !one_line {
+        // A trait's declaration has no body.
+        let head_end = lines[at..]
+            .iter()
+            .find(|later| later.ends_with([';', '{', '}']));
+        let has_body = head_end.is_some_and(|line| line.ends_with('{'));
+        if let Some(end) = end
+            && has_body
+        {
             found.push((name, at + 1, end + 1));
         }
     }
@@ -59,7 +77,15 @@ fn functions<'a>(lines: &[&'a str]) -> Vec<(&'a str, usize, usize)> {
 
 fn function_name(line: &str) -> Option<&str> {
     let mut rest = line;
-    for prefix in ["pub(crate) ", "pub(super) ", "pub ", "const ", "async ", "unsafe ", "extern \"C\" "] {
+    for prefix in [
+        "pub(crate) ",
+        "pub(super) ",
+        "pub ",
+        "const ",
+        "async ",
+        "unsafe ",
+        "extern \"C\" ",
+    ] {
         rest = rest.strip_prefix(prefix).unwrap_or(rest);
     }
     let name = rest.strip_prefix("fn ")?;
@@ -73,15 +99,24 @@ mod tests {
     #[test]
     fn a_long_function_and_a_long_file_are_found_and_debt_excuses_them() {
         let body = "    x();\n".repeat(70);
-        let text = format!("fn long() {{\n{body}}}\n\nfn short() {{}}\n{}", "\n".repeat(400));
-        let what: Vec<_> = check(Path::new("crates/a/src/b.rs"), &text, &Debt::default()).into_iter().map(|f| f.place).collect();
+        let text = format!(
+            "fn long() {{\n{body}}}\n\nfn short() {{}}\n{}",
+            "\n".repeat(400)
+        );
+        let what: Vec<_> = check(Path::new("crates/a/src/b.rs"), &text, &Debt::default())
+            .into_iter()
+            .map(|f| f.place)
+            .collect();
         assert_eq!(what, ["crates/a/src/b.rs", "crates/a/src/b.rs:1"]);
         assert!(check(Path::new("crates/a/tests/b.rs"), &text, &Debt::default()).is_empty());
     }
 
     #[test]
     fn the_inline_tests_are_not_counted() {
-        let text = format!("//! Doc.\n#[cfg(test)]\nmod tests {{\n{}}}\n", "\n".repeat(500));
+        let text = format!(
+            "//! Doc.\n#[cfg(test)]\nmod tests {{\n{}}}\n",
+            "\n".repeat(500)
+        );
         assert!(check(Path::new("crates/a/src/b.rs"), &text, &Debt::default()).is_empty());
     }
 }

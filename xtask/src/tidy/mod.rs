@@ -70,6 +70,10 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let findings = super::check(&root).unwrap();
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
-        assert!(lines.is_empty(), "cargo xtask tidy finds:\n{}", lines.join("\n"));
+        assert!(
+            lines.is_empty(),
+            "cargo xtask tidy finds:\n{}",
+            lines.join("\n")
+        );
     }
 }

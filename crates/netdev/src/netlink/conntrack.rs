@@ -38,7 +38,7 @@ impl Batch {
                 tuple.nest(TUPLE_PROTO, |proto| {
                     proto.put(PROTO_NUM, &[IPPROTO_UDP]);
                     proto.put(PROTO_DST_PORT, &port.to_be_bytes());
-                })
+                });
             });
         });
     }

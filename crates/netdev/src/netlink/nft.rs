@@ -67,7 +67,7 @@ impl Batch {
             self.elements(DELSETELEM, 0, table, map, |list| {
                 for port in some {
                     list.nest(LIST_ELEM, |one| {
-                        put_value(one, ELEM_KEY, &port.to_be_bytes())
+                        put_value(one, ELEM_KEY, &port.to_be_bytes());
                     });
                 }
             });
@@ -84,7 +84,7 @@ impl Batch {
 
     pub fn delete_table(&mut self, table: &str) {
         self.message(DELTABLE, NLM_F_ACK, &HEAD, |attributes| {
-            attributes.put_text(TABLE_NAME, table)
+            attributes.put_text(TABLE_NAME, table);
         });
     }
 

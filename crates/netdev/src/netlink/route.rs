@@ -89,7 +89,7 @@ impl Batch {
             link.put_text(IFLA_IFNAME, name);
             link.put(IFLA_ADDRESS, &mac);
             link.nest(IFLA_LINKINFO, |info| {
-                info.put_text(IFLA_INFO_KIND, "bridge")
+                info.put_text(IFLA_INFO_KIND, "bridge");
             });
         });
     }
@@ -130,7 +130,7 @@ impl Batch {
             link.nest(IFLA_LINKINFO, |info| {
                 info.put_text(IFLA_INFO_SLAVE_KIND, "bridge");
                 info.nest(IFLA_INFO_SLAVE_DATA, |data| {
-                    data.put(IFLA_BRPORT_MODE, &[1])
+                    data.put(IFLA_BRPORT_MODE, &[1]);
                 });
             });
         });
@@ -186,7 +186,7 @@ impl Socket {
     pub fn link(&mut self, name: &str) -> io::Result<Option<Link>> {
         let mut batch = Batch::new();
         batch.message(RTM_GETLINK, NLM_F_ACK, &link_head(0, 0, 0), |link| {
-            link.put_text(IFLA_IFNAME, name)
+            link.put_text(IFLA_IFNAME, name);
         });
         let mut found = None;
         match self.dump(batch, |kind, payload| {

@@ -10,7 +10,6 @@ use futures_util::future::try_join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::info;
 
-use super::Image;
 use super::RegistryAuth;
 use super::digest::Digest;
 use super::disk::Disk;

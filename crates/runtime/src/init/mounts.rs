@@ -162,7 +162,7 @@ fn one(
         Ok(()) => {}
         // Below `/sys` nothing can be made; mount itself says what is missing.
         Err(rustix::io::Errno::EXIST | rustix::io::Errno::PERM | rustix::io::Errno::ROFS) => {
-            real_directory(target)?
+            real_directory(target)?;
         }
         Err(error) => return Err(error).at(STAGE, what),
     }

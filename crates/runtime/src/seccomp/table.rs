@@ -10,6 +10,10 @@ pub enum Architecture {
     /// 64-bit x86 with 32-bit pointers; the numbers carry [`X32_BIT`].
     X32,
     /// 64-bit ARM.
+    #[cfg_attr(
+        not(target_arch = "aarch64"),
+        expect(dead_code, reason = "built for that architecture only")
+    )]
     Aarch64,
 }
 

@@ -34,7 +34,9 @@ impl Source {
         let pipe = pipe
             .map(|pipe| {
                 rustix::io::ioctl_fionbio(&pipe, true)?;
-                AsyncFd::new(pipe)
+                #[allow(deprecated, reason = "the descriptor is owned by what is returned; its replacement is unsafe to call")]
+                let watched = AsyncFd::new(pipe);
+                watched
             })
             .transpose()?;
         Ok(Self {

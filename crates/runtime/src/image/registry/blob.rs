@@ -123,7 +123,7 @@ impl BlobReader {
         match answer.status {
             StatusCode::OK => self.skip = self.received,
             StatusCode::PARTIAL_CONTENT if begins_at(&answer.headers, self.received) => {
-                self.skip = 0
+                self.skip = 0;
             }
             StatusCode::PARTIAL_CONTENT => {
                 let text = "the registry sent another range than was asked for";

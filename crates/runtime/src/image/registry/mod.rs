@@ -206,7 +206,8 @@ impl Registry {
             url: url.to_string(),
             text: "no basic auth credentials".to_owned(),
         };
-        for challenge in challenges {
+        // The first challenge that we know how to answer decides.
+        if let Some(challenge) = challenges.first() {
             match challenge {
                 auth::Challenge::Bearer { realm, service } => {
                     let token_url =

@@ -142,7 +142,12 @@ impl Parents {
             };
             match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
                 Ok(()) => {
-                    rustix::fs::chmodat(&above, name, Mode::from_raw_mode(0o755), AtFlags::empty())?
+                    rustix::fs::chmodat(
+                        &above,
+                        name,
+                        Mode::from_raw_mode(0o755),
+                        AtFlags::empty(),
+                    )?;
                 }
                 Err(Errno::EXIST) => {
                     let target = rustix::fs::readlinkat(&above, name, Vec::new())?;

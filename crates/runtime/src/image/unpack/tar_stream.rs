@@ -269,7 +269,7 @@ fn apply_pax(head: &mut Head, key: &str, value: Vec<u8>) -> Result<(), UnpackErr
         "uid" => head.uid = id(number(&value)?)?,
         "gid" => head.gid = id(number(&value)?)?,
         "mtime" => {
-            head.mtime = pax_time(text(&value)?).ok_or(damaged("a pax time is malformed"))?
+            head.mtime = pax_time(text(&value)?).ok_or(damaged("a pax time is malformed"))?;
         }
         _ if key.starts_with("GNU.sparse.") => {
             return Err(UnpackError::Refused {
