@@ -41,7 +41,7 @@ def test_environment_user_directory_and_arguments(longshore, tmp_path):
             "command": ["{ echo \"$GREETING\"; id -u; id -g; id -G; pwd; hostname; echo \"$AWS_EXECUTION_ENV\"; } > /out/result"],
             "environment": [{"name": "GREETING", "value": "héllo = 'world'"}],
             "user": "app",
-            "workingDirectory": "/work/dir",
+            "workingDirectory": "/srv/dir",
             "mountPoints": [{"sourceVolume": "out", "containerPath": "/out"}],
         },
         networkMode="none",
@@ -50,7 +50,7 @@ def test_environment_user_directory_and_arguments(longshore, tmp_path):
     lines = (tmp_path / "result").read_text().splitlines()
     assert lines[:3] == ["héllo = 'world'", "1000", "1000"]
     assert sorted(lines[3].split()) == ["1000", "2000"]
-    assert lines[4] == "/work/dir"
+    assert lines[4] == "/srv/dir"
     assert len(lines[5]) == 12
     assert lines[6] == "AWS_ECS_EC2"
 

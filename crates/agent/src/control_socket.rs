@@ -60,6 +60,12 @@ pub async fn serve(host: Arc<Host>) {
             return;
         }
     };
+    // The directory is open to all; the socket is not, whatever the umask.
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    if let Err(error) = std::fs::set_permissions(&path, private) {
+        warn!(path = %path.display(), %error, "the agent's socket cannot be made private");
+        return;
+    }
     while let Ok((stream, _)) = listener.accept().await {
         let host = host.clone();
         tokio::spawn(async move {

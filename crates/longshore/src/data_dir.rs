@@ -41,23 +41,41 @@ impl DataDir {
         Ok(Self(fs::canonicalize(&absolute).unwrap_or(absolute)))
     }
 
-    /// Makes the directory and its parts, readable by their owner only.
+    /// Makes the directory and its parts. What holds tasks, layers, records or logs is root's alone:
+    /// tasks have secrets in their environment, layers have setuid programs.
     pub fn create(&mut self) -> anyhow::Result<()> {
-        for dir in [
-            &self.0,
-            &self.run(),
-            &self.keys(),
-            &self.state(),
-            &self.log(),
-        ] {
+        let open = [self.0.clone(), self.run(), self.keys()].map(|dir| (dir, 0o711));
+        let closed = [
+            self.state(),
+            self.log(),
+            self.0.join("agent"),
+            self.0.join("images"),
+        ];
+        for (dir, mode) in open.into_iter().chain(closed.map(|dir| (dir, 0o700))) {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
-                .create(dir)
+                .create(&dir)
+                .and_then(|()| fs::set_permissions(&dir, fs::Permissions::from_mode(mode)))
                 .with_context(|| format!("cannot make {}", dir.display()))?;
         }
-        fs::set_permissions(&self.0, fs::Permissions::from_mode(0o711))?;
         self.0 = fs::canonicalize(&self.0)?;
+        Ok(())
+    }
+
+    /// Gives the root user's key to the person who started Longshore by sudo, who could read it
+    /// anyway: so that `longshore env` needs no sudo.
+    pub fn hand_over_root_key(&self) -> anyhow::Result<()> {
+        let id = |name: &str| {
+            std::env::var(name)
+                .ok()
+                .and_then(|id| id.parse::<u32>().ok())
+        };
+        if let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID")) {
+            let path = self.keys().join("root.json");
+            std::os::unix::fs::chown(&path, Some(user), Some(group))
+                .with_context(|| format!("cannot hand over {}", path.display()))?;
+        }
         Ok(())
     }
 
@@ -98,13 +116,14 @@ impl DataDir {
     /// What a running server says of itself; an error that names the next step when there is none.
     pub fn server_info(&self) -> anyhow::Result<ServerInfo> {
         let path = self.run().join("server.json");
-        let text = fs::read(&path).map_err(|_| {
-            anyhow::anyhow!(
-                "no server runs for {}: start one with `longshore up --data {}`",
-                self.0.display(),
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => anyhow::bail!(
+                "no server runs for {0}: start one with `longshore up --data {0}`",
                 self.0.display()
-            )
-        })?;
+            ),
+            Err(error) => return Err(error).context(path.display().to_string()),
+        };
         serde_json::from_slice(&text).with_context(|| path.display().to_string())
     }
 

@@ -54,6 +54,7 @@ async fn supervise(settings: &Settings, options: &UpOptions) -> anyhow::Result<E
         .collect();
     let greeting = async {
         ready(settings).await?;
+        settings.data.hand_over_root_key()?;
         welcome(settings)?;
         if options.demo {
             crate::demo::run(settings).await?;

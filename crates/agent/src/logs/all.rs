@@ -6,6 +6,7 @@ use super::awslogs::{
 use super::{LocalLogs, LogSink, LogStreamSpec, Pipes};
 use crate::api::Api;
 use async_trait::async_trait;
+use aws_api::agent::LOG_CURSOR_PREFIX;
 use aws_api::logs::{
     CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest, operations,
 };
@@ -16,8 +17,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::warn;
 
-/// The name under which the control plane honours a batch's cursor (docs/decisions/0003).
-const CURSOR_PREFIX: &str = "longshore-cursor-";
 const AWSLOGS: &str = "awslogs";
 
 /// All drivers.
@@ -183,7 +182,7 @@ impl LogsApi for HostLogsApi {
             log_group_name: Some(group.into()),
             log_stream_name: Some(stream.into()),
             log_events: Some(events.collect()),
-            sequence_token: Some(format!("{CURSOR_PREFIX}{cursor}")),
+            sequence_token: Some(format!("{LOG_CURSOR_PREFIX}{cursor}")),
             ..Default::default()
         };
         self.0

@@ -17,6 +17,10 @@ pub use envelope::{AcsMessage, FrameError, TcsMessage};
 pub use task::*;
 pub use tcs::*;
 
+/// What stands before a batch's cursor in PutLogEvents' `sequenceToken`, which AWS accepts and
+/// ignores. Honoured from a host's key only (docs/decisions/0003).
+pub const LOG_CURSOR_PREFIX: &str = "longshore-cursor-";
+
 /// `frame! { /// doc; Name { /// doc; member: Type, … } }`: a struct whose members are all optional
 /// and written in camel case, absent ones not at all.
 macro_rules! frame {

@@ -12,6 +12,7 @@ pub use registry::Registry;
 
 use crate::gateway::answer::{self, Answer};
 use aws_types::{Caller, Scope};
+use aws_wire::head::pairs;
 use ecs::instance::life::SessionVersions;
 use ecs::records::container_instance::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus};
 use hyper::body::Incoming;
@@ -63,7 +64,8 @@ pub fn accept(
     scope: Scope,
     caller: &Caller,
 ) -> Answer {
-    let query = query(request.uri().query().unwrap_or_default());
+    let query: BTreeMap<String, String> =
+        pairs(request.uri().query().unwrap_or_default()).collect();
     let (host, channel) = match admit(sessions, &query, scope, caller) {
         Ok(admitted) => admitted,
         Err((kind, text)) => {
@@ -171,51 +173,4 @@ fn admit(
         scope,
     };
     Ok((host, channel))
-}
-
-/// Decodes a query string; later values of a name win.
-fn query(text: &str) -> BTreeMap<String, String> {
-    text.split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
-        .collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let hex = |at: usize| {
-            tail.get(at)
-                .and_then(|digit| char::from(*digit).to_digit(16))
-        };
-        match (first, hex(0), hex(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                rest = &tail[2..];
-            }
-            (b'+', ..) => {
-                bytes.push(b' ');
-                rest = tail;
-            }
-            _ => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_is_decoded() {
-        let query = query("a=1&containerInstanceArn=arn%3Aaws%3Aecs&b=x+y&bad=%zz&flag");
-        assert_eq!(query["containerInstanceArn"], "arn:aws:ecs");
-        assert_eq!(query["b"], "x y");
-        assert_eq!(query["bad"], "%zz");
-    }
 }

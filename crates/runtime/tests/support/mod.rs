@@ -1,6 +1,5 @@
 //! What every test of a real container needs: the shim, a root file system of busybox, a clean end.
 
-
 use runtime::host::{Capabilities, ContainerRuntime, Runtime, RuntimeConfig};
 use runtime::spec::*;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 //! after a lost answer is dropped.
 
 use crate::rules::{ask_stream, group, invalid, stream, unavailable};
+use aws_api::agent::LOG_CURSOR_PREFIX;
 use aws_api::logs::{
     InputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo,
 };
@@ -19,8 +20,6 @@ const SPAN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const TOO_OLD: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 const TOO_NEW: Duration = Duration::from_secs(2 * 60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// What stands before a cursor in `sequenceToken`.
-pub const CURSOR_PREFIX: &str = "longshore-cursor-";
 
 /// Asks for the stream.
 pub fn authorisation(input: &PutLogEventsRequest, _: &World, ctx: &Ctx) -> Vec<Ask> {
@@ -71,7 +70,7 @@ pub fn put_log_events(
 }
 
 fn parse_cursor(token: &str) -> Option<u64> {
-    token.strip_prefix(CURSOR_PREFIX)?.parse().ok()
+    token.strip_prefix(LOG_CURSOR_PREFIX)?.parse().ok()
 }
 
 fn check_batch(events: &[InputLogEvent]) -> Result<(), AwsError> {

@@ -26,6 +26,9 @@ const EVENT_OVERHEAD: usize = 26;
 /// Waits between tries of a batch.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// A full disk is tried again after this time.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// Where a container's output goes.
 #[derive(Clone, Debug)]
 pub struct StreamTarget {
@@ -84,6 +87,8 @@ struct Pump {
     progress: Progress,
     /// Cut, and not yet in a batch.
     ready: [Vec<CutEvent>; 2],
+    /// Time of the last batch.
+    latest_ms: i64,
 }
 
 impl Pump {
@@ -116,6 +121,7 @@ impl Pump {
             file,
             progress,
             ready: Default::default(),
+            latest_ms: 0,
         })
     }
 
@@ -129,9 +135,12 @@ impl Pump {
             match turn {
                 Ok(true) => break,
                 Ok(false) => {}
+                // The stream's directory went with its task: nobody wants the rest.
+                Err(_) if !self.target.dir.exists() => break,
                 Err(error) => {
-                    warn!(stream = self.target.stream, %error, "a log stream's spool failed");
-                    break;
+                    warn!(stream = self.target.stream, %error, "a log stream's spool failed; its bytes wait in the pipe");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                    continue;
                 }
             }
             self.wait(&mut end).await;
@@ -189,12 +198,14 @@ impl Pump {
 
     /// Sends one batch of what is cut; whether there was anything.
     async fn send_ready(&mut self) -> io::Result<bool> {
-        let timestamp_ms = now().millis();
+        // A clock set back must not put later lines before earlier ones.
+        self.latest_ms = self.latest_ms.max(now().millis());
+        let timestamp_ms = self.latest_ms;
+        let mut taken = [0; 2];
         let (mut events, mut bytes) = (Vec::new(), 0);
         let mut ends = self.progress.acknowledged;
-        for (source, ready) in self.ready.iter_mut().enumerate() {
-            let mut taken = 0;
-            for event in ready.iter() {
+        for (source, ready) in self.ready.iter().enumerate() {
+            for event in ready {
                 let size = event.message.len() + EVENT_OVERHEAD;
                 if events.len() >= BATCH_EVENTS_MAX
                     || (bytes + size > BATCH_BYTES_MAX && !events.is_empty())
@@ -202,20 +213,23 @@ impl Pump {
                     break;
                 }
                 bytes += size;
-                taken += 1;
+                taken[source] += 1;
                 ends[source] = event.end;
                 events.push(OutgoingEvent {
                     timestamp_ms,
                     message: event.message.clone(),
                 });
             }
-            ready.drain(..taken);
         }
         if events.is_empty() {
             return Ok(false);
         }
         self.progress.pending = Some(Pending { ends, timestamp_ms });
         self.file.write(&self.progress)?;
+        // Only now: a disk that is full keeps them for the next turn.
+        for (ready, taken) in self.ready.iter_mut().zip(taken) {
+            ready.drain(..taken);
+        }
         self.deliver(&events, ends).await;
         self.acknowledge(ends)?;
         Ok(true)

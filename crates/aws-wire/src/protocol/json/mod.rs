@@ -1,0 +1,151 @@
+//! awsJson 1.0 and 1.1: objects in, objects out.
+
+mod reader;
+mod writer;
+
+pub use reader::JsonReader;
+pub use writer::JsonWriter;
+
+use aws_api::ShapeWriter;
+use aws_types::AwsError;
+
+/// The body of an error.
+#[must_use]
+pub fn error(error: &AwsError) -> Vec<u8> {
+    let mut writer = JsonWriter::default();
+    writer.open(b'{');
+    writer.key("__type");
+    writer.string(error.code().name);
+    writer.key("message");
+    writer.string(error.message());
+    for (name, values) in error.list_members() {
+        writer.key(name);
+        writer.begin_list(values.len());
+        for value in values {
+            writer.element();
+            writer.string(value);
+        }
+        writer.end_list();
+    }
+    writer.close(b'}');
+    writer.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_api::{ReadError, Shape, ecs};
+    use aws_types::Timestamp;
+    use proptest::prelude::*;
+
+    fn read<T: Shape>(text: &str) -> Result<T, ReadError> {
+        let mut reader = JsonReader::new(text.as_bytes());
+        let value = T::read(&mut reader)?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    fn written<T: Shape>(value: &T) -> String {
+        let mut writer = JsonWriter::default();
+        value.write(&mut writer);
+        String::from_utf8(writer.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_request_reads_and_writes_back() {
+        let text = r#"{"cluster":"c","count":3,"tags":[{"key":"k","value":"v \"ü\" \n"}],"enableExecuteCommand":false,"overrides":{"containerOverrides":[{"name":"a","command":["x"]}]}}"#;
+        let request: ecs::RunTaskRequest = read(text).unwrap();
+        assert_eq!(request.count, Some(3));
+        assert_eq!(read::<ecs::RunTaskRequest>(&written(&request)), Ok(request));
+    }
+
+    #[test]
+    fn moments_are_seconds_with_milliseconds() {
+        let task = ecs::Task {
+            created_at: Some(Timestamp::from_millis(1_707_741_897_056)),
+            ..Default::default()
+        };
+        assert_eq!(written(&task), r#"{"createdAt":1707741897.056}"#);
+    }
+
+    #[test]
+    fn wrong_types_are_named_and_unknown_or_null_members_skipped() {
+        for (text, expected) in [
+            (
+                r#"{"count":"3"}"#,
+                "STRING_VALUE can not be converted to an Integer",
+            ),
+            (
+                r#"{"count":3.5}"#,
+                "DECIMAL_VALUE can not be converted to an Integer",
+            ),
+            (
+                r#"{"count":99999999999}"#,
+                "NUMBER_VALUE can not be converted to an Integer",
+            ),
+            (
+                r#"{"cluster":3}"#,
+                "NUMBER_VALUE can not be converted to a String",
+            ),
+            (
+                r#"{"tags":{}}"#,
+                "START_OBJECT can not be converted to a list",
+            ),
+            (
+                r#"{"enableExecuteCommand":"true"}"#,
+                "STRING_VALUE can not be converted to Boolean",
+            ),
+            (
+                r#"[]"#,
+                "START_ARRAY can not be converted to RunTaskRequest",
+            ),
+        ] {
+            assert_eq!(
+                read::<ecs::RunTaskRequest>(text).unwrap_err().0,
+                expected,
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{} x",
+            "{\"cluster\":\"\\q\"}",
+            "{,}",
+            "{\"a\":1,}",
+        ] {
+            assert!(read::<ecs::RunTaskRequest>(text).is_err(), "{text}");
+        }
+        let request = read::<ecs::RunTaskRequest>(r#" { "new" : [ { "a" : [ 1e3 , null ] } , "\u00e9\ud83d\ude00" ] , "count" : null , "cluster" : "\u00e9\ud83d\ude00" } "#).unwrap();
+        assert_eq!(
+            (request.count, request.cluster.as_deref()),
+            (None, Some("é😀"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ecs::RegisterTaskDefinitionRequest::read(&mut JsonReader::new(&bytes));
+        }
+
+        #[test]
+        fn no_json_like_text_makes_it_panic(text in r#"[\[\]{}:,"\\a-ftnu0-9.eE+ -]{0,80}"#) {
+            let _ = ecs::RegisterTaskDefinitionRequest::read(&mut JsonReader::new(text.as_bytes()));
+        }
+
+        #[test]
+        fn any_text_survives(text in any::<String>()) {
+            let request = ecs::RunTaskRequest { cluster: Some(text), ..Default::default() };
+            prop_assert_eq!(read::<ecs::RunTaskRequest>(&written(&request)), Ok(request));
+        }
+
+        #[test]
+        fn deep_nesting_is_refused_and_does_not_overflow(depth in 65usize..5000) {
+            let text = format!("{{\"x\":{}", "[".repeat(depth));
+            prop_assert!(read::<ecs::RunTaskRequest>(&text).is_err());
+        }
+    }
+}
