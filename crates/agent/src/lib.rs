@@ -33,3 +33,9 @@ pub(crate) static SHIM: &[u8] =
 /// The static executable of the image `longshore/hello`.
 pub(crate) static HELLO: &[u8] =
     include_bytes!(concat!(env!("LONGSHORE_EMBEDDED"), "/longshore-hello"));
+
+/// The static executable of the image `longshore/hello`.
+#[must_use]
+pub fn hello_program() -> &'static [u8] {
+    HELLO
+}

@@ -1,16 +1,14 @@
 //! Calls of the running server with the root user's key.
 
+use crate::http::{self, Connection};
 use crate::settings::Settings;
-use anyhow::Context;
 use aws_api::Operation;
 use aws_api::ecs::operations::{DescribeContainerInstances, ListContainerInstances};
 use aws_api::ecs::{DescribeContainerInstancesRequest, ListContainerInstancesRequest};
 use aws_types::Timestamp;
-use aws_wire::client::{self, CallError, SignedRequest};
+use aws_wire::client::{self, SignedRequest};
 use aws_wire::sigv4::Credentials;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// The server of a data directory, as root reaches it.
 #[derive(Clone, Debug)]
@@ -38,9 +36,7 @@ impl Root {
 
     /// Calls an operation.
     pub async fn call<O: Operation>(&self, input: &O::Input) -> anyhow::Result<O::Output> {
-        let request =
-            client::request::<O>(input, &self.server, &self.credentials, &self.region, now());
-        let (status, body) = self.send(request).await?;
+        let (status, body) = self.send(self.request::<O>(input)).await?;
         Ok(client::answer::<O>(status, &body)?)
     }
 
@@ -63,40 +59,49 @@ impl Root {
 
     /// One request on a connection of its own.
     async fn send(&self, request: SignedRequest) -> anyhow::Result<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect(&self.server)
+        Connection::open(&self.server)
+            .await?
+            .exchange(&http::encode(&request))
             .await
-            .with_context(|| format!("no server answers at {}", self.server))?;
-        let mut text = format!(
-            "{} {} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n",
-            request.method,
-            request.target,
-            request.body.len()
-        );
-        for (name, value) in &request.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str("\r\n");
-        stream.write_all(text.as_bytes()).await?;
-        stream.write_all(&request.body).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        parse(&answer).ok_or_else(|| {
-            CallError {
-                status: 0,
-                code: String::new(),
-                message: "the server's answer is no HTTP".into(),
-            }
-            .into()
+    }
+
+    /// A connection that is kept open, for many calls.
+    pub async fn connect(&self) -> anyhow::Result<Session> {
+        Ok(Session {
+            root: self.clone(),
+            connection: Connection::open(&self.server).await?,
         })
+    }
+
+    /// A signed call as bytes, good for five minutes.
+    pub fn signed<O: Operation>(&self, input: &O::Input) -> Vec<u8> {
+        http::encode(&self.request::<O>(input))
+    }
+
+    /// Where the server listens.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    fn request<O: Operation>(&self, input: &O::Input) -> SignedRequest {
+        client::request::<O>(input, &self.server, &self.credentials, &self.region, now())
     }
 }
 
-/// Status and body of an answer with a stated length.
-fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&answer[..end]).ok()?;
-    let status = head.split_whitespace().nth(1)?.parse().ok()?;
-    Some((status, answer[end + 4..].to_vec()))
+/// Root's calls over one kept connection.
+#[derive(Debug)]
+pub struct Session {
+    root: Root,
+    connection: Connection,
+}
+
+impl Session {
+    /// Calls an operation.
+    pub async fn call<O: Operation>(&mut self, input: &O::Input) -> anyhow::Result<O::Output> {
+        let request = self.root.signed::<O>(input);
+        let (status, body) = self.connection.exchange(&request).await?;
+        Ok(client::answer::<O>(status, &body)?)
+    }
 }
 
 /// The present moment.

@@ -81,6 +81,8 @@ pub enum Command {
     /// The control plane's records
     #[command(subcommand)]
     State(StateCommand),
+    /// Measure this build on this machine
+    Bench(BenchOptions),
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
     /// Print the version
@@ -157,6 +159,80 @@ pub enum StateCommand {
     Export,
     /// Read an export from standard input into an empty state (no server running)
     Import,
+}
+
+#[derive(Args, Debug)]
+pub struct BenchOptions {
+    #[command(subcommand)]
+    pub what: BenchCommand,
+    /// Print one JSON object in place of a table
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Each starts a Longshore of its own in a temporary directory, unless --data names a running one.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// RunTask to RUNNING, tasks a second, stops, memory; beside runc where it is installed
+    Launch(LaunchBench),
+    /// Signed reads and durable writes a second
+    Api(ApiBench),
+    /// Start to first answer, and restart with many task records
+    State(StateBench),
+    /// Pulls from a registry on loopback, beside skopeo where it is installed
+    Pull(PullBench),
+    /// Log lines a second from a container to GetLogEvents
+    Logs(LogsBench),
+}
+
+#[derive(Args, Debug)]
+pub struct LaunchBench {
+    /// Launches of each network mode, one after the other
+    #[arg(long, default_value_t = 100)]
+    pub samples: usize,
+    /// Tasks at once of each network mode
+    #[arg(long, default_value_t = 200)]
+    pub count: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct ApiBench {
+    /// Connections at once
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// Seconds of each load
+    #[arg(long, default_value_t = 5)]
+    pub seconds: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct StateBench {
+    /// Task records
+    #[arg(long, default_value_t = 100_000)]
+    pub tasks: usize,
+    /// Starts of each kind
+    #[arg(long, default_value_t = 5)]
+    pub samples: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct PullBench {
+    /// Layers of the image
+    #[arg(long, default_value_t = 5)]
+    pub layers: usize,
+    /// MiB of each layer, compressed
+    #[arg(long, default_value_t = 32)]
+    pub mib: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct LogsBench {
+    /// Lines, written as fast as they are taken
+    #[arg(long, default_value_t = 500_000)]
+    pub lines: u64,
+    /// Bytes of each line, its end included
+    #[arg(long, default_value_t = 100)]
+    pub bytes: u64,
 }
 
 /// Writes the completion script of a shell to standard output.

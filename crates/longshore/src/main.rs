@@ -9,12 +9,14 @@
 mod agent_process;
 mod api;
 mod aws_cli;
+mod bench;
 mod cli;
 mod data_dir;
 mod demo;
 mod doctor;
 mod down;
 mod env;
+mod http;
 mod image;
 mod logs;
 mod ps;
@@ -52,6 +54,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Logs(options) => logs::run(&settings, &options),
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
+        Command::Bench(options) => bench::run(&settings, &options),
         Command::Completions { shell } => {
             cli::completions(shell);
             Ok(ExitCode::SUCCESS)

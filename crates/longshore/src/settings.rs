@@ -18,6 +18,8 @@ const DEFAULT_REGION: &str = "us-east-1";
 pub struct Settings {
     /// The data directory.
     pub data: DataDir,
+    /// Whether it was asked for, and is not the default.
+    pub data_was_named: bool,
     /// Address of the API.
     pub listen: SocketAddr,
     /// As asked for; `up` takes `fast` and `server` `aws` where nothing was asked.
@@ -94,6 +96,7 @@ impl Settings {
             .or_else(|| named.as_ref().and_then(|file| file.data.clone()))
             .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
         let data = DataDir::new(&data)?;
+        let data_was_named = global.data.is_some();
         let file = match named {
             Some(file) => file,
             None => beside(&data)?,
@@ -126,6 +129,7 @@ impl Settings {
         }
         Ok(Self {
             data,
+            data_was_named,
             listen,
             timing: global.timing.or(file.timing),
             regions,

@@ -1,7 +1,7 @@
 //! The built-in `longshore/hello` web server: shows what a container sees, and misbehaves on request.
 //!
 //! `/` host name, task and request headers · `/healthz` · `/exit?code=N` · `/burn?cpu=N&seconds=N` ·
-//! `/alloc?mib=N`. HTTP/1.1, one thread per connection, one log line per request on standard output.
+//! `/alloc?mib=N` · `/log?lines=N&bytes=N&per_second=N`. HTTP/1.1, one thread per connection, one log line per request on standard output.
 //! Needs nothing but the kernel, so that it runs in an otherwise empty image.
 
 #![allow(unsafe_code)]
@@ -21,6 +21,7 @@ const HEAD_BYTES_MAX: u64 = 32 * 1024;
 const IDLE_MAX: Duration = Duration::from_secs(75);
 const BURN_THREADS_MAX: u64 = 64;
 const BURN_SECONDS_MAX: u64 = 3600;
+const LOG_LINE_BYTES_MAX: u64 = 200_000;
 
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
 /// What `/alloc` took: kept for the life of the process.
@@ -204,6 +205,16 @@ fn answer(request: &Request) -> (&'static str, String) {
             Some(mib) => alloc(mib),
             None => bad_number(),
         },
+        "/log" => match (
+            number("lines", 1),
+            number("bytes", 100),
+            number("per_second", 0),
+        ) {
+            (Some(lines), Some(bytes), Some(per_second)) => {
+                (OK, write_lines(lines, bytes, per_second))
+            }
+            _ => bad_number(),
+        },
         _ => ("404 Not Found", "not found\n".to_owned()),
     }
 }
@@ -276,6 +287,27 @@ fn alloc(mib: u64) -> (&'static str, String) {
         held.push(piece);
     }
     ("200 OK", format!("holding {} MiB\n", held.len()))
+}
+
+/// Writes numbered lines of so many bytes, their end included; `per_second` 0 is as fast as they are
+/// taken. Answers when all are written.
+fn write_lines(lines: u64, bytes: u64, per_second: u64) -> String {
+    let width = bytes.clamp(2, LOG_LINE_BYTES_MAX) as usize - 1;
+    let began = Instant::now();
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    for number in 0..lines {
+        // Nobody reads any more: the rest is for nobody.
+        if writeln!(out, "{number:0>width$}").is_err() {
+            break;
+        }
+        if per_second > 0 && (number + 1) % (per_second / 100).max(1) == 0 {
+            let _ = out.flush();
+            let due = Duration::from_secs_f64((number + 1) as f64 / per_second as f64);
+            thread::sleep(due.saturating_sub(began.elapsed()));
+        }
+    }
+    let _ = out.flush();
+    format!("wrote {lines} lines\n")
 }
 
 /// A number from the query; `None` if it is there and is none.
