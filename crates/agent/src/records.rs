@@ -8,6 +8,7 @@ use crate::task::state::TaskState;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Who this agent is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct AgentRecord {
 #[derive(Clone, Debug)]
 pub struct Records {
     dir: PathBuf,
+    /// As it is on disk. `std` mutex: held over one small write, so that records do not cross.
+    agent: Arc<Mutex<AgentRecord>>,
 }
 
 /// A task as an earlier agent left it.
@@ -41,18 +44,48 @@ impl Records {
     pub fn open(dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir.join("tasks"))?;
         Ok(Self {
+            agent: Arc::new(Mutex::new(
+                read(&dir.join("agent.json")).unwrap_or_default(),
+            )),
             dir: dir.to_owned(),
         })
     }
 
     /// Who this agent is.
     pub fn agent(&self) -> AgentRecord {
-        read(&self.dir.join("agent.json")).unwrap_or_default()
+        self.lock().clone()
     }
 
-    /// Writes down who this agent is.
-    pub fn write_agent(&self, record: &AgentRecord) -> io::Result<()> {
-        write(&self.dir, "agent.json", record, true)
+    /// Writes down which container instance this agent is.
+    pub fn keep_instance(&self, arn: Option<String>) -> io::Result<()> {
+        let mut agent = self.lock();
+        let changed = AgentRecord {
+            container_instance_arn: arn,
+            ..agent.clone()
+        };
+        write(&self.dir, "agent.json", &changed, true)?;
+        *agent = changed;
+        Ok(())
+    }
+
+    /// Writes down the number of a manifest or payload, if it is the highest yet. Not synced: after
+    /// power loss the control plane's next number is higher all the same.
+    pub fn keep_seq_num(&self, seq_num: i64) -> io::Result<()> {
+        let mut agent = self.lock();
+        if seq_num <= agent.latest_seq_num {
+            return Ok(());
+        }
+        let changed = AgentRecord {
+            latest_seq_num: seq_num,
+            ..agent.clone()
+        };
+        write(&self.dir, "agent.json", &changed, false)?;
+        *agent = changed;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AgentRecord> {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The directory of a task.

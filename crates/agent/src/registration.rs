@@ -46,7 +46,7 @@ pub async fn register(host: &Arc<Host>) -> String {
         let known = host.records.agent();
         match host
             .api
-            .call::<RegisterContainerInstance>(&request(host, known.container_instance_arn.clone()))
+            .call::<RegisterContainerInstance>(&request(host, known.container_instance_arn))
             .await
         {
             Ok(answer) => {
@@ -55,9 +55,7 @@ pub async fn register(host: &Arc<Host>) -> String {
                     .and_then(|instance| instance.container_instance_arn)
                     .unwrap_or_default();
                 info!(container_instance = arn, "registered");
-                let mut record = known;
-                record.container_instance_arn = Some(arn.clone());
-                if let Err(error) = host.records.write_agent(&record) {
+                if let Err(error) = host.records.keep_instance(Some(arn.clone())) {
                     warn!(%error, "the agent's record could not be written");
                 }
                 return arn;

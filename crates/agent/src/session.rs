@@ -343,12 +343,8 @@ impl Acs<'_> {
     }
 
     fn remember(&self, seq_num: i64) {
-        let mut record = self.host.records.agent();
-        if seq_num > record.latest_seq_num {
-            record.latest_seq_num = seq_num;
-            if let Err(error) = self.host.records.write_agent(&record) {
-                warn!(%error, "the agent's record could not be written");
-            }
+        if let Err(error) = self.host.records.keep_seq_num(seq_num) {
+            warn!(%error, "the agent's record could not be written");
         }
     }
 

@@ -368,16 +368,18 @@ fn the_timeline_only_grows_and_is_never_below_the_clock() {
     let host = house.host("h1", 1024, 1024);
     let next = |house: &mut House| {
         house
-            .change(|txn, ctx| life::next_timeline(txn, ctx, &host))
+            .change(|txn, ctx| life::reserve_timeline(txn, ctx, &host))
             .unwrap()
     };
     let first = next(&mut house);
-    assert_eq!(first, START.millis());
-    assert_eq!(next(&mut house), first + 1);
+    assert_eq!(first.start, START.millis());
+    let second = next(&mut house);
+    assert_eq!(second.start, first.end, "none is given twice");
     house.pass(10);
-    assert_eq!(next(&mut house), START.millis() + 10_000);
+    let third = next(&mut house);
+    assert_eq!(third.start, START.millis() + 10_000);
     house.ctx.now = START;
-    assert_eq!(next(&mut house), START.millis() + 10_001);
+    assert_eq!(next(&mut house).start, third.end);
 }
 
 #[test]

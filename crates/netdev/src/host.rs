@@ -21,6 +21,7 @@ use crate::attachment::{
 use crate::bridge::{self, Bridge};
 use crate::config::NetworkConfig;
 use crate::error::NetworkError;
+use crate::leaving::{self, Leaving};
 use crate::names::{Names, check_id};
 use crate::namespace;
 use crate::netlink::Socket;
@@ -51,6 +52,8 @@ pub(crate) struct Inner {
     /// `std` mutex: held over one exchange with the kernel, by threads of ours only. Memory and kernel
     /// must change together. Taken before `books` where both are needed.
     plumbing: Mutex<Option<Plumbing>>,
+    /// `std` mutex: held to look up.
+    pub(crate) leaving: Mutex<Leaving>,
 }
 
 #[derive(Debug)]
@@ -100,6 +103,7 @@ impl LinuxNetwork {
             books: Mutex::new(books),
             settled: Condvar::new(),
             plumbing: Mutex::new(None),
+            leaving: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -158,9 +162,12 @@ impl HostNetwork for LinuxNetwork {
 
     async fn detach(&self, id: &str) -> Result<(), NetworkError> {
         check_id(id)?;
-        let id = id.to_owned();
-        self.on_thread("detach", move |inner| inner.detach(&id))
-            .await
+        let name = id.to_owned();
+        let leaves = self.on_thread("detach", move |inner| inner.detach(&name));
+        if leaves.await? {
+            leaving::watch(&self.inner, id)?;
+        }
+        Ok(())
     }
 
     async fn adopt(&self, kept: &[KeptAttachment]) -> Result<ReconcileReport, NetworkError> {
@@ -201,7 +208,7 @@ impl Inner {
         id: &str,
         requests: &[PortRequest],
     ) -> Result<(Ipv4Addr, Vec<PortBinding>), NetworkError> {
-        let mut books = self.books();
+        let mut books = self.settled_books(id);
         if books.entries.contains_key(id) {
             return Err(NetworkError::AlreadyAttached { id: id.to_owned() });
         }
@@ -252,7 +259,7 @@ impl Inner {
     fn create_isolated(&self, id: &str) -> Result<PathBuf, NetworkError> {
         let path = self.names.namespace(id);
         {
-            let mut books = self.books();
+            let mut books = self.settled_books(id);
             if books.entries.contains_key(id) {
                 return Err(NetworkError::AlreadyAttached { id: id.to_owned() });
             }
@@ -287,32 +294,54 @@ impl Inner {
         Ok(())
     }
 
-    fn detach(&self, id: &str) -> Result<(), NetworkError> {
+    /// Whether a device is left for the kernel to remove.
+    fn detach(&self, id: &str) -> Result<bool, NetworkError> {
         let entry = {
-            let mut books = self
-                .settled
-                .wait_while(self.books(), |books| {
-                    books
-                        .entries
-                        .get(id)
-                        .is_some_and(|entry| entry.in_the_works)
-                })
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut books = self.settled_books(id);
             match books.entries.get_mut(id) {
                 Some(entry) => {
                     entry.in_the_works = true;
                     entry.clone()
                 }
-                None => return namespace::remove(&self.names.namespace(id)),
+                None => return namespace::remove(&self.names.namespace(id)).map(|()| false),
             }
         };
-        let removed = self.remove(id, &entry);
-        self.strike_out(id, &entry, &removed);
-        removed
+        let closed = self.close(id, &entry);
+        if closed.is_err() {
+            self.strike_out(id, &entry, &closed);
+        }
+        closed.map(|()| entry.address.is_some())
+    }
+
+    /// Frees the ports, and lets go of the namespace: the kernel then removes what is in it, many at
+    /// a time, which [`crate::leaving`] waits for.
+    fn close(&self, id: &str, entry: &Entry) -> Result<(), NetworkError> {
+        self.unmap(entry)?;
+        let mut books = self.books();
+        for binding in &entry.bindings {
+            books.ports.release(*binding);
+        }
+        if let Some(entry) = books.entries.get_mut(id) {
+            entry.bindings.clear();
+        }
+        if entry.address.is_none() {
+            books.entries.remove(id);
+        }
+        drop(books);
+        self.settled.notify_all();
+        namespace::remove(&self.names.namespace(id))
+    }
+
+    /// No packet reaches the container by a host port any more.
+    fn unmap(&self, entry: &Entry) -> Result<(), NetworkError> {
+        match (entry.address, self.plumbing().as_mut()) {
+            (Some(address), Some(plumbing)) => plumbing.map.remove(address, &entry.bindings),
+            _ => Ok(()),
+        }
     }
 
     /// Frees port and address only after the kernel let go of them.
-    fn strike_out(&self, id: &str, entry: &Entry, removed: &Result<(), NetworkError>) {
+    pub(crate) fn strike_out(&self, id: &str, entry: &Entry, removed: &Result<(), NetworkError>) {
         let mut books = self.books();
         if removed.is_ok() {
             books.entries.remove(id);
@@ -332,17 +361,19 @@ impl Inner {
 
     /// Every step is tried and idempotent; the first failure is told.
     fn remove(&self, id: &str, entry: &Entry) -> Result<(), NetworkError> {
-        let mut done = Ok(());
-        if let Some(address) = entry.address {
-            let mut plumbing = self.plumbing();
-            if let Some(plumbing) = plumbing.as_mut() {
-                done = plumbing.map.remove(address, &entry.bindings);
-                let name = self.names.veth(plumbing.bridge.range, address);
-                let unplugged = route_socket().and_then(|mut host| veth::unplug(&mut host, &name));
-                done = done.and(unplugged);
-            }
-        }
-        done.and(namespace::remove(&self.names.namespace(id)))
+        let unmapped = self.unmap(entry);
+        let unplugged = match self.device(entry) {
+            Some(name) => route_socket().and_then(|mut host| veth::unplug(&mut host, &name)),
+            None => Ok(()),
+        };
+        let namespace = namespace::remove(&self.names.namespace(id));
+        unmapped.and(unplugged).and(namespace)
+    }
+
+    /// The host's end of an attachment.
+    pub(crate) fn device(&self, entry: &Entry) -> Option<String> {
+        let range = self.plumbing().as_ref()?.bridge.range;
+        Some(self.names.veth(range, entry.address?))
     }
 
     fn ensure_bridge(&self) -> Result<Bridge, NetworkError> {
@@ -355,6 +386,19 @@ impl Inner {
         self.books().pool = Some(AddressPool::new(bridge.range));
         *plumbing = Some(Plumbing { bridge, map });
         Ok(bridge)
+    }
+
+    /// The books, once no thread works on this entry.
+    fn settled_books(&self, id: &str) -> MutexGuard<'_, Books> {
+        let in_the_works = |books: &mut Books| {
+            books
+                .entries
+                .get(id)
+                .is_some_and(|entry| entry.in_the_works)
+        };
+        self.settled
+            .wait_while(self.books(), in_the_works)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {

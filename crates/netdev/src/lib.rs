@@ -19,6 +19,7 @@ pub mod diagnose;
 pub mod error;
 mod forwarding;
 pub mod host;
+mod leaving;
 mod names;
 pub mod namespace;
 mod netlink;

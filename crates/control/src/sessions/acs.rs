@@ -17,6 +17,7 @@ use aws_types::{AwsError, Ctx};
 use ecs::instance::life;
 use ecs::task::delivery;
 use futures_util::{SinkExt, StreamExt};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,6 +44,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         socket,
         in_flight: InFlight::default(),
         manifest_id: String::new(),
+        timeline: 0..0,
     };
     let outcome = acs.live(&session).await;
     info!(host = %host.instance_arn, ?outcome, "acs session ended");
@@ -93,6 +95,8 @@ struct Acs<'a, S> {
     socket: WebSocketStream<S>,
     in_flight: InFlight,
     manifest_id: String,
+    /// Numbers that are reserved and not given yet.
+    timeline: Range<i64>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
@@ -159,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
             let mut ctx = self.host.ctx();
             let message_id = ctx.ids.uuid();
             let generated_at = ctx.now;
-            let timeline = self.next_timeline(ctx).await?;
+            let timeline = self.next_timeline().await?;
             let (keys, tasks) = parcels
                 .into_iter()
                 .map(|parcel| ((parcel.key, parcel.count), parcel.task))
@@ -182,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
         let mut ctx = self.host.ctx();
         let message_id = ctx.ids.uuid();
         let generated_at = ctx.now;
-        let timeline = self.next_timeline(ctx).await?;
+        let timeline = self.next_timeline().await?;
         let tasks = delivery::manifest(&self.sessions.state.snapshot(), &self.host.instance);
         self.manifest_id.clone_from(&message_id);
         let manifest = TaskManifestMessage {
@@ -205,13 +209,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
         .await
     }
 
-    async fn next_timeline(&mut self, ctx: Ctx) -> Result<i64, End> {
+    async fn next_timeline(&mut self) -> Result<i64, End> {
+        if let Some(next) = self.timeline.next() {
+            return Ok(next);
+        }
         let key = self.host.instance.clone();
-        let submitted = self
-            .sessions
-            .state
-            .submit(ctx, move |txn, ctx| Ok(life::next_timeline(txn, ctx, &key)));
-        submitted.await?.ok_or(End::NotAllowed)
+        let ctx = self.host.ctx();
+        let submitted = self.sessions.state.submit(ctx, move |txn, ctx| {
+            Ok(life::reserve_timeline(txn, ctx, &key))
+        });
+        self.timeline = submitted.await?.ok_or(End::NotAllowed)?;
+        self.timeline.next().ok_or(End::NotAllowed)
     }
 
     async fn receive(&mut self, text: &str) -> Result<(), End> {

@@ -14,6 +14,7 @@ use crate::task::report::count_as_stopped;
 use crate::task::status::TaskStatus;
 use crate::task::stop_reason::StopReason;
 use aws_types::{Ctx, Timestamp};
+use std::ops::Range;
 use std::time::Duration;
 use store::{Txn, World};
 
@@ -124,15 +125,19 @@ pub fn orphan(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey, limit: usize) -> Step
     )
 }
 
-/// The next number for a manifest or payload of this instance: grows, never below the milliseconds
-/// since 1970. `None` for an unknown instance.
-pub fn next_timeline(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) -> Option<i64> {
+/// Numbers that one reservation gives, so that a message need not wait for a commit.
+const TIMELINE_BLOCK: i64 = 1_000;
+
+/// The next numbers for manifests and payloads of this instance: they grow, the first is never below
+/// the milliseconds since 1970, and none is given twice. `None` for an unknown instance.
+pub fn reserve_timeline(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) -> Option<Range<i64>> {
     let known = txn.get(&CONTAINER_INSTANCES, key)?;
-    let next = known.timeline.saturating_add(1).max(ctx.now.millis());
+    let first = known.timeline.saturating_add(1).max(ctx.now.millis());
+    let end = first.saturating_add(TIMELINE_BLOCK);
     txn.update(&CONTAINER_INSTANCES, key, |instance| {
-        instance.timeline = next;
+        instance.timeline = end - 1;
     });
-    Some(next)
+    Some(first..end)
 }
 
 /// Instances that are INACTIVE for longer than `keep` and hold no task.

@@ -1,7 +1,7 @@
 //! The stored container instance: a host's agent as the API shows it.
 //!
 //! Invariants: `timeline` only grows and is never below the milliseconds since 1970 of the moment it
-//! was last moved, since agents drop a manifest that does not exceed the last, also after a state
+//! was last moved, and no message has a higher number, since agents drop a manifest that does not exceed the last, also after a state
 //! was restored. An INACTIVE instance never becomes ACTIVE again: its host registers anew.
 
 use super::Tags;
@@ -113,7 +113,7 @@ pub struct ContainerInstanceRecord {
     pub attributes: Vec<AttributeRecord>,
     /// `versionInfo`.
     pub versions: AgentVersions,
-    /// The number of the last manifest or payload.
+    /// The last number that is reserved for manifests and payloads.
     pub timeline: i64,
     /// `registeredAt`.
     pub registered_at: Timestamp,

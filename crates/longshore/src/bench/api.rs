@@ -53,12 +53,13 @@ pub async fn run(settings: &Settings, what: &ApiBench) -> anyhow::Result<Report>
             resource_arn: Some(cluster.clone()),
             tags: Some(vec![Tag {
                 key: Some(format!("bench-{}", at % 8)),
-                value: Some("1".into()),
+                value: Some(at.to_string()),
             }]),
         })
     };
     report.push(load.run("write: TagResource", tag).await?);
-    tasks::stop(&mut session, &arns).await?;
+    // The session was idle for longer than the server keeps a silent connection.
+    tasks::stop(&mut root.connect().await?, &arns).await?;
     report.note(format!(
         "{} connections, requests signed beforehand, client and server on {} processors",
         what.connections,

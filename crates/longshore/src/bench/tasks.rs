@@ -85,7 +85,10 @@ pub async fn until(session: &mut Session, arns: &[String], status: &str) -> anyh
             tasks: Some(some.to_vec()),
             ..Default::default()
         };
+        let mut poll = tokio::time::interval(POLL_EVERY);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            poll.tick().await;
             let answer = session.call::<DescribeTasks>(&input).await?;
             let tasks = answer.tasks.unwrap_or_default();
             let is = |task: &Task, status: &str| task.last_status.as_deref() == Some(status);
@@ -101,7 +104,6 @@ pub async fn until(session: &mut Session, arns: &[String], status: &str) -> anyh
             if Instant::now() > deadline {
                 bail!("tasks are not {status} after {PATIENCE:?}");
             }
-            tokio::time::sleep(POLL_EVERY).await;
         }
     }
     last.context("no task to wait for")

@@ -128,7 +128,7 @@ impl CgroupTree {
         }
     }
 
-    /// Moves a process into a container's group; 0 is the caller.
+    /// Moves a process into a container's group; 0 is the caller, which must have one thread.
     pub fn join_container(&self, task_id: &str, id: &str, pid: u32) -> Result<()> {
         self.join(&self.container(task_id, id), pid)
     }
@@ -217,8 +217,14 @@ impl CgroupTree {
     }
 
     fn join(&self, group: &Path, pid: u32) -> Result<()> {
+        // A single-threaded caller that moves its own thread on v1 spares the kernel the lock of all forks and exits,
+        // whose taking waits for an RCU grace period: 3 to 12 ms of every start.
+        let file = match (&self.version, pid) {
+            (Version::V1(_), 0) => "tasks",
+            (Version::V1(_) | Version::V2(_), _) => "cgroup.procs",
+        };
         for dir in self.directories(group) {
-            write_value(&dir.join("cgroup.procs"), &pid.to_string())?;
+            write_value(&dir.join(file), &pid.to_string())?;
         }
         Ok(())
     }
