@@ -6,6 +6,7 @@
 use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
 use crate::engine::Host;
+use crate::images;
 use crate::logs::{LogStreamSpec, Pipes};
 use crate::records;
 use crate::submit;
@@ -139,7 +140,7 @@ impl TaskContext {
     fn carry_out(self: &Arc<Self>, state: &TaskState, commands: Vec<Command>) {
         for command in commands {
             if command == Command::Forget {
-                self.host.forget(&state.arn, &self.dir);
+                self.host.forget(state, &self.dir);
                 continue;
             }
             let context = self.clone();
@@ -151,7 +152,7 @@ impl TaskContext {
     async fn perform(self: Arc<Self>, state: &TaskState, command: Command) {
         match command {
             Command::MakeCgroup => self.make_cgroup().await,
-            Command::EnsureImage(index) => self.ensure_image(index).await,
+            Command::EnsureImage(index) => self.ensure_image(state, index).await,
             Command::AttachNetwork(index) => self.attach_network(state, index).await,
             Command::Start(index) => self.start_container(state, index).await,
             Command::Signal(index, signal) => {
@@ -226,30 +227,31 @@ impl TaskContext {
         });
     }
 
-    async fn ensure_image(&self, index: ContainerIndex) {
+    async fn ensure_image(&self, state: &TaskState, index: ContainerIndex) {
         let container = &self.definition.containers[index];
         let began = now();
-        let ensured = self
-            .host
-            .images
-            .ensure(&container.image, None, self.host.config.image_pull_behavior)
-            .await;
-        self.send(match ensured {
-            Ok(ensured) => {
-                let image = ensured.image;
-                let stop_signal = bundle::stop_signal(container, &image);
-                let digest = image.from_registry.then(|| image.digest.clone());
-                self.set_parts(index, |parts| parts.image = Some(image));
-                let pulled = ensured.pulled.then(|| (began, now()));
-                Event::ImageReady {
-                    container: index,
-                    digest,
-                    stop_signal,
-                    pulled,
+        let (id, behavior) = (
+            &state.containers[index].runtime_id,
+            self.host.config.image_pull_behavior,
+        );
+        self.send(
+            match images::ensure(&self.host, &container.image, id, behavior).await {
+                Ok(ensured) => {
+                    let image = ensured.image;
+                    let stop_signal = bundle::stop_signal(container, &image);
+                    let digest = image.from_registry.then(|| image.digest.clone());
+                    self.set_parts(index, |parts| parts.image = Some(image));
+                    let pulled = ensured.pulled.then(|| (began, now()));
+                    Event::ImageReady {
+                        container: index,
+                        digest,
+                        stop_signal,
+                        pulled,
+                    }
                 }
-            }
-            Err(error) => Event::ImageFailed(index, error.reason()),
-        });
+                Err(error) => Event::ImageFailed(index, error.reason()),
+            },
+        );
     }
 
     async fn attach_network(&self, state: &TaskState, index: ContainerIndex) {
@@ -321,12 +323,12 @@ impl TaskContext {
             Some(image) => image,
             // An earlier agent had it: it is on disk.
             None => {
-                self.host
-                    .images
-                    .ensure(&container.image, None, PullBehavior::PreferCached)
-                    .await
-                    .map_err(|error| error.reason())?
-                    .image
+                let (id, cached) = (
+                    &state.containers[index].runtime_id,
+                    PullBehavior::PreferCached,
+                );
+                let ensured = images::ensure(&self.host, &container.image, id, cached).await;
+                ensured.map_err(|error| error.reason())?.image
             }
         };
         let attachment = match self.definition.mode() {

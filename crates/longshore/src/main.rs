@@ -14,6 +14,7 @@ mod data_dir;
 mod demo;
 mod doctor;
 mod down;
+mod duration;
 mod env;
 mod image;
 mod logs;

@@ -3,6 +3,7 @@
 
 use crate::cli::{Global, Timing};
 use crate::data_dir::DataDir;
+use crate::duration::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ const DEFAULT_DATA: &str = "/var/lib/longshore";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
+const IMAGE_CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What every command works with.
 #[derive(Clone, Debug)]
@@ -42,6 +44,40 @@ pub struct AgentSettings {
     pub image_pull_behavior: Option<PullBehavior>,
     /// Registries spoken to over plain HTTP, besides those on loopback.
     pub insecure_registries: Vec<String>,
+    /// Certificates (PEM) of registries, trusted besides the system's.
+    pub registry_ca_file: Option<PathBuf>,
+    /// Docker's `config.json`, for its `auths`; read anew for each pull. The variables
+    /// ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA win over it.
+    pub docker_config: Option<PathBuf>,
+    /// The agent's ECS_IMAGE_CLEANUP_INTERVAL [default: 30m].
+    pub image_cleanup_interval: Option<Duration>,
+    /// The agent's ECS_IMAGE_MINIMUM_CLEANUP_AGE [default: 1h].
+    pub image_minimum_cleanup_age: Option<Duration>,
+    /// The agent's ECS_NUM_IMAGES_DELETE_PER_CYCLE [default: 5].
+    pub images_deleted_per_cycle: Option<usize>,
+    /// The agent's ECS_DISABLE_IMAGE_CLEANUP.
+    pub disable_image_cleanup: bool,
+}
+
+impl AgentSettings {
+    /// When unused images go; never where images of the past are preferred, as with the public agent.
+    pub fn image_cleanup(&self) -> Option<agent::ImageCleanup> {
+        let preserved = self.image_pull_behavior == Some(PullBehavior::PreferCached);
+        if self.disable_image_cleanup || preserved {
+            return None;
+        }
+        let seconds = |given: Option<Duration>, default: std::time::Duration| {
+            given.map_or(default, |given| given.0)
+        };
+        let default = agent::CleanupPolicy::default();
+        Some(agent::ImageCleanup {
+            interval: seconds(self.image_cleanup_interval, IMAGE_CLEANUP_INTERVAL),
+            policy: agent::CleanupPolicy {
+                minimum_age: seconds(self.image_minimum_cleanup_age, default.minimum_age),
+                images_max: self.images_deleted_per_cycle.unwrap_or(default.images_max),
+            },
+        })
+    }
 }
 
 /// When a registry is asked for an image (the public agent's ECS_IMAGE_PULL_BEHAVIOR).

@@ -177,6 +177,8 @@ pub(super) struct ConfigFile {
     pub architecture: String,
     #[serde(default)]
     pub os: String,
+    /// RFC 3339.
+    pub created: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub config: ImageConfig,
     pub rootfs: RootFs,

@@ -7,15 +7,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::failure::{Failure, Stage};
 use super::http_client::Answer;
-use super::{Registry, Repository};
+use super::{Registry, Repository, retry};
 use crate::image::error::ImageError;
 use crate::image::manifest::Descriptor;
 
-/// Attempts without a byte of progress between them.
-const TRIES_MAX: u32 = 5;
 /// Attempts at all: a registry that sends a byte a time is no registry.
 const TRIES_IN_ALL_MAX: u32 = 100;
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A blob on its way. Gives exactly as many bytes as the manifest says, or an error.
 #[derive(Debug)]
@@ -63,11 +60,12 @@ impl BlobReader {
             self.answer = None;
             self.tries += 1;
             self.tries_in_all += 1;
-            if self.tries >= TRIES_MAX || self.tries_in_all >= TRIES_IN_ALL_MAX {
+            let pause = retry::pause(self.tries, self.pause, None)
+                .filter(|_| self.tries_in_all < TRIES_IN_ALL_MAX);
+            let Some(pause) = pause else {
                 return Err(failure);
-            }
-            let doubled = self.pause.saturating_mul(1 << (self.tries - 1));
-            tokio::time::sleep(doubled.min(PAUSE_MAX)).await;
+            };
+            tokio::time::sleep(pause).await;
         }
         Ok(None)
     }
@@ -129,14 +127,9 @@ impl BlobReader {
                 let text = "the registry sent another range than was asked for";
                 return Err(Attempt::Final(ImageError::malformed("blob", text)));
             }
-            status => {
+            _ => {
                 let error = registry.refusal(from, answer, Stage::Blob).await;
-                let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                return Err(if passes {
-                    Attempt::Again(error)
-                } else {
-                    Attempt::Final(error)
-                });
+                return Err(Attempt::Final(error));
             }
         }
         Ok(answer)
