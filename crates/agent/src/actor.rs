@@ -230,28 +230,25 @@ impl TaskContext {
     async fn ensure_image(&self, state: &TaskState, index: ContainerIndex) {
         let container = &self.definition.containers[index];
         let began = now();
-        let (id, behavior) = (
-            &state.containers[index].runtime_id,
-            self.host.config.image_pull_behavior,
-        );
-        self.send(
-            match images::ensure(&self.host, &container.image, id, behavior).await {
-                Ok(ensured) => {
-                    let image = ensured.image;
-                    let stop_signal = bundle::stop_signal(container, &image);
-                    let digest = image.from_registry.then(|| image.digest.clone());
-                    self.set_parts(index, |parts| parts.image = Some(image));
-                    let pulled = ensured.pulled.then(|| (began, now()));
-                    Event::ImageReady {
-                        container: index,
-                        digest,
-                        stop_signal,
-                        pulled,
-                    }
+        let behavior = self.host.config.image_pull_behavior;
+        let id = &state.containers[index].runtime_id;
+        let ensured = images::ensure(&self.host, &container.image, id, behavior).await;
+        self.send(match ensured {
+            Ok(ensured) => {
+                let image = ensured.image;
+                let stop_signal = bundle::stop_signal(container, &image);
+                let digest = image.from_registry.then(|| image.digest.clone());
+                self.set_parts(index, |parts| parts.image = Some(image));
+                let pulled = ensured.pulled.then(|| (began, now()));
+                Event::ImageReady {
+                    container: index,
+                    digest,
+                    stop_signal,
+                    pulled,
                 }
-                Err(error) => Event::ImageFailed(index, error.reason()),
-            },
-        );
+            }
+            Err(error) => Event::ImageFailed(index, error.reason()),
+        });
     }
 
     async fn attach_network(&self, state: &TaskState, index: ContainerIndex) {
@@ -323,10 +320,8 @@ impl TaskContext {
             Some(image) => image,
             // An earlier agent had it: it is on disk.
             None => {
-                let (id, cached) = (
-                    &state.containers[index].runtime_id,
-                    PullBehavior::PreferCached,
-                );
+                let cached = PullBehavior::PreferCached;
+                let id = &state.containers[index].runtime_id;
                 let ensured = images::ensure(&self.host, &container.image, id, cached).await;
                 ensured.map_err(|error| error.reason())?.image
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,21 +123,28 @@ impl Source {
 /// A decompressed copy, already unlinked.
 fn written_out(disk: &Disk, compressed: File) -> Result<File, ImageError> {
     let path = disk.temporary_path();
-    let copy = || -> io::Result<File> {
-        let mut out = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        std::fs::remove_file(&path)?;
-        let mut whole = decompress(compressed)?.take(disk.layer_bytes_max() + 1);
-        if io::copy(&mut whole, &mut out)? > disk.layer_bytes_max() {
-            return Err(io::Error::other("the archive is too large"));
+    let failed = || ImageError::io("write", &path);
+    let damaged = |error: io::Error| ImageError::malformed("image archive", error);
+    let mut options = File::options();
+    let options = options.read(true).write(true).create_new(true);
+    let mut out = options.open(&path).map_err(failed())?;
+    std::fs::remove_file(&path).map_err(failed())?;
+    let mut whole = decompress(compressed).map_err(damaged)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut length = 0;
+    loop {
+        let read = whole.read(&mut buffer).map_err(damaged)?;
+        if read == 0 {
+            break;
         }
-        out.seek(SeekFrom::Start(0))?;
-        Ok(out)
-    };
-    copy().map_err(ImageError::io("write", &path))
+        length += read as u64;
+        if length > disk.layer_bytes_max() {
+            return Err(ImageError::malformed("image archive", "it is too large"));
+        }
+        out.write_all(&buffer[..read]).map_err(failed())?;
+    }
+    out.rewind().map_err(failed())?;
+    Ok(out)
 }
 
 /// Finds every file of the tar. Only headers are read, and no header makes it hold more than the tar

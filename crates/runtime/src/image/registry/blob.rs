@@ -150,3 +150,42 @@ fn begins_at(headers: &HeaderMap, at: u64) -> bool {
     let first = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next());
     first.and_then(|first| first.parse().ok()) == Some(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begins(text: &str, at: u64) -> bool {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = text.parse() {
+            headers.insert(header::CONTENT_RANGE, value);
+        }
+        begins_at(&headers, at)
+    }
+
+    #[test]
+    fn only_the_range_that_was_asked_for_is_taken() {
+        for (text, at, expected) in [
+            ("bytes 5-9/10", 5, true),
+            ("bytes 5-9/*", 5, true),
+            ("bytes 0-9/10", 5, false),
+            ("bytes 6-9/10", 5, false),
+            ("bytes */10", 5, false),
+            ("bytes -5", 5, false),
+            ("items 5-9/10", 5, false),
+            ("5-9/10", 5, false),
+            ("", 0, false),
+        ] {
+            assert_eq!(begins(text, at), expected, "{text:?}");
+        }
+        assert!(!begins_at(&HeaderMap::new(), 0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_range_makes_the_reader_panic(text in "(bytes )?\\PC{0,30}", at: u64) {
+            let taken = begins(&text, at);
+            proptest::prop_assert!(!taken || text.contains(&at.to_string()));
+        }
+    }
+}
