@@ -57,7 +57,7 @@ class DockerRegistry:
              f"docker-archive:{archive}", f"docker://{self.host}/{name}"], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
-    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
+    def ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.host, timeout=10)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -67,17 +67,17 @@ class DockerRegistry:
     def push_blob(self, repository: str, content: bytes) -> dict:
         """Uploads a blob; its descriptor, without a media type."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        begun = self._ask("POST", f"/v2/{repository}/blobs/uploads/", b"", {})
+        begun = self.ask("POST", f"/v2/{repository}/blobs/uploads/", b"", {})
         location = urllib.parse.urlsplit(begun.headers["Location"])
         target = f"{location.path}?{location.query}&digest={digest}"
-        done = self._ask("PUT", target, content, {"Content-Type": "application/octet-stream"})
+        done = self.ask("PUT", target, content, {"Content-Type": "application/octet-stream"})
         assert done.status == 201, done.status
         return {"digest": digest, "size": len(content)}
 
     def push_manifest(self, repository: str, tag: str, manifest: dict) -> dict:
         """Uploads a manifest or index under a tag; its descriptor."""
         content = json.dumps(manifest).encode()
-        done = self._ask("PUT", f"/v2/{repository}/manifests/{tag}", content, {"Content-Type": manifest["mediaType"]})
+        done = self.ask("PUT", f"/v2/{repository}/manifests/{tag}", content, {"Content-Type": manifest["mediaType"]})
         assert done.status == 201, done.status
         return {"mediaType": manifest["mediaType"], "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
 

@@ -15,6 +15,7 @@ import registries
 from harness import Longshore
 from registries import PASSWORD, USER, DockerRegistry, Fault, Listener, Proxy, TokenServer, is_blob, is_manifest
 
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
@@ -250,6 +251,11 @@ def test_wrong_bytes_are_an_error_and_publish_nothing(longshore, registry, proxy
         text = reason(longshore, f"{proxy.host}/{name}")
         assert text.startswith("CannotPullContainerError: Error response from daemon: "), (what, text)
         assert stored(longshore) == before
+    shown = registry.ask("HEAD", f"/v2/{name.replace(':', '/manifests/')}", b"", {"Accept": DOCKER_MANIFEST}).headers["Docker-Content-Digest"]
+    proxy.faults = [Fault(lambda m, p: m == "GET" and is_manifest(m, p), times=1000, corrupt=True)]
+    text = reason(longshore, f"{proxy.host}/{name.split(':')[0]}@{shown}")
+    assert f"manifest verification failed for digest {shown}: got sha256:" in text, text
+    assert stored(longshore) == before
     config = [r.path for r in proxy.of(is_blob)][0]
     proxy.faults = [Fault(lambda m, p: is_blob(m, p) and p != config, times=1000, corrupt=True)]
     text = reason(longshore, f"{proxy.host}/{name}")

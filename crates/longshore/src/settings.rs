@@ -194,3 +194,38 @@ fn region_of_environment() -> Vec<String> {
         .into_iter()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Interval and minimum age in seconds, and images a cycle.
+    fn cleanup(text: &str) -> Option<(u64, u64, usize)> {
+        let settings: AgentSettings = toml::from_str(text).unwrap();
+        let cleanup = settings.image_cleanup()?;
+        let seconds = |duration: std::time::Duration| duration.as_secs();
+        let policy = cleanup.policy;
+        Some((
+            seconds(cleanup.interval),
+            seconds(policy.minimum_age),
+            policy.images_max,
+        ))
+    }
+
+    #[test]
+    fn unused_images_go_as_the_ecs_agent_has_it() {
+        for (text, expected) in [
+            ("", Some((1800, 3600, 5))),
+            (
+                "image_cleanup_interval = \"10m\"\nimage_minimum_cleanup_age = \"1h30m\"\nimages_deleted_per_cycle = 2",
+                Some((600, 5400, 2)),
+            ),
+            ("disable_image_cleanup = true", None),
+            ("image_pull_behavior = \"prefer-cached\"", None),
+            ("image_pull_behavior = \"once\"", Some((1800, 3600, 5))),
+        ] {
+            assert_eq!(cleanup(text), expected, "{text}");
+        }
+        assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
+}

@@ -1,4 +1,7 @@
 //! The image store from outside: archives taken in, pins, removal, and what a killed process leaves.
+//! Needs root.
+
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 use std::collections::BTreeSet;
 use std::fs;
