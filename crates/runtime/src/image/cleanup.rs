@@ -121,7 +121,11 @@ mod tests {
         ];
         for (image, goes) in cases {
             let expected = if goes { vec![a.id.clone()] } else { vec![] };
-            assert_eq!(removed(&[image.clone()], 5, NOW), expected, "{image:?}");
+            assert_eq!(
+                removed(std::slice::from_ref(&image), 5, NOW),
+                expected,
+                "{image:?}"
+            );
         }
     }
 
