@@ -6,6 +6,7 @@
 use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
 use crate::engine::Host;
+use crate::images;
 use crate::logs::{LogStreamSpec, Pipes};
 use crate::records;
 use crate::submit;
@@ -139,7 +140,7 @@ impl TaskContext {
     fn carry_out(self: &Arc<Self>, state: &TaskState, commands: Vec<Command>) {
         for command in commands {
             if command == Command::Forget {
-                self.host.forget(&state.arn, &self.dir);
+                self.host.forget(state, &self.dir);
                 continue;
             }
             let context = self.clone();
@@ -151,7 +152,7 @@ impl TaskContext {
     async fn perform(self: Arc<Self>, state: &TaskState, command: Command) {
         match command {
             Command::MakeCgroup => self.make_cgroup().await,
-            Command::EnsureImage(index) => self.ensure_image(index).await,
+            Command::EnsureImage(index) => self.ensure_image(state, index).await,
             Command::AttachNetwork(index) => self.attach_network(state, index).await,
             Command::Start(index) => self.start_container(state, index).await,
             Command::Signal(index, signal) => {
@@ -226,14 +227,12 @@ impl TaskContext {
         });
     }
 
-    async fn ensure_image(&self, index: ContainerIndex) {
+    async fn ensure_image(&self, state: &TaskState, index: ContainerIndex) {
         let container = &self.definition.containers[index];
         let began = now();
-        let ensured = self
-            .host
-            .images
-            .ensure(&container.image, None, self.host.config.image_pull_behavior)
-            .await;
+        let behavior = self.host.config.image_pull_behavior;
+        let id = &state.containers[index].runtime_id;
+        let ensured = images::ensure(&self.host, &container.image, id, behavior).await;
         self.send(match ensured {
             Ok(ensured) => {
                 let image = ensured.image;
@@ -321,12 +320,10 @@ impl TaskContext {
             Some(image) => image,
             // An earlier agent had it: it is on disk.
             None => {
-                self.host
-                    .images
-                    .ensure(&container.image, None, PullBehavior::PreferCached)
-                    .await
-                    .map_err(|error| error.reason())?
-                    .image
+                let cached = PullBehavior::PreferCached;
+                let id = &state.containers[index].runtime_id;
+                let ensured = images::ensure(&self.host, &container.image, id, cached).await;
+                ensured.map_err(|error| error.reason())?.image
             }
         };
         let attachment = match self.definition.mode() {

@@ -1,7 +1,8 @@
 //! How an agent runs.
 
+use crate::images::ImageCleanup;
 use aws_wire::sigv4::Credentials;
-use runtime::image::PullBehavior;
+use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +31,12 @@ pub struct AgentConfig {
     pub stop_timeout: Duration,
     /// Registries spoken to over plain HTTP, besides those on loopback.
     pub insecure_registries: Vec<String>,
+    /// Certificates (PEM) of registries, trusted besides the system's.
+    pub registry_ca_file: Option<PathBuf>,
+    /// Users at registries (the public agent's ECS_ENGINE_AUTH_DATA).
+    pub registry_credentials: RegistryCredentials,
+    /// When unused images are removed; `None` is the public agent's ECS_DISABLE_IMAGE_CLEANUP.
+    pub image_cleanup: Option<ImageCleanup>,
     /// When a registry is asked (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
     pub image_pull_behavior: PullBehavior,
 }

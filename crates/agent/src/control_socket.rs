@@ -16,7 +16,7 @@ use tracing::warn;
 pub enum ImageRequest {
     /// Load an archive or OCI layout; answers the names.
     Load(PathBuf),
-    /// Names, digests and sizes.
+    /// Answers each name's [`ImageSummary`](runtime::image::ImageSummary) in JSON.
     List,
     /// Remove an image by name.
     Remove(String),
@@ -95,7 +95,10 @@ async fn perform(host: &Host, request: ImageRequest) -> Answer {
         ImageRequest::Load(path) => images.load(&path).await.map_err(|error| error.to_string()),
         ImageRequest::List => {
             let listed = images.list().await.map_err(|error| error.to_string())?;
-            Ok(listed.iter().map(ToString::to_string).collect())
+            let lines = listed.iter().map(serde_json::to_string);
+            lines
+                .collect::<Result<_, _>>()
+                .map_err(|error| error.to_string())
         }
         ImageRequest::Remove(name) => match images.remove(&name).await {
             Ok(true) => Ok(vec![name]),

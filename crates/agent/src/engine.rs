@@ -4,6 +4,7 @@ use crate::actor::{self, Mailbox};
 use crate::api::Api;
 use crate::config::AgentConfig;
 use crate::control_socket;
+use crate::images;
 use crate::logs::{AllLogs, LogSink};
 use crate::records::{Records, StoredTask};
 use crate::registration;
@@ -52,6 +53,7 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
     host.take_over().await?;
     tokio::spawn(sweep(host.clone()));
     tokio::spawn(control_socket::serve(host.clone()));
+    tokio::spawn(images::clean_up(host.clone()));
     let sessions = async {
         let instance = registration::register(&host).await;
         tokio::join!(
@@ -87,13 +89,15 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
     let options = StoreOptions {
         registry: RegistryOptions {
             insecure_hosts: config.insecure_registries.clone(),
+            ca_file: config.registry_ca_file.clone(),
+            credentials: config.registry_credentials.clone(),
             ..RegistryOptions::default()
         },
         ..StoreOptions::default()
     };
-    let images = DiskStore::open_with(&config.images_dir(), options)
+    let store = DiskStore::open_with(&config.images_dir(), options)
         .map_err(|error| failed("images", &error))?;
-    images
+    store
         .install_builtin("longshore/hello", HELLO)
         .await
         .map_err(|error| failed("longshore/hello", &error))?;
@@ -104,7 +108,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         api,
         runtime: Arc::clone(&runtime) as Arc<dyn ContainerRuntime>,
         driver: runtime,
-        images: Arc::new(images),
+        images: Arc::new(store),
         network: Arc::new(network),
         tasks: Mutex::default(),
         config,
@@ -166,9 +170,12 @@ impl Host {
     }
 
     /// A task is over.
-    pub fn forget(&self, arn: &str, dir: &Path) {
-        self.lock().remove(arn);
+    pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path) {
+        self.lock().remove(&task.arn);
         actor::remove_dir(dir);
+        let containers = task.containers.iter();
+        let ids = containers.map(|container| container.runtime_id.clone());
+        tokio::spawn(images::release(self.clone(), ids.collect()));
     }
 
     fn start(self: &Arc<Self>, definition: TaskDefinition, payload: &serde_json::Value) {
@@ -219,6 +226,8 @@ impl Host {
     /// Goes on with the tasks of an earlier agent.
     pub async fn take_over(self: &Arc<Self>) -> io::Result<()> {
         let stored = self.records.tasks()?;
+        let states = stored.iter().filter_map(|task| task.state.as_ref());
+        images::release_orphans(self, states).await;
         let kept: Vec<KeptAttachment> = stored.iter().flat_map(kept_attachments).collect();
         match self.network.adopt(&kept).await {
             Ok(report) => info!(?report, "networks taken over"),

@@ -14,6 +14,7 @@ mod config;
 mod control_socket;
 mod down;
 mod engine;
+mod images;
 mod logs;
 mod records;
 mod registration;
@@ -25,7 +26,10 @@ pub use config::AgentConfig;
 pub use control_socket::{ImageRequest, ask};
 pub use down::down;
 pub use engine::run;
-pub use runtime::image::PullBehavior;
+pub use images::ImageCleanup;
+pub use runtime::image::{
+    CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,
+};
 
 /// The static executable of shims.
 pub(crate) static SHIM: &[u8] =

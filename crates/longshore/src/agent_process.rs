@@ -60,6 +60,9 @@ fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
         attributes: settings.agent.attributes.clone(),
         reserved_memory_mib: settings.agent.reserved_memory_mib,
         stop_timeout: STOP_TIMEOUT,
+        registry_ca_file: settings.agent.registry_ca_file.clone(),
+        registry_credentials: registry_credentials(settings)?,
+        image_cleanup: settings.agent.image_cleanup(),
         insecure_registries: settings.agent.insecure_registries.clone(),
         image_pull_behavior: settings
             .agent
@@ -67,4 +70,20 @@ fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
             .unwrap_or_default()
             .into(),
     })
+}
+
+/// From the public agent's variables and Docker's `config.json`.
+fn registry_credentials(settings: &Settings) -> anyhow::Result<agent::RegistryCredentials> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let given = match (
+        variable("ECS_ENGINE_AUTH_TYPE"),
+        variable("ECS_ENGINE_AUTH_DATA"),
+    ) {
+        (Some(auth_type), Some(data)) => {
+            agent::RegistryCredentials::from_engine_auth(&auth_type, &data)?
+        }
+        (None, None) => agent::RegistryCredentials::default(),
+        _ => anyhow::bail!("ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA go together"),
+    };
+    Ok(given.with_file(settings.agent.docker_config.clone()))
 }

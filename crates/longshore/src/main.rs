@@ -15,6 +15,7 @@ mod data_dir;
 mod demo;
 mod doctor;
 mod down;
+mod duration;
 mod env;
 mod http;
 mod image;

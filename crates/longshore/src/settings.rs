@@ -3,6 +3,7 @@
 
 use crate::cli::{Global, Timing};
 use crate::data_dir::DataDir;
+use crate::duration::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ const DEFAULT_DATA: &str = "/var/lib/longshore";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
+const IMAGE_CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What every command works with.
 #[derive(Clone, Debug)]
@@ -44,6 +46,40 @@ pub struct AgentSettings {
     pub image_pull_behavior: Option<PullBehavior>,
     /// Registries spoken to over plain HTTP, besides those on loopback.
     pub insecure_registries: Vec<String>,
+    /// Certificates (PEM) of registries, trusted besides the system's.
+    pub registry_ca_file: Option<PathBuf>,
+    /// Docker's `config.json`, for its `auths`; read anew for each pull. The variables
+    /// ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA win over it.
+    pub docker_config: Option<PathBuf>,
+    /// The agent's ECS_IMAGE_CLEANUP_INTERVAL [default: 30m].
+    pub image_cleanup_interval: Option<Duration>,
+    /// The agent's ECS_IMAGE_MINIMUM_CLEANUP_AGE [default: 1h].
+    pub image_minimum_cleanup_age: Option<Duration>,
+    /// The agent's ECS_NUM_IMAGES_DELETE_PER_CYCLE [default: 5].
+    pub images_deleted_per_cycle: Option<usize>,
+    /// The agent's ECS_DISABLE_IMAGE_CLEANUP.
+    pub disable_image_cleanup: bool,
+}
+
+impl AgentSettings {
+    /// When unused images go; never where images of the past are preferred, as with the public agent.
+    pub fn image_cleanup(&self) -> Option<agent::ImageCleanup> {
+        let preserved = self.image_pull_behavior == Some(PullBehavior::PreferCached);
+        if self.disable_image_cleanup || preserved {
+            return None;
+        }
+        let seconds = |given: Option<Duration>, default: std::time::Duration| {
+            given.map_or(default, |given| given.0)
+        };
+        let default = agent::CleanupPolicy::default();
+        Some(agent::ImageCleanup {
+            interval: seconds(self.image_cleanup_interval, IMAGE_CLEANUP_INTERVAL),
+            policy: agent::CleanupPolicy {
+                minimum_age: seconds(self.image_minimum_cleanup_age, default.minimum_age),
+                images_max: self.images_deleted_per_cycle.unwrap_or(default.images_max),
+            },
+        })
+    }
 }
 
 /// When a registry is asked for an image (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
@@ -161,4 +197,39 @@ fn region_of_environment() -> Vec<String> {
         .find(|region| !region.is_empty())
         .into_iter()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Interval and minimum age in seconds, and images a cycle.
+    fn cleanup(text: &str) -> Option<(u64, u64, usize)> {
+        let settings: AgentSettings = toml::from_str(text).unwrap();
+        let cleanup = settings.image_cleanup()?;
+        let seconds = |duration: std::time::Duration| duration.as_secs();
+        let policy = cleanup.policy;
+        Some((
+            seconds(cleanup.interval),
+            seconds(policy.minimum_age),
+            policy.images_max,
+        ))
+    }
+
+    #[test]
+    fn unused_images_go_as_the_ecs_agent_has_it() {
+        for (text, expected) in [
+            ("", Some((1800, 3600, 5))),
+            (
+                "image_cleanup_interval = \"10m\"\nimage_minimum_cleanup_age = \"1h30m\"\nimages_deleted_per_cycle = 2",
+                Some((600, 5400, 2)),
+            ),
+            ("disable_image_cleanup = true", None),
+            ("image_pull_behavior = \"prefer-cached\"", None),
+            ("image_pull_behavior = \"once\"", Some((1800, 3600, 5))),
+        ] {
+            assert_eq!(cleanup(text), expected, "{text}");
+        }
+        assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
 }

@@ -4,13 +4,11 @@
 //! written out. Every digest is checked, so a file is trusted no more than a registry.
 //! Rule: OCI image layout 1.1; Docker image specification 1.2 (`manifest.json`).
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+mod source;
+
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
@@ -18,12 +16,10 @@ use super::digest::Digest;
 use super::disk::Disk;
 use super::error::ImageError;
 use super::index::{ImageRecord, Origin};
-use super::layer::{Expected, decompress, mismatch};
-use super::manifest::{ConfigFile, Descriptor, JSON_LEN_MAX, Manifest, choose};
-use super::reference::Reference;
-
-/// Links from file to file within an archive are followed so many times.
-const LINKS_MAX: usize = 8;
+use super::layer::Expected;
+use super::manifest::{ConfigFile, Descriptor, Manifest, choose};
+use super::reference::{Reference, shown};
+use source::{Source, blob_name, missing};
 
 /// Takes in every image of the archive at `path`; gives their references in order.
 pub(super) fn load(disk: &Disk, path: &Path) -> Result<Vec<String>, ImageError> {
@@ -85,16 +81,19 @@ fn take_in(disk: &Disk, source: &Source, found: Found) -> Result<Vec<String>, Im
     }
     let record = ImageRecord {
         config: found.config.config,
+        created: found.config.created,
         layers: diff_ids,
     };
-    let names: Vec<_> = (found.names.iter())
-        .map(|name| (name.canonical(), found.digest.clone(), Origin::Loaded))
-        .collect();
-    disk.add_image(&found.id, record, &names, &[])?;
-    if found.names.is_empty() {
-        return Ok(vec![found.id.to_string()]);
+    let mut names: Vec<_> = found.names.iter().map(Reference::canonical).collect();
+    if names.is_empty() {
+        // Its id is its name: an image without one would be swept away.
+        names.push(found.id.to_string());
     }
-    Ok(found.names.iter().map(Reference::familiar).collect())
+    let named: Vec<_> = (names.iter().cloned())
+        .map(|name| (name, found.digest.clone(), Origin::Loaded))
+        .collect();
+    disk.add_image(&found.id, record, &named, &[])?;
+    Ok(names.iter().map(|name| shown(name)).collect())
 }
 
 fn take_layer(
@@ -200,182 +199,5 @@ fn layout_name(entry: &Descriptor, stem: &str) -> Option<Reference> {
     match name.contains(['/', ':']) {
         true => Reference::parse(name),
         false => Reference::parse(&format!("{stem}:{name}")),
-    }
-}
-
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
-}
-
-fn missing(name: &str) -> ImageError {
-    ImageError::malformed("image archive", format!("{name:?} is missing"))
-}
-
-/// The files of an archive, by name.
-enum Source {
-    Directory(PathBuf),
-    Tar {
-        file: Arc<File>,
-        files: BTreeMap<String, (u64, u64)>,
-        links: BTreeMap<String, String>,
-    },
-}
-
-impl Source {
-    fn open(disk: &Disk, path: &Path) -> Result<Source, ImageError> {
-        let failed = || ImageError::io("open", path);
-        let mut file = File::open(path).map_err(failed())?;
-        if file.metadata().map_err(failed())?.is_dir() {
-            return Ok(Source::Directory(path.to_owned()));
-        }
-        let mut magic = [0; 4];
-        let read = file.read_at(&mut magic, 0).map_err(failed())?;
-        if magic[..read].starts_with(&[0x1f, 0x8b]) || magic == [0x28, 0xb5, 0x2f, 0xfd] {
-            file = written_out(disk, file)?;
-        }
-        scan(file).map_err(ImageError::io("read", path))
-    }
-
-    fn open_file(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
-        match self {
-            Source::Directory(root) => {
-                let within = rustix::fs::ResolveFlags::IN_ROOT;
-                let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
-                let path = root.join(name);
-                let dir = File::open(root).map_err(ImageError::io("open", root))?;
-                let mode = rustix::fs::Mode::empty();
-                match rustix::fs::openat2(&dir, name, flags, mode, within) {
-                    Ok(fd) => Ok(Some(Box::new(File::from(fd)))),
-                    Err(rustix::io::Errno::NOENT) => Ok(None),
-                    Err(error) => Err(ImageError::io("open", &path)(error.into())),
-                }
-            }
-            Source::Tar { file, files, links } => {
-                let mut name = clean(name);
-                for _ in 0..LINKS_MAX {
-                    match links.get(&name) {
-                        Some(target) => name = target.clone(),
-                        None => break,
-                    }
-                }
-                let part = files.get(&name).map(|&(at, left)| {
-                    Box::new(Part {
-                        file: Arc::clone(file),
-                        at,
-                        left,
-                    }) as Box<dyn Read + Send>
-                });
-                Ok(part)
-            }
-        }
-    }
-
-    /// The whole of a small file, if it is there.
-    fn json(&self, name: &str) -> Result<Option<Vec<u8>>, ImageError> {
-        let Some(reader) = self.open_file(name)? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        reader
-            .take(JSON_LEN_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(ImageError::io("read", Path::new(name)))?;
-        if bytes.len() as u64 > JSON_LEN_MAX {
-            return Err(ImageError::malformed(
-                "image archive",
-                format!("{name:?} is too long"),
-            ));
-        }
-        Ok(Some(bytes))
-    }
-
-    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ImageError> {
-        let name = blob_name(digest);
-        let bytes = self.json(&name)?.ok_or_else(|| missing(&name))?;
-        let actual = Digest::of(&bytes);
-        if actual != *digest {
-            return Err(mismatch("image archive", digest, actual));
-        }
-        Ok(bytes)
-    }
-}
-
-/// A decompressed copy, already unlinked.
-fn written_out(disk: &Disk, compressed: File) -> Result<File, ImageError> {
-    let path = disk.temporary_path();
-    let copy = || -> io::Result<File> {
-        let mut out = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        std::fs::remove_file(&path)?;
-        io::copy(&mut decompress(compressed)?, &mut out)?;
-        out.seek(SeekFrom::Start(0))?;
-        Ok(out)
-    };
-    copy().map_err(ImageError::io("write", &path))
-}
-
-fn scan(file: File) -> io::Result<Source> {
-    let (mut files, mut links) = (BTreeMap::new(), BTreeMap::new());
-    let mut archive = tar::Archive::new(file);
-    for entry in archive.entries_with_seek()? {
-        let entry = entry?;
-        let name = clean(&String::from_utf8_lossy(&entry.path_bytes()));
-        match entry.header().entry_type() {
-            tar::EntryType::Regular | tar::EntryType::Continuous => {
-                files.insert(name, (entry.raw_file_position(), entry.size()));
-            }
-            kind @ (tar::EntryType::Symlink | tar::EntryType::Link) => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                let target = String::from_utf8_lossy(&target).into_owned();
-                // A symbolic link is relative to its own directory, a hard link to the archive.
-                let above = name.rsplit_once('/').map_or("", |(above, _)| above);
-                let target = match kind {
-                    tar::EntryType::Symlink => clean(&format!("{above}/{target}")),
-                    _ => clean(&target),
-                };
-                links.insert(name, target);
-            }
-            _ => {}
-        }
-    }
-    Ok(Source::Tar {
-        file: Arc::new(archive.into_inner()),
-        files,
-        links,
-    })
-}
-
-/// Without `.`, `..` and doubled slashes: a key of the archive's own map, never a path to open.
-fn clean(name: &str) -> String {
-    let mut kept = Vec::new();
-    for component in name.split('/') {
-        match component {
-            "" | "." => {}
-            ".." => drop(kept.pop()),
-            name => kept.push(name),
-        }
-    }
-    kept.join("/")
-}
-
-/// A stretch of a file. Has its own position, so that threads may read the file at once.
-struct Part {
-    file: Arc<File>,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Part {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(buf.len());
-        let read = self.file.read_at(&mut buf[..most], self.at)?;
-        self.at += read as u64;
-        self.left -= read as u64;
-        Ok(read)
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn install(
     let config = ConfigFile::parse(config.as_bytes(), 1)?.config;
     let record = ImageRecord {
         config,
+        created: None,
         layers: vec![diff_id],
     };
     disk.add_image(

@@ -4,24 +4,28 @@
 //! index.json   what there is            lock   held by the one process that uses the store
 //! l/<id>/      one layer each; short names, because 40 of them must fit a page of mount options
 //! l/empty/     stands for an image without layers
-//! pins/<owner> the image that a container uses; a plain file, so that it outlives a killed agent
+//! pins/, used/ who uses which image, and until when one was used
 //! tmp/         work in progress; emptied at open
 //! ```
 //! Blocking; callers in async code run it on blocking threads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod usage;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::Image;
 use super::digest::Digest;
 use super::error::ImageError;
 use super::index::{ImageRecord, Index, LayerRecord, NameRecord, Origin};
 use super::layer::{Expected, unpack_blob};
+use super::pins::Pins;
 use super::unpack::Limits;
-use super::{Image, ImageSummary};
 
 /// Digits of a layer's digest in its directory's name; more where two layers would share it.
 const LAYER_NAME_LENS: [usize; 3] = [16, 32, 64];
@@ -41,13 +45,15 @@ pub(super) struct Disk {
     /// Read by whoever adds images, written by the sweep: layers without an image yet are no waste.
     adding: tokio::sync::RwLock<()>,
     next_temporary: AtomicU64,
+    /// Held from looking who uses an image until it is removed, so that no pin comes between.
+    pins: Mutex<Pins>,
     _lock: File,
 }
 
 impl Disk {
     /// Opens or makes the store, and removes what an earlier process left half done.
     pub(super) fn open(root: &Path, limits: Limits) -> Result<Disk, ImageError> {
-        for directory in ["", "l", "pins", "tmp", "l/empty"] {
+        for directory in ["", "l", "tmp", "l/empty"] {
             let path = root.join(directory);
             fs::create_dir_all(&path).map_err(ImageError::io("mkdir", &path))?;
         }
@@ -65,6 +71,7 @@ impl Disk {
             layer_locks: Mutex::default(),
             adding: tokio::sync::RwLock::new(()),
             next_temporary: AtomicU64::new(0),
+            pins: Mutex::new(Pins::open(root)?),
             _lock: lock,
         };
         disk.remove_unnamed()?;
@@ -73,6 +80,11 @@ impl Disk {
 
     pub(super) fn layers_dir(&self) -> PathBuf {
         self.root.join("l")
+    }
+
+    /// Uncompressed bytes of one layer or archive.
+    pub(super) fn layer_bytes_max(&self) -> u64 {
+        self.limits.layer_bytes_max
     }
 
     pub(super) fn index(&self) -> Arc<Index> {
@@ -146,6 +158,7 @@ impl Disk {
                     image: id.clone(),
                     digest: digest.clone(),
                     origin: *origin,
+                    since_ms: now_ms(),
                 };
                 index.names.insert(name.clone(), record);
             }
@@ -200,100 +213,6 @@ impl Disk {
         })
     }
 
-    pub(super) fn summaries(&self) -> Vec<ImageSummary> {
-        let index = self.index();
-        let pins = self.pins();
-        let summary = |(reference, name): (&String, &NameRecord)| {
-            let image = self.image(&name.image, reference, &name.digest, name.origin)?;
-            Some(ImageSummary {
-                reference: reference.clone(),
-                id: image.id,
-                digest: image.digest,
-                origin: name.origin,
-                size_bytes: image.size_bytes,
-                pins: pins
-                    .values()
-                    .filter(|pinned| **pinned == name.image)
-                    .count(),
-            })
-        };
-        index.names.iter().filter_map(summary).collect()
-    }
-
-    /// Takes a name away; its image goes with its last name. `Ok(false)`: no such name.
-    pub(super) fn remove(&self, reference: &str) -> Result<bool, ImageError> {
-        let index = self.index();
-        let Some(name) = index.names.get(reference) else {
-            return Ok(false);
-        };
-        let owners = self
-            .pins()
-            .values()
-            .filter(|pinned| **pinned == name.image)
-            .count();
-        let names = index
-            .names
-            .values()
-            .filter(|other| other.image == name.image)
-            .count();
-        if owners > 0 && names == 1 {
-            return Err(ImageError::InUse {
-                reference: reference.to_owned(),
-                owners,
-            });
-        }
-        self.update(|index| drop(index.names.remove(reference)))?;
-        self.sweep()?;
-        Ok(true)
-    }
-
-    /// Removes images without name and pin, and layers without image. Does nothing while an image is
-    /// being added; the next call does.
-    pub(super) fn sweep(&self) -> Result<(), ImageError> {
-        let Ok(_alone) = self.adding.try_write() else {
-            return Ok(());
-        };
-        let pinned: BTreeSet<Digest> = self.pins().into_values().collect();
-        self.update(|index| index.sweep(&pinned))?;
-        self.remove_unnamed()
-    }
-
-    /// Says that `owner` uses the image; it stays until [`Disk::unpin`].
-    pub(super) fn pin(&self, owner: &str, id: &str) -> Result<(), ImageError> {
-        let path = self.pin_path(owner)?;
-        fs::write(&path, id).map_err(ImageError::io("write", &path))
-    }
-
-    pub(super) fn unpin(&self, owner: &str) -> Result<(), ImageError> {
-        let path = self.pin_path(owner)?;
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(ImageError::io("remove", &path)(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Owners and the ids of the images they use.
-    pub(super) fn pins(&self) -> BTreeMap<String, Digest> {
-        let Ok(entries) = fs::read_dir(self.root.join("pins")) else {
-            return BTreeMap::new();
-        };
-        let pin = |entry: fs::DirEntry| {
-            let id = Digest::parse(fs::read_to_string(entry.path()).ok()?.trim())?;
-            Some((entry.file_name().into_string().ok()?, id))
-        };
-        entries.flatten().filter_map(pin).collect()
-    }
-
-    fn pin_path(&self, owner: &str) -> Result<PathBuf, ImageError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if owner.is_empty() || owner.len() > 200 || !owner.bytes().all(plain) {
-            return Err(ImageError::malformed("owner", owner));
-        }
-        Ok(self.root.join("pins").join(owner))
-    }
-
     fn layer_name(&self, diff_id: &Digest) -> String {
         let index = self.index();
         let taken = |name: &str| {
@@ -341,6 +260,13 @@ impl Disk {
         }
         Ok(())
     }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// A directory that is removed with all it holds unless it was renamed away.

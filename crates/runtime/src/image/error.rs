@@ -55,8 +55,12 @@ pub enum ImageError {
     Layer(Arc<UnpackError>),
     #[error("Error response from daemon: No such image: {reference}")]
     NoSuchImage { reference: String },
-    #[error("image {reference} is in use by {owners} container(s)")]
-    InUse { reference: String, owners: usize },
+    #[error("image {reference} is in use by container {}", owners.join(", "))]
+    InUse {
+        reference: String,
+        /// Ids of containers, 12 digits each.
+        owners: Vec<String>,
+    },
     #[error("{action} {}: {}", path.display(), os_text(source))]
     Io {
         action: &'static str,

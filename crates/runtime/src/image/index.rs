@@ -41,6 +41,9 @@ pub(super) struct LayerRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ImageRecord {
     pub config: ImageConfig,
+    /// When it was built, as its config says.
+    #[serde(default)]
+    pub created: Option<String>,
     /// Lowest first, as the config has them.
     pub layers: Vec<Digest>,
 }
@@ -51,6 +54,9 @@ pub(super) struct NameRecord {
     /// What users see as the image's digest.
     pub digest: Digest,
     pub origin: Origin,
+    /// When the image got this name here, in milliseconds since 1970.
+    #[serde(default)]
+    pub since_ms: u64,
 }
 
 /// How an image came here.
@@ -65,6 +71,16 @@ pub enum Origin {
 }
 
 impl Index {
+    /// Every name that the image has.
+    pub(super) fn names_of<'a>(
+        &'a self,
+        image: &'a Digest,
+    ) -> impl Iterator<Item = (&'a String, &'a NameRecord)> {
+        self.names
+            .iter()
+            .filter(move |(_, name)| name.image == *image)
+    }
+
     pub(super) fn read(path: &Path) -> Result<Index, ImageError> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,

@@ -177,6 +177,8 @@ pub(super) struct ConfigFile {
     pub architecture: String,
     #[serde(default)]
     pub os: String,
+    /// RFC 3339.
+    pub created: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub config: ImageConfig,
     pub rootfs: RootFs,
@@ -278,7 +280,69 @@ mod tests {
         );
     }
 
+    /// JSON of the members that the readers know, with values that do not fit.
+    fn document() -> impl proptest::strategy::Strategy<Value = String> {
+        use proptest::prelude::*;
+        let value = prop_oneof![
+            Just("null".to_owned()),
+            Just("[]".to_owned()),
+            Just("{}".to_owned()),
+            Just("2".to_owned()),
+            Just("-1".to_owned()),
+            Just("1e99".to_owned()),
+            Just(r#""x""#.to_owned()),
+            Just(format!("{:?}", Digest::of(b"x").to_string())),
+            Just(format!("[{:?}]", Digest::of(b"x").to_string())),
+        ];
+        let key = proptest::sample::select(vec![
+            "schemaVersion",
+            "mediaType",
+            "manifests",
+            "config",
+            "layers",
+            "digest",
+            "size",
+            "platform",
+            "os",
+            "architecture",
+            "variant",
+            "annotations",
+            "rootfs",
+            "diff_ids",
+            "Env",
+            "Cmd",
+            "Healthcheck",
+            "Test",
+            "Volumes",
+            "ExposedPorts",
+            "Labels",
+            "created",
+        ]);
+        value.prop_recursive(4, 40, 6, move |inner| {
+            let member =
+                (key.clone(), inner.clone()).prop_map(|(key, value)| format!("{key:?}:{value}"));
+            prop_oneof![
+                proptest::collection::btree_set(member, 0..6).prop_map(|members| format!(
+                    "{{{}}}",
+                    members.into_iter().collect::<Vec<_>>().join(",")
+                )),
+                proptest::collection::vec(inner, 0..4)
+                    .prop_map(|items| format!("[{}]", items.join(","))),
+            ]
+        })
+    }
+
     proptest::proptest! {
+        #[test]
+        fn no_document_makes_the_readers_panic(text in document(), layers in 0usize..3) {
+            if let Ok(Manifest::Index(entries)) = Manifest::parse(text.as_bytes()) {
+                let _ = choose(&entries);
+            }
+            if let Ok(file) = ConfigFile::parse(text.as_bytes(), layers) {
+                proptest::prop_assert_eq!(file.rootfs.diff_ids.len(), layers);
+            }
+        }
+
         #[test]
         fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             let _ = (Manifest::parse(&bytes), ConfigFile::parse(&bytes, 0));

@@ -7,12 +7,14 @@
 
 mod archive;
 mod builtin;
+mod cleanup;
 mod digest;
 mod disk;
 mod error;
 mod index;
 mod layer;
 mod manifest;
+mod pins;
 mod pull;
 mod reference;
 mod registry;
@@ -24,13 +26,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
+pub use cleanup::CleanupPolicy;
 pub use digest::Digest;
 pub use error::ImageError;
 pub use index::Origin;
 pub use manifest::{Healthcheck, ImageConfig};
 pub use reference::Reference;
-pub use registry::RegistryOptions;
+pub use registry::{Credentials, RegistryOptions};
 pub use store::{DiskStore, StoreOptions};
 pub use unpack::{Limits, UnpackError};
 
@@ -54,33 +58,20 @@ pub struct Image {
 }
 
 /// One name of an image, for listings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSummary {
+    /// As Docker shows it (`nginx:latest`); the id where there is no other name.
     pub reference: String,
     pub id: String,
     pub digest: String,
     pub origin: Origin,
     pub size_bytes: u64,
+    /// When it was built, as its config says (RFC 3339).
+    pub created: Option<String>,
+    /// When it got this name here, in milliseconds since 1970.
+    pub since_ms: u64,
     /// Containers that use the image.
     pub pins: usize,
-}
-
-/// As `longshore image ls` prints it.
-impl fmt::Display for ImageSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: String = self
-            .id
-            .trim_start_matches("sha256:")
-            .chars()
-            .take(12)
-            .collect();
-        write!(
-            f,
-            "{}\t{id}\t{:.1} MB",
-            self.reference,
-            self.size_bytes as f64 / 1e6
-        )
-    }
 }
 
 /// When a registry is asked: `ECS_IMAGE_PULL_BEHAVIOR`. Loaded and built-in images, and references by
@@ -155,6 +146,9 @@ pub trait ImageStore: Send + Sync + fmt::Debug {
 
     /// Says that `owner` (a container's id: letters, digits, `-`, `_`) uses the image, until
     /// [`ImageStore::unpin`]. Survives the death of this process.
+    ///
+    /// # Errors
+    /// [`ImageError::NoSuchImage`] where it was removed since it was given: ask for it again.
     async fn pin(&self, owner: &str, image: &Image) -> Result<(), ImageError>;
 
     /// Takes a pin away; one that is not there is no error.
@@ -163,8 +157,9 @@ pub trait ImageStore: Send + Sync + fmt::Debug {
     /// Owners of pins: after a restart, unpin those that are gone.
     async fn pinned(&self) -> Result<Vec<String>, ImageError>;
 
-    /// Removes images that have neither name nor pin, and layers without image.
-    async fn gc(&self) -> Result<(), ImageError>;
+    /// Removes pulled images that nothing uses, as the policy says, and whatever has neither name nor
+    /// pin; gives the names that went. Does nothing while an image is being added.
+    async fn clean_up(&self, policy: CleanupPolicy) -> Result<Vec<String>, ImageError>;
 
     /// The directory that holds every layer's directory.
     fn layers_dir(&self) -> PathBuf;

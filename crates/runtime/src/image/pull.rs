@@ -116,6 +116,7 @@ async fn fetch(
     try_join_all(fetched).await?;
     let record = ImageRecord {
         config: file.config,
+        created: file.created,
         layers: diff_ids,
     };
     Ok((config.digest, record, manifests))

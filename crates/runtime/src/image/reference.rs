@@ -128,6 +128,14 @@ impl Reference {
     }
 }
 
+/// A canonical name as Docker shows it; an id stays as it is.
+pub(super) fn shown(canonical: &str) -> String {
+    if Digest::parse(canonical).is_some() {
+        return canonical.to_owned();
+    }
+    Reference::parse(canonical).map_or_else(|| canonical.to_owned(), |name| name.familiar())
+}
+
 fn is_host(first: &str) -> bool {
     first == "localhost"
         || first.contains(['.', ':'])

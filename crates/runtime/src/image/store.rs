@@ -17,7 +17,7 @@ use super::pull;
 use super::reference::Reference;
 use super::registry::{Registry, RegistryOptions};
 use super::unpack::Limits;
-use super::{Ensured, Image, ImageStore, ImageSummary, PullBehavior, RegistryAuth};
+use super::{CleanupPolicy, Ensured, Image, ImageStore, ImageSummary, PullBehavior, RegistryAuth};
 use super::{archive, builtin};
 
 /// How a [`DiskStore`] behaves.
@@ -26,6 +26,9 @@ pub struct StoreOptions {
     pub limits: Limits,
     pub registry: RegistryOptions,
 }
+
+/// As dockerd's `max-concurrent-downloads`: a slow connection keeps no processor busy.
+const DOWNLOADS_MIN: usize = 3;
 
 type PullKey = (Reference, Option<RegistryAuth>);
 type SharedPull = Shared<BoxFuture<'static, Result<Pulled, ImageError>>>;
@@ -46,7 +49,7 @@ pub struct DiskStore {
 struct Inner {
     disk: Arc<Disk>,
     registry: Arc<Registry>,
-    /// Layers that may be unpacked at once: as many as there are processors.
+    /// Layers that may be fetched and unpacked at once.
     slots: Arc<tokio::sync::Semaphore>,
     /// `std` mutex: held for a look-up, never across an await.
     pulls: Mutex<HashMap<PullKey, SharedPull>>,
@@ -72,11 +75,12 @@ impl DiskStore {
     /// As [`DiskStore::open`], with other limits or registries.
     pub fn open_with(root: &Path, options: StoreOptions) -> Result<DiskStore, ImageError> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let slots = cores.max(DOWNLOADS_MIN);
         Ok(DiskStore {
             inner: Arc::new(Inner {
                 disk: Arc::new(Disk::open(root, options.limits)?),
                 registry: Arc::new(Registry::new(options.registry)),
-                slots: Arc::new(tokio::sync::Semaphore::new(cores)),
+                slots: Arc::new(tokio::sync::Semaphore::new(slots)),
                 pulls: Mutex::default(),
             }),
         })
@@ -186,6 +190,10 @@ impl ImageStore for DiskStore {
                 pulled: false,
             });
         }
+        let auth = match auth {
+            None => self.inner.registry.user_at(parsed.host()).await?,
+            given => given,
+        };
         match self.pull((parsed.clone(), auth)).await {
             Ok(Pulled { image, moved_bytes }) => Ok(Ensured {
                 image,
@@ -209,9 +217,12 @@ impl ImageStore for DiskStore {
 
     async fn load(&self, archive: &Path) -> Result<Vec<String>, ImageError> {
         let path = archive.to_owned();
-        let names = self
-            .blocking(move |disk| archive::load(disk, &path))
-            .await?;
+        let loaded = self.blocking(move |disk| archive::load(disk, &path)).await;
+        if loaded.is_err() {
+            // Layers that were good are of no use without their image.
+            self.blocking(Disk::sweep_now).await?;
+        }
+        let names = loaded?;
         info!(?names, "images loaded");
         Ok(names)
     }
@@ -227,16 +238,19 @@ impl ImageStore for DiskStore {
     }
 
     async fn list(&self) -> Result<Vec<ImageSummary>, ImageError> {
-        self.blocking(|disk| Ok(disk.summaries())).await
+        self.blocking(Disk::summaries).await
     }
 
     async fn remove(&self, reference: &str) -> Result<bool, ImageError> {
-        let name = parse(reference)?.canonical();
+        let name = match Digest::parse(reference) {
+            Some(id) => id.to_string(),
+            None => parse(reference)?.canonical(),
+        };
         self.blocking(move |disk| disk.remove(&name)).await
     }
 
     async fn pin(&self, owner: &str, image: &Image) -> Result<(), ImageError> {
-        self.inner.disk.pin(owner, &image.id)
+        self.inner.disk.pin(owner, image)
     }
 
     async fn unpin(&self, owner: &str) -> Result<(), ImageError> {
@@ -244,12 +258,11 @@ impl ImageStore for DiskStore {
     }
 
     async fn pinned(&self) -> Result<Vec<String>, ImageError> {
-        self.blocking(|disk| Ok(disk.pins().into_keys().collect()))
-            .await
+        self.blocking(Disk::pinned).await
     }
 
-    async fn gc(&self) -> Result<(), ImageError> {
-        self.blocking(Disk::sweep).await
+    async fn clean_up(&self, policy: CleanupPolicy) -> Result<Vec<String>, ImageError> {
+        self.blocking(move |disk| disk.clean_up(policy)).await
     }
 
     fn layers_dir(&self) -> PathBuf {

@@ -271,7 +271,51 @@ mod tests {
         }
     }
 
+    fn learnt(answer: &str) -> Option<String> {
+        let reference = Reference::parse("r.example/a").unwrap();
+        let repository = Repository {
+            reference: &reference,
+            auth: None,
+        };
+        let tokens = Tokens::default();
+        let learnt = tokens.learn(repository, answer.as_bytes()).ok()?;
+        assert!(learnt.is_sensitive());
+        Some(String::from_utf8_lossy(learnt.as_bytes()).into_owned())
+    }
+
+    #[test]
+    fn a_token_is_taken_under_either_name() {
+        for (answer, expected) in [
+            (r#"{"token":"a"}"#, Some("Bearer a")),
+            (r#"{"access_token":"b","expires_in":0}"#, Some("Bearer b")),
+            (
+                r#"{"token":"a","expires_in":18446744073709551615}"#,
+                Some("Bearer a"),
+            ),
+            (r#"{"token":""}"#, None),
+            (r#"{"token":"a\nX: y"}"#, None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(learnt(answer).as_deref(), expected, "{answer}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn no_realm_leads_to_another_scope(realm in "(https?://)?\\PC{0,30}", service in proptest::option::of("\\PC{0,30}")) {
+            let reference = Reference::parse("r.example/team/app").unwrap();
+            if let Some(url) = token_url(&realm, service.as_deref(), &reference) {
+                proptest::prop_assert!(url.to_string().ends_with("scope=repository:team/app:pull"));
+            }
+        }
+
+        #[test]
+        fn no_token_answer_makes_the_reader_panic(text in "\\PC{0,80}") {
+            let _ = learnt(&text);
+            let _ = learnt(&serde_json::json!({"token": text, "expires_in": 1}).to_string());
+        }
+
         #[test]
         fn no_challenge_makes_the_reader_panic(text in "\\PC{0,80}") {
             let _ = challenge(&text);

@@ -7,15 +7,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::failure::{Failure, Stage};
 use super::http_client::Answer;
-use super::{Registry, Repository};
+use super::{Registry, Repository, retry};
 use crate::image::error::ImageError;
 use crate::image::manifest::Descriptor;
 
-/// Attempts without a byte of progress between them.
-const TRIES_MAX: u32 = 5;
 /// Attempts at all: a registry that sends a byte a time is no registry.
 const TRIES_IN_ALL_MAX: u32 = 100;
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A blob on its way. Gives exactly as many bytes as the manifest says, or an error.
 #[derive(Debug)]
@@ -63,11 +60,12 @@ impl BlobReader {
             self.answer = None;
             self.tries += 1;
             self.tries_in_all += 1;
-            if self.tries >= TRIES_MAX || self.tries_in_all >= TRIES_IN_ALL_MAX {
+            let pause = retry::pause(self.tries, self.pause, None)
+                .filter(|_| self.tries_in_all < TRIES_IN_ALL_MAX);
+            let Some(pause) = pause else {
                 return Err(failure);
-            }
-            let doubled = self.pause.saturating_mul(1 << (self.tries - 1));
-            tokio::time::sleep(doubled.min(PAUSE_MAX)).await;
+            };
+            tokio::time::sleep(pause).await;
         }
         Ok(None)
     }
@@ -129,14 +127,9 @@ impl BlobReader {
                 let text = "the registry sent another range than was asked for";
                 return Err(Attempt::Final(ImageError::malformed("blob", text)));
             }
-            status => {
+            _ => {
                 let error = registry.refusal(from, answer, Stage::Blob).await;
-                let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                return Err(if passes {
-                    Attempt::Again(error)
-                } else {
-                    Attempt::Final(error)
-                });
+                return Err(Attempt::Final(error));
             }
         }
         Ok(answer)
@@ -156,4 +149,43 @@ fn begins_at(headers: &HeaderMap, at: u64) -> bool {
         .and_then(|value| value.to_str().ok());
     let first = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next());
     first.and_then(|first| first.parse().ok()) == Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begins(text: &str, at: u64) -> bool {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = text.parse() {
+            headers.insert(header::CONTENT_RANGE, value);
+        }
+        begins_at(&headers, at)
+    }
+
+    #[test]
+    fn only_the_range_that_was_asked_for_is_taken() {
+        for (text, at, expected) in [
+            ("bytes 5-9/10", 5, true),
+            ("bytes 5-9/*", 5, true),
+            ("bytes 0-9/10", 5, false),
+            ("bytes 6-9/10", 5, false),
+            ("bytes */10", 5, false),
+            ("bytes -5", 5, false),
+            ("items 5-9/10", 5, false),
+            ("5-9/10", 5, false),
+            ("", 0, false),
+        ] {
+            assert_eq!(begins(text, at), expected, "{text:?}");
+        }
+        assert!(!begins_at(&HeaderMap::new(), 0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_range_makes_the_reader_panic(text in "(bytes )?\\PC{0,30}", at: u64) {
+            let taken = begins(&text, at);
+            proptest::prop_assert!(!taken || text.contains(&at.to_string()));
+        }
+    }
 }

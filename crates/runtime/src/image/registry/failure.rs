@@ -70,7 +70,7 @@ impl Failure {
                 dial("connect: connection refused")
             }
             Some(error) => Failure::text(&format!("read tcp {address}: {}", os_text(error))),
-            None => Failure::text(&innermost.to_string()),
+            None => Failure::text(&as_go_says(&innermost.to_string())),
         }
     }
 
@@ -89,6 +89,18 @@ impl Failure {
             Stage::Manifest => ImageError::ManifestUnreachable { text },
             Stage::Blob => ImageError::BlobUnreachable { text },
         }
+    }
+}
+
+/// The two errors of TLS that users meet, in the words that they search for.
+fn as_go_says(text: &str) -> String {
+    if text.contains("UnknownIssuer") {
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+            .to_owned()
+    } else if text.contains("InvalidContentType") {
+        "http: server gave HTTP response to HTTPS client".to_owned()
+    } else {
+        text.to_owned()
     }
 }
 

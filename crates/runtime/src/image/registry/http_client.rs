@@ -1,7 +1,9 @@
 //! The HTTP that registries need: one request, redirects followed, an answer read in pieces.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -11,9 +13,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
 use super::failure::Failure;
+use super::retry;
 
 /// As Docker: more is a loop.
 const REDIRECTS_MAX: usize = 10;
@@ -41,21 +47,19 @@ pub(super) struct Answer {
 }
 
 impl HttpClient {
-    pub(super) fn new(connect: Duration, idle: Duration) -> HttpClient {
+    /// `ca_file` holds certificates (PEM) that are trusted besides the system's.
+    pub(super) fn new(connect: Duration, idle: Duration, ca_file: Option<&Path>) -> HttpClient {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(connect));
         connector.set_nodelay(true);
         connector.enforce_http(false);
-        let provider = rustls::crypto::ring::default_provider();
-        let https = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(provider)
-            .map(|builder| {
-                builder
-                    .https_only()
-                    .enable_http1()
-                    .wrap_connector(connector.clone())
-            })
-            .map_err(|error| format!("no certificate authorities: {error}"));
+        let https = tls(ca_file).map(|tls| {
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls)
+                .https_only()
+                .enable_http1()
+                .wrap_connector(connector.clone())
+        });
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
@@ -64,6 +68,31 @@ impl HttpClient {
             https: https.map(|connector| builder.build(connector)),
             plain: builder.build(connector),
             idle,
+        }
+    }
+
+    /// [`HttpClient::send`], again while the server is busy; `first` is the first pause of our own.
+    pub(super) async fn send_patiently(
+        &self,
+        method: &Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        authorization: Option<&HeaderValue>,
+        first: Duration,
+    ) -> Result<Answer, Failure> {
+        let mut failed = 0;
+        loop {
+            let answer = self.send(method, url, headers, authorization).await?;
+            if !retry::passes(answer.status) {
+                return Ok(answer);
+            }
+            failed += 1;
+            let asked_for = retry::retry_after(&answer.headers, SystemTime::now());
+            let Some(pause) = retry::pause(failed, first, asked_for) else {
+                return Ok(answer);
+            };
+            drop(answer);
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -156,6 +185,30 @@ impl HttpClient {
             }
         }
     }
+}
+
+/// Trust in the system's certificate authorities and in those of `ca_file`.
+fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = ca_file {
+        let bad = |why: &dyn std::fmt::Display| {
+            format!("certificate authorities of {}: {why}", path.display())
+        };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| bad(&error))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| bad(&error))?;
+            roots.add(certificate).map_err(|error| bad(&error))?;
+        }
+    }
+    if roots.is_empty() {
+        return Err("no certificate authorities".to_owned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// `localhost`, 127.0.0.0/8 and `::1`, with or without port.

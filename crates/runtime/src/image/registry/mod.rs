@@ -6,9 +6,12 @@
 
 mod auth;
 mod blob;
+mod credentials;
 mod failure;
 mod http_client;
+mod retry;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -24,12 +27,17 @@ use failure::{Failure, Stage};
 use http_client::{Answer, HttpClient};
 
 pub(super) use blob::BlobReader;
+pub use credentials::Credentials;
 
 /// How registries are spoken to.
 #[derive(Clone, Debug)]
 pub struct RegistryOptions {
     /// Hosts (`name` or `name:port`) that are spoken to in plain HTTP, besides loopback ones.
     pub insecure_hosts: Vec<String>,
+    /// Certificates (PEM) trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// For callers that bring no user of their own.
+    pub credentials: Credentials,
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// Until the next byte of an answer.
@@ -42,6 +50,8 @@ impl Default for RegistryOptions {
     fn default() -> RegistryOptions {
         RegistryOptions {
             insecure_hosts: Vec::new(),
+            ca_file: None,
+            credentials: Credentials::default(),
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
             retry_pause: Duration::from_millis(1100),
@@ -73,7 +83,11 @@ pub(super) struct Repository<'a> {
 
 impl Registry {
     pub(super) fn new(options: RegistryOptions) -> Registry {
-        let http = HttpClient::new(options.connect_timeout, options.idle_timeout);
+        let http = HttpClient::new(
+            options.connect_timeout,
+            options.idle_timeout,
+            options.ca_file.as_deref(),
+        );
         Registry {
             options,
             http,
@@ -152,6 +166,11 @@ impl Registry {
         Ok(bytes)
     }
 
+    /// The user of this host at a registry.
+    pub(super) async fn user_at(&self, host: &str) -> Result<Option<RegistryAuth>, ImageError> {
+        self.options.credentials.user_at(host).await
+    }
+
     /// A blob in pieces, begun again where it broke off.
     pub(super) fn blob(&self, _of: Repository<'_>, blob: Descriptor) -> BlobReader {
         BlobReader::new(blob, self.options.retry_pause)
@@ -169,9 +188,10 @@ impl Registry {
     ) -> Result<Answer, ImageError> {
         let failed = |failure: Failure| failure.into_error(stage, method, url);
         let known = self.tokens.known(repository);
+        let pause = self.options.retry_pause;
         let answer = self
             .http
-            .send(method, url, headers, known.as_ref())
+            .send_patiently(method, url, headers, known.as_ref(), pause)
             .await
             .map_err(failed)?;
         if answer.status != StatusCode::UNAUTHORIZED {
@@ -187,7 +207,7 @@ impl Registry {
         };
         let failed = |failure: Failure| failure.into_error(stage, method, url);
         self.http
-            .send(method, url, headers, Some(&granted))
+            .send_patiently(method, url, headers, Some(&granted), pause)
             .await
             .map_err(failed)
     }
@@ -215,15 +235,9 @@ impl Registry {
                             .filter(|token_url| self.may_be_spoken_to(token_url))
                             .ok_or_else(|| ImageError::malformed("token realm", realm))?;
                     let basic = repository.auth.and_then(auth::basic);
-                    let headers = HeaderMap::new();
-                    let get = Method::GET;
-                    let failed =
-                        |failure: Failure| failure.into_error(stage, &Method::GET, &token_url);
                     let answer = self
-                        .http
-                        .send(&get, &token_url, &headers, basic.as_ref())
-                        .await
-                        .map_err(failed)?;
+                        .ask_for_token(&token_url, basic.as_ref(), stage)
+                        .await?;
                     if answer.status != StatusCode::OK {
                         return Err(self
                             .token_refusal(repository, answer, stage, method, url)
@@ -240,6 +254,19 @@ impl Registry {
             }
         }
         Ok(None)
+    }
+
+    async fn ask_for_token(
+        &self,
+        url: &Uri,
+        basic: Option<&HeaderValue>,
+        stage: Stage,
+    ) -> Result<Answer, ImageError> {
+        let (get, headers, pause) = (Method::GET, HeaderMap::new(), self.options.retry_pause);
+        let answer = self.http.send_patiently(&get, url, &headers, basic, pause);
+        answer
+            .await
+            .map_err(|failure| failure.into_error(stage, &get, url))
     }
 
     async fn token_refusal(

@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 
 use entry::Writer;
-use tar_stream::TarStream;
+pub(super) use tar_stream::TarStream;
 
 /// What one layer may hold at most; a layer beyond a limit is refused.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ const EXTENSION_LEN_MAX: u64 = 1 << 20;
 
 /// One entry's metadata, extensions applied.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(in crate::image) struct Head {
     pub path: Vec<u8>,
     pub link: Vec<u8>,
     pub kind: EntryType,
@@ -44,7 +44,7 @@ pub(super) fn shown(path: &[u8]) -> String {
 }
 
 /// The archive at some entry; as a reader it gives that entry's content.
-pub(super) struct TarStream<'a> {
+pub(in crate::image) struct TarStream<'a> {
     inner: &'a mut dyn Read,
     /// Of the current entry: content not read yet, then padding.
     left: u64,
@@ -59,7 +59,7 @@ struct Extensions {
 }
 
 impl<'a> TarStream<'a> {
-    pub(super) fn new(inner: &'a mut dyn Read) -> TarStream<'a> {
+    pub(in crate::image) fn new(inner: &'a mut dyn Read) -> TarStream<'a> {
         TarStream {
             inner,
             left: 0,
@@ -68,7 +68,7 @@ impl<'a> TarStream<'a> {
     }
 
     /// The next entry that is not itself an extension; `None` at the archive's end.
-    pub(super) fn next_entry(&mut self) -> Result<Option<Head>, UnpackError> {
+    pub(in crate::image) fn next_entry(&mut self) -> Result<Option<Head>, UnpackError> {
         let mut extensions = Extensions::default();
         loop {
             self.skip_content()?;
