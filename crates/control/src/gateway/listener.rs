@@ -104,8 +104,8 @@ async fn connection(stream: TcpStream, gateway: Arc<Gateway>) {
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(HEAD_BYTES_MAX)
         // A client may end its side once it has asked, and still wants the answer.
-        .half_close(true)
-        .pipeline_flush(true);
+        .half_close(true);
+    // No `pipeline_flush`: with it hyper does not send its refusal of a head that it cannot parse.
     builder
         .http2()
         .timer(TokioTimer::new())
