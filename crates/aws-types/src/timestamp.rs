@@ -114,6 +114,49 @@ impl Timestamp {
         ))
     }
 
+    /// Reads a date as HTTP writes it, `Mon, 12 Feb 2024 12:44:57 GMT`; `None` for anything else.
+    /// Rule: RFC 9110, section 5.6.7 (IMF-fixdate); botocore writes `-0000` in place of `GMT`.
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let (weekday, rest) = text.split_once(", ")?;
+        let rest = [" GMT", " -0000", " +0000"]
+            .iter()
+            .find_map(|zone| rest.strip_suffix(zone))?;
+        let b = rest.as_bytes();
+        if weekday.len() != 3 || b.len() != 20 || !rest.is_ascii() {
+            return None;
+        }
+        let separated =
+            [2, 6, 11].iter().all(|at| b[*at] == b' ') && b[14] == b':' && b[17] == b':';
+        let month = MONTHS.iter().position(|month| *month == &rest[3..6])? + 1;
+        let basic = format!(
+            "{}{month:02}{}T{}{}{}Z",
+            &rest[7..11],
+            &rest[..2],
+            &rest[12..14],
+            &rest[15..17],
+            &rest[18..20]
+        );
+        separated.then(|| Self::parse_sigv4(&basic)).flatten()
+    }
+
+    /// As HTTP writes a date: `Mon, 12 Feb 2024 12:44:57 GMT`.
+    #[must_use]
+    pub fn http_date(self) -> String {
+        let c = self.civil();
+        let weekday = (self.0.div_euclid(86_400_000) + 4).rem_euclid(7);
+        format!(
+            "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+            WEEKDAYS[weekday as usize],
+            c.day,
+            MONTHS[(c.month - 1) as usize],
+            c.year,
+            c.hour,
+            c.minute,
+            c.second
+        )
+    }
+
     /// The date and time of day in UTC.
     #[must_use]
     pub fn civil(self) -> Civil {
@@ -131,6 +174,12 @@ impl Timestamp {
         }
     }
 }
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+/// From Sunday on; the epoch was a Thursday.
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /// A date and time of day in UTC, each field as a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +239,25 @@ mod tests {
         let t = Timestamp::from_millis(1_707_741_897_431);
         assert_eq!(t.iso8601(), "2024-02-12T12:44:57.431Z");
         assert_eq!(t.sigv4(), "20240212T124457Z");
+        assert_eq!(t.http_date(), "Mon, 12 Feb 2024 12:44:57 GMT");
         assert_eq!(Timestamp::EPOCH.iso8601(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn dates_of_http_are_read_in_each_way_of_writing_utc() {
+        let t = Timestamp::from_millis(1_707_741_897_000);
+        for zone in ["GMT", "-0000", "+0000"] {
+            let text = format!("Mon, 12 Feb 2024 12:44:57 {zone}");
+            assert_eq!(Timestamp::parse_http_date(&text), Some(t), "{text}");
+        }
+        for text in [
+            "Mon, 12 Feb 2024 12:44:57 PST",
+            "Mon, 12 Foo 2024 12:44:57 GMT",
+            "Mon, 12 Feb 2024 12-44-57 GMT",
+            "12 Feb 2024 12:44:57 GMT",
+        ] {
+            assert_eq!(Timestamp::parse_http_date(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -211,6 +278,13 @@ mod tests {
         fn sigv4_form_reads_back(seconds in 0i64..253_402_300_799) {
             let t = Timestamp::from_millis(seconds * 1000);
             prop_assert_eq!(Timestamp::parse_sigv4(&t.sigv4()), Some(t));
+            prop_assert_eq!(Timestamp::parse_http_date(&t.http_date()), Some(t));
+        }
+
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in "(Mon, )?.{0,26}( GMT)?") {
+            let _ = Timestamp::parse_sigv4(&text);
+            let _ = Timestamp::parse_http_date(&text);
         }
     }
 }

@@ -198,9 +198,10 @@ mod tests {
             let expected = Expected {
                 regions: &regions,
                 service,
+                session_token: None,
                 now: Timestamp::from_millis(now.millis() + millis),
             };
-            verify(&head, body, &authorization, key, expected).is_ok()
+            verify(&head, body, &authorization, || key.clone(), expected).is_ok()
         };
         assert!(check(&signed.body, &key, 0, "ecs"));
         assert!(check(&signed.body, &key, 299_000, "ecs"));

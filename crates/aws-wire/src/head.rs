@@ -57,14 +57,22 @@ pub fn percent_decoded(text: &str, plus: bool) -> String {
 #[must_use]
 pub fn percent_encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    push_percent_encoded(&mut out, text);
+    out
+}
+
+/// Appends what [`percent_encoded`] gives.
+pub(crate) fn push_percent_encoded(out: &mut String, text: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            out.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
     }
-    out
 }
 
 /// The pairs of a query or form, decoded, in order.
@@ -73,4 +81,27 @@ pub fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (percent_decoded(name, true), percent_decoded(value, true))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_decoder_panic(text in ".{0,60}|[%0-9a-f+&=]{0,40}") {
+            let _ = percent_decoded(&text, true);
+            let _ = pairs(&text).count();
+        }
+
+        #[test]
+        fn what_is_encoded_reads_back(wanted in prop::collection::vec((".{0,12}", ".{0,12}"), 0..6)) {
+            let text: Vec<String> = wanted
+                .iter()
+                .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
+                .collect();
+            prop_assert_eq!(pairs(&text.join("&")).collect::<Vec<_>>(), wanted);
+        }
+    }
 }

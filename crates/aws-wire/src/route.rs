@@ -44,15 +44,28 @@ pub fn identify(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
     }
 }
 
-fn by_target(head: &Head<'_>, target: &str) -> Result<Route, Box<Nowhere>> {
-    let json10 = head
+/// The protocol of a request whose body was not read, as far as its head shows it: in its form a
+/// refusal can be parsed by whoever sent it.
+#[must_use]
+pub fn protocol_of_head(head: &Head<'_>) -> Protocol {
+    let form = head
         .header("content-type")
-        .is_some_and(|kind| kind.contains("json-1.0"));
-    let protocol = if json10 {
-        Protocol::AwsJson10
-    } else {
-        Protocol::AwsJson11
-    };
+        .is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+    match head.header("x-amz-target") {
+        None if form || head.query.contains("Action=") => Protocol::AwsQuery,
+        _ => json_version(head),
+    }
+}
+
+fn json_version(head: &Head<'_>) -> Protocol {
+    match head.header("content-type") {
+        Some(kind) if kind.contains("json-1.0") => Protocol::AwsJson10,
+        _ => Protocol::AwsJson11,
+    }
+}
+
+fn by_target(head: &Head<'_>, target: &str) -> Result<Route, Box<Nowhere>> {
+    let protocol = json_version(head);
     let (prefix, name) = target.split_once('.').unwrap_or((target, ""));
     let service = SERVICES
         .iter()
@@ -115,7 +128,7 @@ fn by_action(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
         ));
     };
     let Some(service) = service else {
-        let name = signed_for.unwrap_or_else(|| "that was asked".into());
+        let name = signed_for.as_deref().unwrap_or("that was asked");
         let what = format!(
             "Longshore does not serve the AWS service {name}. Give the client another endpoint for it (AWS_ENDPOINT_URL_SERVICE)."
         );

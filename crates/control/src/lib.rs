@@ -5,6 +5,7 @@
 //! * [`gateway`]: HTTP in, one operation, HTTP out; the same path for every operation.
 //! * [`sessions`]: one ACS and one TCS websocket per host.
 //! * [`controllers`]: level-triggered loops over keys.
+//! * [`inspect`]: the state as a person asks for it.
 //!
 //! Invariants: no operation runs without authentication and authorisation; a websocket carries only
 //! what a transaction has made durable; a loop takes no input beyond a key.
@@ -12,11 +13,13 @@
 mod clock;
 mod controllers;
 mod gateway;
+mod inspect;
 mod operations;
 mod server;
 mod sessions;
 mod timing;
 
+pub use inspect::{Missing, inspect};
 pub use operations::{operations, tables};
 pub use server::{ServerConfig, run};
 pub use timing::Timing;

@@ -19,7 +19,6 @@ use std::time::Duration;
 use store::RedbStore;
 use store::backend::FjallLogStore;
 use store::{LogStore, Schema, StateHandle, Txn};
-use tokio::net::TcpListener;
 use tracing::info;
 
 /// The first host's name; its agent is the one that `up` starts on this machine.
@@ -55,8 +54,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let region = config.regions.first().context("no region is served")?;
     let scope = Scope::new(&config.account, region);
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = gateway::listener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
     let (state, _writer, logs) = open(&config)?;

@@ -56,6 +56,7 @@ pub fn new(ctx: &Ctx, name: &str) -> ClusterRecord {
         name: name.into(),
         status: ClusterStatus::Active,
         created_at: ctx.now,
+        deleted_at: None,
         tags: Tags::default(),
         container_insights: "disabled".into(),
         configuration: None,

@@ -10,7 +10,8 @@
 //! * [`task`]: a task's life: states, reports, stop reasons, what its host is told.
 //! * [`instance`]: a container instance's life: registered, connected, lost, deregistered.
 //! * [`place`]: where a task may run, as a pure question and answer.
-//! * [`cluster`]: how a cluster is named, found and shown.
+//! * [`cluster`]: how a cluster is named, found and shown. [`cluster_retention`]: how long a deleted
+//!   one is.
 //! * [`tagged`]: what carries tags.
 //! * [`host_rights`]: what a host's agent may do.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
@@ -19,6 +20,7 @@
 //! name is not removed while they do; equal input gives equal output.
 
 pub mod cluster;
+pub mod cluster_retention;
 pub mod host_rights;
 pub mod instance;
 pub mod ops;

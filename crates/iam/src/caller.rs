@@ -2,27 +2,16 @@
 
 use crate::records::{ACCESS_KEYS, AccessKey, access_key_key};
 use aws_types::{Caller, Principal, Scope};
-use std::fmt;
+use std::sync::Arc;
 use store::World;
 
-/// A known access key: what is needed to verify a signature, and who then asks.
-#[derive(Clone, PartialEq, Eq)]
+/// A known access key, whose secret verifies a signature, and who then asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// The secret that must have signed.
-    pub secret: String,
-    /// The token that must have come along; `None` where none may.
-    pub session_token: Option<String>,
+    /// Its secret must have signed; its token, if it has one, must have come along.
+    pub key: Arc<AccessKey>,
     /// Who asks, once the signature is verified.
     pub caller: Caller,
-}
-
-impl fmt::Debug for Known {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Secret and token stay out of logs.
-        f.debug_struct("Known")
-            .field("caller", &self.caller)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The identity behind this access key; `None` for an unknown key.
@@ -30,28 +19,29 @@ impl fmt::Debug for Known {
 pub fn resolve(world: &World, scope: &Scope, access_key_id: &str) -> Option<Known> {
     let key = world.get(&ACCESS_KEYS, &access_key_key(access_key_id))?;
     Some(Known {
-        secret: key.secret.clone(),
-        session_token: key.session_token.clone(),
         caller: caller(key, scope),
+        key: key.clone(),
     })
 }
 
 fn caller(key: &AccessKey, scope: &Scope) -> Caller {
-    let scope = Scope {
-        account: key.account.clone(),
-        ..scope.clone()
+    let path = match &key.principal {
+        Principal::Root => {
+            let scope = Scope {
+                account: key.account.clone(),
+                ..scope.clone()
+            };
+            return Caller::root(&scope, &key.access_key_id);
+        }
+        Principal::Host { host } => format!("longshore/hosts/{host}"),
+        Principal::Other => key.access_key_id.clone(),
     };
-    let root = Caller::root(&scope, &key.access_key_id);
-    let user = |path: &str| Caller {
+    Caller {
         principal: key.principal.clone(),
+        account: key.account.clone(),
         arn: format!("arn:{}:iam::{}:user/{path}", scope.partition, key.account),
         user_id: user_id(&key.access_key_id),
-        ..root.clone()
-    };
-    match &key.principal {
-        Principal::Root => root.clone(),
-        Principal::Host { host } => user(&format!("longshore/hosts/{host}")),
-        Principal::Other => user(&key.access_key_id),
+        access_key_id: key.access_key_id.clone(),
     }
 }
 

@@ -72,7 +72,7 @@ mod tests {
         }
         let (world, _) = txn.finish();
         let known = caller::resolve(&world, &ctx.scope, &root.access_key_id).unwrap();
-        assert_eq!(known.secret, root.secret);
+        assert_eq!(known.key.secret, root.secret);
         assert_eq!(known.caller.arn, "arn:aws:iam::000000000000:root");
         assert_eq!(known.caller.user_id, "000000000000");
         let known = caller::resolve(&world, &ctx.scope, &host.access_key_id).unwrap();

@@ -65,24 +65,7 @@ fn from_file(
     }
     let (mut store, schema) = open(settings)?;
     let world: World = store.load(&schema)?;
-    if let (Some(table), Some(key)) = (table, key) {
-        let record = store::get(&world, table, key)
-            .with_context(|| format!("{table} has no record {key}"))?;
-        return Ok(format!("{record:#}\n"));
-    }
-    let mut lines = Vec::new();
-    store::export(&world, &mut lines)?;
-    let text = String::from_utf8(lines)?;
-    let of_table = |line: &&str| {
-        table.is_none_or(|table| {
-            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|row| row["table"] == table)
-        })
-    };
-    Ok(text
-        .lines()
-        .filter(of_table)
-        .flat_map(|line| [line, "\n"])
-        .collect())
+    Ok(control::inspect(&world, table, key)?)
 }
 
 fn import(settings: &Settings) -> anyhow::Result<ExitCode> {

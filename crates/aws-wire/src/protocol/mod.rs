@@ -13,8 +13,10 @@ use aws_types::{AwsError, Fault, codes};
 pub struct Encoded {
     /// HTTP status.
     pub status: u16,
-    /// Headers besides the body's length.
-    pub headers: Vec<(&'static str, String)>,
+    /// The header `Content-Type`.
+    pub content_type: &'static str,
+    /// The header `x-amzn-ErrorType`, where it is an error.
+    pub error_type: Option<&'static str>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -77,7 +79,8 @@ pub fn encode(
     };
     Encoded {
         status: 200,
-        headers: headers(route.protocol, request_id, None),
+        content_type: content_type(route.protocol),
+        error_type: None,
         body,
     }
 }
@@ -103,25 +106,16 @@ pub fn encode_error(
     };
     Encoded {
         status: code.status,
-        headers: headers(protocol, request_id, Some(code.name)),
+        content_type: content_type(protocol),
+        error_type: Some(code.name),
         body,
     }
 }
 
-fn headers(
-    protocol: Protocol,
-    request_id: &str,
-    error: Option<&str>,
-) -> Vec<(&'static str, String)> {
-    let content_type = match protocol {
+fn content_type(protocol: Protocol) -> &'static str {
+    match protocol {
         Protocol::AwsJson10 => "application/x-amz-json-1.0",
         Protocol::AwsJson11 => "application/x-amz-json-1.1",
         Protocol::AwsQuery => "text/xml",
-    };
-    let mut headers = vec![
-        ("content-type", content_type.to_owned()),
-        ("x-amzn-RequestId", request_id.to_owned()),
-    ];
-    headers.extend(error.map(|name| ("x-amzn-ErrorType", name.to_owned())));
-    headers
+    }
 }

@@ -178,3 +178,34 @@ fn escape(out: &mut String, text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a reader of XML makes of the text between two tags.
+    fn read(text: &str) -> String {
+        let text = text
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&#xD;", "\r");
+        text.replace("&amp;", "&")
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_written_so_that_it_reads_back(text in any::<String>()) {
+            let mut out = String::new();
+            escape(&mut out, &text);
+            prop_assert!(!out.contains(['<', '>', '"', '\r']), "{}", out);
+            let writable = |letter: char| letter >= ' ' || matches!(letter, '\t' | '\n' | '\r');
+            let expected: String = text
+                .chars()
+                .map(|letter| if writable(letter) { letter } else { char::REPLACEMENT_CHARACTER })
+                .collect();
+            prop_assert_eq!(read(&out), expected);
+        }
+    }
+}

@@ -2,12 +2,12 @@
 
 use super::{ALGORITHM, Authorization, sha256_hex};
 use crate::Head;
-use crate::head::{percent_decoded, percent_encoded};
+use crate::head::{percent_decoded, percent_encoded, push_percent_encoded};
 
 /// The text whose HMAC is the signature.
 pub fn string_to_sign(
     head: &Head<'_>,
-    authorization: &Authorization,
+    authorization: &Authorization<'_>,
     payload_hash: &str,
 ) -> String {
     let request = canonical_request(head, authorization, payload_hash);
@@ -19,55 +19,61 @@ pub fn string_to_sign(
     )
 }
 
-fn canonical_request(head: &Head<'_>, authorization: &Authorization, payload_hash: &str) -> String {
+fn canonical_request(
+    head: &Head<'_>,
+    authorization: &Authorization<'_>,
+    payload_hash: &str,
+) -> String {
     let mut request = String::with_capacity(512);
     request.push_str(head.method);
     request.push('\n');
-    request.push_str(&canonical_path(head.path, &authorization.service));
+    push_canonical_path(&mut request, head.path, &authorization.service);
     request.push('\n');
-    request.push_str(&canonical_query(head.query));
+    push_canonical_query(&mut request, head.query);
     request.push('\n');
-    for name in &authorization.signed_headers {
+    for name in authorization.signed() {
         request.push_str(name);
         request.push(':');
-        let mut values = head
-            .headers
-            .iter()
-            .filter(|(found, _)| found == name)
-            .map(|(_, value)| *value);
-        if let Some(first) = values.next() {
-            push_trimmed(&mut request, first);
-        }
-        for value in values {
-            request.push(',');
+        let values = head.headers.iter().filter(|(found, _)| *found == name);
+        for (at, (_, value)) in values.enumerate() {
+            if at > 0 {
+                request.push(',');
+            }
             push_trimmed(&mut request, value);
         }
         request.push('\n');
     }
     request.push('\n');
-    request.push_str(&authorization.signed_headers.join(";"));
+    for (at, name) in authorization.signed().enumerate() {
+        if at > 0 {
+            request.push(';');
+        }
+        request.push_str(name);
+    }
     request.push('\n');
     request.push_str(payload_hash);
     request
 }
 
-/// Without spaces around, and with single spaces inside.
+/// Without blanks around, and with single spaces inside.
 fn push_trimmed(out: &mut String, value: &str) {
-    let mut words = value.split(' ').filter(|word| !word.is_empty());
-    out.extend(words.next());
-    for word in words {
-        out.push(' ');
+    for (at, word) in value.split_ascii_whitespace().enumerate() {
+        if at > 0 {
+            out.push(' ');
+        }
         out.push_str(word);
     }
 }
 
 /// S3 signs the path as it is; everyone else normalises it and encodes what was sent once more.
-fn canonical_path(path: &str, service: &str) -> String {
+fn push_canonical_path(out: &mut String, path: &str, service: &str) {
     if path.is_empty() || path == "/" {
-        return "/".into();
+        out.push('/');
+        return;
     }
     if service == "s3" {
-        return path.into();
+        out.push_str(path);
+        return;
     }
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -79,38 +85,41 @@ fn canonical_path(path: &str, service: &str) -> String {
             other => segments.push(other),
         }
     }
-    let mut out = String::from("/");
+    out.push('/');
     for (at, segment) in segments.iter().enumerate() {
         if at > 0 {
             out.push('/');
         }
-        out.push_str(&percent_encoded(segment));
+        push_percent_encoded(out, segment);
     }
     if path.ends_with('/') && !segments.is_empty() {
         out.push('/');
     }
-    out
 }
 
-/// Sorted by encoded name, then value; the signature itself left out.
-fn canonical_query(query: &str) -> String {
+/// Sorted by encoded name, then value; the signature itself left out. A plus sign is a space, as
+/// it is to whoever reads the query: otherwise the two could be exchanged under one signature.
+fn push_canonical_query(out: &mut String, query: &str) {
     if query.is_empty() {
-        return String::new();
+        return;
     }
     let mut pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let encode = |text| percent_encoded(&percent_decoded(text, false));
+            let encode = |text| percent_encoded(&percent_decoded(text, true));
             (encode(name), encode(value))
         })
         .filter(|(name, _)| name != "X-Amz-Signature")
         .collect();
     pairs.sort();
-    let pairs: Vec<_> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    pairs.join("&")
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if at > 0 {
+            out.push('&');
+        }
+        out.push_str(name);
+        out.push('=');
+        out.push_str(value);
+    }
 }

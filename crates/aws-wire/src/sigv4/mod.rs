@@ -8,10 +8,12 @@
 
 mod authorization;
 mod canonical;
+mod fault;
 mod sign;
 mod verify;
 
-pub use authorization::{AuthFault, Authorization, Place};
+pub use authorization::{Authorization, Place};
+pub use fault::AuthFault;
 pub use sign::{Credentials, sign};
 pub use verify::{Expected, verify};
 
@@ -63,14 +65,10 @@ pub fn sha256_hex(data: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| {
-            [
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 15)],
-            ]
-        })
-        .map(char::from)
-        .collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }

@@ -4,6 +4,7 @@ use super::canonical::string_to_sign;
 use super::{ALGORITHM, Authorization, Place, SigningKey, sha256_hex};
 use crate::Head;
 use aws_types::Timestamp;
+use std::borrow::Cow;
 
 /// A key pair, and for whom it signs.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,18 +46,18 @@ pub fn sign(
     );
     let mut headers: Vec<(&str, &str)> = head.headers.to_vec();
     headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
-    headers.sort_unstable();
-    let mut signed_headers: Vec<String> =
-        headers.iter().map(|(name, _)| (*name).to_owned()).collect();
+    // Stable: values of one name keep their order, as the receiver joins them in it.
+    headers.sort_by_key(|(name, _)| *name);
+    let mut signed_headers: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     signed_headers.dedup();
-    let mut authorization = Authorization {
-        access_key_id: credentials.access_key_id.clone(),
-        day: date[..8].to_owned(),
-        region: region.to_owned(),
-        service: service.to_owned(),
-        signed_headers,
-        signature: String::new(),
-        date,
+    let authorization = Authorization {
+        access_key_id: Cow::Borrowed(&credentials.access_key_id),
+        day: Cow::Borrowed(&date[..8]),
+        region: Cow::Borrowed(region),
+        service: Cow::Borrowed(service),
+        signed_headers: Cow::Owned(signed_headers.join(";")),
+        signature: Cow::Borrowed(""),
+        date: Cow::Borrowed(&date),
         session_token: None,
         place: Place::Header,
     };
@@ -65,14 +66,12 @@ pub fn sign(
         ..*head
     };
     let key = SigningKey::derive(&credentials.secret, &authorization.day, region, service);
-    authorization.signature =
-        key.signature(&string_to_sign(&head, &authorization, &sha256_hex(body)));
+    let signature = key.signature(&string_to_sign(&head, &authorization, &sha256_hex(body)));
     let value = format!(
-        "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={}",
+        "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
         authorization.access_key_id,
         authorization.scope(),
-        authorization.signed_headers.join(";"),
-        authorization.signature
+        authorization.signed_headers,
     );
     added.push(("authorization", value));
     added

@@ -1,12 +1,15 @@
-//! What is kept for a while only: stopped tasks, inactive instances, remembered client tokens, log
-//! events past their group's retention or without a stream.
+//! What is kept for a while only: stopped tasks, inactive instances and clusters, remembered client
+//! tokens, task definitions in deletion, log events past their group's retention or without a stream.
 
 use super::{Controller, Controllers};
 use crate::clock;
+use crate::timing::Timing;
 use aws_types::{AwsError, Timestamp, codes};
+use ecs::cluster_retention;
 use ecs::instance::life;
 use ecs::task::{retention, tokens};
-use store::{LogStoreError, LogStreamId};
+use ecs::task_definition::deletion;
+use store::{LogStoreError, LogStreamId, Txn, World};
 use telemetry::retention::Removal;
 
 /// Log entries removed in one step.
@@ -26,53 +29,49 @@ impl Controller for Retention {
     }
 
     async fn activate(&self) -> Result<Option<Timestamp>, AwsError> {
-        self.tasks().await?;
-        self.tokens().await?;
-        self.instances().await?;
+        let Timing {
+            stopped_task_visible,
+            inactive_visible,
+            ..
+        } = self.0.timing;
+        self.sweep(
+            |world, now| retention::expired(world, now, stopped_task_visible),
+            retention::remove,
+        )
+        .await?;
+        self.sweep(tokens::expired, tokens::remove).await?;
+        self.sweep(
+            |world, now| life::expired(world, now, inactive_visible),
+            life::remove,
+        )
+        .await?;
+        // After tasks and instances, which keep them.
+        self.sweep(|world, _| deletion::due(world), deletion::remove)
+            .await?;
+        self.sweep(
+            |world, now| cluster_retention::expired(world, now, inactive_visible),
+            cluster_retention::remove,
+        )
+        .await?;
         self.logs().await?;
         Ok(None)
     }
 }
 
 impl Retention {
-    async fn tasks(&self) -> Result<(), AwsError> {
-        let keep = self.0.timing.stopped_task_visible;
+    /// Removes what `due` names, step by step, until it names nothing.
+    async fn sweep<K: Send + 'static>(
+        &self,
+        due: impl Fn(&World, Timestamp) -> Vec<K>,
+        remove: fn(&mut Txn, &[K]),
+    ) -> Result<(), AwsError> {
         loop {
-            let keys = retention::expired(&self.0.state.snapshot(), clock::now(), keep);
+            let keys = due(&self.0.state.snapshot(), clock::now());
             if keys.is_empty() {
                 return Ok(());
             }
             let removal = self.0.state.submit(self.0.ctx(), move |txn, _| {
-                retention::remove(txn, &keys);
-                Ok(())
-            });
-            removal.await?;
-        }
-    }
-
-    async fn tokens(&self) -> Result<(), AwsError> {
-        loop {
-            let keys = tokens::expired(&self.0.state.snapshot(), clock::now());
-            if keys.is_empty() {
-                return Ok(());
-            }
-            let removal = self.0.state.submit(self.0.ctx(), move |txn, _| {
-                tokens::remove(txn, &keys);
-                Ok(())
-            });
-            removal.await?;
-        }
-    }
-
-    async fn instances(&self) -> Result<(), AwsError> {
-        let keep = self.0.timing.inactive_visible;
-        loop {
-            let keys = life::expired(&self.0.state.snapshot(), clock::now(), keep);
-            if keys.is_empty() {
-                return Ok(());
-            }
-            let removal = self.0.state.submit(self.0.ctx(), move |txn, _| {
-                life::remove(txn, &keys);
+                remove(txn, &keys);
                 Ok(())
             });
             removal.await?;
@@ -107,4 +106,85 @@ impl Retention {
 fn delete(logs: &dyn store::LogStore, stream: LogStreamId) -> Result<(), LogStoreError> {
     while logs.delete(stream, ENTRIES_PER_STEP)? {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations;
+    use aws_types::{Ctx, Scope};
+    use ecs::records::{CLUSTERS, ClusterRecord, ClusterStatus, TASK_DEFINITIONS};
+    use std::sync::Arc;
+    use std::time::Duration;
+    use store::backend::{MemoryLogStore, MemoryStore};
+    use store::{Schema, StateHandle};
+
+    async fn put(state: &StateHandle, ctx: Ctx) {
+        let written = state.submit(ctx, |txn, ctx| {
+            for (name, status, deleted_at) in [
+                ("alive", ClusterStatus::Active, None),
+                ("long-gone", ClusterStatus::Inactive, Some(Timestamp::EPOCH)),
+                ("just-gone", ClusterStatus::Inactive, Some(clock::now())),
+            ] {
+                let cluster = ecs::cluster::new(ctx, name);
+                txn.put(
+                    &CLUSTERS,
+                    ClusterRecord {
+                        status,
+                        deleted_at,
+                        ..cluster
+                    },
+                );
+            }
+            let input = aws_api::ecs::RegisterTaskDefinitionRequest {
+                family: Some("f".into()),
+                container_definitions: Some(vec![aws_api::ecs::ContainerDefinition {
+                    name: Some("c".into()),
+                    image: Some("i".into()),
+                    memory: Some(8),
+                    ..Default::default()
+                }]),
+                ..Default::default()
+            };
+            for _ in 0..2 {
+                ecs::ops::register_task_definition::register_task_definition(txn, ctx, &input)?;
+            }
+            let of = |name: &str| aws_api::ecs::DeregisterTaskDefinitionRequest {
+                task_definition: Some(name.into()),
+            };
+            ecs::ops::deregister_task_definition::deregister_task_definition(txn, ctx, &of("f:1"))?;
+            ecs::ops::delete_task_definitions::delete_task_definitions(
+                txn,
+                ctx,
+                &aws_api::ecs::DeleteTaskDefinitionsRequest {
+                    task_definitions: Some(vec!["f:1".into()]),
+                },
+            )?;
+            Ok(())
+        });
+        written.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_activation_removes_what_is_due_and_a_second_one_nothing() {
+        let scope = Scope::new("000000000000", "us-east-1");
+        let schema = Schema::new(&operations::tables());
+        let (state, _writer) = store::start(Box::new(MemoryStore::default()), schema).unwrap();
+        put(&state, clock::own_ctx(&scope)).await;
+        let retention = Retention(Controllers {
+            state: state.clone(),
+            logs: Arc::new(MemoryLogStore::default()),
+            timing: Timing::AWS,
+            host_lost_after: Duration::from_secs(60),
+            scope,
+        });
+        for _ in 0..2 {
+            retention.activate().await.unwrap();
+            let world = state.snapshot();
+            let clusters: Vec<_> = world.scan(&CLUSTERS).map(|c| c.name.clone()).collect();
+            assert_eq!(clusters, ["alive", "just-gone"]);
+            let revisions: Vec<_> = world.scan(&TASK_DEFINITIONS).map(|d| d.revision).collect();
+            assert_eq!(revisions, [2]);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::answer::{self, Answer};
 use super::{Gateway, authenticate, with_head};
+use crate::inspect::inspect;
 use aws_api::Protocol;
 use aws_types::Principal;
 use aws_wire::head::pairs;
@@ -41,38 +42,9 @@ pub fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
 
 /// One record as JSON, or the records of a table or of all tables as JSON lines.
 fn state(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
-    let world = gateway.state.snapshot();
-    if let (Some(table), Some(key)) = (query.get("table"), query.get("key")) {
-        return match store::get(&world, table, key) {
-            Some(record) => {
-                answer::plain(StatusCode::OK, "application/json", format!("{record:#}\n"))
-            }
-            None => answer::plain(
-                StatusCode::NOT_FOUND,
-                "text/plain",
-                format!("{table} has no record {key}\n"),
-            ),
-        };
+    let text = |name: &str| query.get(name).map(String::as_str);
+    match inspect(&gateway.state.snapshot(), text("table"), text("key")) {
+        Ok(found) => answer::plain(StatusCode::OK, "application/json", found),
+        Err(missing) => answer::plain(StatusCode::NOT_FOUND, "text/plain", format!("{missing}\n")),
     }
-    let mut lines = Vec::new();
-    if let Err(error) = store::export(&world, &mut lines) {
-        return answer::plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "text/plain",
-            format!("{error}\n"),
-        );
-    }
-    let text = String::from_utf8_lossy(&lines);
-    let wanted = |line: &&str| {
-        query.get("table").is_none_or(|table| {
-            serde_json::from_str::<serde_json::Value>(line)
-                .is_ok_and(|row| row["table"] == *table.as_str())
-        })
-    };
-    let kept: String = text
-        .lines()
-        .filter(wanted)
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    answer::plain(StatusCode::OK, "application/x-ndjson", kept)
 }

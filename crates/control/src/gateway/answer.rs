@@ -1,11 +1,18 @@
 //! HTTP answers.
 
+use aws_wire::protocol::Encoded;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE,
 };
 use hyper::{Response, StatusCode};
+
+/// The header that names a request, as AWS writes it (in lower case, as HTTP/2 wants it).
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// Some SDKs read the code of an error here rather than in the body.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// An answer of this server.
 pub type Answer = Response<Full<Bytes>>;
@@ -33,18 +40,23 @@ pub fn switching_protocols(accept_key: &str) -> Answer {
     answer
 }
 
+/// Gives an answer the id of its request; every answer has one.
+pub fn identified(mut answer: Answer, request_id: &str) -> Answer {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        answer.headers_mut().insert(REQUEST_ID, value);
+    }
+    answer
+}
+
 /// An answer as a protocol encoded it.
-pub fn encoded(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+pub fn encoded(encoded: Encoded) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(encoded.body)));
     *answer.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(&value),
-        ) {
-            answer.headers_mut().insert(name, value);
-        }
+        StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
+    if let Some(error) = encoded.error_type {
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(error));
     }
     answer
 }

@@ -11,22 +11,31 @@ use std::sync::{PoisonError, RwLock};
 /// Derived keys kept; one per access key, day, region and service. When full, all are forgotten.
 const SIGNING_KEYS_MAX: usize = 4096;
 
-/// Derived signing keys: deriving one costs as much as four verifications.
+/// Derived signing keys by access key: deriving one costs as much as four verifications.
 #[derive(Debug, Default)]
-pub struct SigningKeys(RwLock<HashMap<KeyName, SigningKey>>);
+pub struct SigningKeys(RwLock<Derived>);
 
-/// The secret is part of the name, so that a changed secret never meets an old key.
-#[derive(PartialEq, Eq, Hash)]
-struct KeyName {
+#[derive(Default)]
+struct Derived {
+    by_access_key: HashMap<String, Vec<Entry>>,
+    count: usize,
+}
+
+/// The secret is part of it, so that a changed secret never meets an old key.
+struct Entry {
     secret: String,
     day: String,
     region: String,
     service: String,
+    key: SigningKey,
 }
 
-impl std::fmt::Debug for KeyName {
+impl std::fmt::Debug for Derived {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("KeyName")
+        // Secrets stay out of logs.
+        f.debug_struct("Derived")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +60,7 @@ pub fn authenticate(
 ) -> Result<Identity, AuthFault> {
     let authorization = Authorization::of(head)?;
     let scope = Scope {
-        region: authorization.region.clone(),
+        region: authorization.region.clone().into_owned(),
         ..gateway.scope.clone()
     };
     let known = iam::caller::resolve(
@@ -60,16 +69,18 @@ pub fn authenticate(
         &authorization.access_key_id,
     )
     .ok_or(AuthFault::UnknownKey)?;
-    let key = gateway.signing_keys.derive(&known.secret, &authorization);
+    let key = || {
+        gateway
+            .signing_keys
+            .derive(&known.key.secret, &authorization)
+    };
     let expected = Expected {
         regions: &gateway.regions,
         service,
+        session_token: known.key.session_token.as_deref(),
         now: clock::now(),
     };
-    verify(head, body, &authorization, &key, expected)?;
-    if known.session_token != authorization.session_token {
-        return Err(AuthFault::UnknownKey);
-    }
+    verify(head, body, &authorization, key, expected)?;
     Ok(Identity {
         scope,
         caller: known.caller,
@@ -77,27 +88,43 @@ pub fn authenticate(
 }
 
 impl SigningKeys {
-    fn derive(&self, secret: &str, authorization: &Authorization) -> SigningKey {
-        let name = KeyName {
-            secret: secret.to_owned(),
-            day: authorization.day.clone(),
-            region: authorization.region.clone(),
-            service: authorization.service.clone(),
+    fn derive(&self, secret: &str, authorization: &Authorization<'_>) -> SigningKey {
+        let (day, region, service) = (
+            &*authorization.day,
+            &*authorization.region,
+            &*authorization.service,
+        );
+        let same = |entry: &&Entry| {
+            entry.secret == secret
+                && entry.day == day
+                && entry.region == region
+                && entry.service == service
         };
-        if let Some(key) = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&name)
-        {
-            return key.clone();
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of_key = kept.by_access_key.get(&*authorization.access_key_id);
+        if let Some(entry) = of_key.and_then(|entries| entries.iter().find(same)) {
+            return entry.key.clone();
         }
-        let key = SigningKey::derive(secret, &name.day, &name.region, &name.service);
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= SIGNING_KEYS_MAX {
-            keys.clear();
-        }
-        keys.insert(name, key.clone());
+        drop(kept);
+        let key = SigningKey::derive(secret, day, region, service);
+        let entry = Entry {
+            secret: secret.to_owned(),
+            day: day.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+            key: key.clone(),
+        };
+        self.keep(&authorization.access_key_id, entry);
         key
+    }
+
+    fn keep(&self, access_key_id: &str, entry: Entry) {
+        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.count >= SIGNING_KEYS_MAX {
+            *kept = Derived::default();
+        }
+        kept.count += 1;
+        let of_key = kept.by_access_key.entry(access_key_id.to_owned());
+        of_key.or_default().push(entry);
     }
 }

@@ -4,6 +4,7 @@
 
 use super::answer::{self, Answer};
 use super::authenticate::{self, Identity};
+use super::body::BodyFault;
 use super::{Gateway, with_head};
 use crate::clock;
 use aws_api::Protocol;
@@ -17,10 +18,13 @@ use std::time::Instant;
 use tracing::{debug, error};
 
 /// Answers an AWS request.
-pub async fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
+pub async fn answer(
+    gateway: &Gateway,
+    parts: &Parts,
+    body: &[u8],
+    (request_id, ids): (&str, Ids),
+) -> Answer {
     let started = Instant::now();
-    let mut ids = clock::ids();
-    let request_id = ids.uuid();
     let admitted = with_head(parts, |head| {
         let route = route::identify(head, body).map_err(|nowhere| Refused {
             error: nowhere.error,
@@ -44,7 +48,7 @@ pub async fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
                 route,
                 identity,
                 request,
-                (&request_id, ids),
+                (request_id, ids),
                 started,
             )
             .await
@@ -54,11 +58,29 @@ pub async fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
             protocol,
             namespace,
         }) => {
-            log("-", "-", &request_id, Some(&error), started);
-            protocol::encode_error(protocol, namespace, &request_id, &error)
+            log("-", "-", request_id, Some(&error), started);
+            protocol::encode_error(protocol, namespace, request_id, &error)
         }
     };
-    answer::encoded(encoded.status, encoded.headers, encoded.body)
+    answer::encoded(encoded)
+}
+
+/// Answers a request whose body could not be read, in the form that its head asks for.
+/// Rule: "Common Errors" of the API references.
+pub fn refuse(parts: &Parts, fault: BodyFault, request_id: &str) -> Answer {
+    let error = match fault {
+        BodyFault::TooLong => ErrorCode::sender("RequestEntityTooLargeException", 413)
+            .with("The request entity is too large."),
+        BodyFault::Late => {
+            ErrorCode::sender("RequestTimeoutException", 408).with("Reading the request timed out.")
+        }
+        BodyFault::Broken => ErrorCode::sender("MalformedHttpRequestException", 400)
+            .with("The request's body could not be read."),
+        BodyFault::NoRoom => codes::THROTTLING.with("Rate exceeded"),
+    };
+    let protocol = with_head(parts, route::protocol_of_head);
+    log("-", "-", request_id, Some(&error), Instant::now());
+    answer::encoded(protocol::encode_error(protocol, None, request_id, &error))
 }
 
 struct Refused {

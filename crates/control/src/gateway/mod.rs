@@ -6,31 +6,27 @@
 mod admin;
 pub mod answer;
 mod authenticate;
+mod body;
 mod dispatch;
 pub mod listener;
+mod stream;
 
+use crate::clock;
 use crate::operations;
 use crate::sessions::{self, Sessions};
 use answer::Answer;
 use authenticate::SigningKeys;
-use aws_types::Scope;
+use aws_types::{Ids, Scope};
 use aws_wire::Head;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use body::Room;
 use hyper::body::Incoming;
+use hyper::header::{EXPECT, HOST};
 use hyper::http::request::Parts;
-use hyper::{Request, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
 use iam::Operation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use store::{LogStore, StateHandle};
-use tokio::time::timeout;
-
-/// PutLogEvents carries 1 MiB of messages; JSON may escape each byte of them.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// A client that has not sent its body by then is refused.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything that a request can need.
 #[derive(Debug)]
@@ -40,6 +36,7 @@ pub struct Gateway {
     sessions: Sessions,
     operations: BTreeMap<(&'static str, &'static str), Operation>,
     signing_keys: SigningKeys,
+    room: Room,
     scope: Scope,
     regions: Vec<String>,
 }
@@ -60,6 +57,7 @@ impl Gateway {
             sessions,
             operations,
             signing_keys: SigningKeys::default(),
+            room: Room::default(),
             scope,
             regions,
         }
@@ -67,25 +65,31 @@ impl Gateway {
 
     /// Answers one HTTP request.
     pub async fn handle(&self, request: Request<Incoming>) -> Answer {
-        match request.uri().path() {
+        let mut ids = clock::ids();
+        let request_id = ids.uuid();
+        let answer = match request.uri().path() {
             "/healthz" => answer::plain(StatusCode::OK, "text/plain", "ok\n".into()),
             "/ws" => self.websocket(request),
-            _ => {
-                let (parts, body) = request.into_parts();
-                match read_body(body).await {
-                    Ok(body) if parts.uri.path().starts_with(admin::PREFIX) => {
-                        admin::answer(self, &parts, &body)
-                    }
-                    Ok(body) => dispatch::answer(self, &parts, &body).await,
-                    Err((status, text)) => answer::plain(status, "text/plain", text.into()),
-                }
+            _ => self.with_body(request, (&request_id, ids)).await,
+        };
+        answer::identified(answer, &request_id)
+    }
+
+    async fn with_body(&self, request: Request<Incoming>, id: (&str, Ids)) -> Answer {
+        let (parts, body) = request.into_parts();
+        let waits = parts.headers.contains_key(EXPECT);
+        match body::read(body, waits, &self.room).await {
+            Ok(body) if parts.uri.path().starts_with(admin::PREFIX) => {
+                admin::answer(self, &parts, body.bytes())
             }
+            Ok(body) => dispatch::answer(self, &parts, body.bytes(), id).await,
+            Err(fault) => dispatch::refuse(&parts, fault, id.0),
         }
     }
 
     fn websocket(&self, mut request: Request<Incoming>) -> Answer {
         let identified = {
-            let headers = headers(request.headers());
+            let headers = headers(request.headers(), request.uri());
             let head = Head {
                 method: request.method().as_str(),
                 path: request.uri().path(),
@@ -112,7 +116,7 @@ impl Gateway {
 
 /// The parts of a request that the wire's parsers look at, handed to `with`.
 fn with_head<T>(parts: &Parts, with: impl FnOnce(&Head<'_>) -> T) -> T {
-    let headers = headers(&parts.headers);
+    let headers = headers(&parts.headers, &parts.uri);
     with(&Head {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -121,28 +125,15 @@ fn with_head<T>(parts: &Parts, with: impl FnOnce(&Head<'_>) -> T) -> T {
     })
 }
 
-/// Header values that are no visible ASCII are as good as absent: nobody signs them.
-fn headers(map: &hyper::HeaderMap) -> Vec<(&str, &str)> {
-    map.iter()
-        .filter_map(|(name, value)| {
-            Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?))
-        })
-        .collect()
-}
-
-async fn read_body(body: Incoming) -> Result<Bytes, (StatusCode, &'static str)> {
-    match timeout(BODY_PATIENCE, Limited::new(body, BODY_BYTES_MAX).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err((StatusCode::PAYLOAD_TOO_LARGE, "Request entity too large\n"))
-        }
-        Ok(Err(_)) => Err((
-            StatusCode::BAD_REQUEST,
-            "the request's body could not be read\n",
-        )),
-        Err(_) => Err((
-            StatusCode::REQUEST_TIMEOUT,
-            "the request's body did not arrive in time\n",
-        )),
+/// Header values that are no UTF-8 are as good as absent: nobody signs them. HTTP/2 says `:authority`
+/// where HTTP/1.1 says `host`, which is what clients sign.
+fn headers<'a>(map: &'a HeaderMap, uri: &'a Uri) -> Vec<(&'a str, &'a str)> {
+    let mut headers = Vec::with_capacity(map.len() + 1);
+    headers.extend(map.iter().filter_map(|(name, value)| {
+        Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?))
+    }));
+    if let Some(authority) = uri.authority().filter(|_| !map.contains_key(HOST)) {
+        headers.push((HOST.as_str(), authority.as_str()));
     }
+    headers
 }

@@ -41,6 +41,7 @@ pub fn delete_cluster(
             .with("The Cluster cannot be deleted while Tasks are active."));
     }
     record.status = ClusterStatus::Inactive;
+    record.deleted_at = Some(ctx.now);
     let cluster = Some(cluster::shape(txn, &record, AFTER_CHANGE));
     txn.put(&CLUSTERS, record);
     Ok(DeleteClusterResponse { cluster })

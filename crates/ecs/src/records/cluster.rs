@@ -1,4 +1,5 @@
-//! Clusters. A deleted cluster stays as INACTIVE, as AWS shows it, until its name is used again.
+//! Clusters. A deleted cluster stays as INACTIVE for a while, as AWS shows it, or until its name is
+//! used again.
 
 use super::Tags;
 use aws_api::Stored;
@@ -62,6 +63,9 @@ pub struct ClusterRecord {
     pub status: ClusterStatus,
     /// When it was created, or created again after a deletion.
     pub created_at: Timestamp,
+    /// When it was deleted, where it is INACTIVE.
+    #[serde(default)]
+    pub deleted_at: Option<Timestamp>,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,

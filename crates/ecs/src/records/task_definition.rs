@@ -8,7 +8,7 @@ use aws_api::Stored;
 use aws_api::ecs::TaskDefinition;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Key, Table, TableKey};
+use store::{Index, Key, Table, TableKey};
 
 /// Account, region, family, revision: a listing in order of key is in AWS's order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,9 +137,21 @@ pub fn task_definition_arn(scope: &Scope, family: &str, revision: u32) -> String
         .to_string()
 }
 
+/// By key, only revisions whose deletion was asked for.
+pub static DELETING: Index<TaskDefinitionRecord> = Index {
+    name: "deleting",
+    keys: |record| match record.status {
+        TaskDefinitionStatus::DeleteInProgress => vec![record.key().encode()],
+        TaskDefinitionStatus::Active | TaskDefinitionStatus::Inactive => Vec::new(),
+    },
+};
+
 /// All revisions of all families.
-pub static TASK_DEFINITIONS: Table<TaskDefinitionKey, TaskDefinitionRecord> =
-    Table::new("ecs.task_definitions", TaskDefinitionRecord::key, &[]);
+pub static TASK_DEFINITIONS: Table<TaskDefinitionKey, TaskDefinitionRecord> = Table::new(
+    "ecs.task_definitions",
+    TaskDefinitionRecord::key,
+    &[&DELETING],
+);
 
 /// Account, region, family.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod compatibility;
+pub mod deletion;
 pub mod name;
 pub mod normal;
 pub mod revisions;

@@ -1,5 +1,6 @@
 //! awsJson 1.0 and 1.1: objects in, objects out.
 
+mod lexer;
 mod reader;
 mod writer;
 
@@ -84,6 +85,10 @@ mod tests {
                 "NUMBER_VALUE can not be converted to an Integer",
             ),
             (
+                r#"{"count":1e400}"#,
+                "NUMBER_VALUE can not be converted to an Integer",
+            ),
+            (
                 r#"{"cluster":3}"#,
                 "NUMBER_VALUE can not be converted to a String",
             ),
@@ -115,6 +120,11 @@ mod tests {
             "{\"cluster\":\"\\q\"}",
             "{,}",
             "{\"a\":1,}",
+            "{\"count\":01}",
+            "{\"count\":1.}",
+            "{\"count\":-}",
+            "{\"a\":1e}",
+            "{\"a\":--1}",
         ] {
             assert!(read::<ecs::RunTaskRequest>(text).is_err(), "{text}");
         }
@@ -125,7 +135,55 @@ mod tests {
         );
     }
 
+    #[test]
+    fn half_a_surrogate_pair_is_no_character() {
+        for (text, expected) in [
+            (r#""\ud83d\ude00""#, "😀"),
+            (r#""\ud83d""#, "\u{fffd}"),
+            (r#""\ude00x""#, "\u{fffd}x"),
+            (r#""\ud83d\u0041""#, "\u{fffd}A"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+        ] {
+            let request: ecs::RunTaskRequest = read(&format!("{{\"cluster\":{text}}}")).unwrap();
+            assert_eq!(request.cluster.as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            (-1e9..1e9).prop_map(|number: f64| number.into()),
+            ".{0,6}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map(".{0,4}", inner, 0..4)
+                    .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            ]
+        })
+    }
+
     proptest! {
+        /// Under a name that no shape has, so that every value is skipped. An exponent may exceed
+        /// what serde_json's numbers hold, and a half surrogate is its error: neither is made here.
+        #[test]
+        fn what_is_json_is_what_serde_json_takes_for_it(value in any_json(), at in any::<prop::sample::Index>(), byte in prop::sample::select(b"{}[]:,\"\\0-. nt\x01\xff".to_vec()), change in 0u8..3) {
+            let mut text = format!("{{\"unknown\":{value}}}").into_bytes();
+            let at = at.index(text.len());
+            match change {
+                0 => {}
+                1 => text[at] = byte,
+                _ => text.insert(at, byte),
+            }
+            let theirs = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&text);
+            let mut reader = JsonReader::new(&text);
+            let ours = ecs::ListClustersRequest::read(&mut reader).and_then(|_| reader.finish());
+            prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{} {:?} {:?}", String::from_utf8_lossy(&text), ours, theirs);
+        }
+
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = ecs::RegisterTaskDefinitionRequest::read(&mut JsonReader::new(&bytes));

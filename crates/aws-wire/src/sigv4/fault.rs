@@ -1,0 +1,61 @@
+//! Why a request is not authenticated, in each protocol's own words.
+//!
+//! Rule: API reference of ECS and of STS, "Common Errors".
+
+use aws_api::Protocol;
+use aws_types::{AwsError, ErrorCode};
+
+/// Why a request is not authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthFault {
+    /// It carries no signature.
+    Missing,
+    /// Its signature's parts are malformed.
+    Incomplete(String),
+    /// Nobody has that key, or the token is not the key's.
+    UnknownKey,
+    /// The token's time is over.
+    ExpiredToken,
+    /// The signature is wrong, too old, or for another place.
+    BadSignature(String),
+}
+
+impl AuthFault {
+    /// AWS's error in a protocol's own name and status.
+    #[must_use]
+    pub fn error(&self, protocol: Protocol) -> AwsError {
+        let query = match protocol {
+            Protocol::AwsQuery => true,
+            Protocol::AwsJson10 | Protocol::AwsJson11 => false,
+        };
+        let code = |json: &'static str, form: &'static str, form_status: u16| {
+            if query {
+                ErrorCode::sender(form, form_status)
+            } else {
+                ErrorCode::sender(json, 400)
+            }
+        };
+        match self {
+            Self::Missing => code(
+                "MissingAuthenticationTokenException",
+                "MissingAuthenticationToken",
+                403,
+            )
+            .with(if query {
+                "Request is missing Authentication Token"
+            } else {
+                "Missing Authentication Token"
+            }),
+            Self::Incomplete(what) => {
+                code("IncompleteSignatureException", "IncompleteSignature", 400).with(what.as_str())
+            }
+            Self::UnknownKey => code("UnrecognizedClientException", "InvalidClientTokenId", 403)
+                .with("The security token included in the request is invalid."),
+            Self::ExpiredToken => code("ExpiredTokenException", "ExpiredToken", 403)
+                .with("The security token included in the request is expired"),
+            Self::BadSignature(what) => {
+                code("InvalidSignatureException", "SignatureDoesNotMatch", 403).with(what.as_str())
+            }
+        }
+    }
+}
