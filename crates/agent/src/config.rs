@@ -1,6 +1,7 @@
 //! How an agent runs.
 
 use aws_wire::sigv4::Credentials;
+use runtime::host::KernelFeature;
 use runtime::image::PullBehavior;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ pub struct AgentConfig {
     pub insecure_registries: Vec<String>,
     /// When a registry is asked (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
     pub image_pull_behavior: PullBehavior,
+    /// Kernel calls that are not used, so that their fallbacks are.
+    pub without: Vec<KernelFeature>,
 }
 
 impl AgentConfig {

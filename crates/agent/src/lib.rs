@@ -25,6 +25,7 @@ pub use config::AgentConfig;
 pub use control_socket::{ImageRequest, ask};
 pub use down::down;
 pub use engine::run;
+pub use runtime::host::KernelFeature;
 pub use runtime::image::PullBehavior;
 
 /// The static executable of shims.

@@ -66,5 +66,6 @@ fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
             .image_pull_behavior
             .unwrap_or_default()
             .into(),
+        without: settings.agent.without.clone(),
     })
 }

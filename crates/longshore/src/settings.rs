@@ -42,6 +42,9 @@ pub struct AgentSettings {
     pub image_pull_behavior: Option<PullBehavior>,
     /// Registries spoken to over plain HTTP, besides those on loopback.
     pub insecure_registries: Vec<String>,
+    /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
+    /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
+    pub without: Vec<agent::KernelFeature>,
 }
 
 /// When a registry is asked for an image (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
