@@ -109,9 +109,7 @@ pub fn mount_by_names(
 }
 
 /// Makes the mount of what `add` has stated.
-fn assemble(
-    add: impl FnOnce(BorrowedFd<'_>) -> Result<(), Failure>,
-) -> Result<OwnedFd, Failure> {
+fn assemble(add: impl FnOnce(BorrowedFd<'_>) -> Result<(), Failure>) -> Result<OwnedFd, Failure> {
     let context =
         fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).at(STAGE, || "opening overlayfs")?;
     add(context.as_fd())?;
@@ -170,8 +168,9 @@ fn mount_option_string(names: &[PathBuf], scratch: &Path) -> Result<(), Failure>
 
 fn attach(mounted: &OwnedFd, target: &Path) -> Result<(), Failure> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    move_mount(mounted, "", CWD, target, flags)
-        .at(STAGE, || format!("attaching a mount to {}", target.display()))
+    move_mount(mounted, "", CWD, target, flags).at(STAGE, || {
+        format!("attaching a mount to {}", target.display())
+    })
 }
 
 fn make_directory(dir: &Path) -> Result<(), Failure> {

@@ -64,12 +64,19 @@ fn with_sixty_layers(mut spec: ContainerSpec, base: &Path) -> ContainerSpec {
 
 #[tokio::test]
 async fn sixty_layers_are_mounted_in_order_by_every_method() {
-    for features in [&[][..], &[LayerFd], &[LowerdirPlus], &[LayerFd, LowerdirPlus]] {
+    for features in [
+        &[][..],
+        &[LayerFd],
+        &[LowerdirPlus],
+        &[LayerFd, LowerdirPlus],
+    ] {
         let house = House::without(features).await;
-        let script = "cat /n0 /n59 /which; echo new >/which; cat /which; grep -c . /proc/self/mountinfo";
+        let script =
+            "cat /n0 /n59 /which; echo new >/which; cat /which; grep -c . /proc/self/mountinfo";
         let usual = house.run(house.script(script)).await;
         let spec = with_sixty_layers(house.script(script), house.dir.path());
-        let (dir, RootFilesystem::Overlay { scratch, .. }) = (spec.dir.clone(), spec.rootfs.clone());
+        let (dir, RootFilesystem::Overlay { scratch, .. }) =
+            (spec.dir.clone(), spec.rootfs.clone());
         let (exit, stdout, stderr) = house.run(spec).await;
         assert_eq!(exit.exit_code, Some(0), "{features:?}: {stderr}");
         let mounts = usual.1.lines().last().unwrap();
@@ -102,7 +109,8 @@ fn shim_of(dir: &Path) -> Pid {
 /// The exit code of a container whose shim is killed while it runs: told where the kernel tells it, else unknown with a
 /// reason; both by the agent that saw the loss and by a later one.
 #[tokio::test]
-async fn a_killed_shim_leaves_the_container_running_and_its_exit_code_known_where_the_kernel_tells() {
+async fn a_killed_shim_leaves_the_container_running_and_its_exit_code_known_where_the_kernel_tells()
+{
     for features in [&[][..], &[PidfdInfoExit]] {
         let house = House::without(features).await;
         let tells = features.is_empty() && kernel_version() >= (6, 15);

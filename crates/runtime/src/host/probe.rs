@@ -1,8 +1,8 @@
 //! Which newer kernel calls work here, found out by doing them once at the agent's start.
 
 use super::lost;
-use crate::overlay::{self, OverlayMethod};
 use crate::failure::Failure;
+use crate::overlay::{self, OverlayMethod};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Deserialize;
 use std::os::fd::{AsFd, OwnedFd};
@@ -58,10 +58,7 @@ impl Capabilities {
     }
 }
 
-fn can_mount(
-    data_dir: &Path,
-    mount: impl FnOnce(&[PathBuf]) -> Result<OwnedFd, Failure>,
-) -> bool {
+fn can_mount(data_dir: &Path, mount: impl FnOnce(&[PathBuf]) -> Result<OwnedFd, Failure>) -> bool {
     let dir = data_dir.join(format!(".probe-{}", std::process::id()));
     let layers = [dir.join("a"), dir.join("b")];
     let made = layers
