@@ -4,7 +4,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 say = @printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help up test build install fmt lint unit e2e codegen
+.PHONY: help up test test-guest build install fmt lint unit e2e codegen
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,6 +18,12 @@ test: setup-test build-test ## Run every test: Rust, rules of the house, end to 
 	cargo test --workspace --quiet
 	$(say) "end to end: the real binary, real containers, boto3 and the AWS CLI"
 	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
+
+test-guest: setup-test build ## Boot an older kernel with cgroup v2 in QEMU, run what meets the kernel there
+	@scripts/guest/setup.sh
+	$(say) "gathering what the guest runs"
+	tests/guest/prepare.sh target/release/longshore
+	$(SUDO) env PATH="$$PATH" scripts/guest/boot.sh "$(KERNEL)" $(CURDIR)/tests/guest/run.sh
 
 setup-run:
 	@scripts/setup.sh run

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("LONGSHORE_BIN", ROOT / "target" / "release" / "longshore"))
 AWS_V1 = ROOT / ".venv" / "bin" / "aws"
 AWS_V2 = Path("/usr/bin/aws")
+# How much slower than a usual machine this one is; for emulated ones.
+SLOWNESS = float(os.environ.get("LONGSHORE_TEST_PATIENCE", "1"))
 PATIENCE_S = 30
 
 
@@ -30,6 +32,7 @@ def free_port() -> int:
 
 def eventually(check: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
     """Returns the first true answer of `check`; fails, saying what was waited for."""
+    patience_s *= SLOWNESS
     deadline = time.monotonic() + patience_s
     while True:
         value = check()
@@ -75,14 +78,14 @@ class Longshore:
             return False
 
     def run(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess:
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=120, **options)
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=120 * SLOWNESS, **options)
         assert not check or done.returncode == 0, f"{arguments}: {done.stderr}\n{self.tail()}"
         return done
 
     def down(self, *flags: str) -> None:
         self.run("down", *flags)
         if self.supervisor:
-            self.supervisor.wait(timeout=30)
+            self.supervisor.wait(timeout=30 * SLOWNESS)
             self.supervisor = None
 
     def pid(self, role: str) -> int:
@@ -93,7 +96,7 @@ class Longshore:
         pid = self.pid(role)
         os.kill(pid, signal.SIGKILL)
         if role == "up" and self.supervisor:
-            self.supervisor.wait(timeout=10)
+            self.supervisor.wait(timeout=10 * SLOWNESS)
             self.supervisor = None
         return pid
 
@@ -121,7 +124,7 @@ class Longshore:
             self._clients[service] = boto3.client(
                 service, endpoint_url=self.url, region_name="us-east-1",
                 aws_access_key_id=key["access_key_id"], aws_secret_access_key=key["secret_access_key"],
-                config=Config(retries={"max_attempts": 2}, read_timeout=60, connect_timeout=5),
+                config=Config(retries={"max_attempts": 2}, read_timeout=60 * SLOWNESS, connect_timeout=5 * SLOWNESS),
             )
         return self._clients[service]
 
@@ -138,7 +141,7 @@ class Longshore:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         environment |= self.environment() | {"AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json"}
         program = [str(AWS_V1)] if version == 1 else [str(AWS_V2), "--endpoint-url", self.url]
-        done = subprocess.run([*program, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+        done = subprocess.run([*program, *arguments], capture_output=True, text=True, env=environment, timeout=300 * SLOWNESS)
         if not check:
             return done
         assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}\n{self.tail()}"

@@ -2,6 +2,7 @@
 
 use crate::images::ImageCleanup;
 use aws_wire::sigv4::Credentials;
+use runtime::host::KernelFeature;
 use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ pub struct AgentConfig {
     pub image_cleanup: Option<ImageCleanup>,
     /// When a registry is asked (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
     pub image_pull_behavior: PullBehavior,
+    /// Kernel calls that are not used, so that their fallbacks are.
+    pub without: Vec<KernelFeature>,
 }
 
 impl AgentConfig {

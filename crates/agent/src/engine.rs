@@ -77,7 +77,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         data_dir: config.data_dir.clone(),
         tag: config.tag.clone(),
         shim_image: SHIM,
-        capabilities: None,
+        without: config.without.clone(),
     })
     .map_err(|error| failed("containers", &error))?;
     let runtime = Arc::new(runtime);

@@ -27,6 +27,7 @@ pub use control_socket::{ImageRequest, ask};
 pub use down::down;
 pub use engine::run;
 pub use images::ImageCleanup;
+pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,
 };

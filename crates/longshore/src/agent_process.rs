@@ -69,6 +69,7 @@ fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
             .image_pull_behavior
             .unwrap_or_default()
             .into(),
+        without: settings.agent.without.clone(),
     })
 }
 

@@ -59,6 +59,9 @@ pub struct AgentSettings {
     pub images_deleted_per_cycle: Option<usize>,
     /// The agent's ECS_DISABLE_IMAGE_CLEANUP.
     pub disable_image_cleanup: bool,
+    /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
+    /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
+    pub without: Vec<agent::KernelFeature>,
 }
 
 impl AgentSettings {

@@ -27,7 +27,7 @@ const RESTART_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration:
 /// A role that lived this long starts again at once.
 const STEADY: Duration = Duration::from_secs(10);
 /// How long `up` waits for the first answer of its server.
-const READY_PATIENCE: Duration = Duration::from_secs(30);
+const READY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs until a signal asks to stop.
 pub fn run(settings: &Settings, options: &UpOptions) -> anyhow::Result<ExitCode> {

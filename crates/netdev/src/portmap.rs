@@ -14,6 +14,7 @@ use crate::cidr::Ipv4Cidr;
 use crate::error::NetworkError;
 use crate::names::Names;
 use crate::netlink::Socket;
+use crate::netlink::conntrack::UdpFlows;
 use crate::netlink::message::Batch;
 use crate::netlink::nft::{Element, transaction};
 use crate::ports::HostPort;
@@ -64,9 +65,7 @@ impl PortMap {
                 batch.add_elements(&table, rules::map_name(protocol), &elements);
             }
         })?;
-        forget_udp(bindings, |batch, binding| {
-            batch.forget_udp_to_port(binding.host_port);
-        })
+        forget_udp(bindings, |binding| UdpFlows::ToPort(binding.host_port))
     }
 
     /// Idempotent.
@@ -90,8 +89,8 @@ impl PortMap {
                 batch.delete_elements(&table, rules::map_name(protocol), &ports);
             }
         })?;
-        forget_udp(bindings, |batch, binding| {
-            batch.forget_udp_answered_by(address, binding.container_port);
+        forget_udp(bindings, |binding| {
+            UdpFlows::AnsweredBy(address, binding.container_port)
         })
     }
 
@@ -166,20 +165,15 @@ fn transact(fill: impl FnOnce(&mut Batch)) -> Result<(), Errno> {
 
 fn forget_udp(
     bindings: &[PortBinding],
-    which: impl Fn(&mut Batch, &PortBinding),
+    which: impl Fn(&PortBinding) -> UdpFlows,
 ) -> Result<(), NetworkError> {
-    let mut batch = Batch::new();
-    for binding in of(Protocol::Udp, bindings) {
-        which(&mut batch, binding);
-    }
-    if batch.bytes().is_empty() {
+    let flows: Vec<_> = of(Protocol::Udp, bindings).map(which).collect();
+    if flows.is_empty() {
         return Ok(());
     }
     let mut socket =
         Socket::netfilter().map_err(|e| NetworkError::kernel("netfilter socket", e))?;
-    match socket.transact(batch) {
-        // No such flow: the usual case.
-        Ok(()) | Err((_, Errno::NOENT)) => Ok(()),
-        Err((_, errno)) => Err(NetworkError::kernel("forget UDP flows", errno)),
-    }
+    socket
+        .forget(&flows)
+        .map_err(|errno| NetworkError::kernel("forget UDP flows", errno))
 }

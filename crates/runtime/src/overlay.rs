@@ -1,30 +1,37 @@
 //! Mounts a container's layers, from inside its mount namespace, over its scratch directory.
 //!
 //! Nothing of it is seen on the host, so nothing is left there whatever dies. `volatile`: the writable directory is
-//! thrown away with the container, so syncing it would be for nothing.
+//! thrown away with the container, so syncing it would be for nothing. Each layer is a private clone of its mount:
+//! handed over by descriptor where the kernel takes that, else moved into a memory file system under a short name.
 
 use crate::failure::{At, Failure, Stage};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags,
+    fsconfig_create, fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+    move_mount, open_tree,
 };
 use serde::{Deserialize, Serialize};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// How the kernel is told the layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OverlayMethod {
-    /// `fsconfig` with one `lowerdir+` a layer; Linux 6.8 and newer, no limit but the kernel's 500 layers.
-    LayerByLayer,
+    /// One `lowerdir+` a layer, by descriptor; Linux 6.15 and newer. No limit but the kernel's 500 layers.
+    LayerDescriptors,
+    /// One `lowerdir+` a layer, by name; Linux 6.8 and newer.
+    LayerNames,
     /// One option string of short relative names; about 500 layers fit into its page.
     OptionString,
 }
 
 const STAGE: Stage = Stage::RootFilesystem;
+/// Directory in the scratch directory where clones are moved to.
+const NAMES: &str = "l";
 
-/// Mounts `layers` (topmost first) with a writable layer in `scratch` and returns the mounted root.
+/// Mounts `layers` (topmost first) with a writable layer in `scratch` and returns the mounted root. The present
+/// directory is `/` afterwards.
 pub fn mount(
     layers: &[PathBuf],
     scratch: &Path,
@@ -32,101 +39,148 @@ pub fn mount(
 ) -> Result<OwnedFd, Failure> {
     let (upper, work) = (scratch.join("upper"), scratch.join("work"));
     for dir in [scratch, &upper, &work] {
-        match rustix::fs::mkdir(dir, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-            Err(error) => return Err(error).at(STAGE, || format!("making {}", dir.display())),
-        }
+        make_directory(dir)?;
     }
     match method {
-        OverlayMethod::LayerByLayer => {
-            let mounted = mount_layer_by_layer(layers, Some((&upper, &work)))?;
-            move_mount(
-                &mounted,
-                "",
-                CWD,
-                scratch,
-                MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-            )
-            .at(STAGE, || {
-                format!("attaching the root file system to {}", scratch.display())
-            })?;
+        OverlayMethod::LayerDescriptors => {
+            let mounted = mount_by_descriptors(layers, Some((&upper, &work)))?;
+            attach(&mounted, scratch)?;
             Ok(mounted)
         }
-        OverlayMethod::OptionString => mount_option_string(layers, scratch),
+        OverlayMethod::LayerNames => {
+            let names = name_clones(layers, scratch)?;
+            let writable = (Path::new("../upper"), Path::new("../work"));
+            let mounted = mount_by_names(&names, Some(writable))?;
+            leave_names()?;
+            attach(&mounted, scratch)?;
+            Ok(mounted)
+        }
+        OverlayMethod::OptionString => {
+            let names = name_clones(layers, scratch)?;
+            mount_option_string(&names, scratch)?;
+            leave_names()?;
+            open_directory(scratch)
+        }
     }
 }
 
-/// A detached overlay mount; read-only when no writable directories are given.
-pub fn mount_layer_by_layer(
+/// A detached overlay mount of layers by descriptor; read-only when no writable directories are given.
+pub fn mount_by_descriptors(
     layers: &[PathBuf],
     writable: Option<(&Path, &Path)>,
 ) -> Result<OwnedFd, Failure> {
-    let context =
-        fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).at(STAGE, || "opening overlayfs")?;
-    for layer in layers {
-        fsconfig_set_string(context.as_fd(), "lowerdir+", layer)
-            .at(STAGE, || format!("adding the layer {}", layer.display()))?;
-    }
-    if let Some((upper, work)) = writable {
-        for (key, dir) in [("upperdir", upper), ("workdir", work)] {
-            fsconfig_set_string(context.as_fd(), key, dir)
-                .at(STAGE, || format!("adding {key} {}", dir.display()))?;
+    // All stay open until the mount is made: a detached clone ends with its descriptor.
+    let clones = layers
+        .iter()
+        .map(|layer| clone_layer(layer))
+        .collect::<Result<Vec<_>, _>>()?;
+    let writable = match writable {
+        Some((upper, work)) => Some((open_directory(upper)?, open_directory(work)?)),
+        None => None,
+    };
+    assemble(|context| {
+        for (clone, layer) in clones.iter().zip(layers) {
+            fsconfig_set_fd(context, "lowerdir+", clone)
+                .at(STAGE, || format!("adding the layer {}", layer.display()))?;
         }
-        fsconfig_set_flag(context.as_fd(), "volatile")
-            .at(STAGE, || "asking for a volatile overlay")?;
-    }
-    fsconfig_create(context.as_fd()).at(STAGE, || {
-        format!("mounting an overlay of {} layers", layers.len())
-    })?;
-    fsmount(
-        context.as_fd(),
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        MountAttrFlags::empty(),
-    )
-    .at(STAGE, || "making the mount")
-}
-
-/// The option string is limited to a page, so each layer gets a short name in a directory that becomes the present one.
-fn mount_option_string(layers: &[PathBuf], scratch: &Path) -> Result<OwnedFd, Failure> {
-    let names = scratch.join("l");
-    match rustix::fs::mkdir(&names, Mode::from_raw_mode(0o700)) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(error) => return Err(error).at(STAGE, || format!("making {}", names.display())),
-    }
-    rustix::process::chdir(&names).at(STAGE, || format!("entering {}", names.display()))?;
-    for (number, layer) in layers.iter().enumerate() {
-        match rustix::fs::symlink(layer, number.to_string()) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-            Err(error) => {
-                return Err(error).at(STAGE, || format!("naming the layer {}", layer.display()));
+        if let Some((upper, work)) = &writable {
+            for (key, dir) in [("upperdir", upper), ("workdir", work)] {
+                fsconfig_set_fd(context, key, dir).at(STAGE, || format!("adding the {key}"))?;
             }
         }
+        Ok(())
+    })
+}
+
+/// The same by name. The kernel takes no name of more than 255 bytes here.
+pub fn mount_by_names(
+    layers: &[PathBuf],
+    writable: Option<(&Path, &Path)>,
+) -> Result<OwnedFd, Failure> {
+    let layers = layers.iter().map(|layer| ("lowerdir+", layer.as_path()));
+    let writable = writable.map(|(upper, work)| [("upperdir", upper), ("workdir", work)]);
+    assemble(|context| {
+        for (key, dir) in layers.chain(writable.into_iter().flatten()) {
+            fsconfig_set_string(context, key, dir)
+                .at(STAGE, || format!("adding {key} {}", dir.display()))?;
+        }
+        Ok(())
+    })
+}
+
+/// Makes the mount of what `add` has stated.
+fn assemble(add: impl FnOnce(BorrowedFd<'_>) -> Result<(), Failure>) -> Result<OwnedFd, Failure> {
+    let context =
+        fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).at(STAGE, || "opening overlayfs")?;
+    add(context.as_fd())?;
+    fsconfig_set_flag(context.as_fd(), "volatile").at(STAGE, || "asking for a volatile overlay")?;
+    fsconfig_create(context.as_fd()).at(STAGE, || "mounting an overlay")?;
+    let flags = FsMountFlags::FSMOUNT_CLOEXEC;
+    fsmount(context.as_fd(), flags, MountAttrFlags::empty()).at(STAGE, || "making the mount")
+}
+
+fn clone_layer(layer: &Path) -> Result<OwnedFd, Failure> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    open_tree(CWD, layer, flags).at(STAGE, || format!("cloning the layer {}", layer.display()))
+}
+
+/// Moves a clone of each layer into a memory file system of this mount namespace, enters it, and returns the short
+/// names that they have there.
+fn name_clones(layers: &[PathBuf], scratch: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let dir = scratch.join(NAMES);
+    make_directory(&dir)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    rustix::mount::mount("layers", &dir, "tmpfs", flags, c"mode=700")
+        .at(STAGE, || "making a place for the layers")?;
+    rustix::process::chdir(&dir).at(STAGE, || format!("entering {}", dir.display()))?;
+    let mut names = Vec::with_capacity(layers.len());
+    for (number, layer) in layers.iter().enumerate() {
+        let name = PathBuf::from(number.to_string());
+        make_directory(&name)?;
+        attach(&clone_layer(layer)?, &name)?;
+        names.push(name);
     }
-    let lower = (0..layers.len())
-        .map(|n| n.to_string())
-        .collect::<Vec<_>>()
-        .join(":");
-    let options = format!("lowerdir={lower},upperdir=../upper,workdir=../work,volatile");
+    Ok(names)
+}
+
+/// The place of the names goes with the host's tree, when the container leaves that.
+fn leave_names() -> Result<(), Failure> {
+    rustix::process::chdir("/").at(STAGE, || "leaving the layers' directory")
+}
+
+/// The option string is limited to a page: hence the short names, relative to the present directory.
+fn mount_option_string(names: &[PathBuf], scratch: &Path) -> Result<(), Failure> {
+    let lower: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+    let options = format!(
+        "lowerdir={},upperdir=../upper,workdir=../work,volatile",
+        lower.join(":")
+    );
     let options = std::ffi::CString::new(options)
         .map_err(|_| Failure::text(STAGE, "a layer's name has a zero byte"))?;
-    rustix::mount::mount(
-        "overlay",
-        scratch,
-        "overlay",
-        MountFlags::empty(),
-        options.as_c_str(),
-    )
-    .at(STAGE, || {
+    let flags = MountFlags::empty();
+    rustix::mount::mount("overlay", scratch, "overlay", flags, options.as_c_str()).at(STAGE, || {
         format!(
             "mounting an overlay of {} layers by one option string",
-            layers.len()
+            names.len()
         )
-    })?;
-    rustix::process::chdir("/").at(STAGE, || "leaving the layers' directory")?;
-    rustix::fs::open(
-        scratch,
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .at(STAGE, || format!("opening {}", scratch.display()))
+    })
+}
+
+fn attach(mounted: &OwnedFd, target: &Path) -> Result<(), Failure> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(mounted, "", CWD, target, flags).at(STAGE, || {
+        format!("attaching a mount to {}", target.display())
+    })
+}
+
+fn make_directory(dir: &Path) -> Result<(), Failure> {
+    match rustix::fs::mkdir(dir, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(error) => Err(error).at(STAGE, || format!("making {}", dir.display())),
+    }
+}
+
+fn open_directory(dir: &Path) -> Result<OwnedFd, Failure> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(dir, flags, Mode::empty()).at(STAGE, || format!("opening {}", dir.display()))
 }

@@ -137,33 +137,6 @@ async fn a_new_network_has_loopback_up_and_a_named_one_is_joined() {
 }
 
 #[tokio::test]
-async fn sixty_layers_mount_by_either_method() {
-    use runtime::host::Capabilities;
-    for overlay_layer_by_layer in [true, false] {
-        let capabilities = Capabilities {
-            overlay_layer_by_layer,
-            pidfd_exit_status: true,
-        };
-        let house = House::with(Some(capabilities)).await;
-        let mut spec = house.script("cat /n59; cat /which");
-        let RootFilesystem::Overlay { layers, .. } = &mut spec.rootfs;
-        for number in 0..60 {
-            let layer = house
-                .dir
-                .path()
-                .join(format!("a-rather-long-name-of-a-layer-{number:032}"));
-            std::fs::create_dir(&layer).unwrap();
-            std::fs::write(layer.join(format!("n{number}")), format!("{number}\n")).unwrap();
-            std::fs::write(layer.join("which"), format!("{number}\n")).unwrap();
-            layers.insert(0, layer);
-        }
-        let (_, stdout, stderr) = house.run(spec).await;
-        assert_eq!(stdout, "59\n59\n", "{stderr}");
-        house.close().await;
-    }
-}
-
-#[tokio::test]
 async fn what_cannot_start_is_told_precisely_and_leaves_nothing() {
     let house = House::new().await;
     type Change = fn(&mut ContainerSpec);

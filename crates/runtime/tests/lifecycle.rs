@@ -4,7 +4,7 @@
 
 mod support;
 
-use runtime::host::{Attached, Capabilities, ContainerRuntime};
+use runtime::host::{Attached, ContainerRuntime};
 use runtime::record;
 use runtime::spec::{ExecSpec, StreamMode};
 use rustix::process::{Pid, Signal, kill_process};
@@ -36,7 +36,7 @@ async fn another_agent_takes_over_with_no_output_lost() {
     let dir = spec.dir.clone();
     drop(house.runtime.start(spec).await.unwrap());
     house.runtime.shut_down(false).await.unwrap();
-    house.runtime = House::open(house.dir.path(), &house.tag, None);
+    house.runtime = House::open(house.dir.path(), &house.tag, &[]);
     let Attached::Running { started } = house.runtime.attach(&dir).await.unwrap() else {
         panic!("not running")
     };
@@ -68,7 +68,7 @@ async fn a_container_that_ended_without_an_agent_keeps_its_record_and_its_output
     house.runtime.shut_down(false).await.unwrap();
     drop(std::mem::replace(
         &mut house.runtime,
-        House::open(house.dir.path(), &house.tag, None),
+        House::open(house.dir.path(), &house.tag, &[]),
     ));
     while record::read_exit(&dir).unwrap().is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -85,56 +85,6 @@ async fn a_container_that_ended_without_an_agent_keeps_its_record_and_its_output
 }
 
 #[tokio::test]
-async fn a_killed_shim_leaves_the_container_running_and_its_exit_code_known() {
-    let house = House::new().await;
-    assert!(
-        house.runtime.capabilities().pidfd_exit_status,
-        "this kernel tells exit codes by pidfd"
-    );
-    let spec = house.script("trap 'exit 5' TERM; echo up; while :; do sleep 0.1; done");
-    let dir = spec.dir.clone();
-    let started = house.runtime.start(spec).await.unwrap();
-    let mut first = [0; 3];
-    let mut stdout = std::fs::File::from(started.stdout);
-    std::io::Read::read_exact(&mut stdout, &mut first).unwrap();
-    kill_process(shim_of(&dir), Signal::KILL).unwrap();
-    while house.runtime.exec(&dir, exec(&["true"])).await.is_ok() {}
-    house.runtime.signal(&dir, TERM).await.unwrap();
-    let exit = house.runtime.wait(&dir).await.unwrap();
-    assert_eq!((exit.exit_code, exit.reason), (Some(5), None));
-    assert_eq!(record::read_exit(&dir).unwrap().unwrap().exit_code, Some(5));
-    house.runtime.remove(&dir).await.unwrap();
-    house.close().await;
-}
-
-#[tokio::test]
-async fn without_exit_information_a_lost_container_ends_without_a_code_and_with_a_reason() {
-    let capabilities = Capabilities {
-        overlay_layer_by_layer: false,
-        pidfd_exit_status: false,
-    };
-    let mut house = House::with(Some(capabilities)).await;
-    let spec = house.spec(&["sleep", "1000"]);
-    let dir = spec.dir.clone();
-    drop(house.runtime.start(spec).await.unwrap());
-    kill_process(shim_of(&dir), Signal::KILL).unwrap();
-    house.runtime.shut_down(false).await.unwrap();
-    house.runtime = House::open(house.dir.path(), &house.tag, Some(capabilities));
-    let Attached::Lost { reason } = house.runtime.attach(&dir).await.unwrap() else {
-        panic!("not lost")
-    };
-    assert_eq!(reason, "exit status unknown (shim lost)");
-    house.runtime.signal(&dir, 9).await.unwrap();
-    let exit = house.runtime.wait(&dir).await.unwrap();
-    assert_eq!(
-        (exit.exit_code, exit.reason.as_deref()),
-        (None, Some("exit status unknown (shim lost)"))
-    );
-    house.runtime.remove(&dir).await.unwrap();
-    house.close().await;
-}
-
-#[tokio::test]
 async fn a_sweep_removes_what_no_record_wants_and_nothing_else() {
     let mut house = House::new().await;
     let (kept, stray) = (
@@ -146,7 +96,7 @@ async fn a_sweep_removes_what_no_record_wants_and_nothing_else() {
     let stray = house.runtime.start(stray).await.unwrap();
     let stray_shim = shim_of(&stray_dir);
     house.runtime.shut_down(false).await.unwrap();
-    house.runtime = House::open(house.dir.path(), &house.tag, None);
+    house.runtime = House::open(house.dir.path(), &house.tag, &[]);
     let report = house
         .runtime
         .sweep(std::slice::from_ref(&kept_dir))
@@ -234,7 +184,7 @@ async fn a_non_blocking_stream_spills_to_a_bound_while_no_agent_is_there() {
     house.runtime.shut_down(false).await.unwrap();
     drop(std::mem::replace(
         &mut house.runtime,
-        House::open(house.dir.path(), &house.tag, None),
+        House::open(house.dir.path(), &house.tag, &[]),
     ));
     // More than the pipe holds: the container ends only because the shim makes room.
     while record::read_exit(&dir).unwrap().is_none() {

@@ -25,6 +25,9 @@ pub fn on_private_host<F: Future<Output = ()>>(body: impl FnOnce() -> F + Send +
         leave_the_machine();
         sh("ip link set lo up");
         sh("ip link add up0 type veth peer name up1");
+        // The kernel adds a link-local route some time after a link is up: no trace of ours.
+        sh("ip link set up0 addrgenmode none");
+        sh("ip link set up1 addrgenmode none");
         sh("ip addr add 192.0.2.2/24 dev up0");
         sh("ip link set up0 up");
         sh("ip link set up1 up");

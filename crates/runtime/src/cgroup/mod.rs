@@ -4,8 +4,10 @@
 //! `longshore-TAG/TASK/CONTAINER` (the container's). Making one that exists is not an error; removing one that does
 //! not exist is not an error; a removal kills what is left inside.
 
+mod delegated;
 mod detect;
 pub mod device_filter;
+mod remove;
 mod stats;
 mod v1;
 mod v2;
@@ -69,6 +71,7 @@ impl CgroupTree {
     /// Makes the group of all shims and what leads to it.
     pub fn create_shims(&self) -> Result<()> {
         if let Version::V2(mount) = &self.version {
+            let _alone = delegated::lock(mount)?;
             v2::make_parent(mount, Path::new(&self.name))?;
         }
         self.make(&Path::new(&self.name).join(SHIMS))
@@ -92,9 +95,12 @@ impl CgroupTree {
             .into_iter()
             .chain(self.directories(Path::new(&self.name)))
         {
-            retry(|| remove_directory(&dir))?;
+            retry(|| remove::directory(&dir))?;
         }
-        Ok(())
+        match &self.version {
+            Version::V1(_) => Ok(()),
+            Version::V2(mount) => delegated::restore(mount),
+        }
     }
 
     /// Makes a task's group and sets its limits.
@@ -233,11 +239,7 @@ impl CgroupTree {
     fn processes(&self, group: &Path) -> Result<Vec<u32>> {
         let mut pids = Vec::new();
         for dir in self.directories(group) {
-            match fs::read_to_string(dir.join("cgroup.procs")) {
-                Ok(text) => pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok())),
-                Err(error) if is_gone(&error) => {}
-                Err(error) => return Err(error),
-            }
+            pids.extend(processes_in(&dir)?);
         }
         pids.sort_unstable();
         pids.dedup();
@@ -247,17 +249,7 @@ impl CgroupTree {
     fn children(&self, group: &Path) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for dir in self.directories(group) {
-            let entries = match fs::read_dir(&dir) {
-                Ok(entries) => entries,
-                Err(error) if is_gone(&error) => continue,
-                Err(error) => return Err(error),
-            };
-            for entry in entries {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    names.push(entry.file_name().to_string_lossy().into_owned());
-                }
-            }
+            names.extend(children_of(&dir)?);
         }
         names.sort_unstable();
         names.dedup();
@@ -268,26 +260,15 @@ impl CgroupTree {
         retry(|| {
             let mut result = Ok(());
             for dir in self.directories(group) {
-                result = result.and(remove_directory(&dir));
+                result = result.and(remove::tree(&dir));
             }
             if result.is_err() {
-                self.kill(group)?;
+                for dir in self.directories(group) {
+                    remove::kill(&dir)?;
+                }
             }
             result
         })
-    }
-
-    fn kill(&self, group: &Path) -> Result<()> {
-        for pid in self.processes(group)? {
-            if let Some(pid) = i32::try_from(pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-            {
-                // A process that has left meanwhile is what was wanted.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -325,11 +306,30 @@ fn make_directory(dir: &Path) -> Result<()> {
     }
 }
 
-fn remove_directory(dir: &Path) -> Result<()> {
-    match fs::remove_dir(dir) {
-        Err(error) if is_gone(&error) => Ok(()),
-        other => other,
+/// Processes of one directory's group; none where it does not exist.
+fn processes_in(dir: &Path) -> Result<Vec<u32>> {
+    match fs::read_to_string(dir.join("cgroup.procs")) {
+        Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
+        Err(error) if is_gone(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
+}
+
+/// Names of the groups below a directory's; none where it does not exist.
+fn children_of(dir: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if is_gone(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// cgroup files answer ENODEV when their group is removed while they are read.

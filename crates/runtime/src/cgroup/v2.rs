@@ -2,7 +2,7 @@
 
 use super::device_filter::{self, DEFAULT_DEVICES};
 use super::v1::{CPU_PERIOD_US, cpu_quota_us};
-use super::{bytes, make_directory, read_key, write_value};
+use super::{bytes, delegated, make_directory, read_key, write_value};
 use crate::spec::{ContainerSpec, TaskCgroupSpec};
 use std::fs::{self, File};
 use std::io::Result;
@@ -12,17 +12,21 @@ use std::path::Path;
 /// Makes a group that will have children, and gives the children its controllers at every level down to it.
 pub fn make_parent(mount: &Path, group: &Path) -> Result<()> {
     let mut dir = mount.to_path_buf();
-    enable_controllers(&dir)?;
+    if let Some(change) = lacking_controllers(&dir)? {
+        delegated::enable(&dir, &change)?;
+    }
     for part in group {
         dir.push(part);
         make_directory(&dir)?;
-        enable_controllers(&dir)?;
+        if let Some(change) = lacking_controllers(&dir)? {
+            write_value(&dir.join("cgroup.subtree_control"), &change)?;
+        }
     }
     Ok(())
 }
 
 /// Only what the group has itself can be given on; what is on already is not written again, since it costs a lock.
-fn enable_controllers(dir: &Path) -> Result<()> {
+fn lacking_controllers(dir: &Path) -> Result<Option<String>> {
     const WANTED: [&str; 4] = ["cpu", "memory", "pids", "io"];
     let available = fs::read_to_string(dir.join("cgroup.controllers"))?;
     let enabled = fs::read_to_string(dir.join("cgroup.subtree_control"))?;
@@ -32,10 +36,7 @@ fn enable_controllers(dir: &Path) -> Result<()> {
         .filter(|name| has(&available, name) && !has(&enabled, name))
         .map(|name| format!("+{name}"))
         .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    write_value(&dir.join("cgroup.subtree_control"), &missing.join(" "))
+    Ok((!missing.is_empty()).then(|| missing.join(" ")))
 }
 
 pub fn limit_task(dir: &Path, spec: &TaskCgroupSpec) -> Result<()> {

@@ -20,7 +20,7 @@ pub const UNKNOWN: &str = "exit status unknown (shim lost)";
 pub async fn wait(inner: &Inner, link: &Link) -> ExitRecord {
     let status = match &link.pidfd {
         Some(pidfd) => match pidfd.try_clone().and_then(link::register) {
-            Ok(pidfd) => ended(&pidfd, inner.capabilities.pidfd_exit_status).await,
+            Ok(pidfd) => ended(&pidfd, inner.capabilities.tells_exit_status()).await,
             Err(_) => None,
         },
         None => None,

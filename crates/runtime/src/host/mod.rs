@@ -9,7 +9,7 @@ mod sweep;
 mod zygote;
 
 pub use error::{Phase, RuntimeError};
-pub use probe::Capabilities;
+pub use probe::{Capabilities, KernelFeature};
 pub use runtime::{Runtime, RuntimeConfig};
 
 use crate::spec::{ContainerSpec, ExecResult, ExecSpec, ExitRecord, Stats, TaskCgroupSpec};

@@ -1,48 +1,71 @@
-//! Which newer kernel calls work here, found out by doing them once.
+//! Which newer kernel calls work here, found out by doing them once at the agent's start.
 
 use super::lost;
+use crate::failure::Failure;
 use crate::overlay::{self, OverlayMethod};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::os::fd::AsFd;
-use std::path::Path;
+use serde::Deserialize;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What this kernel can do. Tests switch members off to force the fallbacks.
+/// A kernel call newer than the oldest kernel served, by the name that the configuration has for it. Each has a fallback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelFeature {
+    /// Overlay layers added one by one (Linux 6.8); else by one option string.
+    LowerdirPlus,
+    /// Overlay layers by file descriptor (Linux 6.15); else by names in a private memory file system.
+    LayerFd,
+    /// A pidfd tells the exit status to others than the parent (Linux 6.15); else the exit code is unknown when a shim
+    /// is lost.
+    PidfdInfoExit,
+}
+
+/// What this kernel can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Layers are added one by one (`lowerdir+`); else by one option string.
-    pub overlay_layer_by_layer: bool,
-    /// A pidfd tells the exit status to others than the parent; else it is unknown when a shim is lost.
-    pub pidfd_exit_status: bool,
+    overlay: OverlayMethod,
+    pidfd_exit_status: bool,
 }
 
 impl Capabilities {
-    /// Tries each call, with files below `data_dir` that are removed again.
-    pub fn probe(data_dir: &Path) -> Self {
+    /// Tries each call, with files below `data_dir` that are removed again. What is in `without` counts as lacking.
+    pub fn probe(data_dir: &Path, without: &[KernelFeature]) -> Self {
+        let has = |feature| !without.contains(&feature);
+        let by_name = |layers: &[PathBuf]| overlay::mount_by_names(layers, None);
+        let by_descriptor = |layers: &[PathBuf]| overlay::mount_by_descriptors(layers, None);
+        let lowerdir_plus = has(KernelFeature::LowerdirPlus) && can_mount(data_dir, by_name);
+        let layer_fd = has(KernelFeature::LayerFd) && can_mount(data_dir, by_descriptor);
         Self {
-            overlay_layer_by_layer: can_add_layers(data_dir),
-            pidfd_exit_status: can_tell_exit_status(),
+            overlay: match (lowerdir_plus, layer_fd) {
+                (true, true) => OverlayMethod::LayerDescriptors,
+                (true, false) => OverlayMethod::LayerNames,
+                (false, _) => OverlayMethod::OptionString,
+            },
+            pidfd_exit_status: has(KernelFeature::PidfdInfoExit) && can_tell_exit_status(),
         }
     }
 
     /// How layers are mounted.
-    pub(crate) fn overlay(self) -> OverlayMethod {
-        if self.overlay_layer_by_layer {
-            OverlayMethod::LayerByLayer
-        } else {
-            OverlayMethod::OptionString
-        }
+    pub fn overlay(self) -> OverlayMethod {
+        self.overlay
+    }
+
+    /// Whether an exit code is known though its shim was lost.
+    pub fn tells_exit_status(self) -> bool {
+        self.pidfd_exit_status
     }
 }
 
-fn can_add_layers(data_dir: &Path) -> bool {
+fn can_mount(data_dir: &Path, mount: impl FnOnce(&[PathBuf]) -> Result<OwnedFd, Failure>) -> bool {
     let dir = data_dir.join(format!(".probe-{}", std::process::id()));
     let layers = [dir.join("a"), dir.join("b")];
     let made = layers
         .iter()
         .all(|layer| std::fs::create_dir_all(layer).is_ok());
     // A detached mount: it goes with its descriptor.
-    let works = made && overlay::mount_layer_by_layer(&layers, None).is_ok();
+    let works = made && mount(&layers).is_ok();
     let _ = std::fs::remove_dir_all(&dir);
     works
 }

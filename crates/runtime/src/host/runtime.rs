@@ -2,7 +2,7 @@
 
 use super::error::{InPlace, RuntimeError};
 use super::link::{self, Link, Parts};
-use super::probe::Capabilities;
+use super::probe::{Capabilities, KernelFeature};
 use super::zygote::Zygote;
 use super::{Attached, ContainerRuntime, Started, SweepReport, lost, sweep};
 use crate::capability::CapabilitySet;
@@ -33,8 +33,8 @@ pub struct RuntimeConfig {
     pub tag: String,
     /// The static shim executable.
     pub shim_image: &'static [u8],
-    /// `None`: found out by trying. Tests give it to force fallbacks.
-    pub capabilities: Option<Capabilities>,
+    /// Kernel calls that are not used though they be there, so that their fallbacks are.
+    pub without: Vec<KernelFeature>,
 }
 
 /// Our own container runtime.
@@ -66,9 +66,7 @@ impl Runtime {
         cgroups
             .create_shims()
             .place("making control groups", Path::new(&cgroups.name))?;
-        let capabilities = config
-            .capabilities
-            .unwrap_or_else(|| Capabilities::probe(&config.data_dir));
+        let capabilities = Capabilities::probe(&config.data_dir, &config.without);
         let zygote = Zygote::new(config.shim_image)?;
         Ok(Self {
             inner: Arc::new(Inner {

@@ -1,6 +1,6 @@
 //! What every test of a real container needs: the shim, a root file system of busybox, a clean end.
 
-use runtime::host::{Capabilities, ContainerRuntime, Runtime, RuntimeConfig};
+use runtime::host::{ContainerRuntime, KernelFeature, Runtime, RuntimeConfig};
 use runtime::spec::*;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,10 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 include!("../../embed.rs");
 
-/// Static executables of this crate, built once a process; cargo's own lock keeps several processes apart.
+/// Static executables of this crate, built once a process; cargo's own lock keeps several processes apart. Where there
+/// is no cargo (in the test guest) `LONGSHORE_TEST_EMBEDDED` names the directory that holds them.
 pub fn embedded(bin: &str) -> Vec<u8> {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     let dir = DIRECTORY.get_or_init(|| {
+        if let Some(built) = std::env::var_os("LONGSHORE_TEST_EMBEDDED") {
+            return built.into();
+        }
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or(manifest.join("../../target"), PathBuf::from);
@@ -41,10 +45,11 @@ pub struct House {
 
 impl House {
     pub async fn new() -> Self {
-        Self::with(None).await
+        Self::without(&[]).await
     }
 
-    pub async fn with(capabilities: Option<Capabilities>) -> Self {
+    /// As if the kernel lacked these.
+    pub async fn without(features: &[KernelFeature]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let tag = format!("{:08x}", std::process::id() << 8 | number);
@@ -53,7 +58,7 @@ impl House {
             .tempdir()
             .unwrap();
         make_layer(&dir.path().join("layer"));
-        let runtime = Self::open(dir.path(), &tag, capabilities);
+        let runtime = Self::open(dir.path(), &tag, features);
         let house = Self {
             dir,
             runtime,
@@ -72,12 +77,12 @@ impl House {
         house
     }
 
-    pub fn open(dir: &Path, tag: &str, capabilities: Option<Capabilities>) -> Runtime {
+    pub fn open(dir: &Path, tag: &str, without: &[KernelFeature]) -> Runtime {
         let config = RuntimeConfig {
             data_dir: dir.into(),
             tag: tag.into(),
             shim_image: shim(),
-            capabilities,
+            without: without.to_vec(),
         };
         Runtime::new(config).unwrap()
     }
@@ -161,8 +166,8 @@ impl Drop for Ruin {
         }
         for _ in 0..100 {
             let mut is_clean = true;
-            for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
-                is_clean &= tear_down(&hierarchy.path().join(format!("longshore-{}", self.0)));
+            for hierarchy in hierarchies() {
+                is_clean &= tear_down(&hierarchy.join(format!("longshore-{}", self.0)));
             }
             if is_clean {
                 return;
@@ -170,6 +175,22 @@ impl Drop for Ruin {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
+}
+
+/// Major and minor number of the running kernel.
+pub fn kernel_version() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+/// Roots of the host's hierarchies: of v2 the mount itself, of v1 the mounts in it.
+pub fn hierarchies() -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let below = std::fs::read_dir(&root).unwrap().flatten();
+    let mut all: Vec<PathBuf> = below.map(|entry| entry.path()).collect();
+    all.push(root);
+    all
 }
 
 fn tear_down(group: &Path) -> bool {
@@ -226,8 +247,8 @@ pub fn make_layer(layer: &Path) {
 /// No control group, mount or process of this tag is left.
 pub fn assert_no_trace(tag: &str, dir: &Path) {
     let name = format!("longshore-{tag}");
-    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
-        let group = hierarchy.path().join(&name);
+    for hierarchy in hierarchies() {
+        let group = hierarchy.join(&name);
         assert!(!group.exists(), "{} is left", group.display());
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();

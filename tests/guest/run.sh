@@ -1,0 +1,67 @@
+#!/bin/sh
+# Runs in the test guest (scripts/guest): what this machine's kernel cannot show. Prints a line for each
+# part, and the whole output of a part that fails; ends with 1 if one failed.
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(cd "$here/../.." && pwd)
+bin=$repository/target/guest/bin
+export LONGSHORE_TEST_EMBEDDED=$bin/embedded LONGSHORE_BIN=$bin/longshore
+# Emulated processors are some twenty times slower.
+export LONGSHORE_TEST_PATIENCE=8
+failed=0
+
+part() { # a name, a command
+    name=$1
+    shift
+    from=$(cut -d. -f1 /proc/uptime)
+    if "$@" >/scratch/part.log 2>&1; then
+        verdict=ok
+    else
+        verdict=FAILED
+        failed=1
+    fi
+    echo "$verdict  $name  ($(($(cut -d. -f1 /proc/uptime) - from)) s)  $(tail -1 /scratch/part.log)"
+    [ $verdict = ok ] || cat /scratch/part.log
+}
+
+# In a group of its own, with processes in it, as in a container or a delegated unit of systemd.
+delegated() {
+    group=/sys/fs/cgroup/delegated
+    mkdir "$group" || return 1
+    echo '+cpu +memory +pids +io' >/sys/fs/cgroup/cgroup.subtree_control
+    (
+        sh -c 'echo $PPID' >"$group/cgroup.procs"
+        unshare --cgroup --mount sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' sh "$@"
+    ) || return 1
+    left=$(find "$group" -mindepth 1 -type d)
+    [ -z "$left" ] || { echo "left behind: $left"; return 1; }
+    enabled=$(cat "$group/cgroup.subtree_control")
+    [ -z "$enabled" ] || { echo "left enabled: $enabled"; return 1; }
+    rmdir "$group"
+}
+
+echo "kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
+# The test of bridged packets switches it off in its own namespace; elsewhere it is built in.
+modprobe br_netfilter
+[ $# -gt 0 ] || set -- runtime netdev delegated e2e
+for what in "$@"; do
+    case $what in
+    runtime | netdev)
+        for executable in "$bin/$what"-*; do
+            part "$(basename "$executable")" "$executable" --test-threads=2
+        done
+        ;;
+    delegated)
+        part "runtime-container, delegated group" delegated "$bin/runtime-container" --test-threads=2
+        part "runtime-cgroups, delegated group" delegated "$bin/runtime-cgroups" --test-threads=2
+        ;;
+    e2e)
+        cd "$repository" || exit 1
+        part "end to end" .venv/bin/pytest -q --tb=short -p no:cacheprovider --durations=30 \
+            tests/e2e/test_thin_line.py tests/e2e/test_containers.py \
+            -k "by_the_aws_cli or exit_codes or environment or confinement or limits or loopback or stop_timeout"
+        ;;
+    esac
+done
+left=$(find /sys/fs/cgroup -name 'longshore*')
+[ -z "$left" ] || { echo "FAILED  control groups left behind: $left"; failed=1; }
+exit $failed
