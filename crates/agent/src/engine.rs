@@ -1,6 +1,6 @@
 //! The agent's process: takes over what an earlier agent left, registers, keeps its sessions.
 
-use crate::actor::{self, Mailbox};
+use crate::actor::{self, TaskContext};
 use crate::api::Api;
 use crate::config::AgentConfig;
 use crate::control_socket;
@@ -41,7 +41,7 @@ pub struct Host {
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
     /// `std` mutex: held for map operations only.
-    tasks: Mutex<HashMap<String, Mailbox>>,
+    tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
 }
 
 /// Runs the agent until `stop` resolves. Containers go on after that.
@@ -127,7 +127,7 @@ impl Host {
             self.stop(&arn, payload);
             return Ok(());
         }
-        if self.mailbox(&arn).is_some() {
+        if self.task(&arn).is_some() {
             return Ok(());
         }
         match TaskDefinition::parse(payload) {
@@ -144,8 +144,8 @@ impl Host {
 
     /// Stops a task; one that is not here counts as stopped.
     pub fn stop(self: &Arc<Self>, arn: &str, payload: &serde_json::Value) {
-        if let Some(mailbox) = self.mailbox(arn) {
-            let _ = mailbox.send(Event::StopRequested);
+        if let Some(task) = self.task(arn) {
+            task.send(Event::StopRequested);
             return;
         }
         // Taken as a new task that is to be stopped: its containers are reported STOPPED.
@@ -159,14 +159,19 @@ impl Host {
 
     /// Stops a task by its ARN alone.
     pub fn stop_known(&self, arn: &str) {
-        if let Some(mailbox) = self.mailbox(arn) {
-            let _ = mailbox.send(Event::StopRequested);
+        if let Some(task) = self.task(arn) {
+            task.send(Event::StopRequested);
         }
     }
 
     /// ARNs of the tasks that are here and not over.
     pub fn task_arns(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
+    }
+
+    /// The tasks that are here and not over.
+    pub fn tasks(&self) -> Vec<Arc<TaskContext>> {
+        self.lock().values().cloned().collect()
     }
 
     /// A task is over.
@@ -197,8 +202,8 @@ impl Host {
             self.config.stop_timeout.as_millis() as u64,
         );
         let arn = definition.arn.clone();
-        let mailbox = actor::spawn(self.clone(), definition, dir, state);
-        self.lock().insert(arn, mailbox);
+        let task = actor::spawn(self.clone(), definition, dir, state);
+        self.lock().insert(arn, task);
     }
 
     fn report_invalid(self: &Arc<Self>, arn: String, error: &InvalidTask) {
@@ -240,7 +245,7 @@ impl Host {
                 continue;
             };
             let arn = definition.arn.clone();
-            let mailbox = match task.state {
+            let context = match task.state {
                 Some(state) => actor::spawn_resumed(self.clone(), definition, task.dir, state),
                 None => {
                     let ids = definition.containers.iter().map(|_| runtime_id()).collect();
@@ -252,16 +257,16 @@ impl Host {
                     actor::spawn(self.clone(), definition, task.dir, state)
                 }
             };
-            self.lock().insert(arn, mailbox);
+            self.lock().insert(arn, context);
         }
         Ok(())
     }
 
-    fn mailbox(&self, arn: &str) -> Option<Mailbox> {
+    fn task(&self, arn: &str) -> Option<Arc<TaskContext>> {
         self.lock().get(arn).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Mailbox>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<TaskContext>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,6 +16,7 @@ mod down;
 mod engine;
 mod images;
 mod logs;
+mod metrics;
 mod records;
 mod registration;
 mod session;

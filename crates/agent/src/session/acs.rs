@@ -1,60 +1,22 @@
-//! The agent's websockets: ACS (what to run) and TCS (how it fares).
-//!
-//! Same frames, acknowledgements and orderings as the public agent, none of its delays: a lost
-//! connection is made again at once, then with short growing waits.
+//! The ACS session: payloads become tasks, manifests are compared with what is here.
 
-use crate::api::now;
+use super::{Reconnect, Socket, connect};
 use crate::engine::Host;
 use crate::task::definition::task_id;
 use aws_api::agent::{
     AckRequest, AcsMessage, HeartbeatAckRequest, PayloadMessage, TaskIdentifier,
     TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
 };
-use aws_wire::client;
 use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 use tracing::{debug, info, warn};
 
-/// Waits between connections: from the first, doubled, to the last.
-const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 /// Without any message for this long the server is taken for gone.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// How often telemetry is published.
-const PUBLISH_EVERY: Duration = Duration::from_secs(20);
-
-type Socket = WebSocketStream<TcpStream>;
-
-/// A session shorter than this counts as a failure to connect.
-const SHORT: Duration = Duration::from_secs(1);
-
-/// The waits between connections: none after a session that lasted, else growing, with jitter.
-struct Reconnect(Duration);
-
-impl Reconnect {
-    fn new() -> Self {
-        Self(RETRY.0)
-    }
-
-    async fn after(&mut self, lasted: Duration) {
-        if lasted >= SHORT {
-            self.0 = RETRY.0;
-            return;
-        }
-        let mut random = [0; 1];
-        // Without the random source the wait has no jitter, which is all that is lost.
-        let _ = getrandom::fill(&mut random);
-        tokio::time::sleep(self.0.mul_f64(1.0 + 0.2 * f64::from(random[0]) / 256.0)).await;
-        self.0 = (self.0 * 2).min(RETRY.1);
-    }
-}
 
 /// Keeps the ACS session; never returns.
 pub async fn acs(host: &Arc<Host>, instance: &str) {
@@ -87,59 +49,6 @@ pub async fn acs(host: &Arc<Host>, instance: &str) {
     }
 }
 
-/// Keeps the TCS session; never returns.
-pub async fn tcs(host: &Arc<Host>, instance: &str) {
-    let mut reconnect = Reconnect::new();
-    loop {
-        let began = Instant::now();
-        let query = format!(
-            "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
-            env!("CARGO_PKG_VERSION"),
-            percent_encoded(&host.config.cluster),
-            percent_encoded(instance)
-        );
-        match connect(host, &query).await {
-            Ok(mut socket) => {
-                let mut publish = tokio::time::interval(PUBLISH_EVERY);
-                loop {
-                    tokio::select! {
-                        _ = publish.tick() => {
-                            if socket.send(Message::text(idle_metrics(host, instance))).await.is_err() {
-                                break;
-                            }
-                        }
-                        frame = socket.next() => match frame {
-                            Some(Ok(Message::Close(_))) | Some(Err(_)) | None => break,
-                            Some(Ok(_)) => {}
-                        },
-                    }
-                }
-                reconnect.after(began.elapsed()).await;
-            }
-            Err(error) => {
-                debug!(%error, "tcs not connected");
-                reconnect.after(Duration::ZERO).await;
-            }
-        }
-    }
-}
-
-/// The public agent's publication of a host without metrics.
-fn idle_metrics(host: &Host, instance: &str) -> String {
-    let message_id = now().millis().to_string();
-    serde_json::json!({
-        "type": "PublishMetricsRequest",
-        "message": {
-            "metadata": {
-                "cluster": host.config.cluster, "containerInstance": instance,
-                "messageId": message_id, "idle": true, "fin": true,
-            },
-            "timestamp": now().seconds_f64(),
-        },
-    })
-    .to_string()
-}
-
 fn acs_query(host: &Host, instance: &str, send_credentials: bool) -> String {
     format!(
         "agentHash=longshore&agentVersion={}&clusterArn={}&containerInstanceArn={}&dockerVersion={}&protocolVersion=2&sendCredentials={send_credentials}&seqNum=1",
@@ -151,33 +60,6 @@ fn acs_query(host: &Host, instance: &str, send_credentials: bool) -> String {
             env!("CARGO_PKG_VERSION")
         )),
     )
-}
-
-async fn connect(host: &Host, query: &str) -> Result<Socket, tungstenite::Error> {
-    let config = &host.config;
-    let signed = client::get(
-        &config.server,
-        "/ws",
-        query,
-        &config.credentials,
-        &config.region,
-        "ecs",
-        now(),
-    );
-    let mut request = format!("ws://{}{}", config.server, signed.target).into_client_request()?;
-    for (name, value) in &signed.headers {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value),
-        ) {
-            request.headers_mut().insert(name, value);
-        }
-    }
-    let stream = TcpStream::connect(&config.server)
-        .await
-        .map_err(tungstenite::Error::Io)?;
-    stream.set_nodelay(true).map_err(tungstenite::Error::Io)?;
-    Ok(client_async(request, stream).await?.0)
 }
 
 /// Why a session ended.

@@ -1,0 +1,163 @@
+//! One ECS task: the machine's state, and the deeds that it asks for.
+//!
+//! The state is written down before the deeds are begun, so that an agent killed in between asks
+//! for them again. Deeds run side by side; each sends its outcome back as an event.
+
+mod perform;
+mod prepare;
+mod start;
+mod take_over;
+
+use crate::api::now;
+use crate::bundle::Attachment;
+use crate::engine::Host;
+use crate::records;
+use crate::task::definition::TaskDefinition;
+use crate::task::machine::{Command, Event, step};
+use crate::task::state::{ContainerIndex, TaskState};
+use runtime::image::Image;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+/// A task on this host: what every deed of it needs, and the way to tell it something.
+#[derive(Debug)]
+pub struct TaskContext {
+    /// The host's means.
+    pub host: Arc<Host>,
+    /// What the task is.
+    pub definition: TaskDefinition,
+    /// Its record directory.
+    pub dir: PathBuf,
+    /// Its containers' images and attachments, once there. `std` mutex: held for a look-up.
+    parts: Mutex<Vec<Parts>>,
+    mailbox: mpsc::UnboundedSender<Event>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    image: Option<Arc<Image>>,
+    attachment: Option<Attachment>,
+}
+
+/// Starts the actor of a new task.
+pub fn spawn(
+    host: Arc<Host>,
+    definition: TaskDefinition,
+    dir: PathBuf,
+    state: TaskState,
+) -> Arc<TaskContext> {
+    start(host, definition, dir, Start::New(state))
+}
+
+/// Starts the actor of a task that an earlier agent left.
+pub fn spawn_resumed(
+    host: Arc<Host>,
+    definition: TaskDefinition,
+    dir: PathBuf,
+    state: TaskState,
+) -> Arc<TaskContext> {
+    start(host, definition, dir, Start::Resumed(state))
+}
+
+enum Start {
+    New(TaskState),
+    Resumed(TaskState),
+}
+
+fn start(
+    host: Arc<Host>,
+    definition: TaskDefinition,
+    dir: PathBuf,
+    begin: Start,
+) -> Arc<TaskContext> {
+    // Unbounded: the sender is the task's own deeds, whose number the definition bounds.
+    let (mailbox, events) = mpsc::unbounded_channel();
+    let parts = Mutex::new(vec![Parts::default(); definition.containers.len()]);
+    let context = Arc::new(TaskContext {
+        host,
+        definition,
+        dir,
+        parts,
+        mailbox,
+    });
+    tokio::spawn(live(context.clone(), begin, events));
+    context
+}
+
+async fn live(context: Arc<TaskContext>, begin: Start, mut events: mpsc::UnboundedReceiver<Event>) {
+    let (mut state, commands) = match begin {
+        Start::New(state) => step(&state, Event::Begin, now()),
+        Start::Resumed(state) => context.look_and_resume(&state).await,
+    };
+    context.save(&state);
+    context.carry_out(&state, commands);
+    while !state.done {
+        let Some(event) = events.recv().await else {
+            return;
+        };
+        debug!(task = %state.arn, ?event, "task event");
+        let (next, commands) = step(&state, event, now());
+        let changed = next != state;
+        state = next;
+        if changed {
+            context.save(&state);
+        }
+        context.carry_out(&state, commands);
+    }
+}
+
+impl TaskContext {
+    fn save(&self, state: &TaskState) {
+        // A result must survive power loss; the way there starts again after one.
+        if let Err(error) = records::write_state(&self.dir, state, state.stop_reported) {
+            warn!(task = %state.arn, %error, "a task's state could not be written");
+        }
+    }
+
+    /// Where a container's records are.
+    pub fn container_dir(&self, index: ContainerIndex) -> PathBuf {
+        self.dir
+            .join("containers")
+            .join(&self.definition.containers[index].name)
+    }
+
+    /// Tells the task what happened.
+    pub fn send(&self, event: Event) {
+        // A task that is over hears nothing any more.
+        let _ = self.mailbox.send(event);
+    }
+
+    fn parts(&self, index: ContainerIndex) -> Parts {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)[index].clone()
+    }
+
+    fn set_parts(&self, index: ContainerIndex, change: impl FnOnce(&mut Parts)) {
+        change(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner)[index]);
+    }
+
+    fn carry_out(self: &Arc<Self>, state: &TaskState, commands: Vec<Command>) {
+        if commands.is_empty() {
+            return;
+        }
+        let shared = Arc::new(state.clone());
+        for command in commands {
+            if command == Command::Forget {
+                self.host.forget(state, &self.dir);
+                continue;
+            }
+            let (context, state) = (self.clone(), shared.clone());
+            tokio::spawn(async move { context.perform(&state, command).await });
+        }
+    }
+}
+
+/// A task directory that is not needed any more.
+pub fn remove_dir(dir: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(dir)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        warn!(dir = %dir.display(), %error, "a task's records could not be removed");
+    }
+}

@@ -1,0 +1,128 @@
+//! A container's start, from its parts to its end.
+
+use super::TaskContext;
+use crate::api::now;
+use crate::bundle::{self, Attachment, Place};
+use crate::images;
+use crate::logs::{LogStreamSpec, Pipes};
+use crate::task::definition::NetworkMode;
+use crate::task::machine::Event;
+use crate::task::state::{ContainerIndex, TaskState};
+use aws_types::Timestamp;
+use runtime::host::Phase;
+use runtime::image::PullBehavior;
+use runtime::spec::ExitRecord;
+
+impl TaskContext {
+    pub(super) async fn start_container(&self, state: &TaskState, index: ContainerIndex) {
+        match self.try_start(state, index).await {
+            Ok(pipes) => {
+                self.host
+                    .logs
+                    .attach(self.log_spec(state, index), Some(pipes));
+                self.send(Event::Started(index));
+                self.wait_for_exit(index).await;
+            }
+            Err(reason) => self.send(Event::StartFailed(index, reason)),
+        }
+    }
+
+    async fn try_start(&self, state: &TaskState, index: ContainerIndex) -> Result<Pipes, String> {
+        let container = &self.definition.containers[index];
+        let dir = self.container_dir(index);
+        std::fs::create_dir_all(&dir)
+            .map_err(|error| format!("CannotCreateContainerError: {}: {error}", dir.display()))?;
+        let log_spec = self.log_spec(state, index);
+        self.host.logs.prepare(&log_spec).await.map_err(|text| {
+            format!("CannotStartContainerError: Error response from daemon: {text}")
+        })?;
+        let parts = self.parts(index);
+        let image = match parts.image {
+            Some(image) => image,
+            // An earlier agent had it: it is on disk.
+            None => {
+                let cached = PullBehavior::PreferCached;
+                let id = &state.containers[index].runtime_id;
+                let ensured = images::ensure(&self.host, &container.image, id, cached).await;
+                ensured.map_err(|error| error.reason())?.image
+            }
+        };
+        let attachment = match self.definition.mode() {
+            Ok(NetworkMode::Host) => Attachment::Host,
+            Ok(NetworkMode::Bridge) => parts
+                .attachment
+                .ok_or("CannotStartContainerError: the container's network is gone")?,
+            Ok(NetworkMode::None) | Err(_) => Attachment::None,
+        };
+        let place = Place {
+            task_dir: &self.dir,
+            container_dir: dir,
+            runtime_id: &state.containers[index].runtime_id,
+            forbidden: &self.host.config.data_dir,
+        };
+        let spec = bundle::spec(
+            &self.definition,
+            container,
+            &image,
+            &attachment,
+            log_spec.stream_mode(),
+            &place,
+        )
+        .map_err(|text| {
+            format!("CannotCreateContainerError: Error response from daemon: {text}")
+        })?;
+        match self.host.runtime.start(spec).await {
+            Ok(started) => Ok(Pipes {
+                stdout: started.stdout,
+                stderr: started.stderr,
+            }),
+            Err(error) => {
+                let name = match error.phase() {
+                    Phase::Create => "CannotCreateContainerError",
+                    Phase::Start | Phase::Running => "CannotStartContainerError",
+                };
+                Err(format!("{name}: Error response from daemon: {error}"))
+            }
+        }
+    }
+
+    pub(super) fn log_spec(&self, state: &TaskState, index: ContainerIndex) -> LogStreamSpec {
+        let container = &self.definition.containers[index];
+        let log = container
+            .host_config()
+            .map(|host| host.log_config)
+            .unwrap_or_default();
+        LogStreamSpec {
+            runtime_id: state.containers[index].runtime_id.clone(),
+            task_dir: self.dir.clone(),
+            container_dir: self.container_dir(index),
+            container: container.name.clone(),
+            driver: log.driver,
+            options: log.options,
+        }
+    }
+
+    pub(super) async fn wait_for_exit(&self, index: ContainerIndex) {
+        let event = match self.host.runtime.wait(&self.container_dir(index)).await {
+            Ok(exit) => exited(index, &exit),
+            Err(error) => Event::Exited {
+                container: index,
+                exit_code: None,
+                out_of_memory: false,
+                at: now(),
+                reason: Some(format!("CannotInspectContainerError: {error}")),
+            },
+        };
+        self.send(event);
+    }
+}
+
+fn exited(index: ContainerIndex, exit: &ExitRecord) -> Event {
+    Event::Exited {
+        container: index,
+        exit_code: exit.exit_code,
+        out_of_memory: exit.oom_killed,
+        at: Timestamp::from_millis(exit.exited_at_ms),
+        reason: exit.reason.clone(),
+    }
+}

@@ -1,0 +1,76 @@
+//! The agent's websockets: ACS (what to run) and TCS (how it fares).
+//!
+//! Same frames, acknowledgements and orderings as the public agent, none of its delays: a lost
+//! connection is made again at once, then with short growing waits.
+
+mod acs;
+mod tcs;
+
+pub use acs::acs;
+pub use tcs::tcs;
+
+use crate::api::now;
+use crate::engine::Host;
+use aws_wire::client;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// Waits between connections: from the first, doubled, to the last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// A session shorter than this counts as a failure to connect.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// The waits between connections: none after a session that lasted, else growing, with jitter.
+struct Reconnect(Duration);
+
+impl Reconnect {
+    fn new() -> Self {
+        Self(RETRY.0)
+    }
+
+    async fn after(&mut self, lasted: Duration) {
+        if lasted >= SHORT {
+            self.0 = RETRY.0;
+            return;
+        }
+        let mut random = [0; 1];
+        // Without the random source the wait has no jitter, which is all that is lost.
+        let _ = getrandom::fill(&mut random);
+        tokio::time::sleep(self.0.mul_f64(1.0 + 0.2 * f64::from(random[0]) / 256.0)).await;
+        self.0 = (self.0 * 2).min(RETRY.1);
+    }
+}
+
+async fn connect(host: &Host, query: &str) -> Result<Socket, tungstenite::Error> {
+    let config = &host.config;
+    let signed = client::get(
+        &config.server,
+        "/ws",
+        query,
+        &config.credentials,
+        &config.region,
+        "ecs",
+        now(),
+    );
+    let mut request = format!("ws://{}{}", config.server, signed.target).into_client_request()?;
+    for (name, value) in &signed.headers {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            request.headers_mut().insert(name, value);
+        }
+    }
+    let stream = TcpStream::connect(&config.server)
+        .await
+        .map_err(tungstenite::Error::Io)?;
+    stream.set_nodelay(true).map_err(tungstenite::Error::Io)?;
+    Ok(client_async(request, stream).await?.0)
+}

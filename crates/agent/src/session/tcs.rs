@@ -1,0 +1,125 @@
+//! The TCS session: samples of all running containers once a second, published every 20 s, at start
+//! at once. What is sampled while there is no session goes with the next publication.
+
+use super::{Reconnect, Socket, connect};
+use crate::api::now;
+use crate::engine::Host;
+use crate::metrics::{Publisher, Samples};
+use aws_api::agent::TcsMessage;
+use aws_wire::head::percent_encoded;
+use futures_util::{SinkExt, StreamExt};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_tungstenite::tungstenite::Message;
+use tracing::debug;
+
+/// How often telemetry is published.
+const PUBLISH_EVERY: Duration = Duration::from_secs(20);
+/// How often containers are looked at.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// Publications go unacknowledged for this long: the server is taken for gone.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+
+/// `std` mutex: held over arithmetic only.
+type Shared = Mutex<Samples>;
+
+/// Keeps the TCS session; never returns.
+pub async fn tcs(host: &Arc<Host>, instance: &str) {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let samples = Mutex::new(Samples::new(processors));
+    tokio::join!(sample(host, &samples), publish(host, instance, &samples));
+}
+
+async fn sample(host: &Arc<Host>, samples: &Shared) {
+    let mut tick = interval(SAMPLE_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        for task in host.tasks() {
+            for (index, container) in task.definition.containers.iter().enumerate() {
+                // One that does not run has no group to read.
+                if let Ok(stats) = host.runtime.stats(&task.container_dir(index)).await {
+                    lock(samples).note(&task.definition, &container.name, &stats, now());
+                }
+            }
+        }
+    }
+}
+
+async fn publish(host: &Arc<Host>, instance: &str, samples: &Shared) {
+    let mut reconnect = Reconnect::new();
+    let query = format!(
+        "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
+        env!("CARGO_PKG_VERSION"),
+        percent_encoded(&host.config.cluster),
+        percent_encoded(instance)
+    );
+    loop {
+        let began = Instant::now();
+        match connect(host, &query).await {
+            Ok(socket) => {
+                live(host, instance, samples, socket).await;
+                reconnect.after(began.elapsed()).await;
+            }
+            Err(error) => {
+                debug!(%error, "tcs not connected");
+                reconnect.after(Duration::ZERO).await;
+            }
+        }
+    }
+}
+
+/// Until the session ends.
+async fn live(host: &Arc<Host>, instance: &str, samples: &Shared, mut socket: Socket) {
+    let publisher = Publisher {
+        cluster: host.config.cluster.clone(),
+        container_instance: instance.to_owned(),
+    };
+    let mut tick = interval(PUBLISH_EVERY);
+    let mut heard = Instant::now();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                if heard.elapsed() > SILENCE_MAX {
+                    return;
+                }
+                let frames = lock(samples).take(&publisher, now(), uuid);
+                for frame in frames {
+                    let Ok(text) = TcsMessage::PublishMetrics(frame).to_text() else {
+                        continue;
+                    };
+                    if socket.send(Message::text(text)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            frame = socket.next() => match frame {
+                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
+                Some(Ok(_)) => heard = Instant::now(),
+            },
+        }
+    }
+}
+
+fn lock(samples: &Shared) -> std::sync::MutexGuard<'_, Samples> {
+    samples.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Version 4 of RFC 9562.
+fn uuid() -> String {
+    let mut bytes = [0; 16];
+    // Without the random source a message has no name of its own, which nobody needs.
+    let _ = getrandom::fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
