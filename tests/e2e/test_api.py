@@ -9,6 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from harness import eventually
 
 
 def code(error) -> tuple[str, str]:
@@ -89,6 +90,17 @@ def test_clusters(longshore):
     described = ecs.describe_clusters(clusters=["blue", "none"], include=["TAGS", "SETTINGS", "STATISTICS"])
     assert described["clusters"][0]["tags"] == [{"key": "team", "value": "a"}]
     assert described["failures"] == [{"arn": "arn:aws:ecs:us-east-1:000000000000:cluster/none", "reason": "MISSING"}]
+    bare = ecs.describe_clusters(clusters=["blue"])["clusters"][0]
+    for member in ("settings", "statistics", "tags", "capacityProviders", "defaultCapacityProviderStrategy"):
+        assert bare[member] == [], member
+    assert "attachments" not in bare and "configuration" not in bare
+    full = ecs.describe_clusters(clusters=[created["clusterArn"]], include=["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"])
+    full = full["clusters"][0]
+    assert full["attachments"] == [] and full["settings"] == [{"name": "containerInsights", "value": "disabled"}]
+    assert {"name": "runningEC2TasksCount", "value": "0"} in full["statistics"]
+    with pytest.raises(ClientError) as refused:
+        ecs.describe_clusters(include=["EVERYTHING"])
+    assert code(refused)[0] == "InvalidParameterException"
     updated = ecs.update_cluster_settings(cluster="blue", settings=[{"name": "containerInsights", "value": "enabled"}])
     assert {"name": "containerInsights", "value": "enabled"} in updated["cluster"]["settings"]
     with pytest.raises(ClientError) as refused:
@@ -96,6 +108,14 @@ def test_clusters(longshore):
     assert code(refused) == ("InvalidParameterException", "No Container Instances were found in your cluster.")
     assert ecs.delete_cluster(cluster="blue")["cluster"]["status"] == "INACTIVE"
     assert created["clusterArn"] not in ecs.list_clusters()["clusterArns"]
+    assert ecs.describe_clusters(clusters=["blue"])["clusters"][0]["status"] == "INACTIVE"
+    for call in (ecs.delete_cluster, ecs.update_cluster):
+        with pytest.raises(ClientError) as refused:
+            call(cluster="blue")
+        assert code(refused) == ("ClusterNotFoundException", "Cluster not found.")
+    again = ecs.create_cluster(clusterName="blue")["cluster"]
+    assert again["status"] == "ACTIVE" and again["tags"] == []
+    assert ecs.delete_cluster(cluster=again["clusterArn"])["cluster"]["status"] == "INACTIVE"
     with pytest.raises(ClientError) as refused:
         ecs.delete_cluster(cluster="default")
     assert code(refused)[0] == "ClusterContainsContainerInstancesException"
@@ -127,6 +147,105 @@ def test_task_definitions(longshore):
     with pytest.raises(ClientError) as refused:
         ecs.describe_task_definition(taskDefinition="nothing")
     assert code(refused) == ("ClientException", "Unable to describe task definition.")
+
+
+def test_deleted_task_definitions_go(longshore):
+    ecs = longshore.ecs
+    arn = longshore.register("doomed", {"name": "app"})
+    other = longshore.register("doomed", {"name": "app"})
+    for _ in range(2):
+        assert ecs.deregister_task_definition(taskDefinition=arn)["taskDefinition"]["status"] == "INACTIVE"
+    assert ecs.list_task_definitions(familyPrefix="doomed", status="INACTIVE")["taskDefinitionArns"] == [arn]
+    answer = ecs.delete_task_definitions(taskDefinitions=[arn, other, "doomed", "doomed:99"])
+    deleted = answer["taskDefinitions"][0]
+    assert deleted["status"] == "DELETE_IN_PROGRESS" and deleted["deleteRequestedAt"] and deleted["deregisteredAt"]
+    assert [f["arn"] for f in answer["failures"]] == [other, "doomed", "doomed:99"]
+    assert answer["failures"][0]["reason"] == ("The specified task definition is still in ACTIVE status. "
+                                               "Please deregister the target and try again.")
+
+    def gone() -> bool:
+        try:
+            ecs.describe_task_definition(taskDefinition=arn)
+            return False
+        except ClientError as error:
+            assert error.response["Error"]["Message"] == "Unable to describe task definition."
+            return True
+
+    eventually(gone, "the deleted revision to go")
+    assert ecs.list_task_definitions(familyPrefix="doomed", status="DELETE_IN_PROGRESS")["taskDefinitionArns"] == []
+    assert ecs.describe_task_definition(taskDefinition="doomed")["taskDefinition"]["taskDefinitionArn"] == other
+    assert longshore.register("doomed", {"name": "app"}).endswith(":3")
+
+
+@pytest.mark.parametrize("call, expected", [
+    (lambda ecs: ecs.delete_task_definitions(taskDefinitions=[]), ("InvalidParameterException", "size of TaskDefinition references list must be greater than 0")),
+    (lambda ecs: ecs.delete_task_definitions(taskDefinitions=["a:1"] * 11), ("InvalidParameterException", "Size of TaskDefinition references list cannot exceed 10")),
+    (lambda ecs: ecs.deregister_task_definition(taskDefinition="versions"), ("ClientException", "Revision is missing.")),
+    (lambda ecs: ecs.deregister_task_definition(taskDefinition="versions:foo"), ("InvalidParameterException", "Invalid revision number. Number: foo")),
+    (lambda ecs: ecs.deregister_task_definition(taskDefinition="no-such:1"), ("ClientException", "The specified task definition does not exist. Specify a valid account, family, revision and try again.")),
+    (lambda ecs: ecs.list_task_definitions(status="GONE"), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.list_task_definition_families(status="GONE"), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.create_cluster(clusterName="a" * 256), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.create_cluster(clusterName="a b"), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.describe_tasks(tasks=[]), ("InvalidParameterException", "Tasks cannot be empty.")),
+    (lambda ecs: ecs.describe_tasks(tasks=["0" * 32] * 101), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.describe_container_instances(containerInstances=[]), (None, "Container Instances cannot be empty.")),
+    (lambda ecs: ecs.list_tasks(cluster="no-such"), ("ClusterNotFoundException", "Cluster not found.")),
+    (lambda ecs: ecs.list_tasks(serviceName="no-such"), ("ServiceNotFoundException", "Service not found.")),
+    (lambda ecs: ecs.list_tasks(startedBy="a", family="b"), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.list_container_instances(cluster="no-such"), ("ClusterNotFoundException", "Cluster not found.")),
+    (lambda ecs: ecs.stop_task(task="0" * 31), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.run_task(taskDefinition="no-such"), ("ClientException", "TaskDefinition not found.")),
+    (lambda ecs: ecs.tag_resource(resourceArn="nonsense", tags=[{"key": "a", "value": "b"}]), ("InvalidParameterException", None)),
+    (lambda ecs: ecs.list_tags_for_resource(resourceArn="arn:aws:ecs:us-east-1:000000000000:cluster/no-such"), (None, None)),
+    (lambda ecs: ecs.deregister_container_instance(containerInstance="0" * 32), ("InvalidParameterException", None)),
+])
+def test_each_refusal_is_in_the_words_of_aws(longshore, call, expected):
+    with pytest.raises(ClientError) as refused:
+        call(longshore.ecs)
+    found = code(refused)
+    for part, wanted in zip(found, expected):
+        assert wanted is None or part == wanted, found
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_pages_survive_inserts(longshore):
+    ecs = longshore.ecs
+    for name in ("page-b", "page-d", "page-f"):
+        ecs.create_cluster(clusterName=name)
+    shown, token = [], None
+    for inserted in (["page-a", "page-c"], ["page-g"], [], []):  # the first page ends behind page-b
+        answer = ecs.list_clusters(maxResults=2, **({"nextToken": token} if token else {}))
+        shown += [arn.rsplit("/", 1)[1] for arn in answer["clusterArns"]]
+        token = answer.get("nextToken")
+        for name in inserted:
+            ecs.create_cluster(clusterName=name)
+        if not token:
+            break
+    assert [name for name in shown if name.startswith("page")] == ["page-b", "page-c", "page-d", "page-f", "page-g"]
+    assert not token and len(shown) == len(set(shown))
+    with pytest.raises(ClientError) as refused:
+        ecs.list_task_definitions(nextToken=ecs.list_clusters(maxResults=1)["nextToken"])
+    assert code(refused)[0] == "InvalidParameterException"
+    for name in "abcdfg":
+        ecs.delete_cluster(cluster=f"page-{name}")
+
+
+def test_listings_of_task_definitions(longshore):
+    ecs = longshore.ecs
+    for family in ("sort-a", "sort-ab", "sort-b"):
+        for _ in range(2 if family == "sort-a" else 1):
+            longshore.register(family, {"name": "app"})
+    named = lambda **filters: [a.rsplit("/", 1)[1] for a in ecs.list_task_definitions(**filters)["taskDefinitionArns"]]  # noqa: E731
+    assert named(familyPrefix="sort-a") == ["sort-a:1", "sort-a:2"]
+    assert named(familyPrefix="sort-a", sort="DESC") == ["sort-a:2", "sort-a:1"]
+    assert named(familyPrefix="sort") == []
+    assert [n for n in named() if n.startswith("sort")] == ["sort-a:1", "sort-a:2", "sort-ab:1", "sort-b:1"]
+    assert ecs.list_task_definition_families(familyPrefix="sort-a")["families"] == ["sort-a", "sort-ab"]
+    ecs.deregister_task_definition(taskDefinition="sort-ab:1")
+    assert ecs.list_task_definition_families(familyPrefix="sort-a", status="ACTIVE")["families"] == ["sort-a"]
+    assert ecs.list_task_definition_families(familyPrefix="sort-a", status="INACTIVE")["families"] == ["sort-ab"]
+    assert ecs.list_task_definition_families(familyPrefix="sort-a", status="ALL")["families"] == ["sort-a", "sort-ab"]
 
 
 def test_tags_merge_and_go(longshore):

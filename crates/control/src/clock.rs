@@ -2,6 +2,7 @@
 //! here.
 
 use aws_types::{Caller, Ctx, Ids, Principal, Scope, Timestamp};
+use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The present moment.
@@ -12,12 +13,20 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// A fresh source of ids, seeded by the system.
+thread_local! {
+    /// Seeded by the system once a thread; a system call for each request would cost more than the
+    /// rest of making its ids.
+    static SEEDS: RefCell<Ids> = RefCell::new(Ids::from_seed({
+        let mut seed = [0; 32];
+        // The system's random source is there from boot on; without it nothing of ours may start.
+        getrandom::fill(&mut seed).expect("the kernel's random source works");
+        seed
+    }));
+}
+
+/// A fresh source of ids, as unguessable as the system's random source.
 pub fn ids() -> Ids {
-    let mut seed = [0; 32];
-    // The system's random source is there from boot on; without it nothing of ours may start.
-    getrandom::fill(&mut seed).expect("the kernel's random source works");
-    Ids::from_seed(seed)
+    SEEDS.with_borrow_mut(|seeds| Ids::from_seed(seeds.bytes()))
 }
 
 /// The context of a request.

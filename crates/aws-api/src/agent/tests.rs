@@ -96,7 +96,66 @@ fn docker_texts_have_dockers_names() {
     );
 }
 
+fn word() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(any::<String>())
+}
+
+fn payload() -> impl Strategy<Value = AcsMessage> {
+    let container =
+        (word(), word(), any::<Option<i64>>()).prop_map(|(name, image, stop_timeout)| Container {
+            name,
+            image,
+            stop_timeout,
+            ..Default::default()
+        });
+    let task = (word(), word(), prop::collection::vec(container, 0..3)).prop_map(
+        |(arn, family, containers)| Task {
+            arn,
+            family,
+            containers: Some(containers),
+            ..Default::default()
+        },
+    );
+    let parts = (
+        word(),
+        any::<Option<i64>>(),
+        prop::collection::vec(task, 0..3),
+    );
+    parts.prop_map(|(message_id, seq_num, tasks)| {
+        AcsMessage::Payload(PayloadMessage {
+            message_id,
+            seq_num,
+            tasks: Some(tasks),
+            ..Default::default()
+        })
+    })
+}
+
+fn small_frame() -> impl Strategy<Value = AcsMessage> {
+    prop_oneof![
+        (word(), word()).prop_map(|(cluster, message_id)| {
+            AcsMessage::Ack(AckRequest {
+                cluster,
+                message_id,
+                ..Default::default()
+            })
+        }),
+        (word(), any::<Option<bool>>()).prop_map(|(message_id, healthy)| {
+            AcsMessage::Heartbeat(HeartbeatMessage {
+                message_id,
+                healthy,
+            })
+        }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn what_one_side_writes_the_other_reads(frame in prop_oneof![payload(), small_frame()]) {
+        let text = frame.to_text().unwrap();
+        prop_assert_eq!(AcsMessage::from_text(&text).unwrap(), frame);
+    }
+
     #[test]
     fn no_text_makes_the_readers_panic(text in any::<String>()) {
         let _ = AcsMessage::from_text(&text);
