@@ -24,8 +24,14 @@ holder() {
     esac
 }
 
-package=$(holder "${1:-$(default_package)}")
-[ -n "$package" ] || { echo "no package named ${1:-of a kernel}: run apt-get update" >&2; exit 1; }
+wanted=${1:-$(default_package)}
+package=$(holder "$wanted")
+if [ -z "$package" ]; then
+    # A fresh machine has no lists of packages.
+    apt-get update -qq >&2
+    package=$(holder "$wanted")
+fi
+[ -n "$package" ] || { echo "there is no kernel package $wanted: name another with KERNEL=" >&2; exit 1; }
 out=$work/$package
 if [ ! -e "$out/complete" ]; then
     echo "==> fetching $package (not installed, only unpacked)" >&2
@@ -37,7 +43,7 @@ if [ ! -e "$out/complete" ]; then
         [ "$extra" = "$package" ] || ! apt-cache show "$extra" >/dev/null 2>&1 || names="$names $extra"
     done
     # shellcheck disable=SC2086
-    (cd "$out/download" && apt-get download -qq $names 2>/dev/null)
+    (cd "$out/download" && apt-get download -qq $names >download.log 2>&1) || { cat "$out/download/download.log" >&2; exit 1; }
     for deb in "$out"/download/*.deb; do dpkg-deb -x "$deb" "$out"; done
     rm -r "$out/download"
     [ -d "$out/lib/modules" ] || { mkdir -p "$out/lib" && mv "$out/usr/lib/modules" "$out/lib/modules"; }

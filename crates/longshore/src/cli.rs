@@ -8,7 +8,9 @@ use std::path::PathBuf;
 ///
 /// Every option may also be set in the environment (named beside it) or in `longshore.toml`
 /// (in the data directory, or named by --config); a flag wins over the environment, the
-/// environment over the file.
+/// environment over the file. The file alone has a table `[agent]`: reserved_memory_mib, attributes,
+/// image_pull_behavior, insecure_registries, and `without`: a list of newer kernel calls to do without
+/// (`lowerdir-plus`, `layer-fd`, `pidfd-info-exit`), each of which has a fallback.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 100)]
 pub struct Cli {

@@ -67,6 +67,7 @@ impl Runtime {
             .create_shims()
             .place("making control groups", Path::new(&cgroups.name))?;
         let capabilities = Capabilities::probe(&config.data_dir, &config.without);
+        tracing::info!(?capabilities, "newer kernel calls looked for");
         let zygote = Zygote::new(config.shim_image)?;
         Ok(Self {
             inner: Arc::new(Inner {
