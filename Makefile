@@ -4,7 +4,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 say = @printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help up test test-guest build install fmt lint unit e2e codegen
+.PHONY: help up test test-guest build install fmt lint unit e2e bench codegen
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,6 +57,10 @@ unit: ## Only the Rust tests
 
 e2e: setup-test build ## Only the end-to-end tests
 	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
+
+bench: build ## Measure this build on this machine (some two minutes; root)
+	$(say) "measuring; absolute figures move with the machine, compare within one run"
+	@for what in launch api state pull logs; do echo; $(SUDO) target/release/longshore bench $$what || exit 1; done
 
 codegen: ## Generate the wire shapes again
 	cargo xtask codegen
