@@ -23,7 +23,7 @@ test-guest: setup-test build ## Boot an older kernel with cgroup v2 in QEMU, run
 	@scripts/guest/setup.sh
 	$(say) "gathering what the guest runs"
 	tests/guest/prepare.sh target/release/longshore
-	$(SUDO) env PATH="$$PATH" scripts/guest/boot.sh "$(KERNEL)" $(CURDIR)/tests/guest/run.sh
+	$(SUDO) env PATH="$$PATH" scripts/guest/boot.sh "$(KERNEL)" $(CURDIR)/tests/guest/$(or $(GUEST),run).sh
 
 setup-run:
 	@scripts/setup.sh run

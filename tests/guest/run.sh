@@ -42,7 +42,7 @@ delegated() {
 echo "kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 # The test of bridged packets switches it off in its own namespace; elsewhere it is built in.
 modprobe br_netfilter
-[ $# -gt 0 ] || set -- runtime netdev delegated e2e
+[ $# -gt 0 ] || set -- runtime netdev delegated
 for what in "$@"; do
     case $what in
     runtime | netdev)
@@ -56,7 +56,7 @@ for what in "$@"; do
         ;;
     e2e)
         cd "$repository" || exit 1
-        part "end to end" .venv/bin/pytest -q --tb=short -p no:cacheprovider --durations=30 \
+        part "end to end" timeout --signal=INT 480 .venv/bin/pytest -v --tb=short -p no:cacheprovider --durations=30 \
             tests/e2e/test_thin_line.py tests/e2e/test_containers.py \
             -k "by_the_aws_cli or exit_codes or confinement or limits or bridge_ports"
         ;;
