@@ -1,10 +1,11 @@
 //! The agent's records: `agent.json`, and one directory per task.
 //!
-//! Each file is replaced by temporary file and rename, so that a reader sees all or nothing. What
+//! Each file is replaced by temporary file and renaming, so that a reader sees all or nothing. What
 //! must survive power loss is synced: who this agent is, what a task was asked to be, and how it
 //! ended.
 
 use crate::task::state::TaskState;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -164,12 +165,16 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
 }
 
 fn write(dir: &Path, name: &str, value: &impl Serialize, durable: bool) -> io::Result<()> {
-    let temporary = dir.join(format!(".{name}.new"));
+    let (temporary, path) = (dir.join(format!(".{name}.new")), dir.join(name));
     std::fs::write(&temporary, serde_json::to_vec(value)?)?;
     if durable {
         std::fs::File::open(&temporary)?.sync_all()?;
     }
-    std::fs::rename(&temporary, dir.join(name))?;
+    // The old file becomes the next temporary one: a new inode for each write costs a search past
+    // all that were deleted lately.
+    if renameat_with(CWD, &temporary, CWD, &path, RenameFlags::EXCHANGE).is_err() {
+        std::fs::rename(&temporary, &path)?;
+    }
     if durable {
         std::fs::File::open(dir)?.sync_all()?;
     }

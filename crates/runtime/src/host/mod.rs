@@ -3,6 +3,7 @@
 mod error;
 mod link;
 mod lost;
+mod mount_points;
 mod probe;
 mod runtime;
 mod sweep;

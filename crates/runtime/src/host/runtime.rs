@@ -4,7 +4,7 @@ use super::error::{InPlace, RuntimeError};
 use super::link::{self, Link, Parts};
 use super::probe::{Capabilities, KernelFeature};
 use super::zygote::Zygote;
-use super::{Attached, ContainerRuntime, Started, SweepReport, lost, sweep};
+use super::{Attached, ContainerRuntime, Started, SweepReport, lost, mount_points, sweep};
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{Failure, Stage};
@@ -48,6 +48,8 @@ pub struct Inner {
     pub capabilities: Capabilities,
     pub cgroups: CgroupTree,
     pub zygote: Zygote,
+    /// The lowest layer of every container.
+    mount_points: PathBuf,
     /// Starts hold it shared, a sweep alone: what is being made has no record yet.
     making: RwLock<()>,
     /// `std` mutexes: held for one look-up.
@@ -69,11 +71,14 @@ impl Runtime {
         let capabilities = Capabilities::probe(&config.data_dir, &config.without);
         tracing::info!(?capabilities, "newer kernel calls looked for");
         let zygote = Zygote::new(config.shim_image)?;
+        let mount_points = mount_points::prepare(&config.data_dir)
+            .place("making mount points in", &config.data_dir)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 capabilities,
                 cgroups,
                 zygote,
+                mount_points,
                 making: RwLock::new(()),
                 links: Mutex::default(),
                 tasks: Mutex::default(),
@@ -186,7 +191,7 @@ impl Inner {
             Some(self.filter(set)?)
         };
         let request = StartRequest {
-            spec: spec.clone(),
+            spec: self.with_mount_points(spec),
             cgroups: self.cgroups.clone(),
             overlay: self.capabilities.overlay(),
             has_filter: filter.is_some(),
@@ -206,6 +211,13 @@ impl Inner {
             Some((event, descriptors)) => Ok((socket, event, descriptors)),
             None => Err(RuntimeError::ShimLost(spec.dir.clone())),
         }
+    }
+
+    fn with_mount_points(&self, spec: &ContainerSpec) -> ContainerSpec {
+        let mut spec = spec.clone();
+        let RootFilesystem::Overlay { layers, .. } = &mut spec.rootfs;
+        layers.push(self.mount_points.clone());
+        spec
     }
 
     /// Removes what a shim that died in the middle of a start has left.

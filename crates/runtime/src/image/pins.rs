@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ use super::error::ImageError;
 #[derive(Debug)]
 pub(super) struct Pins {
     pins: PathBuf,
-    /// Empty files; their time is the image's last use.
+    /// Each holds the image's id; its time is the image's last use.
     used: PathBuf,
 }
 
@@ -35,8 +35,17 @@ impl Pins {
     /// Says that `owner` uses the image.
     pub(super) fn add(&self, owner: &str, id: &Digest) -> Result<(), ImageError> {
         let path = self.path(owner)?;
-        fs::write(&path, id.to_string()).map_err(ImageError::io("write", &path))?;
-        self.touch(id)
+        let used = self.touch(id)?;
+        // A link costs no inode. An owner's earlier pin is taken away, never written to: it may be a
+        // link to another image's file.
+        match fs::hard_link(&used, &path) {
+            Ok(()) => Ok(()),
+            Err(_) if read(&path).as_ref() == Some(id) => Ok(()),
+            Err(_) => {
+                let _ = fs::remove_file(&path);
+                fs::write(&path, id.to_string()).map_err(ImageError::io("write", &path))
+            }
+        }
     }
 
     /// Takes a pin away; one that is not there is no error. The image was used until now.
@@ -45,7 +54,7 @@ impl Pins {
         let Some(id) = read(&path) else {
             return Ok(());
         };
-        self.touch(&id)?;
+        self.touch(&id).map(drop)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(ImageError::io("remove", &path)(error))
@@ -90,10 +99,21 @@ impl Pins {
         }
     }
 
-    fn touch(&self, id: &Digest) -> Result<(), ImageError> {
+    /// The image is used now; the file that says so.
+    fn touch(&self, id: &Digest) -> Result<PathBuf, ImageError> {
         let path = self.used.join(id.hex());
-        let touched = fs::File::create(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        touched.map_err(ImageError::io("write", &path))
+        let touch = || {
+            let mut file = fs::File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)?;
+            // Pins are links to it, and tell the id by what it holds.
+            file.write_all(id.to_string().as_bytes())?;
+            file.set_modified(SystemTime::now())
+        };
+        touch().map_err(ImageError::io("write", &path))?;
+        Ok(path)
     }
 
     fn path(&self, owner: &str) -> Result<PathBuf, ImageError> {
