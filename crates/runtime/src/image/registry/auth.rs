@@ -91,6 +91,8 @@ fn parameters(text: &str) -> HashMap<String, String> {
 
 /// Where the token for pulling this repository is asked for.
 pub(super) fn token_url(realm: &str, service: Option<&str>, reference: &Reference) -> Option<Uri> {
+    // What follows the sign of a fragment is never sent.
+    let realm = realm.split('#').next().unwrap_or_default();
     let mut url = realm.to_owned();
     url.push(if realm.contains('?') { '&' } else { '?' });
     if let Some(service) = service {
