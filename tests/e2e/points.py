@@ -82,6 +82,7 @@ POINTS: dict[str, Callable[[Life], bool]] = {
     "image ready": lambda life: life._container("image", "Ready", "Gone"),
     "network made": lambda life: life._container("network", "Yes", "Removing", "Gone"),
     "start asked for": lambda life: life._container("run", "Starting", *BEGUN),
+    "shim forked": lambda life: life.shim() is not None or life._container("run", *BEGUN),
     "container recorded": lambda life: (life.container_dir / "state.json").exists(),
     "started": lambda life: life._container("run", *BEGUN),
     "RUNNING reported": lambda life: life.api() not in ("PROVISIONING", "PENDING", "ACTIVATING"),
