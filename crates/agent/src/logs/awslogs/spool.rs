@@ -59,8 +59,18 @@ impl Spool {
         self.end
     }
 
-    /// Moves what the pipe holds now; `Ok(0)` at its end, `WouldBlock` when it is empty.
-    pub fn take_from(&mut self, pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    /// Whether the last byte ends no line.
+    pub fn is_mid_line(&self) -> io::Result<bool> {
+        let mut last = [b'\n'];
+        if self.end > self.starts[0] {
+            self.read(self.end - 1, &mut last)?;
+        }
+        Ok(last != [b'\n'])
+    }
+
+    /// Moves what the pipe holds now, at most `bytes_max`; `Ok(0)` at its end, `WouldBlock` when it
+    /// is empty.
+    pub fn take_from(&mut self, pipe: BorrowedFd<'_>, bytes_max: u64) -> io::Result<usize> {
         let start = self.starts[self.starts.len() - 1];
         if self.end - start >= SEGMENT_BYTES {
             self.last = open(&segment(&self.dir, self.prefix, self.end))?;
@@ -72,24 +82,33 @@ impl Spool {
             None,
             &self.last,
             Some(&mut offset),
-            CHUNK_BYTES,
+            CHUNK_BYTES.min(usize::try_from(bytes_max).unwrap_or(CHUNK_BYTES)),
             SpliceFlags::NONBLOCK,
         )?;
         self.end += moved as u64;
         Ok(moved)
     }
 
-    /// Appends the content of a file that the shim filled, which is older than the pipe's content.
+    /// Appends a file that the shim filled, which is older than the pipe's content. It becomes a
+    /// segment by its name, so that a killed agent leaves it either here or there.
     pub fn append_file(&mut self, path: &Path) -> io::Result<()> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
+        let len = match std::fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(at(path, error)),
         };
-        let offset = self.end - self.starts[self.starts.len() - 1];
-        self.last.write_all_at(&bytes, offset)?;
-        self.end += bytes.len() as u64;
-        std::fs::remove_file(path).map_err(|error| at(path, error))
+        if len == 0 {
+            return std::fs::remove_file(path).map_err(|error| at(path, error));
+        }
+        // In the place of the last segment where that is empty.
+        let segment = segment(&self.dir, self.prefix, self.end);
+        std::fs::rename(path, &segment).map_err(|error| at(path, error))?;
+        self.last = open(&segment)?;
+        if self.starts.last() != Some(&self.end) {
+            self.starts.push(self.end);
+        }
+        self.end += len;
+        Ok(())
     }
 
     /// Reads from `offset`; fewer bytes than asked for only at a segment's end.
