@@ -5,7 +5,7 @@
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, Result, read};
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice, tee};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, pipe_with, splice, tee};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 
@@ -44,8 +44,8 @@ pub enum Step {
     Wait(usize),
 }
 
-/// Decides; `is_mid_line` says that the last byte kept ends no line.
-fn decide(head: &[u8], is_mid_line: bool) -> Step {
+/// Decides; `is_mid_line` says that the last byte kept ends no line, `line_max` how long an undecided line may get.
+fn decide(head: &[u8], is_mid_line: bool, line_max: usize) -> Step {
     let newlines = || head.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
     let dropped = |bytes: usize, lines: usize| {
         Step::Dropped(Dropped {
@@ -60,10 +60,10 @@ fn decide(head: &[u8], is_mid_line: bool) -> Step {
     };
     match place {
         // The newline itself is kept in the next step: the part that is kept is a line then.
-        Some((at, _)) if is_mid_line && at >= LINE_BYTES_MAX => dropped(at, 0),
+        Some((at, _)) if is_mid_line && at >= line_max => dropped(at, 0),
         Some((at, _)) if is_mid_line => Step::Keep(at + 1),
         Some((at, _)) => dropped(at + 1, newlines().count()),
-        None if head.len() >= LINE_BYTES_MAX => dropped(head.len(), 0),
+        None if head.len() >= line_max => dropped(head.len(), 0),
         None => Step::Wait(head.len()),
     }
 }
@@ -99,7 +99,9 @@ impl Overflow {
         while filled < seen {
             filled += read(&tools.look.0, &mut tools.head[filled..seen])?;
         }
-        let step = decide(&tools.head[..seen], is_mid_line);
+        // A kernel short of pipe pages makes small pipes; a quarter, since their pages may be half empty.
+        let line_max = LINE_BYTES_MAX.min(fcntl_getpipe_size(pipe)? / 4);
+        let step = decide(&tools.head[..seen], is_mid_line, line_max);
         if let Step::Dropped(dropped) = step {
             let mut rest = dropped.bytes as usize;
             while rest > 0 {
@@ -141,20 +143,30 @@ mod tests {
             ("e", true, Step::Wait(1)),
             ("\n", true, Step::Keep(1)),
         ] {
-            assert_eq!(decide(head.as_bytes(), is_mid_line), expected, "{head:?}");
+            assert_eq!(
+                decide(head.as_bytes(), is_mid_line, LINE_BYTES_MAX),
+                expected,
+                "{head:?}"
+            );
         }
     }
 
     #[test]
     fn a_line_too_long_loses_its_middle() {
         let long = "x".repeat(LINE_BYTES_MAX);
-        assert_eq!(decide(long.as_bytes(), true), dropped(long.len() as u64, 0));
-        let ended = format!("{long}\nnext\n");
         assert_eq!(
-            decide(ended.as_bytes(), true),
+            decide(long.as_bytes(), true, LINE_BYTES_MAX),
             dropped(long.len() as u64, 0)
         );
-        assert_eq!(decide(&ended.as_bytes()[long.len()..], true), Step::Keep(1));
+        let ended = format!("{long}\nnext\n");
+        assert_eq!(
+            decide(ended.as_bytes(), true, LINE_BYTES_MAX),
+            dropped(long.len() as u64, 0)
+        );
+        assert_eq!(
+            decide(&ended.as_bytes()[long.len()..], true, LINE_BYTES_MAX),
+            Step::Keep(1)
+        );
     }
 
     #[test]
@@ -170,6 +182,19 @@ mod tests {
         reader.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "tw");
         assert_eq!(overflow.step(reader.as_fd(), false), Ok(Step::Ended));
+    }
+
+    #[test]
+    fn a_small_pipe_does_not_fill_up_with_one_line() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let size = rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let mut overflow = Overflow::default();
+        for _ in 0..3 {
+            while writer.write(&[b'x'; 512]).is_ok() {}
+            let step = overflow.step(reader.as_fd(), false).unwrap();
+            assert_eq!(step, dropped(size as u64, 0));
+        }
     }
 
     proptest! {
@@ -190,7 +215,7 @@ mod tests {
                     let taken = if fits > 0 {
                         fits
                     } else {
-                        match decide(head, kept.last().is_some_and(|byte| *byte != b'\n')) {
+                        match decide(head, kept.last().is_some_and(|byte| *byte != b'\n'), LINE_BYTES_MAX) {
                             Step::Keep(count) => count,
                             Step::Dropped(dropped) => {
                                 lost += dropped.lines;

@@ -152,3 +152,55 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
         .map_err(|error| at(path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    fn content(spool: &Spool) -> String {
+        let (mut text, mut buffer) = (Vec::new(), [0; 4]);
+        while let count @ 1.. = spool.read(text.len() as u64, &mut buffer).unwrap() {
+            text.extend_from_slice(&buffer[..count]);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn what_the_shim_kept_comes_between_what_was_read_and_the_pipe_and_comes_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let spill = dir.path().join("kept");
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut spool = Spool::open(dir.path(), "stdout", 0).unwrap();
+        writer.write_all(b"first,").unwrap();
+        assert_eq!(spool.take_from(reader.as_fd(), u64::MAX).unwrap(), 6);
+        std::fs::write(&spill, "second,").unwrap();
+        spool.append_file(&spill).unwrap();
+        spool.append_file(&spill).unwrap();
+        writer.write_all(b"third\nnot yet").unwrap();
+        assert_eq!(spool.take_from(reader.as_fd(), 6).unwrap(), 6);
+        assert!(!spool.is_mid_line().unwrap());
+        let again = Spool::open(dir.path(), "stdout", 0).unwrap();
+        for spool in [&spool, &again] {
+            assert_eq!(content(spool), "first,second,third\n");
+            assert_eq!(spool.end(), 19);
+        }
+    }
+
+    #[test]
+    fn an_empty_segment_gives_its_place_to_what_the_shim_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let spill = dir.path().join("kept");
+        let mut spool = Spool::open(dir.path(), "stdout", 7).unwrap();
+        assert!(!spool.is_mid_line().unwrap());
+        std::fs::write(&spill, "line").unwrap();
+        spool.append_file(&spill).unwrap();
+        assert!(spool.is_mid_line().unwrap());
+        let mut buffer = [0; 9];
+        assert_eq!(spool.read(7, &mut buffer).unwrap(), 4);
+        assert_eq!(&buffer[..4], b"line");
+        spool.forget_before(11);
+        assert_eq!(Spool::open(dir.path(), "stdout", 11).unwrap().end(), 11);
+    }
+}
