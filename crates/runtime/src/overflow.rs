@@ -56,7 +56,7 @@ fn decide(head: &[u8], is_mid_line: bool, line_max: usize) -> Step {
     let place = if is_mid_line {
         newlines().next()
     } else {
-        newlines().last()
+        newlines().next_back()
     };
     match place {
         // The newline itself is kept in the next step: the part that is kept is a line then.
