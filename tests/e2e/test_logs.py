@@ -75,6 +75,16 @@ def test_create_group_multiline_and_a_missing_group(longshore):
     assert "The specified log group does not exist" in failed["containers"][0]["reason"]
 
 
+def test_a_datetime_format_begins_events(longshore):
+    log = options("/dated", awslogs_create_group="true", awslogs_datetime_format="%Y-%m-%d %H:%M:%S")
+    script = "echo '2024-01-01 10:00:00 first'; echo 'at 2024'; echo '2024-01-02 11:30:59 second'"
+    task = longshore.run_to_end({"name": "app", "command": ["sh", "-c", script], "logConfiguration": log})
+    stream = f"web/app/{task['taskArn'].rsplit('/', 1)[1]}"
+    messages = lambda: [e["message"] for e in events(longshore, "/dated", stream)]
+    eventually(lambda: len(messages()) >= 2, "two events")
+    assert messages() == ["2024-01-01 10:00:00 first\nat 2024", "2024-01-02 11:30:59 second"]
+
+
 def test_groups_streams_events_and_their_errors(longshore):
     logs = longshore.logs
     logs.create_log_group(logGroupName="/api")
