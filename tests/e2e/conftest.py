@@ -31,14 +31,13 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _longshore(busybox: Path) -> Iterator[Longshore]:
     # Short: unix sockets lie below it.
     directory = Path(tempfile.mkdtemp(prefix="ls-e2e-"))
-    before = leaks.snapshot()
     instance = Longshore(directory)
     try:
         instance.up().load_image(busybox)
         yield instance
     finally:
         instance.down()
-        left = leaks.difference(before, leaks.snapshot())
+        left = leaks.present(instance.data)
         shutil.rmtree(directory, ignore_errors=True)
         assert not left, f"left behind after `longshore down`: {left}"
 

@@ -20,7 +20,6 @@ TRAP = "trap 'exit 5' TERM; echo up >/out/up; while :; do sleep 0.05; done"
 def lacking(busybox, request):
     """A Longshore whose agent does without what the test's parameter names."""
     directory = Path(tempfile.mkdtemp(prefix="ls-e2e-"))
-    before = leaks.snapshot()
     instance = Longshore(directory)
     instance.data.mkdir()
     (instance.data / "longshore.toml").write_text(f"[agent]\nwithout = {json.dumps(request.param)}\n")
@@ -29,7 +28,7 @@ def lacking(busybox, request):
         yield instance
     finally:
         instance.down()
-        left = leaks.difference(before, leaks.snapshot())
+        left = leaks.present(instance.data)
         shutil.rmtree(directory, ignore_errors=True)
         assert not left, f"left behind after `longshore down`: {left}"
 

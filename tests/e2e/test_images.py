@@ -150,7 +150,6 @@ def cleaning(busybox, monkeypatch, tmp_path):
     monkeypatch.setenv("ECS_ENGINE_AUTH_TYPE", "docker")
     monkeypatch.setenv("ECS_ENGINE_AUTH_DATA", json.dumps({f"http://{registry.host}": {"username": USER, "password": PASSWORD}}))
     directory = Path(tempfile.mkdtemp(prefix="ls-e2e-"))
-    before = leaks.snapshot()
     instance = Longshore(directory)
     instance.data.mkdir()
     (instance.data / "longshore.toml").write_text(
@@ -161,7 +160,7 @@ def cleaning(busybox, monkeypatch, tmp_path):
     finally:
         instance.down()
         registry.close()
-        left = leaks.difference(before, leaks.snapshot())
+        left = leaks.present(instance.data)
         shutil.rmtree(directory, ignore_errors=True)
         assert not left, left
 

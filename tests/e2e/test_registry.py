@@ -58,7 +58,6 @@ def docker_config(place):
 @pytest.fixture(scope="module")
 def longshore(tls, docker_config):
     directory = Path(tempfile.mkdtemp(prefix="ls-e2e-"))
-    before = leaks.snapshot()
     instance = Longshore(directory)
     instance.data.mkdir()
     docker_config.write_text("{}")
@@ -68,7 +67,7 @@ def longshore(tls, docker_config):
         yield instance.up()
     finally:
         instance.down()
-        left = leaks.difference(before, leaks.snapshot())
+        left = leaks.present(instance.data)
         shutil.rmtree(directory, ignore_errors=True)
         assert not left, left
 

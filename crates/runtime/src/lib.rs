@@ -16,6 +16,7 @@ pub mod capability;
 pub mod cgroup;
 pub mod failure;
 pub mod init;
+pub mod overflow;
 pub mod overlay;
 pub mod record;
 pub mod shim;

@@ -4,6 +4,7 @@
 //! synced with its directory. `state.json` speaks of a process of this boot only (it names the boot), so it is not
 //! synced: that would cost half a millisecond of every start, and after power loss it says nothing anyway.
 
+use crate::overflow::Dropped;
 use crate::spec::ExitRecord;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -20,8 +21,9 @@ pub const SOCKET_FILE: &str = "shim.sock";
 pub const SPILL_STDOUT_FILE: &str = "stdout.spill";
 /// The same of standard error.
 pub const SPILL_STDERR_FILE: &str = "stderr.spill";
-/// Added to a spill file's name: how many bytes did not fit, as decimal text. Absent where nothing was dropped.
-pub const DROPPED_SUFFIX: &str = ".dropped";
+/// Added to a spill file's name: a [`Dropped`] of what did not fit since the container's start. Absent where nothing
+/// was dropped.
+const DROPPED_SUFFIX: &str = ".dropped";
 
 /// Which processes and control groups belong to a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,32 @@ pub fn write_exit(dir: &Path, exit: &ExitRecord) -> Result<()> {
 /// Reads the state record; `None` where there is none, or one that power loss cut short.
 pub fn read_state(dir: &Path) -> Result<Option<StateRecord>> {
     Ok(read(&dir.join(STATE_FILE))?.and_then(|json| serde_json::from_slice(&json).ok()))
+}
+
+fn dropped_file(spill: &Path) -> PathBuf {
+    let mut name = spill.to_owned().into_os_string();
+    name.push(DROPPED_SUFFIX);
+    name.into()
+}
+
+/// Replaces the count beside a spill file.
+pub fn write_dropped(spill: &Path, dropped: &Dropped) -> Result<()> {
+    let file = dropped_file(spill);
+    match (
+        file.parent(),
+        file.file_name().and_then(|name| name.to_str()),
+    ) {
+        (Some(dir), Some(name)) => write_file(dir, name, &serde_json::to_vec(dropped)?, false),
+        _ => Err(ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// What the shim dropped of a stream since the container's start.
+pub fn read_dropped(spill: &Path) -> Result<Dropped> {
+    let json = read(&dropped_file(spill))?;
+    Ok(json
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .unwrap_or_default())
 }
 
 /// Reads the exit record; `None` where there is none.

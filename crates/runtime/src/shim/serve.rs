@@ -146,7 +146,10 @@ impl Shim {
     fn timeout_ms(&self) -> Option<i64> {
         let exec = self.execs.iter().map(Exec::remaining_ms).min();
         let orphan = (self.exit.is_some() && self.agents.is_empty()).then_some(ORPHAN_CHECK_MS);
-        exec.into_iter().chain(orphan).min()
+        let spills = [self.stdout.look_again_ms(), self.stderr.look_again_ms()];
+        let spill = spills.into_iter().flatten().min();
+        let spill = spill.filter(|_| self.agents.is_empty());
+        exec.into_iter().chain(orphan).chain(spill).min()
     }
 
     fn accept(&mut self) {

@@ -1,6 +1,7 @@
 //! How far a stream's output is delivered, on disk: what is acknowledged, and the batch on its way.
 
 use super::at;
+use runtime::overflow::Dropped;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,21 @@ pub struct Progress {
     pub acknowledged: Offsets,
     /// Sent, perhaps; to be sent again as it is.
     pub pending: Option<Pending>,
-    /// Bytes of a `non-blocking` stream that did not fit.
-    pub dropped_bytes: u64,
+    /// What of a `non-blocking` stream did not fit while an agent read it.
+    pub dropped: Dropped,
+    /// The same while none did, as the shim counted it in each source.
+    pub dropped_by_shim: [Dropped; 2],
+}
+
+impl Progress {
+    /// All that was lost.
+    pub fn lost(&self) -> Dropped {
+        let mut lost = self.dropped;
+        for dropped in self.dropped_by_shim {
+            lost += dropped;
+        }
+        lost
+    }
 }
 
 /// The progress file of one stream.

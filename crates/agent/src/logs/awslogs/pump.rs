@@ -7,10 +7,11 @@ use super::progress::{Offsets, Pending, Progress, ProgressFile};
 use super::source::Source;
 use crate::api::now;
 use crate::logs::Pipes;
+use runtime::overflow::Dropped;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
@@ -23,11 +24,15 @@ const OPEN_EVENT_MAX: Duration = Duration::from_secs(5);
 const BATCH_BYTES_MAX: usize = 900 * 1024;
 const BATCH_EVENTS_MAX: usize = 10_000;
 const EVENT_OVERHEAD: usize = 26;
+/// Cut in one go.
+const CUT_BYTES: usize = 64 * 1024;
 /// Waits between tries of a batch.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// A full disk is tried again after this time.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// So often it is said how much was dropped.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Where a container's output goes.
 #[derive(Clone, Debug)]
@@ -45,8 +50,8 @@ pub struct StreamTarget {
 /// What became of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
-    /// Bytes that a `non-blocking` stream lost.
-    pub dropped_bytes: u64,
+    /// What a `non-blocking` stream lost.
+    pub dropped: Dropped,
 }
 
 /// A stream being delivered.
@@ -89,12 +94,14 @@ struct Pump {
     ready: [Vec<CutEvent>; 2],
     /// Time of the last batch.
     latest_ms: i64,
+    /// What was lost, as last said, and when.
+    said: (Dropped, Option<Instant>),
 }
 
 impl Pump {
     fn open(api: Arc<dyn LogsApi>, target: StreamTarget, pipes: Option<Pipes>) -> io::Result<Self> {
         std::fs::create_dir_all(&target.dir)?;
-        let (file, progress) = ProgressFile::open(&target.dir);
+        let (file, mut progress) = ProgressFile::open(&target.dir);
         let (stdout, stderr) = pipes.map_or((None, None), |pipes| {
             (Some(pipes.stdout), Some(pipes.stderr))
         });
@@ -111,8 +118,10 @@ impl Pump {
             source("stdout", progress.acknowledged[0], stdout)?,
             source("stderr", progress.acknowledged[1], stderr)?,
         ];
-        for (source, spill) in sources.iter_mut().zip(&target.spills) {
+        let lost = &mut progress.dropped_by_shim;
+        for ((source, spill), lost) in sources.iter_mut().zip(&target.spills).zip(lost) {
             source.take_spill(spill)?;
+            *lost = runtime::record::read_dropped(spill)?;
         }
         Ok(Self {
             api,
@@ -122,6 +131,7 @@ impl Pump {
             progress,
             ready: Default::default(),
             latest_ms: 0,
+            said: Default::default(),
         })
     }
 
@@ -145,15 +155,41 @@ impl Pump {
             }
             self.wait(&mut end).await;
         }
-        if self.progress.dropped_bytes > 0 {
+        self.say_what_is_lost(true);
+        Finished {
+            dropped: self.progress.lost(),
+        }
+    }
+
+    /// Takes what the pipes hold; what a `non-blocking` stream loses is counted on disk.
+    fn take(&mut self, ended: bool) -> io::Result<()> {
+        let mut dropped = Dropped::default();
+        let mode = self.target.options.mode;
+        let acknowledged = self.progress.acknowledged;
+        for (source, acknowledged) in self.sources.iter_mut().zip(acknowledged) {
+            dropped += source.take(acknowledged, mode, ended)?;
+        }
+        if dropped != Dropped::default() {
+            self.progress.dropped += dropped;
+            self.file.write(&self.progress)?;
+        }
+        Ok(())
+    }
+
+    /// Now and then while it goes on, and the whole at the end.
+    fn say_what_is_lost(&mut self, ended: bool) {
+        let lost = self.progress.lost();
+        let (said, at) = self.said;
+        let is_new = lost != said && at.is_none_or(|at| at.elapsed() >= SAY_EVERY);
+        if is_new || (ended && lost != Dropped::default()) {
+            self.said = (lost, Some(Instant::now()));
             warn!(
                 stream = self.target.stream,
-                bytes = self.progress.dropped_bytes,
+                lines = lost.lines,
+                bytes = lost.bytes,
+                ended,
                 "log output was dropped: it did not fit max-buffer-size"
             );
-        }
-        Finished {
-            dropped_bytes: self.progress.dropped_bytes,
         }
     }
 
@@ -161,15 +197,9 @@ impl Pump {
     async fn turn(&mut self, ended: bool) -> io::Result<bool> {
         loop {
             // After the container's end the pipe is read until it is empty: a descendant may hold it open.
-            let mut dropped = 0;
-            for (source, acknowledged) in self.sources.iter_mut().zip(self.progress.acknowledged) {
-                dropped += source.take(acknowledged, self.target.options.mode)?.1;
-            }
-            self.progress.dropped_bytes += dropped;
-            let before: Offsets = self.ends();
-            for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
-                ready.extend(source.events(BATCH_BYTES_MAX, u64::MAX)?);
-            }
+            self.take(ended)?;
+            self.say_what_is_lost(false);
+            self.cut()?;
             let drained = self.sources.iter().all(Source::is_drained);
             if ended && drained {
                 for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
@@ -177,23 +207,23 @@ impl Pump {
                 }
             }
             if !self.send_ready().await? && drained {
-                // Blocked bytes may have found room meanwhile.
-                let more =
-                    self.sources
-                        .iter_mut()
-                        .zip(self.progress.acknowledged)
-                        .any(|(source, at)| {
-                            source.pipe.is_some() && !source.has_room(at, self.target.options.mode)
-                        });
-                if self.ends() == before && !more {
-                    return Ok(ended);
-                }
+                return Ok(ended);
             }
         }
     }
 
-    fn ends(&self) -> Offsets {
-        [self.sources[0].end(), self.sources[1].end()]
+    /// Cuts about as much as a batch holds and no more: events of short lines take many times the
+    /// memory that their bytes take in the spool.
+    fn cut(&mut self) -> io::Result<()> {
+        for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
+            for _ in 0..BATCH_BYTES_MAX / CUT_BYTES {
+                if ready.len() >= BATCH_EVENTS_MAX || source.is_drained() {
+                    break;
+                }
+                ready.extend(source.events(CUT_BYTES, u64::MAX)?);
+            }
+        }
+        Ok(())
     }
 
     /// Sends one batch of what is cut; whether there was anything.
@@ -254,32 +284,20 @@ impl Pump {
         }
     }
 
-    async fn deliver(&self, events: &[OutgoingEvent], ends: Offsets) {
-        let options = &self.target.options;
-        let cursor = ends[0] + ends[1];
-        let mut wait = RETRY.0;
+    /// Sends until it is taken or refused for good. Output is taken meanwhile: a server that is away
+    /// must not hold up a `non-blocking` container.
+    async fn deliver(&mut self, events: &[OutgoingEvent], ends: Offsets) {
+        let (api, target) = (self.api.clone(), self.target.clone());
+        let sending = send(&*api, &target, events, ends[0] + ends[1]);
+        tokio::pin!(sending);
         loop {
-            match self
-                .api
-                .put_log_events(
-                    &options.region,
-                    &options.group,
-                    &self.target.stream,
-                    events,
-                    cursor,
-                )
-                .await
-            {
-                Ok(()) => return,
-                Err(failure) if !failure.is_passing() => {
-                    warn!(stream = self.target.stream, %failure, events = events.len(), "a batch of log events was refused");
-                    return;
-                }
-                Err(_) => {
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(RETRY.1);
-                }
+            tokio::select! {
+                () = &mut sending => return,
+                () = more_output(&self.sources) => {}
             }
+            // A full disk leaves the bytes in the pipe, and the next turn says so.
+            let _ = self.take(false);
+            self.say_what_is_lost(false);
         }
     }
 
@@ -301,10 +319,8 @@ impl Pump {
         } else {
             Duration::from_secs(3600)
         };
-        let [stdout, stderr] = &self.sources;
         tokio::select! {
-            () = readable(stdout) => tokio::time::sleep(LINGER).await,
-            () = readable(stderr) => tokio::time::sleep(LINGER).await,
+            () = more_output(&self.sources) => {}
             changed = end.changed() => {
                 if changed.is_err() {
                     // Nobody will say that the container ended: the agent itself ends.
@@ -315,6 +331,36 @@ impl Pump {
                 for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
                     ready.extend(source.close_event());
                 }
+            }
+        }
+    }
+}
+
+/// There is output, and a moment has passed since the first of it.
+async fn more_output([stdout, stderr]: &[Source; 2]) {
+    tokio::select! {
+        () = readable(stdout) => {}
+        () = readable(stderr) => {}
+    }
+    tokio::time::sleep(LINGER).await;
+}
+
+async fn send(api: &dyn LogsApi, target: &StreamTarget, events: &[OutgoingEvent], cursor: u64) {
+    let (options, stream) = (&target.options, &target.stream);
+    let mut wait = RETRY.0;
+    loop {
+        let sent = api
+            .put_log_events(&options.region, &options.group, stream, events, cursor)
+            .await;
+        match sent {
+            Ok(()) => return,
+            Err(failure) if !failure.is_passing() => {
+                warn!(stream, %failure, events = events.len(), "a batch of log events was refused");
+                return;
+            }
+            Err(_) => {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY.1);
             }
         }
     }

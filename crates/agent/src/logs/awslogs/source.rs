@@ -4,6 +4,7 @@ use super::events::{CutEvent, Cutter};
 use super::options::Mode;
 use super::spool::Spool;
 use regex::Regex;
+use runtime::overflow::{Dropped, Overflow, Step};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -17,6 +18,7 @@ pub struct Source {
     /// Gone at its end.
     pub pipe: Option<AsyncFd<OwnedFd>>,
     spool: Spool,
+    overflow: Overflow,
     cutter: Cutter,
     /// Offset of the next byte for the cutter.
     cut: u64,
@@ -42,6 +44,7 @@ impl Source {
         Ok(Self {
             pipe,
             spool: Spool::open(dir, prefix, acknowledged)?,
+            overflow: Overflow::default(),
             cutter: Cutter::new(event_start, acknowledged),
             cut: acknowledged,
         })
@@ -52,40 +55,42 @@ impl Source {
         self.spool.append_file(path)
     }
 
-    /// Whether more may be taken out of the pipe.
-    pub fn has_room(&self, acknowledged: u64, mode: Mode) -> bool {
-        self.spool.end() - acknowledged < mode.spool_bytes()
-    }
-
-    /// Moves what the pipe holds into the spool, up to the mode's bound; whether the pipe is at its
-    /// end, and how many bytes a `non-blocking` stream lost.
-    pub fn take(&mut self, acknowledged: u64, mode: Mode) -> io::Result<(bool, u64)> {
-        let mut dropped = 0;
-        let Some(pipe) = &self.pipe else {
-            return Ok((true, 0));
-        };
-        loop {
-            let room = self.spool.end() - acknowledged < mode.spool_bytes();
-            let moved = match (room, mode) {
-                (true, _) => self.spool.take_from(pipe.get_ref().as_fd()),
-                (false, Mode::Blocking) => return Ok((false, dropped)),
-                (false, Mode::NonBlocking { .. }) => {
-                    drop_some(pipe.get_ref()).inspect(|lost| dropped += *lost as u64)
+    /// Moves what the pipe holds into the spool, up to the mode's bound, and gives what a
+    /// `non-blocking` stream lost beyond it. After the container's end nothing undecided stays.
+    pub fn take(&mut self, acknowledged: u64, mode: Mode, ended: bool) -> io::Result<Dropped> {
+        let mut dropped = Dropped::default();
+        while let Some(pipe) = &self.pipe {
+            let pipe = pipe.get_ref().as_fd();
+            let kept = self.spool.end() - acknowledged;
+            let room = mode.spool_bytes().saturating_sub(kept);
+            let taken = match (room, mode) {
+                (0, Mode::Blocking) => break,
+                (0, Mode::NonBlocking { .. }) => {
+                    let is_mid_line = self.spool.is_mid_line()?;
+                    match self.overflow.step(pipe, is_mid_line) {
+                        Ok(Step::Ended) => Ok(0),
+                        Ok(Step::Keep(count)) => self.spool.take_from(pipe, count as u64),
+                        Ok(Step::Wait(count)) if ended => self.spool.take_from(pipe, count as u64),
+                        // Its end comes with an event of the pipe.
+                        Ok(Step::Wait(_)) => break,
+                        Ok(Step::Dropped(lost)) => {
+                            dropped += lost;
+                            continue;
+                        }
+                        Err(error) => Err(error.into()),
+                    }
                 }
+                (room, _) => self.spool.take_from(pipe, room),
             };
-            match moved {
-                Ok(0) => {
-                    self.pipe = None;
-                    return Ok((true, dropped));
-                }
+            match taken {
+                Ok(0) => self.pipe = None,
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok((false, dropped));
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(dropped)
     }
 
     /// Events that the spool's next bytes complete, at most about `bytes_max` of them and none that
@@ -131,14 +136,4 @@ impl Source {
     pub fn forget_before(&mut self, offset: u64) {
         self.spool.forget_before(offset);
     }
-
-    /// Offset behind the last spooled byte.
-    pub fn end(&self) -> u64 {
-        self.spool.end()
-    }
-}
-
-fn drop_some(pipe: &OwnedFd) -> io::Result<usize> {
-    let mut buffer = [0; READ_BYTES];
-    Ok(rustix::io::read(pipe, &mut buffer)?)
 }

@@ -59,8 +59,18 @@ impl Spool {
         self.end
     }
 
-    /// Moves what the pipe holds now; `Ok(0)` at its end, `WouldBlock` when it is empty.
-    pub fn take_from(&mut self, pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    /// Whether the last byte ends no line.
+    pub fn is_mid_line(&self) -> io::Result<bool> {
+        let mut last = [b'\n'];
+        if self.end > self.starts[0] {
+            self.read(self.end - 1, &mut last)?;
+        }
+        Ok(last != [b'\n'])
+    }
+
+    /// Moves what the pipe holds now, at most `bytes_max`; `Ok(0)` at its end, `WouldBlock` when it
+    /// is empty.
+    pub fn take_from(&mut self, pipe: BorrowedFd<'_>, bytes_max: u64) -> io::Result<usize> {
         let start = self.starts[self.starts.len() - 1];
         if self.end - start >= SEGMENT_BYTES {
             self.last = open(&segment(&self.dir, self.prefix, self.end))?;
@@ -72,24 +82,33 @@ impl Spool {
             None,
             &self.last,
             Some(&mut offset),
-            CHUNK_BYTES,
+            CHUNK_BYTES.min(usize::try_from(bytes_max).unwrap_or(CHUNK_BYTES)),
             SpliceFlags::NONBLOCK,
         )?;
         self.end += moved as u64;
         Ok(moved)
     }
 
-    /// Appends the content of a file that the shim filled, which is older than the pipe's content.
+    /// Appends a file that the shim filled, which is older than the pipe's content. It becomes a
+    /// segment by its name, so that a killed agent leaves it either here or there.
     pub fn append_file(&mut self, path: &Path) -> io::Result<()> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
+        let len = match std::fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(at(path, error)),
         };
-        let offset = self.end - self.starts[self.starts.len() - 1];
-        self.last.write_all_at(&bytes, offset)?;
-        self.end += bytes.len() as u64;
-        std::fs::remove_file(path).map_err(|error| at(path, error))
+        if len == 0 {
+            return std::fs::remove_file(path).map_err(|error| at(path, error));
+        }
+        // In the place of the last segment where that is empty.
+        let segment = segment(&self.dir, self.prefix, self.end);
+        std::fs::rename(path, &segment).map_err(|error| at(path, error))?;
+        self.last = open(&segment)?;
+        if self.starts.last() != Some(&self.end) {
+            self.starts.push(self.end);
+        }
+        self.end += len;
+        Ok(())
     }
 
     /// Reads from `offset`; fewer bytes than asked for only at a segment's end.
@@ -132,4 +151,56 @@ fn open(path: &Path) -> io::Result<File> {
         .write(true)
         .open(path)
         .map_err(|error| at(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    fn content(spool: &Spool) -> String {
+        let (mut text, mut buffer) = (Vec::new(), [0; 4]);
+        while let count @ 1.. = spool.read(text.len() as u64, &mut buffer).unwrap() {
+            text.extend_from_slice(&buffer[..count]);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn what_the_shim_kept_comes_between_what_was_read_and_the_pipe_and_comes_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let spill = dir.path().join("kept");
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut spool = Spool::open(dir.path(), "stdout", 0).unwrap();
+        writer.write_all(b"first,").unwrap();
+        assert_eq!(spool.take_from(reader.as_fd(), u64::MAX).unwrap(), 6);
+        std::fs::write(&spill, "second,").unwrap();
+        spool.append_file(&spill).unwrap();
+        spool.append_file(&spill).unwrap();
+        writer.write_all(b"third\nnot yet").unwrap();
+        assert_eq!(spool.take_from(reader.as_fd(), 6).unwrap(), 6);
+        assert!(!spool.is_mid_line().unwrap());
+        let again = Spool::open(dir.path(), "stdout", 0).unwrap();
+        for spool in [&spool, &again] {
+            assert_eq!(content(spool), "first,second,third\n");
+            assert_eq!(spool.end(), 19);
+        }
+    }
+
+    #[test]
+    fn an_empty_segment_gives_its_place_to_what_the_shim_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let spill = dir.path().join("kept");
+        let mut spool = Spool::open(dir.path(), "stdout", 7).unwrap();
+        assert!(!spool.is_mid_line().unwrap());
+        std::fs::write(&spill, "line").unwrap();
+        spool.append_file(&spill).unwrap();
+        assert!(spool.is_mid_line().unwrap());
+        let mut buffer = [0; 9];
+        assert_eq!(spool.read(7, &mut buffer).unwrap(), 4);
+        assert_eq!(&buffer[..4], b"line");
+        spool.forget_before(11);
+        assert_eq!(Spool::open(dir.path(), "stdout", 11).unwrap().end(), 11);
+    }
 }
