@@ -309,3 +309,166 @@ def test_container_instances(longshore):
     too_big = longshore.register("huge", {"name": "app", "memory": 10_000_000})
     refused = ecs.run_task(taskDefinition=too_big)
     assert [(f["arn"], f["reason"]) for f in refused["failures"]] == [(arns[0], "RESOURCE:MEMORY")]
+
+
+# What answers hold, member by member, in each state of a task. Rule: recorded answers of AWS.
+
+TASK_ALWAYS = {
+    "attachments", "attributes", "availabilityZone", "clusterArn", "containerInstanceArn", "containers", "cpu", "createdAt",
+    "desiredStatus", "enableExecuteCommand", "group", "healthStatus", "inferenceAccelerators", "lastStatus", "launchType",
+    "memory", "overrides", "tags", "taskArn", "taskDefinitionArn", "version",
+}
+CONTAINER_ALWAYS = {"containerArn", "cpu", "healthStatus", "image", "lastStatus", "memory", "name", "networkBindings", "networkInterfaces", "taskArn"}
+# No pull times and no imageDigest: the image was loaded on the host, and nothing is pulled from a registry.
+REACHED = {"connectivity", "connectivityAt", "startedAt"}
+STOPPING = {"stopCode", "stoppedReason", "stoppingAt"}
+STARTED = {"runtimeId"}
+SLEEPER = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+
+
+def test_the_members_of_a_task_in_each_state(longshore):
+    ecs = longshore.ecs
+    definition = longshore.register("members", {"name": "app", "command": SLEEPER})
+    pending = ecs.run_task(taskDefinition=definition)["tasks"][0]
+    assert set(pending) == TASK_ALWAYS and pending["lastStatus"] == "PENDING" and pending["tags"] == []
+    assert set(pending["containers"][0]) == CONTAINER_ALWAYS
+    assert pending["overrides"] == {"containerOverrides": [{"name": "app"}], "inferenceAcceleratorOverrides": []}
+    assert (pending["cpu"], pending["memory"], pending["containers"][0]["cpu"]) == ("0", "64", "0")
+    running = longshore.wait(pending["taskArn"], "RUNNING")
+    assert set(running) == TASK_ALWAYS | REACHED and running["connectivity"] == "CONNECTED"
+    assert set(running["containers"][0]) == CONTAINER_ALWAYS | STARTED
+    asked = ecs.stop_task(task=pending["taskArn"], reason="enough of it")["task"]
+    assert (asked["lastStatus"], asked["desiredStatus"]) == ("RUNNING", "STOPPED")
+    assert set(asked) == TASK_ALWAYS | REACHED | STOPPING
+    assert (asked["stopCode"], asked["stoppedReason"]) == ("UserInitiated", "enough of it")
+    stopped = longshore.wait(pending["taskArn"], "STOPPED")
+    assert set(stopped) == TASK_ALWAYS | REACHED | STOPPING | {"executionStoppedAt", "stoppedAt"}
+    assert set(stopped["containers"][0]) == CONTAINER_ALWAYS | STARTED | {"exitCode"}
+    again = ecs.stop_task(task=pending["taskArn"], reason="other words")["task"]
+    assert (again["lastStatus"], again["stoppedReason"], again["version"]) == ("STOPPED", "enough of it", stopped["version"])
+    never = longshore.run_to_end({"name": "app", "image": "127.0.0.1:1/none:1"})
+    ended = TASK_ALWAYS | REACHED | STOPPING | {"stoppedAt"}
+    assert set(never) - {"pullStartedAt", "pullStoppedAt", "executionStoppedAt"} == ended - {"startedAt"}
+    assert never["stopCode"] == "TaskFailedToStart"
+    assert set(never["containers"][0]) == CONTAINER_ALWAYS | {"reason"}
+
+
+def test_the_members_of_a_container_instance(longshore):
+    ecs = longshore.ecs
+    arns = ecs.list_container_instances()["containerInstanceArns"]
+    described = ecs.describe_container_instances(containerInstances=[*arns, "0" * 32])
+    assert described["failures"] == [{"arn": arns[0].rsplit("/", 1)[0] + "/" + "0" * 32, "reason": "MISSING"}]
+    always = {"containerInstanceArn", "ec2InstanceId", "version", "versionInfo", "remainingResources", "registeredResources", "status",
+              "agentConnected", "runningTasksCount", "pendingTasksCount", "attributes", "registeredAt", "attachments", "tags"}
+    instance = described["containerInstances"][0]
+    assert set(instance) == always and instance["attachments"] == [] and instance["tags"] == []
+    for resources in (instance["registeredResources"], instance["remainingResources"]):
+        assert [r["name"] for r in resources] == ["CPU", "MEMORY", "PORTS", "PORTS_UDP"]
+        numbers = {"name", "type", "doubleValue", "longValue", "integerValue"}
+        assert [set(r) for r in resources] == [numbers, numbers, numbers | {"stringSetValue"}, numbers | {"stringSetValue"}]
+    assert all(set(a) in ({"name"}, {"name", "value"}) for a in instance["attributes"])
+    with_health = ecs.describe_container_instances(containerInstances=arns, include=["TAGS", "CONTAINER_INSTANCE_HEALTH"])
+    assert set(with_health["containerInstances"][0]) == always | {"healthStatus"}
+    assert ecs.list_container_instances(status="DRAINING")["containerInstanceArns"] == []
+    assert ecs.list_container_instances(status="ACTIVE")["containerInstanceArns"] == arns
+
+
+def test_a_run_with_everything_overridden_and_tagged(longshore):
+    ecs = longshore.ecs
+    definition = ecs.register_task_definition(
+        family="overridden", networkMode="host", tags=[{"key": "team", "value": "web"}, {"key": "tier", "value": "1"}],
+        containerDefinitions=[{"name": "app", "image": "busybox:test", "memory": 64, "command": ["false"],
+                               "environment": [{"name": "A", "value": "old"}, {"name": "B", "value": "kept"}]}])
+    overrides = {
+        "cpu": "256", "memory": "128", "taskRoleArn": "arn:aws:iam::000000000000:role/task",
+        "containerOverrides": [{"name": "app", "cpu": 100, "memory": 96, "memoryReservation": 32,
+                                "command": ["sh", "-c", 'test "$A$B" = newkept'], "environment": [{"name": "A", "value": "new"}]}]}
+    task = ecs.run_task(
+        taskDefinition=definition["taskDefinition"]["taskDefinitionArn"], overrides=overrides, group="batch", startedBy="ci/job_7-a",
+        tags=[{"key": "tier", "value": "2"}], propagateTags="TASK_DEFINITION", enableECSManagedTags=True,
+        launchType="EC2", referenceId="order-1")["tasks"][0]
+    assert task["overrides"] == overrides | {"inferenceAcceleratorOverrides": []}
+    assert (task["cpu"], task["memory"], task["group"], task["startedBy"]) == ("256", "128", "batch", "ci/job_7-a")
+    container = task["containers"][0]
+    assert (container["cpu"], container["memory"], container["memoryReservation"]) == ("100", "96", "32")
+    tags = {t["key"]: t["value"] for t in task["tags"]}
+    assert tags == {"team": "web", "tier": "2", "aws:ecs:clusterName": "default"}
+    assert longshore.wait(task["taskArn"], "STOPPED")["containers"][0]["exitCode"] == 0
+    described = ecs.describe_tasks(tasks=[task["taskArn"], task["taskArn"].rsplit("/", 1)[1]], include=["TAGS"])
+    assert len(described["tasks"]) == 1 and {t["key"] for t in described["tasks"][0]["tags"]} == set(tags)
+    with pytest.raises(ClientError) as refused:
+        ecs.describe_tasks(cluster="none", tasks=[task["taskArn"]])
+    assert code(refused) == ("ClusterNotFoundException", "Cluster not found.")
+    ecs.create_cluster(clusterName="elsewhere")
+    other = ecs.describe_tasks(cluster="elsewhere", tasks=[task["taskArn"]])
+    assert other["tasks"] == [] and [f["reason"] for f in other["failures"]] == ["MISSING"]
+    ecs.delete_cluster(cluster="elsewhere")
+    for filters, shown in [(dict(launchType="EC2"), True), (dict(launchType="FARGATE"), False), (dict(family="other"), False),
+                           (dict(family="overridden"), True), (dict(startedBy="ci/job_7-a"), True),
+                           (dict(containerInstance=task["containerInstanceArn"]), True), (dict(containerInstance="0" * 32), False)]:
+        listed = ecs.list_tasks(desiredStatus="STOPPED", **filters)["taskArns"]
+        assert (task["taskArn"] in listed) == shown, filters
+        assert task["taskArn"] not in ecs.list_tasks(**filters)["taskArns"]
+
+
+LONG = "a" * 129
+
+
+@pytest.mark.parametrize("members, expected", [
+    (dict(count=0), ("InvalidParameterException", None)),
+    (dict(cluster="none"), ("ClusterNotFoundException", "Cluster not found.")),
+    (dict(taskDefinition="refusals:99"), ("ClientException", "TaskDefinition not found.")),
+    (dict(startedBy=LONG), ("InvalidParameterException", None)),
+    (dict(startedBy="a b"), ("InvalidParameterException", None)),
+    (dict(group="service:web"), ("InvalidParameterException", None)),
+    (dict(launchType="FARGATE"), ("ClientException", "Longshore does not yet support launchType")),
+    (dict(launchType="ec2"), ("InvalidParameterException", None)),
+    (dict(capacityProviderStrategy=[{"capacityProvider": "a"}]), ("ClientException", "Longshore does not yet support capacityProviderStrategy")),
+    (dict(launchType="EC2", capacityProviderStrategy=[{"capacityProvider": "a"}]),
+     ("InvalidParameterException", "Specify either Launch Type or Capacity Provider Strategy, but not both.")),
+    (dict(placementConstraints=[{"type": "distinctInstance"}]), ("ClientException", "Longshore does not yet support placementConstraints")),
+    (dict(placementStrategy=[{"type": "random"}]), ("ClientException", "Longshore does not yet support placementStrategy")),
+    (dict(networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}}),
+     ("InvalidParameterException", "Network Configuration is not valid for the given `networkMode` of this task definition.")),
+    (dict(overrides={"containerOverrides": [{"name": "web"}]}),
+     ("InvalidParameterException", "Override for container named web is not a container in the TaskDefinition.")),
+    (dict(propagateTags="SERVICE"), ("InvalidParameterException", None)),
+    (dict(clientToken="a" * 65), ("InvalidParameterException", None)),
+    (dict(tags=[{"key": f"k{i}", "value": "v"} for i in range(51)]), ("InvalidParameterException", None)),
+    (dict(tags=[{"key": LONG, "value": "v"}]), ("InvalidParameterException", None)),
+    (dict(tags=[{"key": "k", "value": "v" * 257}]), ("InvalidParameterException", None)),
+    (dict(tags=[{"key": "aws:k", "value": "v"}]), ("InvalidParameterException", None)),
+])
+def test_a_run_that_is_refused_starts_nothing(longshore, members, expected):
+    ecs = longshore.ecs
+    longshore.register("refusals", {"name": "app", "command": ["true"]})
+    with pytest.raises(ClientError) as refused:
+        ecs.run_task(**{"taskDefinition": "refusals"} | members)
+    found = code(refused)
+    assert found[0] == expected[0] and expected[1] in (None, found[1]), found
+    for status in ("RUNNING", "STOPPED"):
+        assert ecs.list_tasks(family="refusals", desiredStatus=status)["taskArns"] == []
+
+
+def test_an_instance_with_tasks_is_not_deregistered_unless_forced_and_tasks_are_listed_by_page(longshore):
+    ecs = longshore.ecs
+    instance = ecs.list_container_instances()["containerInstanceArns"][0]
+    arns = longshore.start(longshore.register("busy", {"name": "app", "command": SLEEPER}), count=3)
+    with pytest.raises(ClientError) as refused:
+        ecs.deregister_container_instance(containerInstance=instance)
+    assert code(refused) == ("InvalidParameterException", "Found running tasks on the instance.")
+    for filters in (dict(family="busy"), dict(containerInstance=instance)):
+        pages = ecs.get_paginator("list_tasks").paginate(**filters, PaginationConfig={"PageSize": 1})
+        shown = [arn for page in pages for arn in page["taskArns"]]
+        assert shown == sorted(arns), filters
+    cluster = ecs.describe_clusters(include=["STATISTICS"])["clusters"][0]
+    assert cluster["runningTasksCount"] + cluster["pendingTasksCount"] == 3
+    with pytest.raises(ClientError) as refused:
+        ecs.stop_task(task=arns[0], reason="r" * 1025)
+    assert code(refused)[0] == "InvalidParameterException"
+    for arn in arns:
+        ecs.stop_task(task=arn)
+    for arn in arns:
+        longshore.wait(arn, "STOPPED")
+    cluster = ecs.describe_clusters()["clusters"][0]
+    assert (cluster["runningTasksCount"], cluster["pendingTasksCount"], cluster["statistics"]) == (0, 0, [])

@@ -4,11 +4,10 @@
 //! made; only the registration of a container instance does. An INACTIVE cluster counts as gone.
 //! Rule: API reference, `cluster` of RunTask; semantics 2.1.
 
-use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
-use crate::records::task::TASKS;
+use crate::records::container_instance::{CONTAINER_INSTANCES, REGISTERED};
+use crate::records::task_table::{Count, OF_CLUSTER, TASKS, named_parts};
 use crate::records::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus, Tags};
 use crate::rules::tags;
-use crate::task::status::{DesiredStatus, TaskStatus};
 use aws_api::ecs::{Cluster, ClusterServiceConnectDefaults, ClusterSetting, KeyValuePair, errors};
 use aws_types::{Arn, AwsError, Ctx, Scope};
 use std::sync::Arc;
@@ -95,21 +94,21 @@ pub struct Counts {
     pub unfinished: i32,
 }
 
-/// Counts a cluster's instances and tasks.
+/// Counts a cluster's instances and tasks, at the same cost however many there are.
 #[must_use]
 pub fn counts(world: &World, cluster: &ClusterRecord) -> Counts {
-    let prefix = cluster.key().encode();
-    let mut counts = Counts::default();
-    for (_, instance) in world.scan_prefix(&CONTAINER_INSTANCES, &prefix, None) {
-        counts.instances += i32::from(instance.status != InstanceStatus::Inactive);
+    let tasks = |count: Count| {
+        let key = named_parts(&cluster.scope, &cluster.name, count.name());
+        world.sum(&TASKS, &OF_CLUSTER, &key)
+    };
+    let instances = world.sum(&CONTAINER_INSTANCES, &REGISTERED, &cluster.key().encode());
+    let shown = |sum: i64| i32::try_from(sum).unwrap_or(i32::MAX);
+    Counts {
+        instances: shown(instances),
+        running: shown(tasks(Count::Running)),
+        pending: shown(tasks(Count::Pending)),
+        unfinished: shown(tasks(Count::Unfinished)),
     }
-    for (_, task) in world.scan_prefix(&TASKS, &prefix, None) {
-        let runs = task.last_status == TaskStatus::Running;
-        counts.running += i32::from(runs && task.desired == DesiredStatus::Running);
-        counts.pending += i32::from(task.last_status.counts_as_pending());
-        counts.unfinished += i32::from(task.last_status != TaskStatus::Stopped);
-    }
-    counts
 }
 
 /// Which optional members an answer holds.

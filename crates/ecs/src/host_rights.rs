@@ -9,8 +9,9 @@ use crate::instance::load;
 use crate::records::container_instance::{
     BY_HOST, CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey, host_parts,
 };
-use crate::records::task::{BY_INSTANCE, TASKS, TaskKey, TaskRecord};
+use crate::records::task::{TASKS, TaskKey, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
+use crate::records::task_table::BY_INSTANCE;
 use crate::task::log_streams::{self, LogTarget};
 use crate::task::reference;
 use aws_types::{Arn, Scope};
@@ -146,7 +147,7 @@ impl Host<'_> {
             let key: &InstanceKey = &instance.key;
             let index_key = key.encode();
             let mut all = self.world.find(&TASKS, &BY_INSTANCE, &index_key);
-            load::held(self.world, key).iter().any(|task| unnamed(task))
+            load::held(self.world, key).any(|task| unnamed(task))
                 || all.any(|task| known(task) && unnamed(task))
         })
     }

@@ -21,6 +21,7 @@ mod rows;
 mod state;
 mod table;
 mod txn;
+mod visits;
 mod world;
 mod writer;
 
@@ -34,7 +35,8 @@ pub use log_store::{
 };
 pub use rows::Rows;
 pub use state::StateHandle;
-pub use table::{Index, Record, Table, TableDefinition};
+pub use table::{Index, Record, Table, TableDefinition, Tally};
 pub use txn::{Change, Txn};
+pub use visits::visited;
 pub use world::{LoadError, Schema, UnknownTable, World};
 pub use writer::{WriterGuard, start};

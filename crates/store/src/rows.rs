@@ -1,10 +1,10 @@
 //! The rows of one table with its indexes, and the face that the World sees without their type.
 //!
-//! Invariant: an index holds exactly the keys that its table's records name; nothing but
-//! [`TypedRows`] changes either, and it changes both.
+//! Invariant: an index holds exactly the keys that its table's records name, and a tally their
+//! sums; nothing but [`TypedRows`] changes any of them, and it changes all.
 
 use crate::key::{Key, TableKey};
-use crate::table::{Index, Record, Table};
+use crate::table::{Index, Record, Table, Tally};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -42,12 +42,15 @@ pub trait Rows: Send + Sync + fmt::Debug {
 }
 
 type IndexRows = imbl::OrdSet<(Key, Key)>;
+/// A sum of zero has no entry.
+type TallySums = imbl::OrdMap<Key, i64>;
 
 /// The rows of one table with its indexes.
 pub struct TypedRows<K: 'static, R: 'static> {
     table: &'static Table<K, R>,
     pub(crate) rows: imbl::OrdMap<Key, Arc<R>>,
     indexes: Vec<IndexRows>,
+    tallies: Vec<TallySums>,
 }
 
 impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
@@ -56,6 +59,7 @@ impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
             table,
             rows: imbl::OrdMap::new(),
             indexes: vec![IndexRows::new(); table.indexes().len()],
+            tallies: vec![TallySums::new(); table.tallies().len()],
         }
     }
 
@@ -77,6 +81,34 @@ impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
                 rows.insert((new, key.clone()));
             }
         }
+        self.tally(previous.as_deref(), Some(&record));
+    }
+
+    /// Moves the sums from what the record was to what it is.
+    fn tally(&mut self, before: Option<&R>, now: Option<&R>) {
+        for (tally, sums) in self.table.tallies().iter().zip(&mut self.tallies) {
+            let of = |record: Option<&R>| record.map(tally.of).unwrap_or_default();
+            let (before, now) = (of(before), of(now));
+            if before == now {
+                continue;
+            }
+            let taken = before.into_iter().map(|(key, value)| (key, -value));
+            for (key, change) in taken.chain(now) {
+                match sums.get(&key).copied().unwrap_or(0) + change {
+                    0 => sums.remove(&key),
+                    sum => sums.insert(key, sum),
+                };
+            }
+        }
+    }
+
+    pub(crate) fn sum(&self, tally: &'static Tally<R>, key: &Key) -> i64 {
+        let declared = self.table.tallies().iter();
+        let mut declared = declared.zip(&self.tallies);
+        let (_, sums) = declared
+            .find(|(candidate, _)| candidate.name == tally.name)
+            .expect("a tally is looked up in the table that declares it");
+        sums.get(key).copied().unwrap_or(0)
     }
 
     pub(crate) fn index(&self, index: &'static Index<R>) -> &IndexRows {
@@ -99,6 +131,7 @@ impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
             table: self.table,
             rows: self.rows.clone(),
             indexes: self.indexes.clone(),
+            tallies: self.tallies.clone(),
         })
     }
 
@@ -150,6 +183,7 @@ impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
                 rows.remove(&(old, key.clone()));
             }
         }
+        self.tally(Some(&previous), None);
         true
     }
 

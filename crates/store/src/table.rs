@@ -1,4 +1,4 @@
-//! The declaration of a table: its name, its key and its secondary indexes.
+//! The declaration of a table: its name, its key, its secondary indexes and its tallies.
 //!
 //! A service declares its tables as statics (`ecs::records::TASKS`); the store holds their rows
 //! type-erased and never learns what a record means.
@@ -26,11 +26,21 @@ pub struct Index<R: 'static> {
     pub keys: fn(&R) -> Vec<Key>,
 }
 
+/// Sums over a table's records, kept up to date by every write, so that reading one visits no
+/// record. Like an index it is derived: nothing of it is stored.
+pub struct Tally<R: 'static> {
+    /// Unique within the table.
+    pub name: &'static str,
+    /// What the record adds to the sum of each key; none leaves it out.
+    pub of: fn(&R) -> Vec<(Key, i64)>,
+}
+
 /// A table of records `R` by typed key `K`, declared as a `static` by the service that owns it.
 pub struct Table<K: 'static, R: 'static> {
     name: &'static str,
     key: fn(&R) -> K,
     indexes: &'static [&'static Index<R>],
+    tallies: &'static [&'static Tally<R>],
     marker: PhantomData<fn(K) -> R>,
 }
 
@@ -46,8 +56,15 @@ impl<K: TableKey, R: Record> Table<K, R> {
             name,
             key,
             indexes,
+            tallies: &[],
             marker: PhantomData,
         }
+    }
+
+    /// The same table with these tallies.
+    #[must_use]
+    pub const fn with_tallies(self, tallies: &'static [&'static Tally<R>]) -> Self {
+        Self { tallies, ..self }
     }
 
     /// The table's name in the store.
@@ -66,6 +83,12 @@ impl<K: TableKey, R: Record> Table<K, R> {
     #[must_use]
     pub const fn indexes(&self) -> &'static [&'static Index<R>] {
         self.indexes
+    }
+
+    /// The table's tallies.
+    #[must_use]
+    pub const fn tallies(&self) -> &'static [&'static Tally<R>] {
+        self.tallies
     }
 }
 
@@ -96,6 +119,12 @@ impl<K: TableKey + 'static, R: Record> TableDefinition for Table<K, R> {
 impl<K, R> fmt::Debug for Table<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({})", self.name)
+    }
+}
+
+impl<R> fmt::Debug for Tally<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tally({})", self.name)
     }
 }
 

@@ -109,7 +109,7 @@ impl Deref for Txn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Index, Schema};
+    use crate::{Index, Schema, Tally};
     use proptest::prelude::*;
     use serde::{Deserialize, Serialize};
 
@@ -123,8 +123,12 @@ mod tests {
         name: "by_owner",
         keys: |pet| pet.owners.iter().map(|o| Key::of(&[o])).collect(),
     };
+    static OWNED: Tally<Pet> = Tally {
+        name: "owned",
+        of: |pet| pet.owners.iter().map(|o| (Key::of(&[o]), 1)).collect(),
+    };
     static PETS: Table<Key, Pet> =
-        Table::new("test.pets", |pet| Key::of(&[&pet.name]), &[&BY_OWNER]);
+        Table::new("test.pets", |pet| Key::of(&[&pet.name]), &[&BY_OWNER]).with_tallies(&[&OWNED]);
 
     proptest! {
         #[test]
@@ -153,6 +157,12 @@ mod tests {
             for owner in ["x", "y", "z"] {
                 let found: Vec<_> = world.find(&PETS, &BY_OWNER, &Key::of(&[owner])).map(|p| p.name.clone()).collect();
                 let expected: Vec<_> = model.iter().filter(|(_, o)| o.iter().any(|o| o == owner)).map(|(n, _)| n.clone()).collect();
+                prop_assert_eq!(world.sum(&PETS, &OWNED, &Key::of(&[owner])), i64::try_from(expected.len()).unwrap());
+                for after in ["a", "b", "c", "d"] {
+                    let rest = world.find_after(&PETS, &BY_OWNER, &Key::of(&[owner]), Some(&Key::of(&[after])));
+                    let rest: Vec<_> = rest.map(|p| p.name.clone()).collect();
+                    prop_assert_eq!(rest, expected.iter().filter(|name| name.as_str() > after).cloned().collect::<Vec<_>>());
+                }
                 prop_assert_eq!(found, expected);
             }
             prop_assert_eq!(before.count(&PETS), 0, "a snapshot never changes");
@@ -160,6 +170,10 @@ mod tests {
             let mut loaded = World::empty(&schema);
             for (table, key, bytes) in world.encoded_rows() {
                 loaded.put_encoded(table, &key, &bytes).unwrap();
+            }
+            for owner in ["x", "y", "z"] {
+                let sum = |world: &World| world.sum(&PETS, &OWNED, &Key::of(&[owner]));
+                prop_assert_eq!(sum(&loaded), sum(&world));
             }
             prop_assert_eq!(loaded.encoded_rows().collect::<Vec<_>>(), world.encoded_rows().collect::<Vec<_>>());
         }

@@ -4,7 +4,8 @@
 
 use crate::key::{Key, TableKey};
 use crate::rows::{Rows, TypedRows};
-use crate::table::{Index, Record, Table, TableDefinition};
+use crate::table::{Index, Record, Table, TableDefinition, Tally};
+use crate::visits;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -96,6 +97,7 @@ impl World {
         table: &'static Table<K, R>,
         key: &K,
     ) -> Option<&Arc<R>> {
+        visits::count();
         self.rows(table).rows.get(&key.encode())
     }
 
@@ -104,7 +106,7 @@ impl World {
         &self,
         table: &'static Table<K, R>,
     ) -> impl Iterator<Item = &Arc<R>> {
-        self.rows(table).rows.values()
+        self.rows(table).rows.values().inspect(|_| visits::count())
     }
 
     /// Records whose key starts with `prefix`, in order of key, after `after` where it is given
@@ -124,6 +126,7 @@ impl World {
             .rows
             .range((start, Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(&prefix))
+            .inspect(|_| visits::count())
     }
 
     /// Records that the index holds under keys starting with `index_key`, in order of index key,
@@ -143,6 +146,40 @@ impl World {
             ))
             .take_while(move |(found, _)| found.starts_with(&prefix))
             .filter_map(|(_, key)| rows.rows.get(key))
+            .inspect(|_| visits::count())
+    }
+
+    /// Records that the index holds under exactly `index_key`, in order of key, after `after` where
+    /// it is given (itself left out): how filtered listings page.
+    pub fn find_after<'w, K: TableKey + 'static, R: Record>(
+        &'w self,
+        table: &'static Table<K, R>,
+        index: &'static Index<R>,
+        index_key: &Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = &'w Arc<R>> + use<'w, K, R> {
+        let rows = self.rows(table);
+        let exact = index_key.clone();
+        let start = match after {
+            Some(after) => Bound::Excluded((exact.clone(), after.clone())),
+            None => Bound::Included((exact.clone(), Key::empty())),
+        };
+        rows.index(index)
+            .range((start, Bound::Unbounded))
+            .take_while(move |(found, _)| *found == exact)
+            .filter_map(|(_, key)| rows.rows.get(key))
+            .inspect(|_| visits::count())
+    }
+
+    /// What the tally holds for this key; 0 where no record adds to it. Visits no record.
+    #[must_use]
+    pub fn sum<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+        tally: &'static Tally<R>,
+        key: &Key,
+    ) -> i64 {
+        self.rows(table).sum(tally, key)
     }
 
     /// The number of records in a table.

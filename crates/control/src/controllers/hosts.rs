@@ -29,7 +29,7 @@ impl Controller for Hosts {
         let mut wake_at: Option<Timestamp> = None;
         for instance in world.scan(&CONTAINER_INSTANCES) {
             if instance.status == InstanceStatus::Inactive {
-                if !load::held(&world, &instance.key).is_empty() {
+                if load::held(&world, &instance.key).next().is_some() {
                     self.orphan(&instance.key).await?;
                 }
                 continue;

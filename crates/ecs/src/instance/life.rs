@@ -147,7 +147,7 @@ pub fn expired(world: &World, now: Timestamp, keep: Duration) -> Vec<InstanceKey
         let since = instance
             .deregistered_at
             .is_some_and(|at| now.since(at) > keep);
-        since && load::held(world, &instance.key).is_empty()
+        since && load::held(world, &instance.key).next().is_none()
     };
     let gone = world
         .scan(&CONTAINER_INSTANCES)
@@ -194,9 +194,7 @@ fn each_held(
     which: impl Fn(&TaskRecord) -> bool,
     with: impl Fn(&mut TaskRecord),
 ) -> Step {
-    let matching = load::held(txn, &instance.key)
-        .into_iter()
-        .filter(|task| which(task));
+    let matching = load::held(txn, &instance.key).filter(|task| which(task));
     let mut keys: Vec<TaskKey> = matching
         .take(limit + 1)
         .map(|task| task.key.clone())

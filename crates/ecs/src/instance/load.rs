@@ -6,8 +6,10 @@
 
 use crate::place::problem::Free;
 use crate::records::container_instance::{ContainerInstanceRecord, InstanceKey};
-use crate::records::task::{BY_INSTANCE, TASKS, TaskRecord, held_by};
-use crate::task::status::{DesiredStatus, TaskStatus};
+use crate::records::task::TaskRecord;
+use crate::records::task_table::{
+    BY_INSTANCE, Count, HOLDS_PORTS, OF_INSTANCE, TASKS, group_parts, held_by, measure,
+};
 use std::sync::Arc;
 use store::World;
 
@@ -28,36 +30,50 @@ pub struct Load {
 }
 
 /// The tasks that hold resources of an instance, in order of id.
-#[must_use]
-pub fn held<'w>(world: &'w World, instance: &InstanceKey) -> Vec<&'w Arc<TaskRecord>> {
-    world
-        .find(&TASKS, &BY_INSTANCE, &held_by(instance))
-        .collect()
+pub fn held<'w>(
+    world: &'w World,
+    instance: &InstanceKey,
+) -> impl Iterator<Item = &'w Arc<TaskRecord>> + use<'w> {
+    world.find_after(&TASKS, &BY_INSTANCE, &held_by(instance), None)
 }
 
-/// Sums up an instance's tasks.
+/// Whether a task of this instance is not STOPPED.
+#[must_use]
+pub fn is_busy(world: &World, instance: &InstanceKey) -> bool {
+    let unfinished = measure(instance, Count::Unfinished.name());
+    world.sum(&TASKS, &OF_INSTANCE, &unfinished) > 0
+}
+
+/// Sums up an instance's tasks. Of these it visits only those that hold static ports.
 #[must_use]
 pub fn of(world: &World, instance: &ContainerInstanceRecord) -> Load {
     let registered = &instance.registered;
-    let mut load = Load {
-        free: Free {
-            cpu_units: registered.cpu_units,
-            memory_mib: registered.memory_mib,
-            tcp_used: registered.tcp.iter().copied().collect(),
-            udp_used: registered.udp.iter().copied().collect(),
-        },
-        running: 0,
-        pending: 0,
-        held: 0,
-        unconfirmed: 0,
+    let sum = |name: &str| {
+        let sum = world.sum(&TASKS, &OF_INSTANCE, &measure(&instance.key, name));
+        u32::try_from(sum).unwrap_or(u32::MAX)
     };
-    for task in held(world, &instance.key) {
-        load.free.take(&task.reserved);
-        load.held += 1;
-        load.unconfirmed += u32::from(task.is_unconfirmed());
-        load.pending += u32::from(task.last_status.counts_as_pending());
-        let runs = task.last_status == TaskStatus::Running;
-        load.running += u32::from(runs && task.desired == DesiredStatus::Running);
+    let mut free = Free {
+        cpu_units: registered.cpu_units.saturating_sub(sum("cpu")),
+        memory_mib: registered.memory_mib.saturating_sub(sum("memory")),
+        tcp_used: registered.tcp.iter().copied().collect(),
+        udp_used: registered.udp.iter().copied().collect(),
+    };
+    for task in world.find(&TASKS, &HOLDS_PORTS, &held_by(&instance.key)) {
+        free.tcp_used.extend(&task.reserved.tcp);
+        free.udp_used.extend(&task.reserved.udp);
     }
-    load
+    Load {
+        free,
+        running: sum(Count::Running.name()),
+        pending: sum(Count::Pending.name()),
+        held: sum(Count::Held.name()),
+        unconfirmed: sum(Count::Unconfirmed.name()),
+    }
+}
+
+/// Tasks of this group that hold resources of the instance.
+#[must_use]
+pub fn of_group(world: &World, instance: &InstanceKey, group: &str) -> u32 {
+    let sum = world.sum(&TASKS, &OF_INSTANCE, &group_parts(instance, group));
+    u32::try_from(sum).unwrap_or(u32::MAX)
 }

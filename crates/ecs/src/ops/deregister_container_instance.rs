@@ -7,10 +7,8 @@ use crate::cluster;
 use crate::instance::life::{self, TASKS_PER_STEP_MAX};
 use crate::instance::{load, shape};
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
-use crate::records::task::TaskRecord;
 use crate::rules::invalid_parameter;
 use crate::task::reference;
-use crate::task::status::TaskStatus;
 use aws_api::ecs::{DeregisterContainerInstanceRequest, DeregisterContainerInstanceResponse};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -48,9 +46,7 @@ pub fn deregister_container_instance(
     });
     let not_found = || invalid_parameter("The referenced container instance was not found.");
     let key = key.ok_or_else(not_found)?;
-    let living = |task: &TaskRecord| task.last_status != TaskStatus::Stopped;
-    let busy = load::held(txn, &key).iter().any(|task| living(task));
-    if busy && !input.force.unwrap_or(false) {
+    if load::is_busy(txn, &key) && !input.force.unwrap_or(false) {
         return Err(invalid_parameter("Found running tasks on the instance."));
     }
     life::deregister(txn, ctx, &key);

@@ -4,9 +4,11 @@
 
 use crate::cluster;
 use crate::page::Request;
-use crate::records::container_instance::InstanceId;
-use crate::records::task::{
-    BY_DESIRED, BY_FAMILY, BY_INSTANCE, BY_STARTED_BY, TASKS, TaskRecord, named_parts,
+use crate::records::container_instance::{InstanceId, InstanceKey};
+use crate::records::task::{TaskKey, TaskRecord};
+use crate::records::task_table::{
+    BY_DESIRED, BY_FAMILY, BY_INSTANCE, BY_STARTED_BY, TASKS, freed_of, held_by, listed_parts,
+    named_parts,
 };
 use crate::rules::invalid_parameter;
 use crate::task::reference;
@@ -16,7 +18,7 @@ use aws_api::ecs::{ListTasksRequest, ListTasksResponse};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
 use std::sync::Arc;
-use store::{TableKey, World};
+use store::{Key, TableKey, World};
 
 /// API reference, ListTasks, `maxResults`: the default and the most.
 const PAGE_LEN: usize = 100;
@@ -50,13 +52,8 @@ pub fn list_tasks(
         PAGE_LEN,
         PAGE_LEN,
     )?;
-    let mut found = filter.find(world, ctx, &cluster.name);
-    found.sort_by(|a, b| a.key.id.cmp(&b.key.id));
-    let rows = found
-        .into_iter()
-        .map(|task| (task.key.encode(), task.key.arn()));
-    let unseen = rows.filter(|(key, _)| request.after.as_ref().is_none_or(|after| key > after));
-    let page = request.page(unseen);
+    let found = filter.find(world, ctx, &cluster.name, request.after.as_ref());
+    let page = request.page(found.map(|task| (task.key.encode(), task.key.arn())));
     Ok(ListTasksResponse {
         task_arns: Some(page.items),
         next_token: page.next_token,
@@ -135,34 +132,36 @@ impl<'a> Filter<'a> {
         ]
     }
 
-    /// The tasks it shows, from the index that holds the fewest others.
-    fn find<'w>(&self, world: &'w World, ctx: &Ctx, cluster: &str) -> Vec<&'w Arc<TaskRecord>> {
+    /// The tasks it shows after a key, in order of id, from the index that holds the fewest others.
+    /// Lazily: a page visits little more than it shows.
+    fn find<'w>(
+        &'w self,
+        world: &'w World,
+        ctx: &Ctx,
+        cluster: &str,
+        after: Option<&Key>,
+    ) -> Box<dyn Iterator<Item = &'w Arc<TaskRecord>> + 'w> {
         if self.nothing {
-            return Vec::new();
+            return Box::new(std::iter::empty());
         }
-        let named = |name: &str| named_parts(&ctx.scope, cluster, name);
-        let shown = |task: &&Arc<TaskRecord>| self.shows(task);
-        match (&self.instance, self.started_by, self.family) {
-            (Some(id), _, _) => world
-                .find(&TASKS, &BY_INSTANCE, &named(&id.0))
-                .filter(shown)
-                .collect(),
-            (None, Some(by), _) => world
-                .find(&TASKS, &BY_STARTED_BY, &named(by))
-                .filter(shown)
-                .collect(),
-            (None, None, Some(family)) => world
-                .find(&TASKS, &BY_FAMILY, &named(family))
-                .filter(shown)
-                .collect(),
-            (None, None, None) => {
-                let desired = named(self.desired.name());
-                world
-                    .find(&TASKS, &BY_DESIRED, &desired)
-                    .filter(shown)
-                    .collect()
+        let of_cluster = TaskKey::new(&ctx.scope, cluster, "");
+        let listed = |name: &str| listed_parts(&of_cluster, name, self.desired);
+        let (index, key) = match (&self.instance, self.started_by, self.family) {
+            (Some(id), _, _) => {
+                let key = InstanceKey::new(&ctx.scope, cluster, &id.0);
+                let held = world.find_after(&TASKS, &BY_INSTANCE, &held_by(&key), after);
+                let freed = world.find_after(&TASKS, &BY_INSTANCE, &freed_of(&key), after);
+                return Box::new(by_id(held, freed).filter(|task| self.shows(task)));
             }
-        }
+            (None, Some(by), _) => (&BY_STARTED_BY, listed(by)),
+            (None, None, Some(family)) => (&BY_FAMILY, listed(family)),
+            (None, None, None) => {
+                let desired = named_parts(&ctx.scope, cluster, self.desired.name());
+                (&BY_DESIRED, desired)
+            }
+        };
+        let found = world.find_after(&TASKS, index, &key, after);
+        Box::new(found.filter(|task| self.shows(task)))
     }
 
     fn shows(&self, task: &TaskRecord) -> bool {
@@ -176,4 +175,17 @@ impl<'a> Filter<'a> {
                 .as_ref()
                 .is_none_or(|instance| task.instance == *instance)
     }
+}
+
+/// Two listings, each in order of id, as one.
+fn by_id<'w>(
+    a: impl Iterator<Item = &'w Arc<TaskRecord>>,
+    b: impl Iterator<Item = &'w Arc<TaskRecord>>,
+) -> impl Iterator<Item = &'w Arc<TaskRecord>> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    std::iter::from_fn(move || match (a.peek(), b.peek()) {
+        (Some(first), Some(second)) if first.key.id > second.key.id => b.next(),
+        (Some(_), _) => a.next(),
+        (None, _) => b.next(),
+    })
 }

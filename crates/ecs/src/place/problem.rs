@@ -110,8 +110,6 @@ pub fn build(
 #[must_use]
 pub fn candidate(world: &World, instance: &ContainerInstanceRecord, group: &str) -> Candidate {
     let load = load::of(world, instance);
-    let held = load::held(world, &instance.key);
-    let of_group = held.iter().filter(|task| task.group == group).count();
     let attributes = instance.attributes.iter();
     Candidate {
         instance: instance.key.id.clone(),
@@ -120,7 +118,7 @@ pub fn candidate(world: &World, instance: &ContainerInstanceRecord, group: &str)
         attributes: attributes
             .map(|a| (a.name.clone(), a.value.clone()))
             .collect(),
-        tasks_of_group: u32::try_from(of_group).unwrap_or(u32::MAX),
+        tasks_of_group: load::of_group(world, &instance.key, group),
         tasks: load.held,
     }
 }

@@ -7,7 +7,7 @@
 use super::Tags;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Index, Key, Table, TableKey};
+use store::{Index, Key, Table, TableKey, Tally};
 
 /// 32 hexadecimal digits, the last part of a container instance's ARN.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -190,12 +190,25 @@ pub static BY_HOST: Index<ContainerInstanceRecord> = Index {
     },
 };
 
+/// Of a cluster: its instances that are not INACTIVE.
+pub static REGISTERED: Tally<ContainerInstanceRecord> = Tally {
+    name: "registered",
+    of: |instance| match instance.status {
+        InstanceStatus::Active | InstanceStatus::Draining => {
+            let InstanceKey { scope, cluster, .. } = &instance.key;
+            vec![(Key::of(&[&scope.account, &scope.region, cluster]), 1)]
+        }
+        InstanceStatus::Inactive => Vec::new(),
+    },
+};
+
 /// All container instances.
 pub static CONTAINER_INSTANCES: Table<InstanceKey, ContainerInstanceRecord> = Table::new(
     "ecs.container_instances",
     |instance| instance.key.clone(),
     &[&BY_HOST],
-);
+)
+.with_tallies(&[&REGISTERED]);
 
 /// The index key of a host's registrations.
 #[must_use]

@@ -9,6 +9,7 @@ pub mod run_token;
 pub mod tags;
 pub mod task;
 pub mod task_definition;
+pub mod task_table;
 
 pub use cluster::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus};
 pub use container_instance::{

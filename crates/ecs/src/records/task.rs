@@ -5,6 +5,7 @@
 //! with every change that an answer shows. `holds` is true from placement until the agent said
 //! STOPPED or the instance is gone: while it is, the task's resources are reserved.
 
+pub use super::task_table::{TASKS, named_parts};
 use crate::records::Tags;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
@@ -12,7 +13,7 @@ use crate::task::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::task::stop_reason::StopReason;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Index, Key, Table, TableKey};
+use store::{Key, TableKey};
 
 /// 32 hexadecimal digits, the last part of a task's ARN.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -243,155 +244,4 @@ pub struct BindingRecord {
     pub container_port_range: Option<String>,
     /// The range of the host's ports that it lies at.
     pub host_port_range: Option<String>,
-}
-
-/// By instance; those that still hold its resources lie under one more component, `held`.
-pub static BY_INSTANCE: Index<TaskRecord> = Index {
-    name: "by_instance",
-    keys: |task| {
-        let part = if task.holds { HELD } else { FREED };
-        vec![instance_parts(&task.key, &task.instance, part)]
-    },
-};
-
-/// By cluster and desired status.
-pub static BY_DESIRED: Index<TaskRecord> = Index {
-    name: "by_desired",
-    keys: |task| {
-        vec![named_parts(
-            &task.key.scope,
-            &task.key.cluster,
-            task.desired.name(),
-        )]
-    },
-};
-
-/// By cluster and family.
-pub static BY_FAMILY: Index<TaskRecord> = Index {
-    name: "by_family",
-    keys: |task| {
-        vec![named_parts(
-            &task.key.scope,
-            &task.key.cluster,
-            &task.family,
-        )]
-    },
-};
-
-/// By cluster and `startedBy`.
-pub static BY_STARTED_BY: Index<TaskRecord> = Index {
-    name: "by_started_by",
-    keys: |task| {
-        let started_by = task.started_by.iter();
-        started_by
-            .map(|by| named_parts(&task.key.scope, &task.key.cluster, by))
-            .collect()
-    },
-};
-
-/// By cluster and group.
-pub static BY_GROUP: Index<TaskRecord> = Index {
-    name: "by_group",
-    keys: |task| vec![named_parts(&task.key.scope, &task.key.cluster, &task.group)],
-};
-
-/// By instance, only tasks of which the host has something to be told.
-pub static UNDELIVERED: Index<TaskRecord> = Index {
-    name: "undelivered",
-    keys: |task| match task.is_undelivered() {
-        true => vec![instance_parts(&task.key, &task.instance, HELD)],
-        false => Vec::new(),
-    },
-};
-
-/// By definition, so that a definition is not deleted under a task.
-pub static BY_DEFINITION: Index<TaskRecord> = Index {
-    name: "by_definition",
-    keys: |task| {
-        vec![definition_parts(
-            &task.key.scope,
-            &task.family,
-            task.revision,
-        )]
-    },
-};
-
-/// By the moment it stopped, for removal once nobody may ask any more.
-pub static BY_STOPPED_AT: Index<TaskRecord> = Index {
-    name: "by_stopped_at",
-    keys: |task| {
-        let at = task.times.stopped.filter(|_| !task.holds);
-        at.map(|at| {
-            Key::build()
-                .number(u64::try_from(at.millis()).unwrap_or(0))
-                .finish()
-        })
-        .into_iter()
-        .collect()
-    },
-};
-
-/// All tasks.
-pub static TASKS: Table<TaskKey, TaskRecord> = Table::new(
-    "ecs.tasks",
-    |task| task.key.clone(),
-    &[
-        &BY_INSTANCE,
-        &BY_DESIRED,
-        &BY_FAMILY,
-        &BY_STARTED_BY,
-        &BY_GROUP,
-        &UNDELIVERED,
-        &BY_DEFINITION,
-        &BY_STOPPED_AT,
-    ],
-);
-
-const HELD: &str = "held";
-const FREED: &str = "freed";
-
-/// The index key of every task of an instance.
-#[must_use]
-pub fn of_instance(instance: &InstanceKey) -> Key {
-    instance.encode()
-}
-
-/// The index key of an instance's tasks that still hold its resources, or that are undelivered.
-#[must_use]
-pub fn held_by(instance: &InstanceKey) -> Key {
-    Key::of(&[
-        &instance.scope.account,
-        &instance.scope.region,
-        &instance.cluster,
-        &instance.id.0,
-        HELD,
-    ])
-}
-
-/// The index key of a cluster's tasks of a family, a group, a `startedBy` or a desired status.
-#[must_use]
-pub fn named_parts(scope: &Scope, cluster: &str, name: &str) -> Key {
-    Key::of(&[&scope.account, &scope.region, cluster, name])
-}
-
-/// The index key of the tasks of one revision of a definition, in every cluster.
-#[must_use]
-pub fn definition_parts(scope: &Scope, family: &str, revision: u32) -> Key {
-    Key::build()
-        .text(&scope.account)
-        .text(&scope.region)
-        .text(family)
-        .number(revision.into())
-        .finish()
-}
-
-fn instance_parts(task: &TaskKey, instance: &InstanceId, part: &str) -> Key {
-    let scope = &task.scope;
-    Key::of(&[
-        &scope.account,
-        &scope.region,
-        &task.cluster,
-        &instance.0,
-        part,
-    ])
 }

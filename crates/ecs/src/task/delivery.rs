@@ -10,11 +10,12 @@ use super::status::DesiredStatus;
 use crate::instance::load;
 use crate::records::cluster::cluster_arn;
 use crate::records::container_instance::InstanceKey;
-use crate::records::task::{TASKS, TaskKey, TaskRecord, UNDELIVERED, held_by};
+use crate::records::task::{TaskKey, TaskRecord};
+use crate::records::task_table::{TASKS, UNDELIVERED};
 use crate::task::reference;
 use aws_api::agent::{Task, TaskIdentifier};
 use aws_types::Ctx;
-use store::{Txn, World};
+use store::{TableKey, Txn, World};
 
 /// Tasks in one payload: keeps a frame small, and one bad task from holding back many.
 pub const TASKS_PER_PAYLOAD_MAX: usize = 10;
@@ -35,32 +36,27 @@ pub struct Parcel {
 /// acknowledged) are left out.
 #[must_use]
 pub fn undelivered(world: &World, instance: &InstanceKey, sent: &[(TaskKey, u32)]) -> Vec<Parcel> {
-    let index_key = held_by(instance);
+    // In the order of delivery: the index sees to it.
+    let index_key = instance.encode();
     let waiting = world.find(&TASKS, &UNDELIVERED, &index_key);
     let unsent = waiting.filter(|task| {
         let is_this =
             |(key, count): &(TaskKey, u32)| *key == task.key && *count == task.delivery.wanted;
         !sent.iter().any(is_this)
     });
-    let mut chosen: Vec<&TaskRecord> = unsent.map(AsRef::as_ref).collect();
-    chosen.sort_by(|a, b| {
-        b.desired
-            .cmp(&a.desired)
-            .then(a.times.created.cmp(&b.times.created))
-    });
-    chosen.truncate(TASKS_PER_PAYLOAD_MAX);
+    let chosen = unsent.take(TASKS_PER_PAYLOAD_MAX);
     let parcel = |record: &TaskRecord| Parcel {
         key: record.key.clone(),
         count: record.delivery.wanted,
         task: payload::task(world, record),
     };
-    chosen.into_iter().map(parcel).collect()
+    chosen.map(|task| parcel(task)).collect()
 }
 
 /// Every task that this host should know, with what it should do: a manifest's list.
 #[must_use]
 pub fn manifest(world: &World, instance: &InstanceKey) -> Vec<TaskIdentifier> {
-    let held = load::held(world, instance).into_iter();
+    let held = load::held(world, instance);
     held.map(|task| identifier(task, task.desired)).collect()
 }
 

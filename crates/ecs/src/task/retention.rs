@@ -3,7 +3,8 @@
 //! A task that a lost host may still run is kept until that host confirmed or was deregistered.
 //! Rule: ECS developer guide, "Viewing stopped task errors".
 
-use crate::records::task::{BY_STOPPED_AT, TASKS, TaskKey};
+use crate::records::task::TaskKey;
+use crate::records::task_table::{BY_STOPPED_AT, TASKS};
 use aws_types::Timestamp;
 use std::time::Duration;
 use store::{Key, Txn, World};

@@ -4,8 +4,8 @@
 //! Rule: API reference, DeleteTaskDefinitions.
 
 use super::revisions;
-use crate::records::task::{BY_DEFINITION, TASKS, definition_parts};
 use crate::records::task_definition::DELETING;
+use crate::records::task_table::{BY_DEFINITION, TASKS, definition_parts};
 use crate::records::{
     TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord, TaskDefinitionStatus,
 };

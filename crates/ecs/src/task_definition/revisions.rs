@@ -50,16 +50,12 @@ pub fn deactivate(txn: &mut Txn, record: &TaskDefinitionRecord, now: Timestamp) 
             ..record.clone()
         },
     );
-    let latest = latest_active_below(txn, record);
-    txn.update(
-        &FAMILIES,
-        &FamilyKey::new(&record.scope, &record.family),
-        |family| {
-            if family.latest_active == Some(record.revision) {
-                family.latest_active = latest;
-            }
-        },
-    );
+    let key = FamilyKey::new(&record.scope, &record.family);
+    let known = txn.get(&FAMILIES, &key);
+    if known.is_some_and(|family| family.latest_active == Some(record.revision)) {
+        let latest = latest_active_below(txn, record);
+        txn.update(&FAMILIES, &key, |family| family.latest_active = latest);
+    }
 }
 
 /// Asks for the removal of an INACTIVE revision.
