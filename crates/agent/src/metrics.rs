@@ -155,7 +155,7 @@ impl ContainerSamples {
             self.written
                 .add(moved(stats.block_write_bytes, earlier.block_write_bytes));
         }
-        self.last = Some((now, stats.clone()));
+        self.last = Some((now, *stats));
     }
 
     fn take(&mut self, name: &str) -> ContainerMetric {

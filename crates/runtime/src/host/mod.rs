@@ -1,5 +1,6 @@
 //! The agent's side: starts the zygote, asks for containers, takes them over after a restart, cleans up after losses.
 
+mod attach;
 mod error;
 mod link;
 mod lost;

@@ -1,10 +1,11 @@
 //! The runtime behind the trait: one zygote, one link per container, one lock against sweeps of what is being made.
 
+use super::attach::three;
 use super::error::{InPlace, RuntimeError};
 use super::link::{self, Link, Parts};
 use super::probe::{Capabilities, KernelFeature};
 use super::zygote::Zygote;
-use super::{Attached, ContainerRuntime, Started, SweepReport, lost, mount_points, sweep};
+use super::{Attached, ContainerRuntime, Started, SweepReport, mount_points, sweep};
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{Failure, Stage};
@@ -13,10 +14,10 @@ use crate::seccomp;
 use crate::spec::{
     ContainerSpec, ExecResult, ExecSpec, ExitRecord, RootFilesystem, Stats, TaskCgroupSpec,
 };
-use crate::wire::{Event, Request, StartRequest, memory_file};
+use crate::wire::{Event, StartRequest, memory_file};
 use async_trait::async_trait;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::pidfd_send_signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -135,7 +136,7 @@ impl Inner {
             .ok_or_else(|| RuntimeError::NotFound(dir.to_path_buf()))
     }
 
-    fn keep(&self, link: Arc<Link>) {
+    pub(super) fn keep(&self, link: Arc<Link>) {
         self.links
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -255,51 +256,12 @@ impl Inner {
         }
         Ok(())
     }
-
-    /// The container of a state record, whose shim does not answer.
-    fn lost(self: &Arc<Self>, dir: &Path, state: StateRecord) -> Attached {
-        let pidfd = if is_alive(&state) {
-            i32::try_from(state.pid)
-                .ok()
-                .and_then(Pid::from_raw)
-                .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-                // Looked at again: between the two looks the number may have gone to another process.
-                .filter(|_| is_alive(&state))
-        } else {
-            None
-        };
-        let parts = Parts {
-            dir: dir.to_path_buf(),
-            id: state.id,
-            task_id: state.task_id,
-            scratch: state.scratch,
-            pidfd,
-            socket: None,
-            exit: None,
-        };
-        self.keep(Link::new(self, parts));
-        Attached::Lost {
-            reason: lost::UNKNOWN.to_owned(),
-        }
-    }
 }
 
 /// The record's process, not a later one with its number.
 pub fn is_alive(state: &StateRecord) -> bool {
     record::boot_id().is_ok_and(|boot| boot == state.boot_id)
         && record::start_time_ticks(state.pid).is_ok_and(|ticks| ticks == state.start_time_ticks)
-}
-
-/// The three descriptors that come with a started or attached container.
-fn three(
-    descriptors: Vec<OwnedFd>,
-    dir: &Path,
-) -> Result<(OwnedFd, OwnedFd, OwnedFd), RuntimeError> {
-    let mut all = descriptors.into_iter();
-    match (all.next(), all.next(), all.next()) {
-        (Some(pidfd), Some(stdout), Some(stderr)) => Ok((pidfd, stdout, stderr)),
-        _ => Err(RuntimeError::ShimLost(dir.to_path_buf())),
-    }
 }
 
 #[async_trait]
@@ -368,80 +330,8 @@ impl ContainerRuntime for Runtime {
     }
 
     async fn attach(&self, dir: &Path) -> Result<Attached, RuntimeError> {
-        let inner = &self.inner;
-        let _making = inner.making.read().await;
-        let state = record::read_state(dir).place("reading the state in", dir)?;
-        if let Some(socket) = link::connect(dir)
-            .await
-            .place("connecting to the shim in", dir)?
-        {
-            link::send(&socket, &Request::Attach)
-                .await
-                .place("asking the shim in", dir)?;
-            let answer = link::receive::<Event>(&socket)
-                .await
-                .place("hearing the shim in", dir)?;
-            // Read again: a shim that was still starting has written it meanwhile.
-            let state = state.or(record::read_state(dir).place("reading the state in", dir)?);
-            if let (
-                Some((
-                    Event::Attached {
-                        pid,
-                        started_at_ms,
-                        exit,
-                    },
-                    descriptors,
-                )),
-                Some(state),
-            ) = (answer, state)
-            {
-                let (pidfd, stdout, stderr) = three(descriptors, dir)?;
-                let parts = Parts {
-                    dir: dir.to_path_buf(),
-                    id: state.id,
-                    task_id: state.task_id,
-                    scratch: state.scratch,
-                    pidfd: Some(pidfd),
-                    socket: Some(socket),
-                    exit: exit.clone(),
-                };
-                inner.keep(Link::new(inner, parts));
-                return Ok(match exit {
-                    Some(exit) => Attached::Exited(exit, Some((stdout, stderr))),
-                    None => Attached::Running {
-                        started: Started {
-                            pid,
-                            started_at_ms,
-                            stdout,
-                            stderr,
-                        },
-                    },
-                });
-            }
-            // It failed to start, or died while it was asked: what it left on disk tells.
-        }
-        let exit = record::read_exit(dir).place("reading the exit record in", dir)?;
-        match (
-            record::read_state(dir).place("reading the state in", dir)?,
-            exit,
-        ) {
-            (Some(state), Some(exit)) => {
-                let parts = Parts {
-                    dir: dir.to_path_buf(),
-                    id: state.id,
-                    task_id: state.task_id,
-                    scratch: state.scratch,
-                    pidfd: None,
-                    socket: None,
-                    exit: Some(exit.clone()),
-                };
-                inner.keep(Link::new(inner, parts));
-                Ok(Attached::Exited(exit, None))
-            }
-            (None, Some(exit)) => Ok(Attached::Exited(exit, None)),
-            (Some(state), None) => Ok(inner.lost(dir, state)),
-            (None, None) => Ok(Attached::NotFound),
-        }
+        let _making = self.inner.making.read().await;
+        self.inner.attach(dir).await
     }
 
     async fn wait(&self, dir: &Path) -> Result<ExitRecord, RuntimeError> {
