@@ -39,10 +39,24 @@ delegated() {
     rmdir "$group"
 }
 
+# The first task of `up --demo`, through the public API: what a user of such a machine does first.
+demo() {
+    data=/scratch/demo
+    "$LONGSHORE_BIN" up --demo --data $data >/scratch/demo.log 2>&1 &
+    up=$!
+    until grep -q '^It answers at' /scratch/demo.log; do
+        kill -0 $up || { cat /scratch/demo.log $data/log/*.log; return 1; }
+        sleep 1
+    done
+    curl --silent --fail "$(sed -n 's/^It answers at \([^ ]*\) .*/\1/p' /scratch/demo.log)" || return 1
+    cat /sys/fs/cgroup/longshore-*/*/*/memory.max || return 1
+    "$LONGSHORE_BIN" down --data $data && wait $up
+}
+
 echo "kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 # The test of bridged packets switches it off in its own namespace; elsewhere it is built in.
 modprobe br_netfilter
-[ $# -gt 0 ] || set -- runtime netdev delegated
+[ $# -gt 0 ] || set -- runtime netdev delegated demo
 for what in "$@"; do
     case $what in
     runtime | netdev)
@@ -54,6 +68,7 @@ for what in "$@"; do
         part "runtime-container, delegated group" delegated "$bin/runtime-container" --test-threads=2
         part "runtime-cgroups, delegated group" delegated "$bin/runtime-cgroups" --test-threads=2
         ;;
+    demo) part "longshore up --demo" demo ;;
     e2e)
         cd "$repository" || exit 1
         part "end to end" timeout --signal=INT 480 .venv/bin/pytest -v --tb=short -p no:cacheprovider --durations=30 \
