@@ -1,0 +1,37 @@
+"""`longshore bench`: each one runs, small, in a directory of its own, and leaves nothing."""
+
+import glob
+import json
+import subprocess
+import tempfile
+
+import pytest
+from harness import BINARY
+
+SMALL = {
+    "launch": (["--samples", "2", "--count", "3"], {"start, bridge": "p50_ms", "rate, host": "per_second", "memory, idle": "rss_mib"}),
+    "api": (["--seconds", "1", "--connections", "4"], {"read: DescribeTasks": "per_second", "write: RegisterTaskDefinition": "per_second"}),
+    "state": (["--tasks", "500", "--samples", "1"], {"server with 500 task records": "p50_ms"}),
+    "pull": (["--layers", "2", "--mib", "1"], {"pull, verify, unpack": "mib_per_s"}),
+    "logs": (["--lines", "2000"], {"at once: written, then readable": "per_second"}),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_bench_measures_and_leaves_nothing(name):
+    options, expected = SMALL[name]
+    done = subprocess.run([str(BINARY), "bench", name, "--json", *options], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["bench"] == name
+    for row, figure in expected.items():
+        assert report["rows"][row][figure] > 0, report
+    assert not glob.glob(f"{tempfile.gettempdir()}/longshore-bench-*")
+
+
+def test_a_bench_of_a_running_longshore_leaves_it_running(longshore):
+    done = longshore.run("bench", "api", "--json", "--seconds", "1", "--connections", "2")
+    assert json.loads(done.stdout)["rows"]["read: ListClusters"]["n"] > 0
+    assert longshore.ready()
+    refused = longshore.run("bench", "state", check=False)
+    assert refused.returncode != 0 and "takes no --data" in refused.stderr
