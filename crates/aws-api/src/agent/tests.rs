@@ -157,6 +157,34 @@ proptest! {
     }
 
     #[test]
+    fn published_metrics_are_read_as_written(
+        arn in "\\PC{0,40}", sums in prop::collection::vec(0_i64..1 << 40, 0..4), fin: bool,
+    ) {
+        let container = |sum: &i64| ContainerMetric {
+            container_name: Some("app".into()),
+            cpu_stats_set: Some(CwStatsSet {
+                sum: Some(*sum as f64 / 8.0),
+                sample_count: Some(*sum),
+                ..CwStatsSet::default()
+            }),
+            ..ContainerMetric::default()
+        };
+        let frame = TcsMessage::PublishMetrics(PublishMetricsRequest {
+            metadata: Some(PublicationMetadata { fin: Some(fin), ..Default::default() }),
+            task_metrics: Some(vec![TaskMetric {
+                task_arn: Some(arn),
+                container_metrics: Some(sums.iter().map(container).collect()),
+                ..TaskMetric::default()
+            }]),
+            timestamp: Some(Timestamp::from_millis(1_700_000_000_123)),
+        });
+        let text = frame.to_text().unwrap();
+        prop_assert_eq!(TcsMessage::from_text(&text).unwrap(), frame.clone());
+        let signed = format!("Authorization: AWS4-HMAC-SHA256 x\r\nHost: h\r\n\r\n{text}");
+        prop_assert_eq!(TcsMessage::from_text(&signed).unwrap(), frame);
+    }
+
+    #[test]
     fn no_text_makes_the_readers_panic(text in any::<String>()) {
         let _ = AcsMessage::from_text(&text);
         let _ = TcsMessage::from_text(&text);
