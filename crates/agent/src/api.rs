@@ -1,6 +1,7 @@
 //! Calls of the control plane, signed with the host's key, over kept connections.
 
 use crate::config::AgentConfig;
+use crate::server::{Connector, Server};
 use aws_api::Operation;
 use aws_types::Timestamp;
 use aws_wire::client::{self, CallError};
@@ -8,7 +9,6 @@ use aws_wire::sigv4::Credentials;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,8 +19,8 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The control plane as this host reaches it.
 #[derive(Clone, Debug)]
 pub struct Api {
-    client: Client<HttpConnector, Full<Bytes>>,
-    server: String,
+    client: Client<Connector, Full<Bytes>>,
+    server: Server,
     credentials: Credentials,
     region: String,
 }
@@ -36,10 +36,8 @@ pub fn now() -> Timestamp {
 impl Api {
     /// A client for this configuration's server.
     pub fn new(config: &AgentConfig) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client: Client::builder(TokioExecutor::new()).build(config.server.connector()),
             server: config.server.clone(),
             credentials: config.credentials.clone(),
             region: config.region.clone(),
@@ -62,10 +60,13 @@ impl Api {
             code: String::new(),
             message: error,
         };
-        let signed = client::request::<O>(input, &self.server, &self.credentials, region, now());
-        let mut request = hyper::Request::builder()
-            .method(signed.method)
-            .uri(format!("http://{}{}", self.server, signed.target));
+        let authority = self.server.authority();
+        let signed = client::request::<O>(input, authority, &self.credentials, region, now());
+        let mut request = hyper::Request::builder().method(signed.method).uri(format!(
+            "{}{}",
+            self.server.url(),
+            signed.target
+        ));
         for (name, value) in &signed.headers {
             request = request.header(*name, value);
         }

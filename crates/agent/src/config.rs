@@ -1,6 +1,7 @@
 //! How an agent runs.
 
 use crate::images::ImageCleanup;
+use crate::server::Server;
 use aws_wire::sigv4::Credentials;
 use runtime::host::KernelFeature;
 use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
@@ -15,14 +16,16 @@ pub struct AgentConfig {
     pub data_dir: PathBuf,
     /// Eight hexadecimal digits that name what lives outside the directory.
     pub tag: String,
-    /// `host:port` of the server.
-    pub server: String,
+    /// Where the control plane is.
+    pub server: Server,
     /// Region to sign for.
     pub region: String,
     /// Cluster to join.
     pub cluster: String,
     /// The host's key.
     pub credentials: Credentials,
+    /// `ecs.availability-zone` of this host; the region's first where none is named.
+    pub zone: Option<String>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,
     /// Memory kept back for the host, MiB.
@@ -34,6 +37,8 @@ pub struct AgentConfig {
     pub insecure_registries: Vec<String>,
     /// Certificates (PEM) of registries, trusted besides the system's.
     pub registry_ca_file: Option<PathBuf>,
+    /// Certificates (PEM) trusted for one registry alone, by its `name` or `name:port`.
+    pub registry_host_ca_files: BTreeMap<String, PathBuf>,
     /// Users at registries (the public agent's ECS_ENGINE_AUTH_DATA).
     pub registry_credentials: RegistryCredentials,
     /// When unused images are removed; `None` is the public agent's ECS_DISABLE_IMAGE_CLEANUP.

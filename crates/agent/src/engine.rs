@@ -90,6 +90,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         registry: RegistryOptions {
             insecure_hosts: config.insecure_registries.clone(),
             ca_file: config.registry_ca_file.clone(),
+            host_ca_files: config.registry_host_ca_files.clone(),
             credentials: config.registry_credentials.clone(),
             ..RegistryOptions::default()
         },

@@ -15,10 +15,12 @@ mod control_socket;
 mod down;
 mod engine;
 mod images;
+mod join;
 mod logs;
 mod metrics;
 mod records;
 mod registration;
+mod server;
 mod session;
 mod submit;
 pub mod task;
@@ -28,10 +30,12 @@ pub use control_socket::{ImageRequest, ask};
 pub use down::down;
 pub use engine::run;
 pub use images::ImageCleanup;
+pub use join::{Membership, join};
 pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,
 };
+pub use server::{Server, ServerStream, Trust};
 
 /// The static executable of shims.
 pub(crate) static SHIM: &[u8] =

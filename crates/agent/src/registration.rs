@@ -111,7 +111,8 @@ fn attributes(host: &Host) -> Vec<Attribute> {
     } else {
         "x86_64"
     };
-    let zone = format!("{}a", host.config.region);
+    let first = || format!("{}a", host.config.region);
+    let zone = host.config.zone.clone().unwrap_or_else(first);
     let mut attributes = vec![
         attribute("ecs.os-type", Some("linux")),
         attribute("ecs.os-family", Some("LINUX")),

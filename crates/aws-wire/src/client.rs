@@ -99,14 +99,13 @@ pub fn get(
     service: &str,
     now: Timestamp,
 ) -> SignedRequest {
-    let mut headers = vec![("host", host.to_owned())];
-    let borrowed = [("host", host)];
     let head = Head {
         method: "GET",
         path,
         query,
-        headers: &borrowed,
+        headers: &[("host", host)],
     };
+    let mut headers = vec![("host", host.to_owned())];
     headers.extend(sign(&head, b"", credentials, region, service, now));
     let target = if query.is_empty() {
         path.to_owned()
@@ -118,6 +117,33 @@ pub fn get(
         target,
         headers,
         body: Vec::new(),
+    }
+}
+
+/// Signs an administrative POST.
+#[must_use]
+pub fn post(
+    host: &str,
+    path: &str,
+    body: Vec<u8>,
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    now: Timestamp,
+) -> SignedRequest {
+    let head = Head {
+        method: "POST",
+        path,
+        query: "",
+        headers: &[("host", host)],
+    };
+    let mut headers = vec![("host", host.to_owned())];
+    headers.extend(sign(&head, &body, credentials, region, service, now));
+    SignedRequest {
+        method: "POST",
+        target: path.to_owned(),
+        headers,
+        body,
     }
 }
 

@@ -5,6 +5,7 @@
 //! * [`gateway`]: HTTP in, one operation, HTTP out; the same path for every operation.
 //! * [`sessions`]: one ACS and one TCS websocket per host.
 //! * [`controllers`]: level-triggered loops over keys.
+//! * [`tls`]: the listener's certificate, of our own authority or named by the operator.
 //! * [`inspect`]: the state as a person asks for it.
 //!
 //! Invariants: no operation runs without authentication and authorisation; a websocket carries only
@@ -14,12 +15,16 @@ mod clock;
 mod controllers;
 mod gateway;
 mod inspect;
+mod key_files;
 mod operations;
 mod server;
 mod sessions;
 mod timing;
+mod tls;
 
 pub use inspect::{Missing, inspect};
+pub use key_files::write_private;
 pub use operations::{operations, tables};
-pub use server::{ServerConfig, run};
+pub use server::{Endpoint, ServerConfig, run};
 pub use timing::Timing;
+pub use tls::TlsMode;

@@ -3,10 +3,12 @@
 
 use crate::clock;
 use crate::controllers::{self, Controllers};
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Anchor, Gateway};
+use crate::key_files::write_private;
 use crate::operations;
 use crate::sessions::{Registry, Sessions};
 use crate::timing::Timing;
+use crate::tls::{self, Tls, TlsMode};
 use anyhow::Context;
 use aws_types::{AwsError, Scope};
 use ecs::instance::{endpoints, life};
@@ -33,6 +35,8 @@ pub struct ServerConfig {
     pub keys_dir: PathBuf,
     /// Address of the API.
     pub listen: SocketAddr,
+    /// Whether and how it speaks TLS.
+    pub tls: TlsMode,
     /// Twelve digits.
     pub account: String,
     /// Regions served; the first is the default.
@@ -43,22 +47,32 @@ pub struct ServerConfig {
     pub host_lost_after: Duration,
 }
 
-/// Runs a server until `stop` resolves. `ready` is called with the URL once it listens.
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Base URL of the API.
+    pub url: String,
+    /// PEM file with what clients must trust; absent for plain HTTP.
+    pub anchor_file: Option<PathBuf>,
+}
+
+/// Runs a server until `stop` resolves. `ready` is called once it listens.
 ///
 /// # Errors
 /// A store cannot be opened, or the address cannot be bound.
 pub async fn run(
     config: ServerConfig,
-    ready: impl FnOnce(&str) -> anyhow::Result<()>,
+    ready: impl FnOnce(&Endpoint) -> anyhow::Result<()>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let region = config.regions.first().context("no region is served")?;
     let scope = Scope::new(&config.account, region);
     let listener = gateway::listener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
+    let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
     let (state, _writer, logs) = open(&config)?;
-    prepare(&state, &scope, &config.keys_dir, &url).await?;
+    prepare(&state, &scope, &config.keys_dir, &endpoint.url).await?;
     let registry = Arc::new(Registry::default());
     tokio::spawn(wake_sessions(state.clone(), registry.clone()));
     controllers::start(&Controllers {
@@ -72,14 +86,29 @@ pub async fn run(
         state: state.clone(),
         registry,
     };
-    let gateway = Gateway::new(state, logs, sessions, scope, config.regions);
-    ready(&url)?;
-    info!(%url, "listening");
+    let anchor = tls.as_ref().map(|tls| Anchor {
+        pem: tls.anchor_pem.clone(),
+        fingerprint: tls.fingerprint.clone(),
+    });
+    let gateway = Gateway::new(state, logs, sessions, scope, config.regions, anchor);
+    ready(&endpoint)?;
+    info!(url = endpoint.url, "listening");
+    let acceptor = tls.map(|tls| tls.acceptor);
     tokio::select! {
-        () = gateway::listener::serve(listener, Arc::new(gateway)) => {}
+        () = gateway::listener::serve(listener, acceptor, Arc::new(gateway)) => {}
         () = stop => info!("stopping"),
     }
     Ok(())
+}
+
+fn endpoint(listening: SocketAddr, tls: Option<&Tls>) -> Endpoint {
+    Endpoint {
+        url: match tls {
+            Some(tls) => tls::url(&tls.host, listening.port()),
+            None => format!("http://{listening}"),
+        },
+        anchor_file: tls.map(|tls| tls.anchor_file.clone()),
+    }
 }
 
 fn open(
@@ -113,7 +142,7 @@ async fn prepare(
             .map(|instance| instance.key.clone())
             .collect();
         for key in instances {
-            life::disconnected(txn, ctx, &key);
+            life::server_started(txn, ctx, &key);
         }
         let root = key_of(txn, |principal| *principal == aws_types::Principal::Root);
         let root = root.unwrap_or_else(|| iam::keys::create_root(txn, ctx));
@@ -135,37 +164,14 @@ fn key_of(txn: &Txn, wanted: impl Fn(&aws_types::Principal) -> bool) -> Option<A
         .map(|key| key.as_ref().clone())
 }
 
-/// Writes a key file, mode 0600, by temporary file and rename; nothing where it is there already.
+/// Writes a key file, mode 0600.
 fn write_key(keys_dir: &Path, name: &str, key: &AccessKey) -> anyhow::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    let path = keys_dir.join(format!("{name}.json"));
     let text = serde_json::json!({
         "access_key_id": key.access_key_id,
         "secret_access_key": key.secret,
-    })
-    .to_string();
-    if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
-        return Ok(());
-    }
-    let failed = || format!("cannot write {}", path.display());
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(keys_dir)
-        .with_context(failed)?;
-    let temporary = keys_dir.join(format!(".{name}.json"));
-    let _ = std::fs::remove_file(&temporary);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .with_context(failed)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .with_context(failed)?;
-    std::fs::rename(&temporary, &path).with_context(failed)
+    });
+    let path = keys_dir.join(format!("{name}.json"));
+    write_private(&path, &text.to_string(), 0o600)
 }
 
 /// Wakes sessions when tasks changed; each then looks for what is undelivered.

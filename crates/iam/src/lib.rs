@@ -5,13 +5,15 @@
 //!   it. What is decoded ([`Request`]) can be run only after [`Request::authorise`].
 //! * [`Ask`]: an action on a resource, in IAM's words.
 //! * [`evaluate`]: whether a caller may have what is asked.
-//! * [`caller`]: the identity behind an access key. [`keys`]: making such keys.
+//! * [`caller`]: the identity behind an access key. [`keys`]: making such keys. [`join`]: one-time
+//!   tokens with which a new host gets its key.
 //!
 //! Invariants: an operation that asks for nothing is refused to everyone; what no rule allows is
 //! denied.
 
 pub mod caller;
 pub mod evaluate;
+pub mod join;
 pub mod keys;
 pub mod operations;
 pub mod ops;

@@ -47,8 +47,35 @@ pub fn access_key_key(access_key_id: &str) -> Key {
     Key::of(&[access_key_id])
 }
 
+/// A one-time token with which a new host joins.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct JoinToken {
+    /// Its public half.
+    pub id: String,
+    /// SHA-256 of its secret half.
+    pub secret_hash: Vec<u8>,
+    /// Afterwards it is good for nothing.
+    pub expires_at: Timestamp,
+    /// Which host used it.
+    #[serde(default)]
+    pub spent: Option<Spent>,
+}
+
+/// The one use of a token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Spent {
+    /// SHA-256 of the host's nonce.
+    pub nonce_hash: Vec<u8>,
+    /// The key that it got.
+    pub access_key_id: String,
+}
+
+/// Join tokens by their id, until they expire.
+pub static JOIN_TOKENS: Table<Key, JoinToken> =
+    Table::new("iam.join_tokens", |token| Key::of(&[&token.id]), &[]);
+
 /// Every table of this service.
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
-    vec![&ACCESS_KEYS]
+    vec![&ACCESS_KEYS, &JOIN_TOKENS]
 }

@@ -1,5 +1,7 @@
 //! The agent's configuration from ours, and its two ways of running.
 
+use crate::cli::AgentOptions;
+use crate::membership::{self, Membership};
 use crate::roles::asked_to_stop;
 use crate::settings::Settings;
 use anyhow::Context;
@@ -7,22 +9,18 @@ use aws_wire::sigv4::Credentials;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// The attribute that shows a host's address in the network between the hosts.
+const ADDRESS: &str = "longshore.address";
 /// The public agent's ECS_CONTAINER_STOP_TIMEOUT.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long an agent waits for the server's first start to make the host's key.
-const KEY_PATIENCE: Duration = Duration::from_secs(60);
-
 /// Runs the agent until asked to stop.
-pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub fn run(settings: &Settings, options: &AgentOptions) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let deadline = tokio::time::Instant::now() + KEY_PATIENCE;
-        while settings.data.host_key().is_err() && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        agent::run(config(settings)?, asked_to_stop()?)
+        let membership = membership::find(settings, options).await?;
+        agent::run(config(settings, membership, options)?, asked_to_stop()?)
             .await
             .context("the agent cannot run")
     })?;
@@ -34,7 +32,8 @@ pub async fn down(settings: &Settings) -> anyhow::Result<()> {
     if settings.data.host_key().is_err() {
         return Ok(());
     }
-    agent::down(config(settings)?)
+    let membership = membership::known(settings)?;
+    agent::down(config(settings, membership, &AgentOptions::default())?)
         .await
         .context("not everything could be removed")?;
     println!(
@@ -44,26 +43,40 @@ pub async fn down(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(settings: &Settings) -> anyhow::Result<agent::AgentConfig> {
+fn config(
+    settings: &Settings,
+    membership: Membership,
+    options: &AgentOptions,
+) -> anyhow::Result<agent::AgentConfig> {
     let key = settings.data.host_key()?;
+    let mut attributes = settings.agent.attributes.clone();
+    attributes.extend(options.attributes.iter().cloned());
+    if let Some(address) = options.address {
+        attributes.insert(ADDRESS.into(), address.to_string());
+    }
     Ok(agent::AgentConfig {
         data_dir: settings.data.path().to_owned(),
         tag: settings.data.tag(),
-        server: settings.listen.to_string(),
-        region: settings.regions[0].clone(),
-        cluster: "default".into(),
+        server: membership.server,
+        region: membership.region,
+        cluster: options
+            .cluster
+            .clone()
+            .unwrap_or_else(|| "default".to_owned()),
+        zone: options.zone.clone(),
         credentials: Credentials {
             access_key_id: key.access_key_id,
             secret: key.secret_access_key,
             session_token: None,
         },
-        attributes: settings.agent.attributes.clone(),
+        attributes,
         reserved_memory_mib: settings.agent.reserved_memory_mib,
         stop_timeout: STOP_TIMEOUT,
         registry_ca_file: settings.agent.registry_ca_file.clone(),
         registry_credentials: registry_credentials(settings)?,
         image_cleanup: settings.agent.image_cleanup(),
-        insecure_registries: settings.agent.insecure_registries.clone(),
+        registry_host_ca_files: settings.registry_ca_files(),
+        insecure_registries: settings.insecure_registries(),
         image_pull_behavior: settings
             .agent
             .image_pull_behavior

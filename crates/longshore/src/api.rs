@@ -2,6 +2,7 @@
 
 use crate::http::{self, Connection};
 use crate::settings::Settings;
+use agent::Server;
 use aws_api::Operation;
 use aws_api::ecs::operations::{DescribeContainerInstances, ListContainerInstances};
 use aws_api::ecs::{DescribeContainerInstancesRequest, ListContainerInstancesRequest};
@@ -13,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The server of a data directory, as root reaches it.
 #[derive(Clone, Debug)]
 pub struct Root {
-    server: String,
+    server: Server,
     region: String,
     credentials: Credentials,
 }
@@ -24,7 +25,7 @@ impl Root {
         let info = settings.data.server_info()?;
         let key = settings.data.root_key()?;
         Ok(Self {
-            server: info.url.trim_start_matches("http://").to_owned(),
+            server: info.server()?,
             region: info.region,
             credentials: Credentials {
                 access_key_id: key.access_key_id,
@@ -43,7 +44,7 @@ impl Root {
     /// An administrative GET; the answer's text.
     pub async fn admin(&self, path: &str, query: &str) -> anyhow::Result<String> {
         let request = client::get(
-            &self.server,
+            self.server.authority(),
             path,
             query,
             &self.credentials,
@@ -51,6 +52,24 @@ impl Root {
             "longshore",
             now(),
         );
+        self.text(request).await
+    }
+
+    /// An administrative POST; the answer's text.
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> anyhow::Result<String> {
+        let request = client::post(
+            self.server.authority(),
+            path,
+            body,
+            &self.credentials,
+            &self.region,
+            "longshore",
+            now(),
+        );
+        self.text(request).await
+    }
+
+    async fn text(&self, request: SignedRequest) -> anyhow::Result<String> {
         let (status, body) = self.send(request).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
         anyhow::ensure!(status == 200, "{}", text.trim());
@@ -79,12 +98,18 @@ impl Root {
     }
 
     /// Where the server listens.
-    pub fn server(&self) -> &str {
+    pub fn server(&self) -> &Server {
         &self.server
     }
 
     fn request<O: Operation>(&self, input: &O::Input) -> SignedRequest {
-        client::request::<O>(input, &self.server, &self.credentials, &self.region, now())
+        client::request::<O>(
+            input,
+            self.server.authority(),
+            &self.credentials,
+            &self.region,
+            now(),
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line as a person types it.
 
+use crate::duration::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +9,9 @@ use std::path::PathBuf;
 ///
 /// Every option may also be set in the environment (named beside it) or in `longshore.toml`
 /// (in the data directory, or named by --config); a flag wins over the environment, the
-/// environment over the file. The file alone has a table `[agent]`: reserved_memory_mib, attributes,
-/// image_pull_behavior, insecure_registries, and `without`: a list of newer kernel calls to do without
+/// environment over the file. The file alone has `[[registry]]` tables (host, ca, insecure) and a table
+/// `[agent]`: reserved_memory_mib, attributes,
+/// image_pull_behavior, and `without`: a list of newer kernel calls to do without
 /// (`lowerdir-plus`, `layer-fd`, `pidfd-info-exit`), each of which has a fallback.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 100)]
@@ -26,7 +28,7 @@ pub struct Global {
     /// Directory of everything of one Longshore: state, keys, images, logs
     #[arg(long, global = true, value_name = "DIR", env = "LONGSHORE_DATA")]
     pub data: Option<PathBuf>,
-    /// Address of the API; loopback only [default: 127.0.0.1:4566]
+    /// Address of the API; beyond loopback it speaks TLS [default: 127.0.0.1:4566]
     #[arg(long, global = true, value_name = "ADDR", env = "LONGSHORE_LISTEN")]
     pub listen: Option<SocketAddr>,
     /// AWS's waits as they are (`aws`) or shortened (`fast`); see `longshore doctor`
@@ -44,6 +46,14 @@ pub struct Global {
     /// Account id of this Longshore, twelve digits [default: 000000000000]
     #[arg(long, global = true, value_name = "ID", env = "LONGSHORE_ACCOUNT")]
     pub account: Option<String>,
+    /// An agent that is away so long is lost, and its tasks are replaced [default: 60s]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        env = "LONGSHORE_HOST_LOST_AFTER"
+    )]
+    pub host_lost_after: Option<Duration>,
     /// Configuration file [default: DATA/longshore.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "LONGSHORE_CONFIG")]
     pub config: Option<PathBuf>,
@@ -65,10 +75,10 @@ pub enum Command {
     Up(UpOptions),
     /// Stop all tasks and remove every process, namespace, mount, cgroup and rule
     Down(DownOptions),
-    /// Run the control plane (started by `up`)
-    Server,
-    /// Run this host's agent (started by `up`)
-    Agent,
+    /// Run the control plane (started by `up`, or alone for machines that join)
+    Server(ServerCommand),
+    /// Run this host's agent (started by `up`, or alone on a machine that joins a server)
+    Agent(AgentOptions),
     /// Print the exports for the AWS CLI and SDKs: eval "$(longshore env)"
     Env,
     /// Check this machine and name the mend of what it lacks
@@ -91,8 +101,96 @@ pub enum Command {
     Version,
 }
 
+/// TLS of the API. Beyond loopback it is always on, by an authority of this Longshore's own
+/// (DATA/keys/ca.pem) where no certificate is named.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TlsOptions {
+    /// Certificate chain (PEM), the server's own first
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LONGSHORE_TLS_CERT",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LONGSHORE_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+    /// Further names and addresses that our own certificate is for
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        env = "LONGSHORE_TLS_NAMES"
+    )]
+    pub tls_names: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ServerCommand {
+    #[command(flatten)]
+    pub options: TlsOptions,
+    #[command(subcommand)]
+    pub command: Option<ServerSubcommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServerSubcommand {
+    /// Print a one-time token with which another machine joins this server
+    Token(TokenOptions),
+}
+
+#[derive(Args, Debug)]
+pub struct TokenOptions {
+    /// How long it is good; at most 30 days
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub expires: Duration,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct AgentOptions {
+    /// Server to join, https://ADDR [default: the one that was joined, or this machine's]
+    #[arg(long, value_name = "URL", env = "LONGSHORE_SERVER")]
+    pub server: Option<String>,
+    /// One-time token of `longshore server token`; needed the first time
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "LONGSHORE_TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+    /// Cluster to join [default: default]
+    #[arg(long, value_name = "NAME", env = "ECS_CLUSTER")]
+    pub cluster: Option<String>,
+    /// Availability zone of this machine, e.g. us-east-1b [default: the region's first]
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// Attribute of the container instance, besides those of `longshore.toml`
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub attributes: Vec<(String, String)>,
+    /// This machine's address in the network between the hosts (attribute longshore.address)
+    #[arg(long, value_name = "UNDERLAY")]
+    pub address: Option<std::net::IpAddr>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is expected".into()),
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct UpOptions {
+    #[command(flatten)]
+    pub tls: TlsOptions,
     /// Run the built-in image as a first task and show the AWS CLI lines for it
     #[arg(long)]
     pub demo: bool,

@@ -1,6 +1,7 @@
 //! Where everything of one Longshore lies. Its tag names what lives outside the directory:
 //! namespaces, links, cgroups and nftables tables of this Longshore and of no other.
 
+use agent::{Server, Trust};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -21,6 +22,20 @@ pub struct ServerInfo {
     pub region: String,
     /// The account.
     pub account: String,
+    /// PEM file with what vouches for the server's certificate; absent for plain HTTP.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl ServerInfo {
+    /// The server, to connect to.
+    pub fn server(&self) -> anyhow::Result<Server> {
+        let trust = match &self.ca_file {
+            Some(file) => Trust::Anchor(file),
+            None => Trust::Nobody,
+        };
+        Ok(Server::new(&self.url, trust)?)
+    }
 }
 
 /// A key pair as it lies in the directory.

@@ -1,6 +1,8 @@
-//! Durations in `longshore.toml`, written as the ECS agent's are: `30m`, `1h30m`, `500ms`.
+//! Durations in `longshore.toml` and flags, written as the ECS agent's are: `30m`, `1h30m`, `500ms`.
 
 use serde::Deserialize;
+use std::fmt;
+use std::str::FromStr;
 
 /// One such duration, longer than nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -11,10 +13,31 @@ impl TryFrom<String> for Duration {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        parse(&text)
+        text.parse()
+    }
+}
+
+impl FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse(text)
             .filter(|duration| !duration.is_zero())
             .map(Self)
             .ok_or_else(|| format!("{text:?} is no duration such as \"30m\" or \"1h30m\""))
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0.as_millis();
+        for (unit, milliseconds) in [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
+            if rest >= milliseconds {
+                write!(f, "{}{unit}", rest / milliseconds)?;
+                rest %= milliseconds;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -20,6 +20,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     ] {
         println!("export {name}={}", quoted(value));
     }
+    if let Some(file) = &info.ca_file {
+        println!(
+            "export AWS_CA_BUNDLE={}",
+            quoted(&file.display().to_string())
+        );
+    }
     for name in ["AWS_SESSION_TOKEN", "AWS_PROFILE"] {
         if std::env::var_os(name).is_some() {
             eprintln!(

@@ -1,9 +1,9 @@
 //! One HTTP/1.1 connection to the server, kept open: request out, answer in.
 
+use agent::{Server, ServerStream};
 use anyhow::{Context, bail};
 use aws_wire::client::SignedRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Longer heads are no answer of our server.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -11,18 +11,18 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A kept connection. After an error it is of no use any more.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: ServerStream,
     /// What has been read and belongs to no answer yet.
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    /// Connects to `host:port`.
-    pub async fn open(server: &str) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(server)
+    /// Connects to a server.
+    pub async fn open(server: &Server) -> anyhow::Result<Self> {
+        let stream = server
+            .connect()
             .await
-            .with_context(|| format!("no server answers at {server}"))?;
-        stream.set_nodelay(true)?;
+            .with_context(|| format!("no server answers at {}", server.url()))?;
         Ok(Self {
             stream,
             buffer: Vec::new(),

@@ -20,11 +20,13 @@ mod env;
 mod http;
 mod image;
 mod logs;
+mod membership;
 mod ps;
 mod role;
 mod roles;
 mod settings;
 mod state;
+mod token;
 mod up;
 
 use clap::Parser;
@@ -47,8 +49,11 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Up(options) => up::run(&settings, &options),
         Command::Down(options) => down::run(&settings, &options),
-        Command::Server => roles::server(&settings),
-        Command::Agent => roles::agent(&settings),
+        Command::Server(command) => match &command.command {
+            None => roles::server(&settings, &command.options),
+            Some(cli::ServerSubcommand::Token(options)) => token::run(&settings, options),
+        },
+        Command::Agent(options) => roles::agent(&settings, &options),
         Command::Env => env::run(&settings),
         Command::Doctor => doctor::run(&settings),
         Command::Ps(options) => ps::run(&settings, &options),

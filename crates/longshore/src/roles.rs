@@ -1,6 +1,6 @@
 //! `longshore server` and `longshore agent`: one process each, started by `up` or by hand.
 
-use crate::cli::Timing;
+use crate::cli::{AgentOptions, Timing, TlsOptions};
 use crate::data_dir::ServerInfo;
 use crate::role::RoleLock;
 use crate::settings::Settings;
@@ -8,14 +8,10 @@ use anyhow::Context;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// An agent that is away this long is lost (design: "A lost host").
-const HOST_LOST_AFTER: Duration = Duration::from_secs(60);
-
 /// Runs the control plane until SIGTERM or SIGINT.
-pub fn server(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub fn server(settings: &Settings, tls: &TlsOptions) -> anyhow::Result<ExitCode> {
     let mut settings = settings.clone();
     settings.data.create()?;
     start_log();
@@ -24,17 +20,19 @@ pub fn server(settings: &Settings) -> anyhow::Result<ExitCode> {
         state_dir: settings.data.state(),
         keys_dir: settings.data.keys(),
         listen: settings.listen,
+        tls: tls_mode(&settings, tls),
         account: settings.account.clone(),
         regions: settings.regions.clone(),
         timing: match settings.timing.unwrap_or(Timing::Aws) {
             Timing::Aws => control::Timing::AWS,
             Timing::Fast => control::Timing::FAST,
         },
-        host_lost_after: HOST_LOST_AFTER,
+        host_lost_after: settings.host_lost_after,
     };
-    let ready = |url: &str| {
+    let ready = |endpoint: &control::Endpoint| {
         let info = ServerInfo {
-            url: url.to_owned(),
+            url: endpoint.url.clone(),
+            ca_file: endpoint.anchor_file.clone(),
             region: settings.regions[0].clone(),
             account: settings.account.clone(),
         };
@@ -48,12 +46,25 @@ pub fn server(settings: &Settings) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs this host's agent until SIGTERM or SIGINT.
-pub fn agent(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub fn agent(settings: &Settings, options: &AgentOptions) -> anyhow::Result<ExitCode> {
     let mut settings = settings.clone();
     settings.data.create()?;
     start_log();
     let _lock = RoleLock::claim(&settings.data.run(), "agent")?;
-    crate::agent_process::run(&settings)
+    crate::agent_process::run(&settings, options)
+}
+
+fn tls_mode(settings: &Settings, options: &TlsOptions) -> control::TlsMode {
+    match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => control::TlsMode::Given {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        },
+        _ if settings.listen.ip().is_loopback() => control::TlsMode::Off,
+        _ => control::TlsMode::Own {
+            names: options.tls_names.clone(),
+        },
+    }
 }
 
 /// Resolves when the process is asked to end.

@@ -6,6 +6,7 @@ use crate::data_dir::DataDir;
 use crate::duration::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ const DEFAULT_DATA: &str = "/var/lib/longshore";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
+const HOST_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 const IMAGE_CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What every command works with.
@@ -22,6 +24,8 @@ pub struct Settings {
     pub data: DataDir,
     /// Whether it was asked for, and is not the default.
     pub data_was_named: bool,
+    /// The configuration file that was named, so that `up` can name it to its children.
+    pub config: Option<PathBuf>,
     /// Address of the API.
     pub listen: SocketAddr,
     /// As asked for; `up` takes `fast` and `server` `aws` where nothing was asked.
@@ -30,8 +34,25 @@ pub struct Settings {
     pub regions: Vec<String>,
     /// Twelve digits.
     pub account: String,
+    /// An agent that is away this long is lost (design: "A lost host").
+    pub host_lost_after: std::time::Duration,
     /// Further settings of the agent.
     pub agent: AgentSettings,
+    /// What is known of single registries.
+    pub registries: Vec<RegistrySettings>,
+}
+
+/// A `[[registry]]` table of `longshore.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrySettings {
+    /// `HOST` or `HOST:PORT`, as image references have it.
+    pub host: String,
+    /// Certificates (PEM) that vouch for it, besides the system's.
+    pub ca: Option<PathBuf>,
+    /// Whether it speaks plain HTTP.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// The `[agent]` table of `longshore.toml`.
@@ -41,7 +62,7 @@ pub struct AgentSettings {
     /// Memory kept back for the host, MiB.
     pub reserved_memory_mib: u64,
     /// Custom attributes of the container instance.
-    pub attributes: std::collections::BTreeMap<String, String>,
+    pub attributes: BTreeMap<String, String>,
     /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).
     pub image_pull_behavior: Option<PullBehavior>,
     /// Registries spoken to over plain HTTP, besides those on loopback.
@@ -119,10 +140,31 @@ struct File {
     timing: Option<Timing>,
     regions: Vec<String>,
     account: Option<String>,
+    host_lost_after: Option<Duration>,
     agent: AgentSettings,
+    registry: Vec<RegistrySettings>,
 }
 
 impl Settings {
+    /// Registries with certificates of their own.
+    pub fn registry_ca_files(&self) -> BTreeMap<String, PathBuf> {
+        let with_ca = |registry: &RegistrySettings| {
+            let ca = registry.ca.clone()?;
+            Some((registry.host.clone(), ca))
+        };
+        self.registries.iter().filter_map(with_ca).collect()
+    }
+
+    /// Registries spoken to over plain HTTP.
+    pub fn insecure_registries(&self) -> Vec<String> {
+        let insecure = self.registries.iter().filter(|registry| registry.insecure);
+        let hosts = insecure.map(|registry| &registry.host);
+        hosts
+            .chain(&self.agent.insecure_registries)
+            .cloned()
+            .collect()
+    }
+
     /// Merges the three sources.
     ///
     /// # Errors
@@ -161,19 +203,20 @@ impl Settings {
                 .parse()
                 .expect("the default address is well-formed")
         });
-        if !listen.ip().is_loopback() {
-            bail!(
-                "listen address {listen}: only loopback addresses are served, since the API has no TLS yet; use e.g. {DEFAULT_LISTEN}"
-            );
-        }
         Ok(Self {
             data,
             data_was_named,
+            config: global.config.clone(),
             listen,
             timing: global.timing.or(file.timing),
             regions,
             account,
+            host_lost_after: global
+                .host_lost_after
+                .or(file.host_lost_after)
+                .map_or(HOST_LOST_AFTER, |duration| duration.0),
             agent: file.agent,
+            registries: file.registry,
         })
     }
 }

@@ -4,11 +4,12 @@
 //! says where things are. Killing it ends nothing: the roles run in sessions of their own. SIGINT
 //! or SIGTERM does what `down --keep` does.
 
-use crate::cli::{Timing, UpOptions};
+use crate::cli::{Timing, TlsOptions, UpOptions};
 use crate::role::{self, RoleLock};
 use crate::settings::Settings;
 use anyhow::Context;
 use rustix::process::Signal;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -50,7 +51,14 @@ async fn supervise(settings: &Settings, options: &UpOptions) -> anyhow::Result<E
     }
     let roles: Vec<_> = ROLES
         .into_iter()
-        .map(|name| tokio::spawn(keep_alive(name, settings.clone(), stopping.clone())))
+        .map(|name| {
+            tokio::spawn(keep_alive(
+                name,
+                settings.clone(),
+                options.tls.clone(),
+                stopping.clone(),
+            ))
+        })
         .collect();
     let greeting = async {
         ready(settings).await?;
@@ -77,11 +85,16 @@ async fn supervise(settings: &Settings, options: &UpOptions) -> anyhow::Result<E
 }
 
 /// Keeps one role running until asked to stop.
-async fn keep_alive(name: &'static str, settings: Settings, mut stopping: watch::Receiver<bool>) {
+async fn keep_alive(
+    name: &'static str,
+    settings: Settings,
+    tls: TlsOptions,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut wait = RESTART_WAIT.0;
     while !*stopping.borrow() {
         let started = Instant::now();
-        if let Err(error) = run_once(name, &settings, &mut stopping).await {
+        if let Err(error) = run_once(name, &settings, &tls, &mut stopping).await {
             eprintln!("longshore: {name}: {error:#}");
         }
         if *stopping.borrow() {
@@ -106,6 +119,7 @@ async fn keep_alive(name: &'static str, settings: Settings, mut stopping: watch:
 async fn run_once(
     name: &'static str,
     settings: &Settings,
+    tls: &TlsOptions,
     stopping: &mut watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     if let Some(holder) = role::holder(&settings.data.run(), name)? {
@@ -116,7 +130,7 @@ async fn run_once(
         }
         return Ok(());
     }
-    let mut child = command(name, settings)?
+    let mut child = command(name, settings, tls)?
         .spawn()
         .with_context(|| format!("cannot start the {name}"))?;
     let pid = child.id();
@@ -145,7 +159,7 @@ async fn asked(stopping: &mut watch::Receiver<bool>) {
 
 /// The command line of a role: this very program, in a session of its own, logging to a file that
 /// outlives the supervisor's terminal.
-fn command(name: &str, settings: &Settings) -> anyhow::Result<Command> {
+fn command(name: &str, settings: &Settings, tls: &TlsOptions) -> anyhow::Result<Command> {
     let log_path = log_path(settings, name);
     let log = OpenOptions::new()
         .create(true)
@@ -167,12 +181,38 @@ fn command(name: &str, settings: &Settings) -> anyhow::Result<Command> {
             "--timing",
             if timing == Timing::Aws { "aws" } else { "fast" },
         ])
+        .args([
+            "--host-lost-after",
+            &format!("{}ms", settings.host_lost_after.as_millis()),
+        ])
+        .args(
+            settings
+                .config
+                .iter()
+                .flat_map(|file| [OsStr::new("--config"), file.as_os_str()]),
+        )
+        .args(tls_arguments(name, tls))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         .process_group(0)
         .kill_on_drop(false);
     Ok(command)
+}
+
+fn tls_arguments(name: &str, tls: &TlsOptions) -> Vec<OsString> {
+    let mut arguments = Vec::new();
+    if name == "server" {
+        for (flag, file) in [("--tls-cert", &tls.tls_cert), ("--tls-key", &tls.tls_key)] {
+            if let Some(file) = file {
+                arguments.extend([flag.into(), file.into()]);
+            }
+        }
+        if !tls.tls_names.is_empty() {
+            arguments.extend(["--tls-names".into(), tls.tls_names.join(",").into()]);
+        }
+    }
+    arguments
 }
 
 fn log_path(settings: &Settings, name: &str) -> std::path::PathBuf {

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, info, warn};
 
 /// Without any message for this long the server is taken for gone.
-const SILENCE_MAX: Duration = Duration::from_secs(75);
+const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// Keeps the ACS session; never returns.
 pub async fn acs(host: &Arc<Host>, instance: &str) {

@@ -11,9 +11,9 @@ pub use tcs::tcs;
 
 use crate::api::now;
 use crate::engine::Host;
+use crate::server::ServerStream;
 use aws_wire::client;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
@@ -22,7 +22,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 /// Waits between connections: from the first, doubled, to the last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<ServerStream>;
 
 /// A session shorter than this counts as a failure to connect.
 const SHORT: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ impl Reconnect {
 async fn connect(host: &Host, query: &str) -> Result<Socket, tungstenite::Error> {
     let config = &host.config;
     let signed = client::get(
-        &config.server,
+        config.server.authority(),
         "/ws",
         query,
         &config.credentials,
@@ -59,7 +59,8 @@ async fn connect(host: &Host, query: &str) -> Result<Socket, tungstenite::Error>
         "ecs",
         now(),
     );
-    let mut request = format!("ws://{}{}", config.server, signed.target).into_client_request()?;
+    let mut request =
+        format!("ws://{}{}", config.server.authority(), signed.target).into_client_request()?;
     for (name, value) in &signed.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -68,9 +69,7 @@ async fn connect(host: &Host, query: &str) -> Result<Socket, tungstenite::Error>
             request.headers_mut().insert(name, value);
         }
     }
-    let stream = TcpStream::connect(&config.server)
-        .await
-        .map_err(tungstenite::Error::Io)?;
-    stream.set_nodelay(true).map_err(tungstenite::Error::Io)?;
+    let connected = config.server.connect().await;
+    let stream = connected.map_err(tungstenite::Error::Io)?;
     Ok(client_async(request, stream).await?.0)
 }

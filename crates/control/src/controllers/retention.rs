@@ -1,5 +1,5 @@
 //! What is kept for a while only: stopped tasks, inactive instances and clusters, remembered client
-//! tokens, task definitions in deletion, log events past their group's retention or without a stream.
+//! tokens, expired join tokens, task definitions in deletion, log events past their group's retention or without a stream.
 
 use super::{Controller, Controllers};
 use crate::clock;
@@ -9,6 +9,7 @@ use ecs::cluster_retention;
 use ecs::instance::life;
 use ecs::task::{retention, tokens};
 use ecs::task_definition::deletion;
+use iam::join;
 use store::{LogStoreError, LogStreamId, Txn, World};
 use telemetry::retention::Removal;
 
@@ -40,6 +41,7 @@ impl Controller for Retention {
         )
         .await?;
         self.sweep(tokens::expired, tokens::remove).await?;
+        self.sweep(join::expired, join::remove).await?;
         self.sweep(
             |world, now| life::expired(world, now, inactive_visible),
             life::remove,

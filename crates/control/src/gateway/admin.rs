@@ -14,29 +14,28 @@ use std::collections::BTreeMap;
 /// Paths that begin so are ours.
 pub const PREFIX: &str = "/longshore/";
 
-/// Answers an administrative request.
+/// Answers an administrative GET.
 pub fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
-    let identity = with_head(parts, |head| {
-        authenticate::authenticate(gateway, head, body, "longshore")
-    });
-    let identity = match identity {
-        Ok(identity) => identity,
-        Err(fault) => {
-            let error = fault.error(Protocol::AwsJson11);
-            return answer::plain(StatusCode::FORBIDDEN, "text/plain", format!("{error}\n"));
-        }
-    };
-    if identity.caller.principal != Principal::Root {
-        return answer::plain(
-            StatusCode::FORBIDDEN,
-            "text/plain",
-            "only the root user may do this\n".into(),
-        );
+    if let Err(refusal) = require_root(gateway, parts, body) {
+        return refusal;
     }
     let query: BTreeMap<String, String> = pairs(parts.uri.query().unwrap_or_default()).collect();
     match parts.uri.path() {
         "/longshore/state" => state(gateway, &query),
         _ => answer::plain(StatusCode::NOT_FOUND, "text/plain", "no such path\n".into()),
+    }
+}
+
+/// Refuses everyone but root.
+pub fn require_root(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Result<(), Answer> {
+    let refuse = |text: String| Err(answer::plain(StatusCode::FORBIDDEN, "text/plain", text));
+    let identity = with_head(parts, |head| {
+        authenticate::authenticate(gateway, head, body, "longshore")
+    });
+    match identity {
+        Ok(identity) if identity.caller.principal == Principal::Root => Ok(()),
+        Ok(_) => refuse("only the root user may do this\n".into()),
+        Err(fault) => refuse(format!("{}\n", fault.error(Protocol::AwsJson11))),
     }
 }
 

@@ -11,8 +11,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 /// Connections beyond this number wait in the kernel's queue until others end.
@@ -67,8 +69,8 @@ fn connections_max() -> usize {
         .max(1)
 }
 
-/// Serves until the task is dropped.
-pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
+/// Serves until the task is dropped; by TLS where there is an acceptor.
+pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, gateway: Arc<Gateway>) {
     let slots = Arc::new(Semaphore::new(connections_max()));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else {
@@ -76,9 +78,9 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let gateway = gateway.clone();
+                let (tls, gateway) = (tls.clone(), gateway.clone());
                 tokio::spawn(async move {
-                    connection(stream, gateway).await;
+                    accepted(stream, tls, gateway).await;
                     drop(slot);
                 });
             }
@@ -91,8 +93,22 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
     }
 }
 
-async fn connection(stream: TcpStream, gateway: Arc<Gateway>) {
+async fn accepted(stream: TcpStream, tls: Option<TlsAcceptor>, gateway: Arc<Gateway>) {
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return connection(stream, gateway).await;
+    };
+    match tokio::time::timeout(HEAD_PATIENCE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, gateway).await,
+        Ok(Err(error)) => debug!(%error, "no TLS"),
+        Err(_) => debug!("TLS was not agreed upon in time"),
+    }
+}
+
+async fn connection<S>(stream: S, gateway: Arc<Gateway>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let gateway = gateway.clone();
         async move { Ok::<_, Infallible>(gateway.handle(request).await) }

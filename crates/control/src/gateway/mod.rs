@@ -8,6 +8,7 @@ pub mod answer;
 mod authenticate;
 mod body;
 mod dispatch;
+mod join;
 pub mod listener;
 mod stream;
 
@@ -22,8 +23,9 @@ use body::Room;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HOST};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Request, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use iam::Operation;
+pub use join::Anchor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{LogStore, StateHandle};
@@ -39,6 +41,7 @@ pub struct Gateway {
     room: Room,
     scope: Scope,
     regions: Vec<String>,
+    anchor: Option<Anchor>,
 }
 
 impl Gateway {
@@ -49,6 +52,7 @@ impl Gateway {
         sessions: Sessions,
         scope: Scope,
         regions: Vec<String>,
+        anchor: Option<Anchor>,
     ) -> Self {
         let operations = operations::operations();
         Self {
@@ -60,6 +64,7 @@ impl Gateway {
             room: Room::default(),
             scope,
             regions,
+            anchor,
         }
     }
 
@@ -80,7 +85,13 @@ impl Gateway {
         let waits = parts.headers.contains_key(EXPECT);
         match body::read(body, waits, &self.room).await {
             Ok(body) if parts.uri.path().starts_with(admin::PREFIX) => {
-                admin::answer(self, &parts, body.bytes())
+                match (&parts.method, parts.uri.path()) {
+                    (&Method::POST, "/longshore/token") => {
+                        join::token(self, &parts, body.bytes()).await
+                    }
+                    (&Method::POST, "/longshore/join") => join::exchange(self, body.bytes()).await,
+                    _ => admin::answer(self, &parts, body.bytes()),
+                }
             }
             Ok(body) => dispatch::answer(self, &parts, body.bytes(), id).await,
             Err(fault) => dispatch::refuse(&parts, fault, id.0),

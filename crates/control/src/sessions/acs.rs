@@ -27,9 +27,10 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, info, warn};
 
 /// Well under the 60 s after which an agent gives up.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(20);
-/// A host from which nothing comes for this long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(75);
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// A host from which nothing comes for this long is gone: it left two heartbeats unanswered, since
+/// its process is frozen or its link is cut.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// Runs the session until it ends.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(

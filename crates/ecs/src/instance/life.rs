@@ -66,6 +66,17 @@ pub fn disconnected(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) {
     });
 }
 
+/// The server starts: nobody is connected, and whoever was away gets its whole time again, since the
+/// time that the server was away counts against no host.
+pub fn server_started(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) {
+    change(txn, key, |instance| match instance.connection {
+        Connection::Connected | Connection::Away(_) => {
+            instance.connection = Connection::Away(ctx.now);
+        }
+        Connection::Lost(_) => {}
+    });
+}
+
 /// The agent did not come back in time: the next `limit` of its tasks count as STOPPED, with AWS's
 /// reason. They hold their resources until the host confirms or is deregistered by force.
 ///

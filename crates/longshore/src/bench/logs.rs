@@ -8,6 +8,7 @@ use crate::api::Session;
 use crate::cli::LogsBench;
 use crate::http::Connection;
 use crate::settings::Settings;
+use agent::{Server, Trust};
 use anyhow::{Context, bail, ensure};
 use aws_api::ecs::{LogConfiguration, Task};
 use aws_api::logs::GetLogEventsRequest;
@@ -128,7 +129,8 @@ impl Writer {
             "GET /log?lines={lines}&bytes={bytes}&per_second={per_second} HTTP/1.1\r\nhost: {}\r\n\r\n",
             self.address
         );
-        let mut connection = Connection::open(&self.address).await?;
+        let server = Server::new(&format!("http://{}", self.address), Trust::Nobody)?;
+        let mut connection = Connection::open(&server).await?;
         let (status, body) = connection.exchange(request.as_bytes()).await?;
         ensure!(status == 200, "{}", String::from_utf8_lossy(&body));
         self.owed += lines + 1;

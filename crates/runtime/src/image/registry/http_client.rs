@@ -1,7 +1,8 @@
 //! The HTTP that registries need: one request, redirects followed, an answer read in pieces.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
+use super::RegistryOptions;
 use super::failure::Failure;
 use super::retry;
 
@@ -32,6 +34,8 @@ type Inner = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 #[derive(Debug)]
 pub(super) struct HttpClient {
     https: Result<Inner, String>,
+    /// Hosts with certificate authorities of their own.
+    private: BTreeMap<String, Result<Inner, String>>,
     plain: Client<HttpConnector, Empty<Bytes>>,
     idle: Duration,
 }
@@ -47,27 +51,33 @@ pub(super) struct Answer {
 }
 
 impl HttpClient {
-    /// `ca_file` holds certificates (PEM) that are trusted besides the system's.
-    pub(super) fn new(connect: Duration, idle: Duration, ca_file: Option<&Path>) -> HttpClient {
+    pub(super) fn new(options: &RegistryOptions) -> HttpClient {
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(connect));
+        connector.set_connect_timeout(Some(options.connect_timeout));
         connector.set_nodelay(true);
         connector.enforce_http(false);
-        let https = tls(ca_file).map(|tls| {
-            HttpsConnectorBuilder::new()
-                .with_tls_config(tls)
-                .https_only()
-                .enable_http1()
-                .wrap_connector(connector.clone())
-        });
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30));
+        let https = |files: &[&Path]| {
+            let connector = HttpsConnectorBuilder::new()
+                .with_tls_config(tls(files)?)
+                .https_only()
+                .enable_http1()
+                .wrap_connector(connector.clone());
+            Ok(builder.build(connector))
+        };
+        let general: Vec<&Path> = options.ca_file.iter().map(PathBuf::as_path).collect();
+        let private = options.host_ca_files.iter().map(|(host, file)| {
+            let files: Vec<&Path> = general.iter().copied().chain([file.as_path()]).collect();
+            (host.clone(), https(&files))
+        });
         HttpClient {
-            https: https.map(|connector| builder.build(connector)),
-            plain: builder.build(connector),
-            idle,
+            private: private.collect(),
+            https: https(&general),
+            plain: builder.build(connector.clone()),
+            idle: options.idle_timeout,
         }
     }
 
@@ -148,7 +158,9 @@ impl HttpClient {
                 .headers_mut()
                 .insert(header::AUTHORIZATION, authorization.clone());
         }
-        let sent = match (url.scheme_str(), &self.https) {
+        let host = url.authority().map_or("", |authority| authority.as_str());
+        let https = self.private.get(host).unwrap_or(&self.https);
+        let sent = match (url.scheme_str(), https) {
             (Some("https"), Ok(https)) => https.request(request),
             (Some("https"), Err(why)) => return Err(Failure::text(why)),
             _ => self.plain.request(request),
@@ -187,11 +199,11 @@ impl HttpClient {
     }
 }
 
-/// Trust in the system's certificate authorities and in those of `ca_file`.
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+/// Trust in the system's certificate authorities and in those of these files.
+fn tls(ca_files: &[&Path]) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = ca_file {
+    for path in ca_files {
         let bad = |why: &dyn std::fmt::Display| {
             format!("certificate authorities of {}: {why}", path.display())
         };

@@ -11,6 +11,7 @@ mod failure;
 mod http_client;
 mod retry;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ pub struct RegistryOptions {
     pub insecure_hosts: Vec<String>,
     /// Certificates (PEM) trusted besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// Certificates (PEM) trusted besides these for one host (`name` or `name:port`), which is then
+    /// spoken to by HTTPS, on loopback too.
+    pub host_ca_files: BTreeMap<String, PathBuf>,
     /// For callers that bring no user of their own.
     pub credentials: Credentials,
     /// Until a connection stands.
@@ -51,6 +55,7 @@ impl Default for RegistryOptions {
         RegistryOptions {
             insecure_hosts: Vec::new(),
             ca_file: None,
+            host_ca_files: BTreeMap::new(),
             credentials: Credentials::default(),
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
@@ -83,14 +88,9 @@ pub(super) struct Repository<'a> {
 
 impl Registry {
     pub(super) fn new(options: RegistryOptions) -> Registry {
-        let http = HttpClient::new(
-            options.connect_timeout,
-            options.idle_timeout,
-            options.ca_file.as_deref(),
-        );
         Registry {
+            http: HttpClient::new(&options),
             options,
-            http,
             tokens: Tokens::default(),
         }
     }
@@ -351,12 +351,10 @@ impl Registry {
     }
 
     fn is_plain(&self, host: &str) -> bool {
-        http_client::is_loopback(host)
-            || self
-                .options
-                .insecure_hosts
-                .iter()
-                .any(|known| known == host)
+        let options = &self.options;
+        !options.host_ca_files.contains_key(host)
+            && (http_client::is_loopback(host)
+                || options.insecure_hosts.iter().any(|known| known == host))
     }
 }
 
