@@ -248,11 +248,11 @@ fn each_broken_rule_answers_with_its_text() {
         ),
         (
             one(json!({"memoryReservation": 128})),
-            "Invalid setting for container 'x'. The 'memoryReservation' must be less than or equal to 'memory'.",
+            "Invalid setting for container 'x'. 'memory' must be greater than or equal to 'memoryReservation'.",
         ),
         (
             one(json!({"essential": false})),
-            "Task definition must contain at least one essential container.",
+            "Task definition doesn't have any essential container",
         ),
         (
             one(json!({"portMappings": [{"containerPort": 0}]})),
@@ -264,7 +264,7 @@ fn each_broken_rule_answers_with_its_text() {
         ),
         (
             one(json!({"volumesFrom": [{"sourceContainer": "y"}]})),
-            "Unknown container 'y'.",
+            "Invalid 'volumesFrom' setting. Unknown container: 'y'.",
         ),
         (
             one(json!({"logConfiguration": {"logDriver": "awslogs"}})),
@@ -280,7 +280,7 @@ fn each_broken_rule_answers_with_its_text() {
         ),
         (
             task(json!({"memory": "32"})),
-            "The 'memory' setting for container is greater than for the task.",
+            "The 'memory' setting for container 'x' is greater than for the task.",
         ),
         (
             task(json!({"requiresCompatibilities": ["FARGATE"]})),
@@ -302,6 +302,7 @@ fn each_broken_rule_answers_with_its_text() {
             task(json!({"taskRoleArn": "arn:aws:s3:::x"})),
             "Role is not valid",
         ),
+        (task(json!({"tags": []})), "Tags can not be empty."),
     ] {
         let (mut txn, mut ctx) = start();
         let error = register(&mut txn, &mut ctx, input).unwrap_err();
