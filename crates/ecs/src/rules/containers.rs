@@ -4,7 +4,7 @@
 //! Rule: API reference, ContainerDefinition.
 
 use super::{any, check_one_of, client, names};
-use aws_api::ecs::{ContainerDefinition, TaskDefinition, enums};
+use aws_api::ecs::{ContainerDefinition, KeyValuePair, TaskDefinition, enums};
 use aws_types::AwsError;
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
     for container in containers {
         names::check_member("Container.name", container.name.as_deref())?;
         check_image(container.image.as_deref().unwrap_or_default())?;
-        check_environment(container)?;
+        check_environment(container.environment.as_deref().unwrap_or_default())?;
         check_one_of(
             "versionConsistency",
             container.version_consistency.as_deref(),
@@ -82,8 +82,12 @@ fn check_image(image: &str) -> Result<(), AwsError> {
     Ok(())
 }
 
-fn check_environment(container: &ContainerDefinition) -> Result<(), AwsError> {
-    for pair in container.environment.iter().flatten() {
+/// Variables of one container, of a definition or an override.
+///
+/// # Errors
+/// `ClientException`.
+pub fn check_environment(variables: &[KeyValuePair]) -> Result<(), AwsError> {
+    for pair in variables {
         if pair.name.as_deref().unwrap_or_default().is_empty() {
             return Err(client("Environment variable name cannot be null or empty."));
         }

@@ -13,6 +13,7 @@ pub mod logging;
 pub mod names;
 pub mod network;
 pub mod not_yet;
+pub mod overrides;
 pub mod platform;
 pub mod ports;
 pub mod proxy;
