@@ -124,6 +124,20 @@ fn the_normal_form_is_the_one_that_terraform_compares() {
     }
     assert_eq!(nginx.get("readonlyRootFilesystem"), None);
 
+    let input = json!({
+        "family": "disk",
+        "containerDefinitions": [{"name": "a", "image": "b", "memory": 64, "healthCheck": {"command": ["CMD", "true"]}}],
+        "volumes": [{"name": "v", "dockerVolumeConfiguration": {}}, {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
+    });
+    let shown = to_json(&register(&mut txn, &mut ctx, input).unwrap());
+    let volumes = json!([
+        {"name": "v", "dockerVolumeConfiguration": {"scope": "task"}},
+        {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+    ]);
+    assert_eq!(shown["volumes"], volumes);
+    let check = json!({"command": ["CMD", "true"], "interval": 30, "timeout": 5, "retries": 3});
+    assert_eq!(shown["containerDefinitions"][0]["healthCheck"], check);
+
     let input: Value = serde_json::from_str(DEFINITIONS[1]).unwrap();
     let shown = to_json(&register(&mut txn, &mut ctx, input).unwrap());
     assert_eq!(
