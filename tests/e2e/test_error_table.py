@@ -10,6 +10,7 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Callable
 
 import pytest
@@ -272,13 +273,14 @@ def cli(longshore: Longshore, tmp_path_factory: pytest.TempPathFactory) -> Calla
     environment |= {"AWS_CONFIG_FILE": str(config), "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1", "PYTHONUTF8": "1"}
 
     def call(operation: str, request: dict) -> str:
-        file = tmp_path_factory.mktemp("request") / "request.json"
-        file.write_text(json.dumps(request))
         command = "".join(f"-{c.lower()}" if c.isupper() else c for c in operation).lstrip("-")
-        done = subprocess.run(
-            [str(AWS_V1), "ecs", command, "--cli-input-json", f"file://{file}"],
-            capture_output=True, text=True, encoding="utf-8", env=environment, timeout=60 * SLOWNESS,
-        )
+        with NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(request, file)
+            file.flush()
+            done = subprocess.run(
+                [str(AWS_V1), "ecs", command, "--cli-input-json", f"file://{file.name}"],
+                capture_output=True, text=True, encoding="utf-8", env=environment, timeout=60 * SLOWNESS,
+            )
         return done.stderr.strip() if done.returncode else f"it was accepted: {done.stdout}"
 
     return call
