@@ -219,6 +219,92 @@ fn a_client_token_gives_the_same_tasks_or_a_conflict() {
 }
 
 #[test]
+fn overrides_have_their_effect_and_are_shown_as_given() {
+    let mut house = House::new();
+    let host = house.host("h1", 1024, 1024);
+    house.define(
+        "web",
+        vec![container("app", 10, 100), container("log", 10, 50)],
+    );
+    let app = ContainerOverride {
+        name: Some("app".into()),
+        command: Some(vec!["serve".into()]),
+        cpu: Some(200),
+        memory: Some(300),
+        memory_reservation: Some(250),
+        ..ContainerOverride::default()
+    };
+    let given = TaskOverride {
+        container_overrides: Some(vec![app.clone()]),
+        memory: Some("0.5 GB".into()),
+        task_role_arn: Some("app".into()),
+        ..TaskOverride::default()
+    };
+    let input = RunTaskRequest {
+        overrides: Some(given),
+        ..run("web", 1)
+    };
+    let task = house.run(input).unwrap().tasks.unwrap().remove(0);
+    let untouched = ContainerOverride {
+        name: Some("log".into()),
+        ..ContainerOverride::default()
+    };
+    let shown = TaskOverride {
+        container_overrides: Some(vec![app, untouched]),
+        memory: Some("512".into()),
+        task_role_arn: Some("app".into()),
+        inference_accelerator_overrides: Some(vec![]),
+        ..TaskOverride::default()
+    };
+    assert_eq!(task.overrides, Some(shown));
+    assert_eq!(
+        (task.cpu.as_deref(), task.memory.as_deref()),
+        (Some("210"), Some("512"))
+    );
+    let sizes = task.containers.unwrap().remove(0);
+    assert_eq!(
+        [sizes.cpu, sizes.memory, sizes.memory_reservation],
+        ["200", "300", "250"].map(|size| Some(size.to_owned()))
+    );
+    let payload = house.deliver(&host).remove(0);
+    assert_eq!(payload.memory, Some(512));
+    let app = payload.containers.unwrap().remove(0);
+    assert_eq!((app.cpu, app.memory), (Some(200), Some(300)));
+    assert_eq!(app.command, Some(vec!["serve".to_owned()]));
+    assert_eq!(house.remaining(&host).0, 1024 - 210);
+}
+
+#[test]
+fn an_override_of_what_is_not_built_is_refused_by_name() {
+    let mut house = House::new();
+    house.host("h1", 1024, 1024);
+    house.define("web", vec![container("app", 10, 100)]);
+    let file = EnvironmentFile {
+        r#type: Some("s3".into()),
+        value: Some("arn:aws:s3:::bucket/app.env".into()),
+    };
+    let app = ContainerOverride {
+        name: Some("app".into()),
+        environment_files: Some(vec![file]),
+        ..ContainerOverride::default()
+    };
+    let input = RunTaskRequest {
+        overrides: Some(TaskOverride {
+            container_overrides: Some(vec![app]),
+            ..TaskOverride::default()
+        }),
+        ..run("web", 1)
+    };
+    assert_eq!(
+        refused(house.run(input)),
+        (
+            "ClientException".into(),
+            "Longshore does not yet support environmentFiles (container app)".into()
+        )
+    );
+}
+
+#[test]
 fn start_task_places_on_the_instances_named() {
     let mut house = House::new();
     let (ready, away) = (

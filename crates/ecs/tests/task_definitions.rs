@@ -11,6 +11,7 @@ use aws_api::ecs::{
 use aws_types::{AwsError, Ctx, Timestamp};
 use ecs::ops;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use store::{Schema, Txn, World};
 
@@ -122,6 +123,20 @@ fn the_normal_form_is_the_one_that_terraform_compares() {
         assert_eq!(shown.get(absent), None, "{absent}");
     }
     assert_eq!(nginx.get("readonlyRootFilesystem"), None);
+
+    let input = json!({
+        "family": "disk",
+        "containerDefinitions": [{"name": "a", "image": "b", "memory": 64, "healthCheck": {"command": ["CMD", "true"]}}],
+        "volumes": [{"name": "v", "dockerVolumeConfiguration": {}}, {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
+    });
+    let shown = to_json(&register(&mut txn, &mut ctx, input).unwrap());
+    let volumes = json!([
+        {"name": "v", "dockerVolumeConfiguration": {"scope": "task"}},
+        {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+    ]);
+    assert_eq!(shown["volumes"], volumes);
+    let check = json!({"command": ["CMD", "true"], "interval": 30, "timeout": 5, "retries": 3});
+    assert_eq!(shown["containerDefinitions"][0]["healthCheck"], check);
 
     let input: Value = serde_json::from_str(DEFINITIONS[1]).unwrap();
     let shown = to_json(&register(&mut txn, &mut ctx, input).unwrap());
@@ -248,11 +263,11 @@ fn each_broken_rule_answers_with_its_text() {
         ),
         (
             one(json!({"memoryReservation": 128})),
-            "Invalid setting for container 'x'. The 'memoryReservation' must be less than or equal to 'memory'.",
+            "Invalid setting for container 'x'. 'memory' must be greater than or equal to 'memoryReservation'.",
         ),
         (
             one(json!({"essential": false})),
-            "Task definition must contain at least one essential container.",
+            "Task definition doesn't have any essential container",
         ),
         (
             one(json!({"portMappings": [{"containerPort": 0}]})),
@@ -264,7 +279,7 @@ fn each_broken_rule_answers_with_its_text() {
         ),
         (
             one(json!({"volumesFrom": [{"sourceContainer": "y"}]})),
-            "Unknown container 'y'.",
+            "Invalid 'volumesFrom' setting. Unknown container: 'y'.",
         ),
         (
             one(json!({"logConfiguration": {"logDriver": "awslogs"}})),
@@ -280,7 +295,7 @@ fn each_broken_rule_answers_with_its_text() {
         ),
         (
             task(json!({"memory": "32"})),
-            "The 'memory' setting for container is greater than for the task.",
+            "The 'memory' setting for container 'x' is greater than for the task.",
         ),
         (
             task(json!({"requiresCompatibilities": ["FARGATE"]})),
@@ -302,6 +317,7 @@ fn each_broken_rule_answers_with_its_text() {
             task(json!({"taskRoleArn": "arn:aws:s3:::x"})),
             "Role is not valid",
         ),
+        (task(json!({"tags": []})), "Tags can not be empty."),
     ] {
         let (mut txn, mut ctx) = start();
         let error = register(&mut txn, &mut ctx, input).unwrap_err();
@@ -319,29 +335,152 @@ fn each_broken_rule_answers_with_its_text() {
     );
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-    #[test]
-    fn what_is_accepted_registers_again_with_the_same_result(
-        mode in prop::sample::select(vec![None, Some("bridge"), Some("host"), Some("awsvpc"), Some("none")]),
-        cpu in prop::sample::select(vec![None, Some("256"), Some(".5 vCPU"), Some("x")]),
-        memory in prop::sample::select(vec![None, Some("512"), Some("1 GB")]),
-        ports in prop::collection::vec((1i32..70_000, prop::option::of(0i32..3000)), 0..3),
-        essential in prop::option::of(any::<bool>()),
-        privileged in prop::option::of(any::<bool>()),
-        own in prop::option::of(1i32..700),
-    ) {
-        let ports: Vec<Value> = ports.iter().map(|(c, h)| json!({"containerPort": c, "hostPort": h})).collect();
-        let input = json!({
-            "family": "f", "networkMode": mode, "cpu": cpu, "memory": memory,
-            "containerDefinitions": [{"name": "a", "image": "b", "memory": own, "essential": essential, "privileged": privileged, "portMappings": ports}],
-        });
+/// Members of a container, each with a value that some definition may have.
+fn container_members() -> Vec<(&'static str, Value)> {
+    let check = json!({"command": ["CMD", "true"], "interval": 10});
+    let options = json!({
+        "awslogs-region": "r", "awslogs-group": "g", "awslogs-stream-prefix": "p"
+    });
+    let linux = json!({
+        "capabilities": {"add": ["SYS_PTRACE"], "drop": []}, "initProcessEnabled": true,
+        "tmpfs": [{"containerPath": "/t", "size": 1}]
+    });
+    let limit = json!({"name": "nofile", "softLimit": 1, "hardLimit": 2});
+    vec![
+        ("memory", json!(64)),
+        ("memoryReservation", json!(32)),
+        ("cpu", json!(128)),
+        ("essential", json!(false)),
+        ("privileged", json!(false)),
+        ("readonlyRootFilesystem", json!(true)),
+        ("command", json!([])),
+        ("entryPoint", json!(["/bin/sh"])),
+        ("links", json!([])),
+        ("portMappings", json!([{"containerPort": 80}])),
+        (
+            "portMappings",
+            json!([{"containerPort": 443, "hostPort": 0, "name": "tls"}]),
+        ),
+        ("portMappings", json!([{"containerPortRange": "8000-8010"}])),
+        ("environment", json!([{"name": "A", "value": "1"}])),
+        ("secrets", json!([{"name": "S", "valueFrom": "s"}])),
+        (
+            "mountPoints",
+            json!([{"sourceVolume": "v", "containerPath": "/v"}]),
+        ),
+        (
+            "dependsOn",
+            json!([{"containerName": "c0", "condition": "START"}]),
+        ),
+        ("healthCheck", check),
+        ("restartPolicy", json!({"enabled": true})),
+        (
+            "logConfiguration",
+            json!({"logDriver": "awslogs", "options": options}),
+        ),
+        ("linuxParameters", linux),
+        ("ulimits", json!([limit])),
+        (
+            "systemControls",
+            json!([{"namespace": "net.core.somaxconn", "value": "1"}]),
+        ),
+        ("dockerLabels", json!({"a": "b"})),
+        ("stopTimeout", json!(30)),
+        ("versionConsistency", json!("disabled")),
+        (
+            "resourceRequirements",
+            json!([{"type": "GPU", "value": "1"}]),
+        ),
+        ("dnsServers", json!(["10.0.0.2"])),
+    ]
+}
+
+/// The same for a task.
+fn task_members() -> Vec<(&'static str, Value)> {
+    vec![
+        ("networkMode", json!("bridge")),
+        ("networkMode", json!("host")),
+        ("networkMode", json!("awsvpc")),
+        ("networkMode", json!("none")),
+        ("cpu", json!(".5 vCPU")),
+        ("cpu", json!("512")),
+        ("memory", json!("1 GB")),
+        ("requiresCompatibilities", json!(["EC2"])),
+        ("requiresCompatibilities", json!(["FARGATE"])),
+        ("requiresCompatibilities", json!([])),
+        (
+            "executionRoleArn",
+            json!("arn:aws:iam::000000000000:role/exec"),
+        ),
+        ("taskRoleArn", json!("app")),
+        ("pidMode", json!("task")),
+        ("ipcMode", json!("host")),
+        ("runtimePlatform", json!({"cpuArchitecture": "ARM64"})),
+        (
+            "placementConstraints",
+            json!([{"type": "memberOf", "expression": "a == b"}]),
+        ),
+        ("volumes", json!([{"name": "v"}])),
+        (
+            "volumes",
+            json!([{"name": "v", "dockerVolumeConfiguration": {"driver": "local"}}]),
+        ),
+        (
+            "volumes",
+            json!([{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}]),
+        ),
+        ("enableFaultInjection", json!(false)),
+    ]
+}
+
+fn definitions() -> impl Strategy<Value = Value> {
+    let some_of = |members: Vec<(&'static str, Value)>, most: usize| {
+        prop::collection::vec(prop::sample::select(members), 0..=most)
+    };
+    let containers = prop::collection::vec(some_of(container_members(), 6), 1..=3);
+    (some_of(task_members(), 6), containers).prop_map(|(task, containers)| {
+        let fill = |mut base: Value, members: Vec<(&str, Value)>| {
+            for (member, value) in members {
+                base[member] = value;
+            }
+            base
+        };
+        let containers: Vec<Value> = containers
+            .into_iter()
+            .enumerate()
+            .map(|(n, members)| {
+                let base = json!({"name": format!("c{n}"), "image": "b", "memory": 64});
+                fill(base, members)
+            })
+            .collect();
+        fill(
+            json!({"family": "f", "containerDefinitions": containers}),
+            task,
+        )
+    })
+}
+
+#[test]
+fn what_is_accepted_registers_again_with_the_same_result() {
+    let cases = 512;
+    let accepted = std::cell::Cell::new(0);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
+    let outcome = runner.run(&definitions(), |input| {
         let (mut txn, mut ctx) = start();
-        if let Ok(first) = register(&mut txn, &mut ctx, input) {
-            prop_assert_eq!(&describe(&txn, &mut ctx, "f").unwrap(), &first);
-            let second = register(&mut txn, &mut ctx, again(&first)).unwrap();
-            prop_assert_eq!(again(&second), again(&first));
-            prop_assert_eq!(second.compatibilities, first.compatibilities);
-        }
-    }
+        let Ok(first) = register(&mut txn, &mut ctx, input) else {
+            return Ok(());
+        };
+        accepted.set(accepted.get() + 1);
+        prop_assert_eq!(&describe(&txn, &mut ctx, "f").unwrap(), &first);
+        let second = register(&mut txn, &mut ctx, again(&first));
+        prop_assert!(second.is_ok(), "{:?}", second);
+        let second = second.unwrap();
+        prop_assert_eq!(again(&second), again(&first));
+        prop_assert_eq!(second.compatibilities, first.compatibilities);
+        prop_assert_eq!(second.requires_attributes, first.requires_attributes);
+        Ok(())
+    });
+    outcome.unwrap();
+    let accepted = accepted.get();
+    assert!(accepted > cases / 8, "{accepted} of {cases} were accepted");
 }

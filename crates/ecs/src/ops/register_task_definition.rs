@@ -1,7 +1,7 @@
 //! `RegisterTaskDefinition`: checks, brings into normal form, stores the family's next revision.
 
 use crate::records::{TaskDefinitionRecord, TaskDefinitionStatus};
-use crate::rules::{tags, task_definition as rules};
+use crate::rules::{client, tags, task_definition as rules};
 use crate::task_definition::{attributes, compatibility, normal, revisions};
 use aws_api::Stored;
 use aws_api::ecs::{RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse};
@@ -26,6 +26,9 @@ pub fn register_task_definition(
     ctx: &mut Ctx,
     input: &RegisterTaskDefinitionRequest,
 ) -> Result<RegisterTaskDefinitionResponse, AwsError> {
+    if input.tags.as_ref().is_some_and(Vec::is_empty) {
+        return Err(client("Tags can not be empty."));
+    }
     let mut definition = normal::form(input)?;
     rules::check(&definition)?;
     let encoded = serde_json::to_vec(&Stored(definition.clone()))
@@ -47,8 +50,7 @@ pub fn register_task_definition(
         definition: Stored(definition),
     };
     let shown = record.shape();
-    let given = input.tags.as_ref().is_some_and(|tags| !tags.is_empty());
-    let tags = given.then(|| tags::shape(&record.tags));
+    let tags = input.tags.is_some().then(|| tags::shape(&record.tags));
     revisions::insert(txn, record);
     Ok(RegisterTaskDefinitionResponse {
         task_definition: Some(shown),

@@ -1,9 +1,11 @@
 //! What a caller of RunTask or StartTask overrode, as given. Nothing here is merged yet.
 
+use aws_api::Stored;
+use aws_api::ecs::{EnvironmentFile, ResourceRequirement};
 use serde::{Deserialize, Serialize};
 
 /// What the caller overrode at task level, and per container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskOverrides {
     /// `cpu`, as given.
     #[serde(default)]
@@ -23,7 +25,7 @@ pub struct TaskOverrides {
 }
 
 /// What the caller overrode for one container. `None`: as the definition has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ContainerOverrides {
     /// The container.
     pub name: String,
@@ -33,6 +35,12 @@ pub struct ContainerOverrides {
     /// `environment`: added to the definition's, and stronger.
     #[serde(default)]
     pub environment: Option<Vec<(String, String)>>,
+    /// `environmentFiles`: instead of the definition's.
+    #[serde(default)]
+    pub environment_files: Option<Vec<Stored<EnvironmentFile>>>,
+    /// `resourceRequirements`: instead of the definition's.
+    #[serde(default)]
+    pub resource_requirements: Option<Vec<Stored<ResourceRequirement>>>,
     /// `cpu`, in units.
     #[serde(default)]
     pub cpu_units: Option<i32>,

@@ -32,27 +32,35 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
             ("startTimeout", container.start_timeout),
             ("stopTimeout", container.stop_timeout),
         ] {
-            within(container, what, value, 0..=i32::MAX)?;
+            if value.is_some_and(|seconds| seconds < 0) {
+                return Err(client(format!(
+                    "Invalid '{what}' setting for container '{}'.",
+                    container.name.as_deref().unwrap_or_default()
+                )));
+            }
         }
     }
     Ok(())
 }
 
+/// A number of a health check, in its range.
 fn within(
     container: &ContainerDefinition,
     what: &str,
     value: Option<i32>,
-    range: RangeInclusive<i32>,
+    range: &RangeInclusive<i32>,
 ) -> Result<(), AwsError> {
-    match value {
-        Some(value) if !range.contains(&value) => Err(client(format!(
-            "Invalid setting for container '{}'. '{what}' must be between {} and {}.",
-            container.name.as_deref().unwrap_or_default(),
-            range.start(),
-            range.end()
-        ))),
-        _ => Ok(()),
-    }
+    let (bound, limit) = match value {
+        Some(value) if value < *range.start() => {
+            ("greater than or equal to the minimum", range.start())
+        }
+        Some(value) if value > *range.end() => ("less than or equal to the maximum", range.end()),
+        _ => return Ok(()),
+    };
+    let name = container.name.as_deref().unwrap_or_default();
+    Err(client(format!(
+        "Health check {what} must be {bound} allowed value {limit} for container '{name}'"
+    )))
 }
 
 fn check_health(container: &ContainerDefinition) -> Result<(), AwsError> {
@@ -68,20 +76,15 @@ fn check_health(container: &ContainerDefinition) -> Result<(), AwsError> {
             container.name.as_deref().unwrap_or_default()
         )));
     }
-    within(
-        container,
-        "healthCheck.interval",
-        check.interval,
-        INTERVAL_S,
-    )?;
-    within(container, "healthCheck.timeout", check.timeout, TIMEOUT_S)?;
-    within(container, "healthCheck.retries", check.retries, RETRIES)?;
-    within(
-        container,
-        "healthCheck.startPeriod",
-        check.start_period,
-        START_PERIOD_S,
-    )
+    for (what, value, range) in [
+        ("interval", check.interval, INTERVAL_S),
+        ("timeout", check.timeout, TIMEOUT_S),
+        ("retries", check.retries, RETRIES),
+        ("startPeriod", check.start_period, START_PERIOD_S),
+    ] {
+        within(container, what, value, &range)?;
+    }
+    Ok(())
 }
 
 fn check_restart(container: &ContainerDefinition) -> Result<(), AwsError> {
@@ -96,10 +99,115 @@ fn check_restart(container: &ContainerDefinition) -> Result<(), AwsError> {
             "restartPolicy.ignoredExitCodes can have at most {IGNORED_EXIT_CODES_MAX} entries."
         )));
     }
-    within(
-        container,
-        "restartPolicy.restartAttemptPeriod",
-        policy.restart_attempt_period,
-        RESTART_PERIOD_S,
-    )
+    let period = policy.restart_attempt_period;
+    if period.is_some_and(|seconds| !RESTART_PERIOD_S.contains(&seconds)) {
+        return Err(client(format!(
+            "The 'restartAttemptPeriod' setting for container '{}' must be between {} and {}.",
+            container.name.as_deref().unwrap_or_default(),
+            RESTART_PERIOD_S.start(),
+            RESTART_PERIOD_S.end()
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{FINE, answers, container};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn health_checks() {
+        let with = |member: &str, value: i32| {
+            container(json!({"healthCheck": {"command": ["CMD", "true"], member: value}}))
+        };
+        let run = |command: Value| container(json!({"healthCheck": {"command": command}}));
+        let form = "Invalid setting for container 'x'. The health check command must start with \
+                    CMD or CMD-SHELL, followed by what is to be run.";
+        let below = |what: &str, limit: i32| -> &'static str {
+            format!(
+                "Health check {what} must be greater than or equal to the minimum allowed value \
+                 {limit} for container 'x'"
+            )
+            .leak()
+        };
+        let above = |what: &str, limit: i32| -> &'static str {
+            format!(
+                "Health check {what} must be less than or equal to the maximum allowed value \
+                 {limit} for container 'x'"
+            )
+            .leak()
+        };
+        for (what, lowest, highest) in [
+            ("interval", 5, 300),
+            ("timeout", 2, 60),
+            ("retries", 1, 10),
+            ("startPeriod", 0, 300),
+        ] {
+            answers(&[
+                (with(what, lowest), FINE),
+                (with(what, highest), FINE),
+                (with(what, lowest - 1), below(what, lowest)),
+                (with(what, highest + 1), above(what, highest)),
+            ]);
+        }
+        answers(&[
+            (
+                run(json!(["CMD-SHELL", "curl -f localhost || exit 1"])),
+                FINE,
+            ),
+            (run(json!(["NONE"])), form),
+            (run(json!(["CMD"])), form),
+            (run(json!(["curl", "-f", "localhost"])), form),
+            (run(json!([])), form),
+        ]);
+    }
+
+    #[test]
+    fn restarts_and_timeouts() {
+        let policy = |policy: Value| container(json!({"restartPolicy": policy}));
+        let codes: Vec<i32> = (0..51).collect();
+        answers(&[
+            (
+                policy(json!({"enabled": true, "restartAttemptPeriod": 60})),
+                FINE,
+            ),
+            (
+                policy(json!({"enabled": false, "restartAttemptPeriod": 1800})),
+                FINE,
+            ),
+            (
+                policy(json!({"restartAttemptPeriod": 60})),
+                "restartPolicy.enabled should not be null.",
+            ),
+            (
+                policy(json!({"enabled": true, "restartAttemptPeriod": 59})),
+                "The 'restartAttemptPeriod' setting for container 'x' must be between 60 and 1800.",
+            ),
+            (
+                policy(json!({"enabled": true, "restartAttemptPeriod": 1801})),
+                "The 'restartAttemptPeriod' setting for container 'x' must be between 60 and 1800.",
+            ),
+            (
+                policy(json!({"enabled": true, "ignoredExitCodes": codes[..50]})),
+                FINE,
+            ),
+            (
+                policy(json!({"enabled": true, "ignoredExitCodes": codes})),
+                "restartPolicy.ignoredExitCodes can have at most 50 entries.",
+            ),
+            (
+                container(json!({"startTimeout": 0, "stopTimeout": 3600})),
+                FINE,
+            ),
+            (
+                container(json!({"startTimeout": -1})),
+                "Invalid 'startTimeout' setting for container 'x'.",
+            ),
+            (
+                container(json!({"stopTimeout": -1})),
+                "Invalid 'stopTimeout' setting for container 'x'.",
+            ),
+        ]);
+    }
 }

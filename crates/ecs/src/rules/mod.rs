@@ -1,4 +1,7 @@
 //! Validation shared by several operations, one topic per file, each error raised beside its rule.
+//!
+//! A text that AWS is known to answer is kept word for word, also where its grammar is odd; where
+//! none is known, the text follows that of the nearest known rule.
 
 pub mod cluster_settings;
 pub mod containers;
@@ -10,11 +13,17 @@ pub mod logging;
 pub mod names;
 pub mod network;
 pub mod not_yet;
+pub mod overrides;
 pub mod platform;
 pub mod ports;
+pub mod proxy;
+pub mod resources;
 pub mod run_task;
 pub mod secrets;
 pub mod size;
+pub mod system_controls;
+#[cfg(test)]
+pub(crate) mod table;
 pub mod tags;
 pub mod task_definition;
 pub mod volumes;
@@ -30,6 +39,11 @@ pub(crate) fn client(message: impl Into<String>) -> AwsError {
 /// What most other rules answer.
 pub(crate) fn invalid_parameter(message: impl Into<String>) -> AwsError {
     errors::INVALID_PARAMETER_EXCEPTION.with(message)
+}
+
+/// Whether a list asks for anything.
+pub(crate) fn any<T>(list: Option<&Vec<T>>) -> bool {
+    list.is_some_and(|list| !list.is_empty())
 }
 
 /// A member whose values AWS lists: `what should be one of [a,b]` for any other.

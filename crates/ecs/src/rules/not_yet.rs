@@ -237,6 +237,8 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules;
+    use crate::task::effective;
     use aws_api::Stored;
     use aws_api::description::{Kind, StructDescription};
     use aws_api::ecs::{REGISTER_TASK_DEFINITION_REQUEST, TASK_DEFINITION, TASK_OVERRIDE};
@@ -328,23 +330,41 @@ mod tests {
         }
     }
 
+    /// The override with what its leaf needs beside it, and in values that other rules take.
+    fn completed(mut whole: Value) -> Value {
+        let file = json!({"type": "s3", "value": "arn:aws:s3:::b/k.env"});
+        for (list, sample) in [
+            ("environment", json!({"name": "x", "value": "x"})),
+            ("environmentFiles", file),
+            ("resourceRequirements", json!({"type": "GPU", "value": "1"})),
+        ] {
+            let item = whole.pointer_mut(&format!("/containerOverrides/0/{list}/0"));
+            if let (Some(Value::Object(item)), Value::Object(sample)) = (item, sample) {
+                item.extend(sample);
+            }
+        }
+        for size in ["cpu", "memory"] {
+            if whole.get(size).is_some() {
+                whole[size] = json!("256");
+            }
+        }
+        whole
+    }
+
     #[test]
     fn every_leaf_of_an_override_is_effective_or_refused() {
-        const OVERRIDABLE: &[&str] = &[
-            "cpu",
-            "memory",
-            "executionRoleArn",
-            "taskRoleArn",
-            "containerOverrides.name",
-            "containerOverrides.command",
-            "containerOverrides.environment.name",
-            "containerOverrides.environment.value",
-            "containerOverrides.cpu",
-            "containerOverrides.memory",
-            "containerOverrides.memoryReservation",
-        ];
+        // An override has the effect of the definition's member of the same name.
+        let has_effect = |path: &str| {
+            let of_container = path.strip_prefix("containerOverrides.");
+            let own = of_container.map_or_else(
+                || path.to_owned(),
+                |path| format!("containerDefinitions.{path}"),
+            );
+            EFFECTIVE.contains(&own.as_str()) || KEPT.iter().any(|kept| is_under(&own, kept))
+        };
         let container = |name: &str| ContainerDefinition {
             name: Some(name.into()),
+            memory: Some(64),
             ..ContainerDefinition::default()
         };
         let definition = TaskDefinition {
@@ -352,13 +372,17 @@ mod tests {
             ..TaskDefinition::default()
         };
         for (path, whole) in leaves_of(&TASK_OVERRIDE) {
-            let given: Stored<TaskOverride> = serde_json::from_value(whole).unwrap();
-            let read = crate::rules::run_task::overrides(Some(&given.0), &definition);
-            assert_ne!(
-                is_refused(read),
-                OVERRIDABLE.contains(&path.as_str()),
-                "{path}"
-            );
+            let given: Stored<TaskOverride> = serde_json::from_value(completed(whole)).unwrap();
+            let overrides = match rules::overrides::read(Some(&given.0), &definition) {
+                Ok(overrides) => overrides,
+                Err(error) => {
+                    assert!(!has_effect(&path), "{path}: {error}");
+                    continue;
+                }
+            };
+            let effective = effective::merge(&definition, &overrides);
+            let refused = check(&effective::as_definition(&definition, &effective));
+            assert_ne!(is_refused(refused), has_effect(&path), "{path}");
         }
     }
 

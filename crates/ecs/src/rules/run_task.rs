@@ -2,22 +2,23 @@
 //!
 //! Rule: API reference, RunTask, StartTask, TaskOverride.
 
-use super::{client, invalid_parameter, size};
+use super::{client, invalid_parameter};
 use crate::records::container_instance::InstanceStatus;
-use crate::records::overrides::{ContainerOverrides, TaskOverrides};
-use aws_api::ecs::{
-    ContainerOverride, RunTaskRequest, StartTaskRequest, TaskDefinition, TaskOverride,
-};
+use aws_api::ecs::{RunTaskRequest, StartTaskRequest, TaskDefinition};
 use aws_types::AwsError;
 
 /// API reference, RunTask, `count`: at most 10 per call.
 const TASKS_PER_CALL_MAX: u32 = 10;
 /// API reference, StartTask, `containerInstances`: at most 10 per call.
 const INSTANCES_PER_CALL_MAX: usize = 10;
-/// API reference, `startedBy`: characters.
-const STARTED_BY_LEN_MAX: usize = 128;
-/// API reference, `overrides`: characters, as JSON.
-const OVERRIDES_LEN_MAX: usize = 8192;
+/// API reference, RunTask, `startedBy`: characters.
+const RUN_STARTED_BY_LEN_MAX: usize = 128;
+/// API reference, StartTask, `startedBy`: characters.
+const START_STARTED_BY_LEN_MAX: usize = 36;
+/// Characters of a group that a caller names: room for the longest name of anything in ECS.
+const GROUP_LEN_MAX: usize = 255;
+/// API reference, `referenceId`: characters.
+const REFERENCE_ID_LEN_MAX: usize = 1024;
 
 /// Checks what only RunTask has; gives the number of tasks.
 ///
@@ -58,6 +59,9 @@ pub fn check_run(input: &RunTaskRequest) -> Result<u32, AwsError> {
             return Err(not_yet(member));
         }
     }
+    check_started_by(input.started_by.as_deref(), RUN_STARTED_BY_LEN_MAX)?;
+    check_group(input.group.as_deref())?;
+    check_reference_id(input.reference_id.as_deref())?;
     check_count(input.count)
 }
 
@@ -66,6 +70,9 @@ pub fn check_run(input: &RunTaskRequest) -> Result<u32, AwsError> {
 /// # Errors
 /// `InvalidParameterException`.
 pub fn check_start(input: &StartTaskRequest) -> Result<&[String], AwsError> {
+    check_started_by(input.started_by.as_deref(), START_STARTED_BY_LEN_MAX)?;
+    check_group(input.group.as_deref())?;
+    check_reference_id(input.reference_id.as_deref())?;
     let instances = input.container_instances.as_deref().unwrap_or_default();
     match instances.len() {
         0 => Err(invalid_parameter("Container Instances cannot be empty.")),
@@ -76,35 +83,37 @@ pub fn check_start(input: &StartTaskRequest) -> Result<&[String], AwsError> {
     }
 }
 
-/// `startedBy`.
-///
-/// # Errors
-/// `InvalidParameterException`.
-pub fn check_started_by(started_by: Option<&str>) -> Result<(), AwsError> {
-    let Some(text) = started_by else {
-        return Ok(());
-    };
+/// `startedBy`: letters, digits, `_`, `/` and `-`.
+fn check_started_by(started_by: Option<&str>, len_max: usize) -> Result<(), AwsError> {
+    let text = started_by.unwrap_or_default();
+    check_length("startedBy", text, len_max)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '-');
-    match text.len() <= STARTED_BY_LEN_MAX && text.chars().all(plain) {
+    match text.chars().all(plain) {
         true => Ok(()),
-        false => Err(invalid_parameter(format!(
-            "startedBy can be up to {STARTED_BY_LEN_MAX} letters, numbers, hyphens, underscores \
-             and slashes."
-        ))),
+        false => Err(invalid_parameter("startedBy contains invalid characters.")),
     }
 }
 
 /// `group`: prefixes that AWS gives itself are refused.
-///
-/// # Errors
-/// `InvalidParameterException`.
-pub fn check_group(group: Option<&str>) -> Result<(), AwsError> {
-    let reserved = |group: &str| group.starts_with("service:") || group.starts_with("family:");
-    match group {
-        Some(group) if reserved(group) => Err(invalid_parameter(
+fn check_group(group: Option<&str>) -> Result<(), AwsError> {
+    let group = group.unwrap_or_default();
+    check_length("group", group, GROUP_LEN_MAX)?;
+    if group.starts_with("service:") || group.starts_with("family:") {
+        return Err(invalid_parameter(
             "The group name cannot start with service: or family:.",
-        )),
-        _ => Ok(()),
+        ));
+    }
+    Ok(())
+}
+
+fn check_reference_id(id: Option<&str>) -> Result<(), AwsError> {
+    check_length("referenceId", id.unwrap_or_default(), REFERENCE_ID_LEN_MAX)
+}
+
+fn check_length(what: &str, text: &str, max: usize) -> Result<(), AwsError> {
+    match text.chars().count() > max {
+        true => Err(invalid_parameter(format!("{what} longer than {max}."))),
+        false => Ok(()),
     }
 }
 
@@ -124,48 +133,6 @@ pub fn check_network(definition: &TaskDefinition, given: bool) -> Result<(), Aws
         )),
         (true, true) | (false, false) => Ok(()),
     }
-}
-
-/// Reads overrides, checked against the definition.
-///
-/// # Errors
-/// `InvalidParameterException`; `ClientException` for what is not yet served.
-pub fn overrides(
-    given: Option<&TaskOverride>,
-    definition: &TaskDefinition,
-) -> Result<TaskOverrides, AwsError> {
-    let Some(given) = given else {
-        return Ok(TaskOverrides::default());
-    };
-    if length(given) > OVERRIDES_LEN_MAX {
-        return Err(invalid_parameter(format!(
-            "Overrides cannot be longer than {OVERRIDES_LEN_MAX} characters."
-        )));
-    }
-    if given.ephemeral_storage.is_some() {
-        return Err(not_yet("overrides.ephemeralStorage"));
-    }
-    if !given
-        .inference_accelerator_overrides
-        .as_deref()
-        .unwrap_or_default()
-        .is_empty()
-    {
-        return Err(not_yet("overrides.inferenceAcceleratorOverrides"));
-    }
-    let stored = |text: &Option<String>, read: fn(&str) -> Result<String, AwsError>| {
-        text.as_deref().map(read).transpose()
-    };
-    let containers = given.container_overrides.iter().flatten();
-    Ok(TaskOverrides {
-        cpu: stored(&given.cpu, size::task_cpu)?,
-        memory: stored(&given.memory, size::task_memory)?,
-        execution_role_arn: given.execution_role_arn.clone(),
-        task_role_arn: given.task_role_arn.clone(),
-        containers: containers
-            .map(|container| container_overrides(container, definition))
-            .collect::<Result<_, _>>()?,
-    })
 }
 
 /// The `desiredStatus` or `status` filter of an instance listing.
@@ -196,90 +163,10 @@ fn check_count(count: Option<i32>) -> Result<u32, AwsError> {
     }
 }
 
-fn container_overrides(
-    given: &ContainerOverride,
-    definition: &TaskDefinition,
-) -> Result<ContainerOverrides, AwsError> {
-    let name = given.name.clone().unwrap_or_default();
-    let mut known = definition.container_definitions.iter().flatten();
-    if !known.any(|container| container.name.as_ref() == Some(&name)) {
-        return Err(invalid_parameter(format!(
-            "Override for container named {name} is not a container in the TaskDefinition."
-        )));
-    }
-    if !given
-        .environment_files
-        .as_deref()
-        .unwrap_or_default()
-        .is_empty()
-    {
-        return Err(not_yet(&format!("environmentFiles (container {name})")));
-    }
-    if !given
-        .resource_requirements
-        .as_deref()
-        .unwrap_or_default()
-        .is_empty()
-    {
-        return Err(not_yet(&format!("resourceRequirements (container {name})")));
-    }
-    for (member, value) in [
-        ("cpu", given.cpu),
-        ("memory", given.memory),
-        ("memoryReservation", given.memory_reservation),
-    ] {
-        if value.is_some_and(|value| value < 0) {
-            return Err(invalid_parameter(format!(
-                "Override for container named {name}: {member} must not be negative."
-            )));
-        }
-    }
-    let pairs = given.environment.as_ref().map(|pairs| {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        pairs
-            .iter()
-            .map(|pair| (text(&pair.name), text(&pair.value)))
-            .collect()
-    });
-    Ok(ContainerOverrides {
-        name,
-        command: given.command.clone(),
-        environment: pairs,
-        cpu_units: given.cpu,
-        memory_mib: given.memory,
-        memory_reservation_mib: given.memory_reservation,
-    })
-}
-
-/// The characters that a caller wrote, roughly as its JSON has them.
-fn length(given: &TaskOverride) -> usize {
-    const QUOTES_AND_COMMA: usize = 3;
-    const PAIR: usize = r#"{"name":"","value":""},"#.len();
-    const CONTAINER: usize = r#"{"name":"","command":[],"environment":[]},"#.len();
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let one = |container: &ContainerOverride| {
-        let command = container
-            .command
-            .iter()
-            .flatten()
-            .map(|arg| arg.len() + QUOTES_AND_COMMA);
-        let environment = container.environment.iter().flatten();
-        let environment = environment.map(|pair| text(&pair.name) + text(&pair.value) + PAIR);
-        text(&container.name) + CONTAINER + command.sum::<usize>() + environment.sum::<usize>()
-    };
-    let containers = given
-        .container_overrides
-        .iter()
-        .flatten()
-        .map(one)
-        .sum::<usize>();
-    containers + text(&given.task_role_arn) + text(&given.execution_role_arn)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_api::ecs::{CapacityProviderStrategyItem, ContainerDefinition, KeyValuePair};
+    use aws_api::ecs::CapacityProviderStrategyItem;
 
     fn code<T>(result: Result<T, AwsError>) -> Option<(&'static str, String)> {
         result
@@ -322,66 +209,45 @@ mod tests {
     }
 
     #[test]
-    fn started_by_and_group_have_their_forms() {
-        let long = "a".repeat(129);
-        for (text, accepted) in [
-            ("ci/job_7-a", true),
-            (&long[..128], true),
-            (&long, false),
-            ("a b", false),
+    fn started_by_group_and_reference_id_have_their_forms() {
+        let a = |n: usize| Some("a".repeat(n));
+        let run = |started_by: Option<String>, group: Option<String>, id: Option<String>| {
+            let asked = RunTaskRequest {
+                started_by,
+                group,
+                reference_id: id,
+                ..RunTaskRequest::default()
+            };
+            code(check_run(&asked)).map(|error| error.1)
+        };
+        let start = |started_by: Option<String>| {
+            let asked = StartTaskRequest {
+                started_by,
+                container_instances: Some(vec!["i".into()]),
+                ..StartTaskRequest::default()
+            };
+            code(check_start(&asked)).map(|error| error.1)
+        };
+        let invalid = "startedBy contains invalid characters.";
+        let reserved = "The group name cannot start with service: or family:.";
+        for (got, expected) in [
+            (run(Some("ci/job_7-a".into()), None, None), None),
+            (run(a(128), None, None), None),
+            (run(a(129), None, None), Some("startedBy longer than 128.")),
+            (run(Some("a b".into()), None, None), Some(invalid)),
+            (start(a(36)), None),
+            (start(a(37)), Some("startedBy longer than 36.")),
+            (run(None, Some("batch:nightly".into()), None), None),
+            (run(None, a(256), None), Some("group longer than 255.")),
+            (run(None, Some("service:web".into()), None), Some(reserved)),
+            (run(None, Some("family:web".into()), None), Some(reserved)),
+            (run(None, None, a(1024)), None),
+            (
+                run(None, None, a(1025)),
+                Some("referenceId longer than 1024."),
+            ),
         ] {
-            assert_eq!(check_started_by(Some(text)).is_ok(), accepted, "{text}");
+            assert_eq!(got.as_deref(), expected);
         }
-        for (text, accepted) in [
-            ("batch", true),
-            ("service:web", false),
-            ("family:web", false),
-        ] {
-            assert_eq!(check_group(Some(text)).is_ok(), accepted, "{text}");
-        }
-    }
-
-    #[test]
-    fn overrides_name_containers_of_the_definition() {
-        let definition = TaskDefinition {
-            container_definitions: Some(vec![ContainerDefinition {
-                name: Some("app".into()),
-                ..ContainerDefinition::default()
-            }]),
-            ..TaskDefinition::default()
-        };
-        let of = |container: ContainerOverride| TaskOverride {
-            container_overrides: Some(vec![container]),
-            ..TaskOverride::default()
-        };
-        let named = |name: &str| ContainerOverride {
-            name: Some(name.into()),
-            ..ContainerOverride::default()
-        };
-        let unknown = code(overrides(Some(&of(named("web"))), &definition)).unwrap();
-        assert_eq!(
-            unknown.1,
-            "Override for container named web is not a container in the TaskDefinition."
-        );
-        let variable = KeyValuePair {
-            name: Some("A".into()),
-            value: Some("x".repeat(8200)),
-        };
-        let long = ContainerOverride {
-            environment: Some(vec![variable]),
-            ..named("app")
-        };
-        assert_eq!(
-            code(overrides(Some(&of(long)), &definition)).unwrap().0,
-            "InvalidParameterException"
-        );
-        let fine = TaskOverride {
-            cpu: Some("0.5 vCPU".into()),
-            ..of(named("app"))
-        };
-        assert_eq!(
-            overrides(Some(&fine), &definition).unwrap().cpu.as_deref(),
-            Some("512")
-        );
     }
 }

@@ -99,14 +99,117 @@ fn check_container(c: &ContainerDefinition, task_memory: Option<i64>) -> Result<
             && i64::from(value) > task
         {
             return Err(client(format!(
-                "The '{what}' setting for container is greater than for the task."
+                "The '{what}' setting for container '{name}' is greater than for the task."
             )));
         }
     }
     match (c.memory, c.memory_reservation) {
         (Some(hard), Some(soft)) if soft > hard => Err(invalid(
-            "The 'memoryReservation' must be less than or equal to 'memory'.",
+            "'memory' must be greater than or equal to 'memoryReservation'.",
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{FINE, answers, container, one, task};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn sizes_of_tasks() {
+        let bad = |what: &str| -> &'static str {
+            let text = format!(
+                "Invalid '{what}' setting for task. For more information, see the Troubleshooting \
+                 section of the Amazon ECS Developer Guide."
+            );
+            text.leak()
+        };
+        let cpu = |text: &str| task(json!({"cpu": text}));
+        let memory = |text: &str| task(json!({"memory": text}));
+        answers(&[
+            (cpu("128"), FINE),
+            (cpu("196608"), FINE),
+            (cpu("192 vCPU"), FINE),
+            (cpu(".5 vcpu"), FINE),
+            (cpu("127"), bad("cpu")),
+            (cpu("196609"), bad("cpu")),
+            (cpu("lots"), bad("cpu")),
+            (cpu("1 GB"), bad("cpu")),
+            (cpu(""), bad("cpu")),
+            (memory("64"), FINE),
+            (memory("0.5GB"), FINE),
+            (memory("2 GB"), FINE),
+            (memory("0"), bad("memory")),
+            (memory("-1"), bad("memory")),
+            (memory("1 TB"), bad("memory")),
+        ]);
+    }
+
+    #[test]
+    fn sizes_of_containers() {
+        let in_task = |members: Value, patch: Value| {
+            let mut definition = task(members);
+            definition["containerDefinitions"] = json!([one(patch)]);
+            definition
+        };
+        let two = json!([
+            one(json!({"cpu": 200})),
+            one(json!({"name": "y", "cpu": 100}))
+        ]);
+        answers(&[
+            (
+                container(json!({"memory": null})),
+                "Invalid setting for container 'x'. At least one of 'memory' or \
+                 'memoryReservation' must be specified.",
+            ),
+            (
+                container(json!({"memory": null, "memoryReservation": 6})),
+                FINE,
+            ),
+            (
+                in_task(json!({"memory": "64"}), json!({"memory": null})),
+                FINE,
+            ),
+            (container(json!({"memory": 6})), FINE),
+            (
+                container(json!({"memory": 5})),
+                "Invalid setting for container 'x'. 'memory' must be at least 6 MiB.",
+            ),
+            (
+                container(json!({"memoryReservation": 5})),
+                "Invalid setting for container 'x'. 'memoryReservation' must be at least 6 MiB.",
+            ),
+            (container(json!({"memoryReservation": 64})), FINE),
+            (
+                container(json!({"memoryReservation": 65})),
+                "Invalid setting for container 'x'. 'memory' must be greater than or equal to \
+                 'memoryReservation'.",
+            ),
+            (
+                container(json!({"cpu": -1})),
+                "Invalid setting for container 'x'. 'cpu' must not be negative.",
+            ),
+            (
+                in_task(json!({"memory": "63"}), json!({})),
+                "The 'memory' setting for container 'x' is greater than for the task.",
+            ),
+            (
+                in_task(
+                    json!({"memory": "63"}),
+                    json!({"memory": null, "memoryReservation": 64}),
+                ),
+                "The 'memoryReservation' setting for container 'x' is greater than for the task.",
+            ),
+            (
+                task(json!({"cpu": "300", "containerDefinitions": two.clone()})),
+                FINE,
+            ),
+            (
+                task(json!({"cpu": "256", "containerDefinitions": two})),
+                "The sum of all container 'cpu' values cannot be greater than the value of the \
+                 task 'cpu'.",
+            ),
+        ]);
     }
 }

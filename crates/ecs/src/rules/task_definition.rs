@@ -2,7 +2,7 @@
 
 use super::{
     client, containers, dependencies, devices, health, logging, names, network, platform, ports,
-    secrets, size, volumes,
+    resources, secrets, size, system_controls, volumes,
 };
 use aws_api::ecs::TaskDefinition;
 use aws_types::AwsError;
@@ -26,6 +26,8 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
     logging::check(definition)?;
     secrets::check(definition)?;
     devices::check(definition)?;
+    system_controls::check(definition)?;
+    resources::check(definition)?;
     platform::check(definition)
 }
 
@@ -40,4 +42,43 @@ pub fn check_length(length: usize) -> Result<(), AwsError> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{FINE, answers, task};
+    use super::check_length;
+    use serde_json::json;
+
+    #[test]
+    fn families() {
+        let long = "a".repeat(256);
+        answers(&[
+            (task(json!({"family": "a".repeat(255)})), FINE),
+            (
+                task(json!({"family": null})),
+                "Family should not be null or empty.",
+            ),
+            (
+                task(json!({"family": ""})),
+                "Family should not be null or empty.",
+            ),
+            (
+                task(json!({"family": "a b"})),
+                "Family contains invalid characters.",
+            ),
+            (
+                task(json!({"family": long})),
+                "Family cannot be longer than 255 characters.",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn length() {
+        assert!(check_length(65_536).is_ok());
+        let error = check_length(65_537).unwrap_err();
+        let text = "Actual length: '65537'. Max allowed length is '65536' bytes.";
+        assert_eq!(error.message(), text);
+    }
 }

@@ -7,6 +7,7 @@
 use crate::records::overrides::{ContainerOverrides, TaskOverrides};
 use crate::records::task::Reserved;
 use crate::task_definition::units;
+use aws_api::Stored;
 use aws_api::ecs::{ContainerDefinition, KeyValuePair, TaskDefinition};
 
 /// A definition with overrides merged.
@@ -54,6 +55,19 @@ pub fn merge(definition: &TaskDefinition, overrides: &TaskOverrides) -> Effectiv
     }
 }
 
+/// The definition that would run such a task without overrides.
+#[must_use]
+pub fn as_definition(definition: &TaskDefinition, task: &Effective) -> TaskDefinition {
+    TaskDefinition {
+        cpu: task.cpu_units.map(|units| units.to_string()),
+        memory: task.memory_mib.map(|mib| mib.to_string()),
+        task_role_arn: task.task_role_arn.clone(),
+        execution_role_arn: task.execution_role_arn.clone(),
+        container_definitions: Some(task.containers.clone()),
+        ..definition.clone()
+    }
+}
+
 /// What one such task reserves on its instance.
 #[must_use]
 pub fn reserved(task: &Effective) -> Reserved {
@@ -94,7 +108,17 @@ fn merge_container(own: &ContainerDefinition, with: &ContainerOverrides) -> Cont
         cpu: with.cpu_units.or(own.cpu),
         memory: with.memory_mib.or(own.memory),
         memory_reservation: with.memory_reservation_mib.or(own.memory_reservation),
+        environment_files: instead(&with.environment_files, &own.environment_files),
+        resource_requirements: instead(&with.resource_requirements, &own.resource_requirements),
         ..own.clone()
+    }
+}
+
+/// The list of an override, where there is one, takes the place of the definition's.
+fn instead<T: Clone>(over: &Option<Vec<Stored<T>>>, own: &Option<Vec<T>>) -> Option<Vec<T>> {
+    match over {
+        Some(over) => Some(over.iter().map(|one| one.0.clone()).collect()),
+        None => own.clone(),
     }
 }
 
@@ -120,7 +144,7 @@ fn merge_environment(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_api::ecs::PortMapping;
+    use aws_api::ecs::{PortMapping, ResourceRequirement};
 
     fn container(
         name: &str,
@@ -203,6 +227,31 @@ mod tests {
         ]);
         let reserved = reserved(&merge(&definition, &TaskOverrides::default()));
         assert_eq!((reserved.tcp, reserved.udp), (vec![8080], vec![53]));
+    }
+
+    #[test]
+    fn an_overriding_list_takes_the_place_of_the_definitions() {
+        let need = |count: &str| ResourceRequirement {
+            r#type: Some("GPU".into()),
+            value: Some(count.into()),
+            ..ResourceRequirement::default()
+        };
+        let own = ContainerDefinition {
+            resource_requirements: Some(vec![need("1"), need("2")]),
+            ..container("app", 0, None, None)
+        };
+        let with = |list: Option<Vec<ResourceRequirement>>| ContainerOverrides {
+            resource_requirements: list.map(|all| all.into_iter().map(Stored).collect()),
+            ..ContainerOverrides::default()
+        };
+        for (given, expected) in [
+            (None, vec![need("1"), need("2")]),
+            (Some(vec![need("4")]), vec![need("4")]),
+            (Some(vec![]), vec![]),
+        ] {
+            let merged = merge_container(&own, &with(given));
+            assert_eq!(merged.resource_requirements, Some(expected));
+        }
     }
 
     #[test]

@@ -98,17 +98,15 @@ pub fn prepare(
     cluster: &ClusterRecord,
     asked: Asked<'_>,
 ) -> Result<Launch, AwsError> {
-    run_task::check_started_by(asked.started_by)?;
-    run_task::check_group(asked.group)?;
     if !asked.volumes.unwrap_or_default().is_empty() {
         return Err(run_task::not_yet("volumeConfigurations"));
     }
     let record = definition(world, ctx, asked.task_definition)?;
     let definition = &record.definition;
     run_task::check_network(definition, asked.network.is_some())?;
-    rules::not_yet::check(definition)?;
-    let overrides = run_task::overrides(asked.overrides, definition)?;
+    let overrides = rules::overrides::read(asked.overrides, definition)?;
     let effective = effective::merge(definition, &overrides);
+    rules::overrides::check_effect(definition, &overrides, &effective)?;
     let requires = definition.requires_attributes.iter().flatten();
     let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
     Ok(Launch {

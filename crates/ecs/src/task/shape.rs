@@ -10,6 +10,7 @@ use crate::records::task::{BindingRecord, ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, task_definition_arn};
 use crate::records::{cluster, task::TaskTimes};
 use crate::rules::tags;
+use aws_api::Stored;
 use aws_api::ecs::{
     Attribute, Container, ContainerDefinition, ContainerOverride, KeyValuePair, NetworkBinding,
     Task, TaskOverride,
@@ -173,6 +174,11 @@ fn overrides(record: &TaskRecord) -> TaskOverride {
     }
 }
 
+/// Shapes out of their stored form.
+fn unstored<T: Clone>(stored: &[Stored<T>]) -> Vec<T> {
+    stored.iter().map(|one| one.0.clone()).collect()
+}
+
 fn container_override(given: &ContainerOverrides) -> ContainerOverride {
     let pair = |(name, value): &(String, String)| KeyValuePair {
         name: Some(name.clone()),
@@ -188,6 +194,7 @@ fn container_override(given: &ContainerOverrides) -> ContainerOverride {
         cpu: given.cpu_units,
         memory: given.memory_mib,
         memory_reservation: given.memory_reservation_mib,
-        ..ContainerOverride::default()
+        environment_files: given.environment_files.as_deref().map(unstored),
+        resource_requirements: given.resource_requirements.as_deref().map(unstored),
     }
 }

@@ -228,3 +228,162 @@ fn volume(v: &Volume, needs: &mut Needs) {
         &["storage.ebs-task-volume-attach"],
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_api::Stored;
+    use serde_json::{Value, json};
+
+    /// The attributes' names without their common prefixes.
+    fn needs(definition: Value) -> Vec<String> {
+        let read: Stored<TaskDefinition> = serde_json::from_value(definition).unwrap();
+        let names = of(&read.0)
+            .into_iter()
+            .filter_map(|attribute| attribute.name);
+        names
+            .map(|name| name.replace(C, "C.").replace(E, "E."))
+            .collect()
+    }
+
+    #[test]
+    fn of_tasks() {
+        let volume = |volume: Value| json!({"volumes": [volume]});
+        let efs = json!({"authorizationConfig": {"iam": "ENABLED"}});
+        for (definition, expected) in [
+            (json!({}), &[][..]),
+            (json!({"taskRoleArn": "r"}), &["C.task-iam-role"]),
+            (
+                json!({"taskRoleArn": "r", "networkMode": "host"}),
+                &["C.task-iam-role", "C.task-iam-role-network-host"],
+            ),
+            (
+                json!({"networkMode": "awsvpc", "cpu": "256"}),
+                &["E.task-eni"],
+            ),
+            (json!({"cpu": "256"}), &["E.task-cpu-mem-limit"]),
+            (json!({"memory": "256"}), &["E.task-cpu-mem-limit"]),
+            (
+                json!({"cpu": "10241"}),
+                &["E.increased-task-cpu-limit", "E.task-cpu-mem-limit"],
+            ),
+            (json!({"pidMode": "task"}), &["E.pid-ipc-namespace-sharing"]),
+            (json!({"ipcMode": "host"}), &["E.pid-ipc-namespace-sharing"]),
+            (
+                json!({"proxyConfiguration": {"containerName": "x"}}),
+                &["E.aws-appmesh"],
+            ),
+            (
+                json!({"enableFaultInjection": true}),
+                &["E.fault-injection"],
+            ),
+            (volume(json!({"host": {}})), &[]),
+            (
+                volume(json!({"dockerVolumeConfiguration": {}})),
+                &["C.docker-remote-api.1.25", "E.docker-plugin.local"],
+            ),
+            (volume(json!({"efsVolumeConfiguration": {}})), &["E.efs"]),
+            (
+                volume(json!({"efsVolumeConfiguration": efs})),
+                &["E.efs", "E.efsAuth"],
+            ),
+            (
+                volume(json!({"fsxWindowsFileServerVolumeConfiguration": {}})),
+                &["E.fsxWindowsFileServer"],
+            ),
+            (
+                volume(json!({"configuredAtLaunch": true})),
+                &["E.storage.ebs-task-volume-attach"],
+            ),
+        ] {
+            assert_eq!(needs(definition.clone()), expected, "{definition}");
+        }
+    }
+
+    #[test]
+    fn of_containers() {
+        const API: &str = "C.docker-remote-api.";
+        let api = |version: &str| format!("{API}{version}");
+        let asm = "arn:aws:secretsmanager:us-east-1:000000000000:secret:a-AbCdEf";
+        let log = |driver: &str, options: Value| json!({"logConfiguration": {"logDriver": driver, "options": options}});
+        for (container, expected) in [
+            (json!({}), vec![]),
+            (json!({"readonlyRootFilesystem": false}), vec![api("1.17")]),
+            (
+                json!({"privileged": true}),
+                vec![api("1.17"), "C.privileged-container".into()],
+            ),
+            (json!({"dockerLabels": {}}), vec![api("1.18")]),
+            (json!({"ulimits": []}), vec![api("1.18")]),
+            (json!({"memoryReservation": 6}), vec![api("1.21")]),
+            (
+                json!({"healthCheck": {"command": ["CMD", "a"], "startPeriod": 1}}),
+                vec![api("1.24"), api("1.29"), "E.container-health-check".into()],
+            ),
+            (
+                json!({"stopTimeout": 1}),
+                vec!["E.container-ordering".into()],
+            ),
+            (json!({"dependsOn": []}), vec![]),
+            (
+                json!({"repositoryCredentials": {"credentialsParameter": asm}}),
+                vec!["E.private-registry-authentication.secretsmanager".into()],
+            ),
+            (
+                json!({"environmentFiles": [{"type": "s3", "value": "a"}]}),
+                vec!["E.env-files.s3".into()],
+            ),
+            (json!({"restartPolicy": {"enabled": false}}), vec![]),
+            (
+                json!({"restartPolicy": {"enabled": true}}),
+                vec!["E.container-restart-policy".into()],
+            ),
+            (
+                json!({"portMappings": [{"containerPortRange": "1-2"}]}),
+                vec!["E.network.container-port-range".into()],
+            ),
+            (
+                json!({"secrets": [{"name": "A", "valueFrom": asm}, {"name": "B", "valueFrom": "b"}]}),
+                vec![
+                    "E.secrets.asm.environment-variables".into(),
+                    "E.secrets.ssm.environment-variables".into(),
+                ],
+            ),
+            (
+                json!({"linuxParameters": {"initProcessEnabled": true}}),
+                vec![api("1.25")],
+            ),
+            (
+                json!({"dockerSecurityOptions": ["label:a", "apparmor:b"]}),
+                vec!["C.apparmor".into(), "C.selinux".into()],
+            ),
+            (
+                log("awslogs", json!({"awslogs-create-group": "true"})),
+                vec![
+                    api("1.18"),
+                    api("1.19"),
+                    api("1.29"),
+                    "C.logging-driver.awslogs".into(),
+                ],
+            ),
+            (
+                json!({"firelensConfiguration": {"type": "fluentbit", "options": {"config-file-type": "s3"}}}),
+                vec![
+                    "E.firelens.fluentbit".into(),
+                    "E.firelens.options.config.s3".into(),
+                ],
+            ),
+            (
+                json!({"image": "1.dkr.ecr.us-east-1.amazonaws.com/a"}),
+                vec![api("1.19"), "C.ecr-auth".into()],
+            ),
+            (
+                json!({"credentialSpecs": ["credentialspecdomainless:a"]}),
+                vec!["E.gmsa-domainless".into()],
+            ),
+        ] {
+            let definition = json!({"containerDefinitions": [container]});
+            assert_eq!(needs(definition), expected, "{container}");
+        }
+    }
+}

@@ -46,3 +46,40 @@ fn runs_external(definition: &TaskDefinition) -> bool {
         .all(|volume| volume.efs_volume_configuration.is_none());
     mode_fits && local_volumes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_api::Stored;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn launch_types_that_the_content_fits() {
+        let fargate = |patch: Value| {
+            let mut definition = json!({"networkMode": "awsvpc", "cpu": "256", "memory": "512"});
+            for (member, value) in patch.as_object().unwrap() {
+                definition[member] = value.clone();
+            }
+            definition
+        };
+        let efs = json!([{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}]);
+        let managed = json!({"requiresCompatibilities": ["MANAGED_INSTANCES"]});
+        for (definition, expected) in [
+            (json!({}), &["EXTERNAL", "EC2"][..]),
+            (json!({"networkMode": "none"}), &["EXTERNAL", "EC2"]),
+            (json!({"networkMode": "host"}), &["EC2"]),
+            (
+                json!({"networkMode": "host", "requiresCompatibilities": ["EXTERNAL"]}),
+                &["EXTERNAL", "EC2"],
+            ),
+            (json!({"volumes": efs}), &["EC2"]),
+            (fargate(json!({})), &["EC2", "FARGATE"]),
+            (fargate(json!({"memory": "600"})), &["EC2"]),
+            (fargate(json!({"ipcMode": "task"})), &["EC2"]),
+            (fargate(managed), &["EC2", "FARGATE", "MANAGED_INSTANCES"]),
+        ] {
+            let read: Stored<TaskDefinition> = serde_json::from_value(definition.clone()).unwrap();
+            assert_eq!(of(&read.0), expected, "{definition}");
+        }
+    }
+}

@@ -108,6 +108,9 @@ fn fill_health_check(check: &mut HealthCheck) {
 
 fn volume_form(volume: &Volume) -> Volume {
     let mut volume = volume.clone();
+    if let Some(docker) = &mut volume.docker_volume_configuration {
+        docker.scope.get_or_insert_with(|| "task".into());
+    }
     let elsewhere = volume.docker_volume_configuration.is_some()
         || volume.efs_volume_configuration.is_some()
         || volume
