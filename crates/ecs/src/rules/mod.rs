@@ -1,11 +1,14 @@
 //! Validation shared by several operations, one topic per file, each error raised beside its rule.
 
+pub mod account_settings;
+pub mod attributes;
 pub mod cluster_settings;
 pub mod containers;
 pub mod dependencies;
 pub mod devices;
 pub mod fargate;
 pub mod health;
+pub mod instances;
 pub mod logging;
 pub mod names;
 pub mod network;
