@@ -5,12 +5,13 @@
 //! * [`gateway`]: HTTP in, one operation, HTTP out; the same path for every operation.
 //! * [`sessions`]: one ACS and one TCS websocket per host.
 //! * [`controllers`]: level-triggered loops over keys.
-//! * [`inspect`]: the state as a person asks for it.
+//! * [`inspect`]: the state as a person asks for it. [`compatibility()`]: what of AWS is served.
 //!
 //! Invariants: no operation runs without authentication and authorisation; a websocket carries only
 //! what a transaction has made durable; a loop takes no input beyond a key.
 
 mod clock;
+mod compatibility;
 mod controllers;
 mod gateway;
 mod inspect;
@@ -19,6 +20,8 @@ mod server;
 mod sessions;
 mod timing;
 
+pub use compatibility::document as compatibility;
+pub use ecs::task::retention::KEPT_AT_LEAST as STOPPED_TASKS_VISIBLE_MIN;
 pub use inspect::{Missing, inspect};
 pub use operations::{operations, tables};
 pub use server::{ServerConfig, run};

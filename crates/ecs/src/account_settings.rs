@@ -5,7 +5,7 @@
 
 use crate::records::account_setting::{ACCOUNT_SETTINGS, AccountSettingKey, AccountSettingRecord};
 use crate::rules::account_settings::{self as rules, Definition};
-use aws_api::ecs::Setting;
+use aws_api::ecs::{Setting, Tag};
 use aws_types::{AwsError, Ctx, Scope, codes};
 use iam::Ask;
 use store::{Txn, World};
@@ -93,12 +93,13 @@ pub fn principal(ctx: &Ctx, given: Option<&str>) -> Result<String, AwsError> {
 /// What tags given to a new resource need besides the action that makes it: `ecs:TagResource`,
 /// unless `tagResourceAuthorization` is off for the caller.
 #[must_use]
-pub fn ask_to_tag(world: &World, ctx: &Ctx, resource: &str, tags: usize) -> Option<Ask> {
+pub fn ask_to_tag(world: &World, ctx: &Ctx, resource: &str, tags: Option<&[Tag]>) -> Option<Ask> {
     let asked = || {
         let name = rules::TAG_RESOURCE_AUTHORIZATION;
         value(world, &ctx.scope, &ctx.caller.arn, name) == "on"
     };
-    (tags > 0 && asked()).then(|| Ask::new("ecs:TagResource", resource))
+    let given = tags.is_some_and(|tags| !tags.is_empty());
+    (given && asked()).then(|| Ask::new("ecs:TagResource", resource))
 }
 
 fn shape(setting: &Definition, value: &str, principal_arn: &str) -> Setting {

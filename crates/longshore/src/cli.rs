@@ -1,5 +1,6 @@
 //! The command line as a person types it.
 
+use crate::duration::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +45,14 @@ pub struct Global {
     /// Account id of this Longshore, twelve digits [default: 000000000000]
     #[arg(long, global = true, value_name = "ID", env = "LONGSHORE_ACCOUNT")]
     pub account: Option<String>,
+    /// How long stopped tasks are described, e.g. `24h`; AWS's hour at least [default: 1h]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        env = "LONGSHORE_STOPPED_TASKS_VISIBLE"
+    )]
+    pub stopped_tasks_visible: Option<Duration>,
     /// Configuration file [default: DATA/longshore.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "LONGSHORE_CONFIG")]
     pub config: Option<PathBuf>,
@@ -85,6 +94,9 @@ pub enum Command {
     State(StateCommand),
     /// Measure this build on this machine
     Bench(BenchOptions),
+    /// Print docs/compatibility.md, made from the tables of this build
+    #[command(hide = true)]
+    Compatibility,
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
     /// Print the version

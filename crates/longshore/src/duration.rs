@@ -7,6 +7,14 @@ use serde::Deserialize;
 #[serde(try_from = "String")]
 pub struct Duration(pub std::time::Duration);
 
+impl std::str::FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::try_from(text.to_owned())
+    }
+}
+
 impl TryFrom<String> for Duration {
     type Error = String;
 

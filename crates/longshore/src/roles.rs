@@ -26,10 +26,7 @@ pub fn server(settings: &Settings) -> anyhow::Result<ExitCode> {
         listen: settings.listen,
         account: settings.account.clone(),
         regions: settings.regions.clone(),
-        timing: match settings.timing.unwrap_or(Timing::Aws) {
-            Timing::Aws => control::Timing::AWS,
-            Timing::Fast => control::Timing::FAST,
-        },
+        timing: settings.waits(Timing::Aws),
         host_lost_after: HOST_LOST_AFTER,
     };
     let ready = |url: &str| {

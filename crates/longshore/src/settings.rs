@@ -30,6 +30,8 @@ pub struct Settings {
     pub regions: Vec<String>,
     /// Twelve digits.
     pub account: String,
+    /// How long stopped tasks are described; `None`: as long as on AWS.
+    pub stopped_tasks_visible: Option<Duration>,
     /// Further settings of the agent.
     pub agent: AgentSettings,
 }
@@ -119,10 +121,24 @@ struct File {
     timing: Option<Timing>,
     regions: Vec<String>,
     account: Option<String>,
+    stopped_tasks_visible: Option<Duration>,
     agent: AgentSettings,
 }
 
 impl Settings {
+    /// The waits in force; `mode` where none was asked for.
+    pub fn waits(&self, mode: Timing) -> control::Timing {
+        let table = match self.timing.unwrap_or(mode) {
+            Timing::Aws => control::Timing::AWS,
+            Timing::Fast => control::Timing::FAST,
+        };
+        let visible = self.stopped_tasks_visible.map(|time| time.0);
+        control::Timing {
+            stopped_task_visible: visible.unwrap_or(table.stopped_task_visible),
+            ..table
+        }
+    }
+
     /// Merges the three sources.
     ///
     /// # Errors
@@ -166,6 +182,10 @@ impl Settings {
                 "listen address {listen}: only loopback addresses are served, since the API has no TLS yet; use e.g. {DEFAULT_LISTEN}"
             );
         }
+        let stopped_tasks_visible = global.stopped_tasks_visible.or(file.stopped_tasks_visible);
+        if stopped_tasks_visible.is_some_and(|time| time.0 < control::STOPPED_TASKS_VISIBLE_MIN) {
+            bail!("stopped_tasks_visible: AWS shows a stopped task for an hour; use 1h or more");
+        }
         Ok(Self {
             data,
             data_was_named,
@@ -173,6 +193,7 @@ impl Settings {
             timing: global.timing.or(file.timing),
             regions,
             account,
+            stopped_tasks_visible,
             agent: file.agent,
         })
     }

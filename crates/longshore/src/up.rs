@@ -167,6 +167,16 @@ fn command(name: &str, settings: &Settings) -> anyhow::Result<Command> {
             "--timing",
             if timing == Timing::Aws { "aws" } else { "fast" },
         ])
+        .args(
+            settings
+                .stopped_tasks_visible
+                .map_or_else(Vec::new, |time| {
+                    vec![
+                        "--stopped-tasks-visible".into(),
+                        format!("{}ms", time.0.as_millis()),
+                    ]
+                }),
+        )
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

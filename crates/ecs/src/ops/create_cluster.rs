@@ -12,13 +12,13 @@ use aws_types::{AwsError, Ctx};
 use iam::Ask;
 use store::{Txn, World};
 
-/// `ecs:CreateCluster` on the cluster to be.
+/// `ecs:CreateCluster` on the cluster to be, and to tag it.
 #[must_use]
-pub fn authorisation(input: &CreateClusterRequest, _world: &World, ctx: &Ctx) -> Vec<Ask> {
-    vec![Ask::new(
-        "ecs:CreateCluster",
-        cluster_arn(&ctx.scope, name(input)),
-    )]
+pub fn authorisation(input: &CreateClusterRequest, world: &World, ctx: &Ctx) -> Vec<Ask> {
+    let arn = cluster_arn(&ctx.scope, name(input));
+    let tags = account_settings::ask_to_tag(world, ctx, &arn, input.tags.as_deref());
+    let create = Ask::new("ecs:CreateCluster", arn);
+    [create].into_iter().chain(tags).collect()
 }
 
 fn name(input: &CreateClusterRequest) -> &str {

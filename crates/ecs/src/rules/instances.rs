@@ -1,9 +1,9 @@
-//! How many container instances a call may name.
+//! How many container instances a call that changes them may name.
 
 use super::invalid_parameter;
 use aws_types::AwsError;
 
-/// API reference, UpdateContainerInstancesState and StartTask, `containerInstances`.
+/// API reference, UpdateContainerInstancesState, `containerInstances`.
 const INSTANCES_PER_CALL_MAX: usize = 10;
 
 /// The instances of a call: one to ten.
