@@ -46,7 +46,7 @@ fn house() -> (House, TaskKey, TaskKey) {
     let (of_service, alone) = (tasks.remove(0), tasks.remove(0));
     house.change(|txn, _| {
         txn.update(&TASKS, &of_service, |task| {
-            task.group = "service:web".into()
+            task.group = "service:web".into();
         });
     });
     (house, of_service, alone)
@@ -119,7 +119,7 @@ fn only_living_tasks_of_services_are_protected() {
 fn bad_input_is_refused() {
     let (mut house, task, _) = house();
     let arn = task.arn();
-    let eleven = vec![arn.as_str(); 11];
+    let eleven = [arn.as_str(); 11];
     for (tasks, enabled, minutes) in [
         (&[][..], Some(true), None),
         (&eleven[..], Some(true), None),

@@ -256,4 +256,16 @@ mod tests {
         }
         assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
     }
+
+    #[test]
+    fn stopped_tasks_are_described_no_shorter_than_on_aws() {
+        for (text, accepted) in [("1h", true), ("59m59s", false), ("240h", true)] {
+            let global = Global {
+                data: Some("/tmp/longshore-of-a-test".into()),
+                stopped_tasks_visible: Some(text.parse().unwrap()),
+                ..Global::default()
+            };
+            assert_eq!(Settings::resolve(&global).is_ok(), accepted, "{text}");
+        }
+    }
 }
