@@ -8,6 +8,7 @@ mod support;
 use aws_api::ecs::*;
 use aws_types::{AwsError, Principal};
 use ecs::ops;
+use std::slice::from_ref;
 use support::{House, container, run};
 
 const ROOT: &str = "arn:aws:iam::000000000000:root";
@@ -89,14 +90,14 @@ fn ones_own_value_holds_then_the_accounts_then_awss() {
     let default = put_default(&mut house, name, "enabled");
     assert_eq!(default, setting(name, "enabled", ROOT));
     assert_eq!(shown(&mut house, false), []);
-    assert_eq!(shown(&mut house, true), [default.clone()]);
+    assert_eq!(shown(&mut house, true), from_ref(&default));
     let own = put(&mut house, name, "enhanced", Some(ANN)).unwrap();
     assert_eq!(own, setting(name, "enhanced", ANN));
     for effective in [false, true] {
-        assert_eq!(shown(&mut house, effective), [own.clone()]);
+        assert_eq!(shown(&mut house, effective), from_ref(&own));
     }
     assert_eq!(delete(&mut house, name, Some(ANN)), own);
-    assert_eq!(shown(&mut house, true), [default.clone()]);
+    assert_eq!(shown(&mut house, true), from_ref(&default));
     assert_eq!(
         delete(&mut house, name, None),
         default,

@@ -130,7 +130,8 @@ mod tests {
         let text = document();
         let ecs = aws_api::SERVICES.iter().find(|s| s.name == "ecs").unwrap();
         assert_eq!(ecs.names.len(), 88, "the model that the semantics describe");
-        let operations = text.split("\n## ").nth(1).unwrap();
+        let operations = text.split("\n### ecs: ").nth(1).unwrap();
+        let operations = operations.split("\n### ").next().unwrap();
         let words: Vec<_> = operations
             .split(|c: char| !c.is_ascii_alphanumeric())
             .collect();
