@@ -4,7 +4,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 say = @printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help up test test-guest build install fmt lint unit e2e bench codegen
+.PHONY: help up test test-guest build install fmt lint unit e2e bench codegen compatibility
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -64,3 +64,7 @@ bench: build ## Measure this build on this machine (some two minutes; root)
 
 codegen: ## Generate the wire shapes again
 	cargo xtask codegen
+
+compatibility: ## Write docs/compatibility.md again
+	cargo run --quiet -p longshore -- compatibility > docs/compatibility.new
+	mv docs/compatibility.new docs/compatibility.md

@@ -6,12 +6,13 @@
 //! * [`sessions`]: one ACS and one TCS websocket per host.
 //! * [`controllers`]: level-triggered loops over keys.
 //! * [`tls`]: the listener's certificate, of our own authority or named by the operator.
-//! * [`inspect`]: the state as a person asks for it.
+//! * [`inspect`]: the state as a person asks for it. [`compatibility()`]: what of AWS is served.
 //!
 //! Invariants: no operation runs without authentication and authorisation; a websocket carries only
 //! what a transaction has made durable; a loop takes no input beyond a key.
 
 mod clock;
+mod compatibility;
 mod controllers;
 mod gateway;
 mod inspect;
@@ -22,6 +23,8 @@ mod sessions;
 mod timing;
 mod tls;
 
+pub use compatibility::document as compatibility;
+pub use ecs::task::retention::KEPT_AT_LEAST as STOPPED_TASKS_VISIBLE_MIN;
 pub use inspect::{Missing, inspect};
 pub use key_files::write_private;
 pub use operations::{operations, tables};

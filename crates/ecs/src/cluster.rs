@@ -4,9 +4,11 @@
 //! made; only the registration of a container instance does. An INACTIVE cluster counts as gone.
 //! Rule: API reference, `cluster` of RunTask; semantics 2.1.
 
+use crate::account_settings;
 use crate::records::container_instance::{CONTAINER_INSTANCES, REGISTERED};
 use crate::records::task_table::{Count, OF_CLUSTER, TASKS, named_parts};
 use crate::records::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus, Tags};
+use crate::rules::account_settings::CONTAINER_INSIGHTS;
 use crate::rules::tags;
 use aws_api::ecs::{Cluster, ClusterServiceConnectDefaults, ClusterSetting, KeyValuePair, errors};
 use aws_types::{Arn, AwsError, Ctx, Scope};
@@ -76,7 +78,15 @@ pub fn require_or_default(
 ) -> Result<Arc<ClusterRecord>, AwsError> {
     let is_default = name_of(&ctx.scope, given).as_deref() == Some(DEFAULT);
     if is_default && require(txn, &ctx.scope, given).is_err() {
-        txn.put(&CLUSTERS, new(ctx, DEFAULT));
+        let insights =
+            account_settings::value(txn, &ctx.scope, &ctx.scope.root_arn(), CONTAINER_INSIGHTS);
+        txn.put(
+            &CLUSTERS,
+            ClusterRecord {
+                container_insights: insights,
+                ..new(ctx, DEFAULT)
+            },
+        );
     }
     require(txn, &ctx.scope, given)
 }

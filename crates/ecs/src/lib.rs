@@ -12,13 +12,14 @@
 //! * [`place`]: where a task may run, as a pure question and answer.
 //! * [`cluster`]: how a cluster is named, found and shown. [`cluster_retention`]: how long a deleted
 //!   one is.
-//! * [`tagged`]: what carries tags.
+//! * [`tagged`]: what carries tags. [`account_settings`]: which setting holds for whom.
 //! * [`host_rights`]: what a host's agent may do.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
 //! Invariants: revisions of a family only grow and are never reused; a record that other records
 //! name is not removed while they do; equal input gives equal output.
 
+pub mod account_settings;
 pub mod cluster;
 pub mod cluster_retention;
 pub mod host_rights;

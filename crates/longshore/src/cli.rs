@@ -54,6 +54,14 @@ pub struct Global {
         env = "LONGSHORE_HOST_LOST_AFTER"
     )]
     pub host_lost_after: Option<Duration>,
+    /// How long stopped tasks are described, e.g. `24h`; AWS's hour at least [default: 1h]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        env = "LONGSHORE_STOPPED_TASKS_VISIBLE"
+    )]
+    pub stopped_tasks_visible: Option<Duration>,
     /// Configuration file [default: DATA/longshore.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "LONGSHORE_CONFIG")]
     pub config: Option<PathBuf>,
@@ -95,6 +103,9 @@ pub enum Command {
     State(StateCommand),
     /// Measure this build on this machine
     Bench(BenchOptions),
+    /// Print docs/compatibility.md, made from the tables of this build
+    #[command(hide = true)]
+    Compatibility,
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
     /// Print the version

@@ -59,12 +59,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     }
     let timing = settings.timing.unwrap_or(Timing::Fast);
     println!("\nwaits ({timing:?} of --timing):");
-    let table = if timing == Timing::Aws {
-        control::Timing::AWS
-    } else {
-        control::Timing::FAST
-    };
-    for (name, wait) in table.rows() {
+    for (name, wait) in settings.waits(timing).rows() {
         println!("  {name}: {} s", wait.as_secs());
     }
     Ok(if missing {

@@ -61,6 +61,10 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
         Command::Bench(options) => bench::run(&settings, &options),
+        Command::Compatibility => {
+            print!("{}", control::compatibility());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             cli::completions(shell);
             Ok(ExitCode::SUCCESS)

@@ -23,10 +23,7 @@ pub fn server(settings: &Settings, tls: &TlsOptions) -> anyhow::Result<ExitCode>
         tls: tls_mode(&settings, tls),
         account: settings.account.clone(),
         regions: settings.regions.clone(),
-        timing: match settings.timing.unwrap_or(Timing::Aws) {
-            Timing::Aws => control::Timing::AWS,
-            Timing::Fast => control::Timing::FAST,
-        },
+        timing: settings.waits(Timing::Aws),
         host_lost_after: settings.host_lost_after,
     };
     let ready = |endpoint: &control::Endpoint| {

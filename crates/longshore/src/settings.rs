@@ -36,6 +36,8 @@ pub struct Settings {
     pub account: String,
     /// An agent that is away this long is lost (design: "A lost host").
     pub host_lost_after: std::time::Duration,
+    /// How long stopped tasks are described; `None`: as long as on AWS.
+    pub stopped_tasks_visible: Option<Duration>,
     /// Further settings of the agent.
     pub agent: AgentSettings,
     /// What is known of single registries.
@@ -141,6 +143,7 @@ struct File {
     regions: Vec<String>,
     account: Option<String>,
     host_lost_after: Option<Duration>,
+    stopped_tasks_visible: Option<Duration>,
     agent: AgentSettings,
     registry: Vec<RegistrySettings>,
 }
@@ -163,6 +166,19 @@ impl Settings {
             .chain(&self.agent.insecure_registries)
             .cloned()
             .collect()
+    }
+
+    /// The waits in force; `mode` where none was asked for.
+    pub fn waits(&self, mode: Timing) -> control::Timing {
+        let table = match self.timing.unwrap_or(mode) {
+            Timing::Aws => control::Timing::AWS,
+            Timing::Fast => control::Timing::FAST,
+        };
+        let visible = self.stopped_tasks_visible.map(|time| time.0);
+        control::Timing {
+            stopped_task_visible: visible.unwrap_or(table.stopped_task_visible),
+            ..table
+        }
     }
 
     /// Merges the three sources.
@@ -203,6 +219,10 @@ impl Settings {
                 .parse()
                 .expect("the default address is well-formed")
         });
+        let stopped_tasks_visible = global.stopped_tasks_visible.or(file.stopped_tasks_visible);
+        if stopped_tasks_visible.is_some_and(|time| time.0 < control::STOPPED_TASKS_VISIBLE_MIN) {
+            bail!("stopped_tasks_visible: AWS shows a stopped task for an hour; use 1h or more");
+        }
         Ok(Self {
             data,
             data_was_named,
@@ -215,6 +235,7 @@ impl Settings {
                 .host_lost_after
                 .or(file.host_lost_after)
                 .map_or(HOST_LOST_AFTER, |duration| duration.0),
+            stopped_tasks_visible,
             agent: file.agent,
             registries: file.registry,
         })
@@ -277,5 +298,17 @@ mod tests {
             assert_eq!(cleanup(text), expected, "{text}");
         }
         assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
+
+    #[test]
+    fn stopped_tasks_are_described_no_shorter_than_on_aws() {
+        for (text, accepted) in [("1h", true), ("59m59s", false), ("240h", true)] {
+            let global = Global {
+                data: Some("/tmp/longshore-of-a-test".into()),
+                stopped_tasks_visible: Some(text.parse().unwrap()),
+                ..Global::default()
+            };
+            assert_eq!(Settings::resolve(&global).is_ok(), accepted, "{text}");
+        }
     }
 }

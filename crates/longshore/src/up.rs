@@ -9,7 +9,7 @@ use crate::role::{self, RoleLock};
 use crate::settings::Settings;
 use anyhow::Context;
 use rustix::process::Signal;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -167,30 +167,11 @@ fn command(name: &str, settings: &Settings, tls: &TlsOptions) -> anyhow::Result<
         .mode(0o600)
         .open(&log_path)
         .with_context(|| format!("cannot open {}", log_path.display()))?;
-    let timing = settings.timing.unwrap_or(Timing::Fast);
     // Not by path: an upgrade may have replaced the installed file.
     let mut command = Command::new("/proc/self/exe");
     command
         .arg(name)
-        .arg("--data")
-        .arg(settings.data.path())
-        .args(["--listen", &settings.listen.to_string()])
-        .args(["--account", &settings.account])
-        .args(["--regions", &settings.regions.join(",")])
-        .args([
-            "--timing",
-            if timing == Timing::Aws { "aws" } else { "fast" },
-        ])
-        .args([
-            "--host-lost-after",
-            &format!("{}ms", settings.host_lost_after.as_millis()),
-        ])
-        .args(
-            settings
-                .config
-                .iter()
-                .flat_map(|file| [OsStr::new("--config"), file.as_os_str()]),
-        )
+        .args(handed_on(settings))
         .args(tls_arguments(name, tls))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -211,6 +192,35 @@ fn tls_arguments(name: &str, tls: &TlsOptions) -> Vec<OsString> {
         if !tls.tls_names.is_empty() {
             arguments.extend(["--tls-names".into(), tls.tls_names.join(",").into()]);
         }
+    }
+    arguments
+}
+
+/// The settings of a role as its command line has them: what was asked of `up` holds for both.
+fn handed_on(settings: &Settings) -> Vec<OsString> {
+    let timing = match settings.timing.unwrap_or(Timing::Fast) {
+        Timing::Aws => "aws",
+        Timing::Fast => "fast",
+    };
+    let mut arguments: Vec<OsString> = vec!["--data".into(), settings.data.path().into()];
+    for (flag, value) in [
+        ("--listen", settings.listen.to_string()),
+        ("--account", settings.account.clone()),
+        ("--regions", settings.regions.join(",")),
+        ("--timing", timing.into()),
+        (
+            "--host-lost-after",
+            format!("{}ms", settings.host_lost_after.as_millis()),
+        ),
+    ] {
+        arguments.extend([flag.into(), value.into()]);
+    }
+    if let Some(time) = settings.stopped_tasks_visible {
+        let value = format!("{}ms", time.0.as_millis());
+        arguments.extend(["--stopped-tasks-visible".into(), value.into()]);
+    }
+    if let Some(file) = &settings.config {
+        arguments.extend(["--config".into(), file.into()]);
     }
     arguments
 }
@@ -268,4 +278,39 @@ Stop with Ctrl-C (containers go on) or `longshore down{flag}` (nothing is left).
         account = info.account,
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser;
+
+    #[test]
+    fn a_role_reads_what_up_was_asked_for() {
+        let words = [
+            "longshore",
+            "up",
+            "--data",
+            "/tmp/longshore-of-a-test",
+            "--listen",
+            "127.0.0.1:1234",
+            "--account",
+            "123456789012",
+            "--regions",
+            "eu-west-1,us-east-1",
+            "--timing",
+            "aws",
+            "--stopped-tasks-visible",
+            "36h",
+        ];
+        let asked = Settings::resolve(&Cli::parse_from(words).global).unwrap();
+        let words = ["longshore".into(), "server".into()];
+        let words = words.into_iter().chain(handed_on(&asked));
+        let read = Settings::resolve(&Cli::parse_from(words).global).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{asked:?}"));
+        let waits = read.waits(Timing::Aws);
+        assert_eq!(waits.stopped_task_visible.as_secs(), 36 * 3600);
+        assert_eq!(waits.slow_tick, control::Timing::AWS.slow_tick);
+    }
 }

@@ -186,7 +186,11 @@ fn usable(world: &World, key: &InstanceKey) -> bool {
 }
 
 /// Changes an instance and counts its version up, unless nothing changed.
-fn change(txn: &mut Txn, key: &InstanceKey, with: impl FnOnce(&mut ContainerInstanceRecord)) {
+pub(crate) fn change(
+    txn: &mut Txn,
+    key: &InstanceKey,
+    with: impl FnOnce(&mut ContainerInstanceRecord),
+) {
     let Some(before) = txn.get(&CONTAINER_INSTANCES, key).cloned() else {
         return;
     };

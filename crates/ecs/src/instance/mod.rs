@@ -1,5 +1,6 @@
 //! A container instance's life: registered, connected, away, lost, deregistered; what is left of it.
 
+pub mod attributes;
 pub mod endpoints;
 pub mod life;
 pub mod load;

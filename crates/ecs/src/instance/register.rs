@@ -6,6 +6,7 @@
 //! Rule: API reference, RegisterContainerInstance; the public agent, which exits for good when an
 //! attribute it sent does not come back unchanged.
 
+use super::attributes::after_registration;
 use super::resources;
 use crate::records::Tags;
 use crate::records::container_instance::{
@@ -16,6 +17,7 @@ use crate::rules::tags;
 use crate::task::reference;
 use aws_api::ecs::{Attribute, RegisterContainerInstanceRequest};
 use aws_types::{AwsError, Ctx};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Txn, World};
 
@@ -89,7 +91,10 @@ fn again(
     ContainerInstanceRecord {
         version: earlier.version + 1,
         registered: resources::read(input.total_resources.as_deref().unwrap_or_default()),
-        attributes: attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+        attributes: after_registration(
+            earlier,
+            attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+        ),
         versions: if input.version_info.is_some() {
             versions(input)
         } else {
@@ -120,6 +125,7 @@ fn first(
         connection: Connection::Away(ctx.now),
         registered: resources::read(input.total_resources.as_deref().unwrap_or_default()),
         attributes: attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+        put_attributes: BTreeSet::new(),
         versions: versions(input),
         timeline: 0,
         registered_at: ctx.now,

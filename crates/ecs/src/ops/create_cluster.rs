@@ -1,8 +1,10 @@
 //! `CreateCluster`: idempotent; an existing ACTIVE cluster is answered as it is.
 
+use crate::account_settings;
 use crate::cluster::{self, AFTER_CHANGE};
 use crate::records::cluster::cluster_arn;
 use crate::records::{CLUSTERS, ClusterKey, ClusterStatus};
+use crate::rules::account_settings::CONTAINER_INSIGHTS;
 use crate::rules::{cluster_settings, names, tags};
 use aws_api::Stored;
 use aws_api::ecs::{CreateClusterRequest, CreateClusterResponse};
@@ -10,13 +12,13 @@ use aws_types::{AwsError, Ctx};
 use iam::Ask;
 use store::{Txn, World};
 
-/// `ecs:CreateCluster` on the cluster to be.
+/// `ecs:CreateCluster` on the cluster to be, and to tag it.
 #[must_use]
-pub fn authorisation(input: &CreateClusterRequest, _world: &World, ctx: &Ctx) -> Vec<Ask> {
-    vec![Ask::new(
-        "ecs:CreateCluster",
-        cluster_arn(&ctx.scope, name(input)),
-    )]
+pub fn authorisation(input: &CreateClusterRequest, world: &World, ctx: &Ctx) -> Vec<Ask> {
+    let arn = cluster_arn(&ctx.scope, name(input));
+    let tags = account_settings::ask_to_tag(world, ctx, &arn, input.tags.as_deref());
+    let create = Ask::new("ecs:CreateCluster", arn);
+    [create].into_iter().chain(tags).collect()
 }
 
 fn name(input: &CreateClusterRequest) -> &str {
@@ -35,6 +37,9 @@ pub fn create_cluster(
     let name = name(input);
     names::check_identifier(name)?;
     let mut record = cluster::new(ctx, name);
+    let caller = &ctx.caller.arn;
+    record.container_insights =
+        account_settings::value(txn, &ctx.scope, caller, CONTAINER_INSIGHTS);
     record.tags = tags::read(input.tags.as_deref())?;
     cluster_settings::apply(&mut record, input.settings.as_deref())?;
     cluster_settings::check_configuration(input.configuration.as_ref())?;

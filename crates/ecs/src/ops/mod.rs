@@ -1,6 +1,8 @@
 //! The API's operations, one file each, and the table of them; nothing else.
 
 pub mod create_cluster;
+pub mod delete_account_setting;
+pub mod delete_attributes;
 pub mod delete_cluster;
 pub mod delete_task_definitions;
 pub mod deregister_container_instance;
@@ -10,12 +12,18 @@ pub mod describe_container_instances;
 pub mod describe_task_definition;
 pub mod describe_tasks;
 pub mod discover_poll_endpoint;
+pub mod get_task_protection;
+pub mod list_account_settings;
+pub mod list_attributes;
 pub mod list_clusters;
 pub mod list_container_instances;
 pub mod list_tags_for_resource;
 pub mod list_task_definition_families;
 pub mod list_task_definitions;
 pub mod list_tasks;
+pub mod put_account_setting;
+pub mod put_account_setting_default;
+pub mod put_attributes;
 pub mod register_container_instance;
 pub mod register_task_definition;
 pub mod run_task;
@@ -28,6 +36,9 @@ pub mod tag_resource;
 pub mod untag_resource;
 pub mod update_cluster;
 pub mod update_cluster_settings;
+pub mod update_container_agent;
+pub mod update_container_instances_state;
+pub mod update_task_protection;
 
 use aws_api::ecs::operations as api;
 use iam::Operation;
@@ -40,6 +51,8 @@ pub fn operations() -> Vec<Operation> {
     all.extend(tags());
     all.extend(tasks());
     all.extend(instances());
+    all.extend(attributes());
+    all.extend(account_settings());
     all
 }
 
@@ -132,6 +145,14 @@ fn tasks() -> Vec<Operation> {
             describe_tasks::describe_tasks,
         ),
         Operation::read::<api::ListTasks>(list_tasks::authorisation, list_tasks::list_tasks),
+        Operation::read::<api::GetTaskProtection>(
+            get_task_protection::authorisation,
+            get_task_protection::get_task_protection,
+        ),
+        Operation::write::<api::UpdateTaskProtection>(
+            update_task_protection::authorisation,
+            update_task_protection::update_task_protection,
+        ),
         Operation::write::<api::SubmitTaskStateChange>(
             submit_task_state_change::authorisation,
             submit_task_state_change::submit_task_state_change,
@@ -161,9 +182,55 @@ fn instances() -> Vec<Operation> {
             list_container_instances::authorisation,
             list_container_instances::list_container_instances,
         ),
+        Operation::read::<api::UpdateContainerAgent>(
+            update_container_agent::authorisation,
+            update_container_agent::update_container_agent,
+        ),
+        Operation::write::<api::UpdateContainerInstancesState>(
+            update_container_instances_state::authorisation,
+            update_container_instances_state::update_container_instances_state,
+        ),
         Operation::write::<api::RegisterContainerInstance>(
             register_container_instance::authorisation,
             register_container_instance::register_container_instance,
+        ),
+    ]
+}
+
+fn account_settings() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::DeleteAccountSetting>(
+            delete_account_setting::authorisation,
+            delete_account_setting::delete_account_setting,
+        ),
+        Operation::read::<api::ListAccountSettings>(
+            list_account_settings::authorisation,
+            list_account_settings::list_account_settings,
+        ),
+        Operation::write::<api::PutAccountSetting>(
+            put_account_setting::authorisation,
+            put_account_setting::put_account_setting,
+        ),
+        Operation::write::<api::PutAccountSettingDefault>(
+            put_account_setting_default::authorisation,
+            put_account_setting_default::put_account_setting_default,
+        ),
+    ]
+}
+
+fn attributes() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::DeleteAttributes>(
+            delete_attributes::authorisation,
+            delete_attributes::delete_attributes,
+        ),
+        Operation::read::<api::ListAttributes>(
+            list_attributes::authorisation,
+            list_attributes::list_attributes,
+        ),
+        Operation::write::<api::PutAttributes>(
+            put_attributes::authorisation,
+            put_attributes::put_attributes,
         ),
     ]
 }

@@ -2,6 +2,7 @@
 //!
 //! Rule: API reference, RegisterContainerInstance; the public agent.
 
+use crate::account_settings;
 use crate::cluster;
 use crate::instance::{register, shape};
 use crate::records::cluster::cluster_arn;
@@ -15,12 +16,22 @@ use store::{Txn, World};
 #[must_use]
 pub fn authorisation(
     input: &RegisterContainerInstanceRequest,
-    _world: &World,
+    world: &World,
     ctx: &Ctx,
 ) -> Vec<Ask> {
     let cluster = cluster::name_of(&ctx.scope, input.cluster.as_deref()).unwrap_or_default();
     let arn = cluster_arn(&ctx.scope, &cluster);
-    vec![Ask::new("ecs:RegisterContainerInstance", arn)]
+    let register = Ask::new("ecs:RegisterContainerInstance", arn);
+    // A host's key is made to register this host as it is, with its tags.
+    let tags = input
+        .tags
+        .as_deref()
+        .filter(|_| ctx.caller.host().is_none());
+    let instance = ctx
+        .scope
+        .arn("ecs", &format!("container-instance/{cluster}/*"));
+    let tag = account_settings::ask_to_tag(world, ctx, &instance.to_string(), tags);
+    [register].into_iter().chain(tag).collect()
 }
 
 /// Registers a host, or the same host again.

@@ -1,5 +1,6 @@
 //! `RegisterTaskDefinition`: checks, brings into normal form, stores the family's next revision.
 
+use crate::account_settings;
 use crate::records::{TaskDefinitionRecord, TaskDefinitionStatus};
 use crate::rules::{client, tags, task_definition as rules};
 use crate::task_definition::{attributes, compatibility, normal, revisions};
@@ -9,12 +10,15 @@ use aws_types::{AwsError, Ctx};
 use iam::Ask;
 use store::{Txn, World};
 
-/// `ecs:RegisterTaskDefinition` on any revision of the family.
+/// `ecs:RegisterTaskDefinition` on any revision of the family, and to tag it.
 #[must_use]
-pub fn authorisation(input: &RegisterTaskDefinitionRequest, _world: &World, ctx: &Ctx) -> Vec<Ask> {
+pub fn authorisation(input: &RegisterTaskDefinitionRequest, world: &World, ctx: &Ctx) -> Vec<Ask> {
     let family = input.family.as_deref().unwrap_or_default();
     let arn = ctx.scope.arn("ecs", &format!("task-definition/{family}:*"));
-    vec![Ask::new("ecs:RegisterTaskDefinition", arn.to_string())]
+    let arn = arn.to_string();
+    let tags = account_settings::ask_to_tag(world, ctx, &arn, input.tags.as_deref());
+    let register = Ask::new("ecs:RegisterTaskDefinition", arn);
+    [register].into_iter().chain(tags).collect()
 }
 
 /// The operation.

@@ -26,6 +26,14 @@ pub fn authorisation(input: &RunTaskRequest, world: &World, ctx: &Ctx) -> Vec<As
         definition,
         input.overrides.as_ref(),
     )
+    .into_iter()
+    .chain(authorised::to_tag(
+        world,
+        ctx,
+        input.cluster.as_deref(),
+        input.tags.as_deref(),
+    ))
+    .collect()
 }
 
 /// Starts `count` tasks where there is room.

@@ -27,6 +27,14 @@ pub fn authorisation(input: &StartTaskRequest, world: &World, ctx: &Ctx) -> Vec<
         definition,
         input.overrides.as_ref(),
     )
+    .into_iter()
+    .chain(authorised::to_tag(
+        world,
+        ctx,
+        input.cluster.as_deref(),
+        input.tags.as_deref(),
+    ))
+    .collect()
 }
 
 /// Starts a task on each instance that takes it.

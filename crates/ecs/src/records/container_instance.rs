@@ -7,6 +7,7 @@
 use super::Tags;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use store::{Index, Key, Table, TableKey, Tally};
 
 /// 32 hexadecimal digits, the last part of a container instance's ARN.
@@ -109,8 +110,11 @@ pub struct ContainerInstanceRecord {
     pub connection: Connection,
     /// What the agent registered.
     pub registered: HostResources,
-    /// `attributes`, exactly as registered, in the agent's order.
+    /// `attributes`: exactly as registered, in the agent's order, then those that users put.
     pub attributes: Vec<AttributeRecord>,
+    /// Names of those that users put, which the agent's next registration does not take away.
+    #[serde(default)]
+    pub put_attributes: BTreeSet<String>,
     /// `versionInfo`.
     pub versions: AgentVersions,
     /// The last number that is reserved for manifests and payloads.

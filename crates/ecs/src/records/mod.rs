@@ -2,6 +2,7 @@
 //!
 //! Every key starts with account and region, so that a scan by prefix stays in one scope.
 
+pub mod account_setting;
 pub mod cluster;
 pub mod container_instance;
 pub mod overrides;
@@ -11,6 +12,7 @@ pub mod task;
 pub mod task_definition;
 pub mod task_table;
 
+pub use account_setting::ACCOUNT_SETTINGS;
 pub use cluster::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus};
 pub use container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceKey, InstanceStatus,
@@ -30,6 +32,7 @@ use store::TableDefinition;
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
     vec![
+        &ACCOUNT_SETTINGS,
         &CLUSTERS,
         &FAMILIES,
         &TASK_DEFINITIONS,

@@ -95,6 +95,12 @@ pub struct TaskRecord {
     /// `tags`.
     #[serde(default)]
     pub tags: Tags,
+    /// Until when scale-in and deployments leave it alone (`task::protection::until`).
+    #[serde(default)]
+    pub protected_until: Option<Timestamp>,
+    /// `defaultLogDriverMode` of who started it, where that is not AWS's default.
+    #[serde(default)]
+    pub log_mode: Option<String>,
     /// What its host has to be told, and was told.
     pub delivery: Delivery,
 }

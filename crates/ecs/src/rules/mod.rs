@@ -3,12 +3,15 @@
 //! A text that AWS is known to answer is kept word for word, also where its grammar is odd; where
 //! none is known, the text follows that of the nearest known rule.
 
+pub mod account_settings;
+pub mod attributes;
 pub mod cluster_settings;
 pub mod containers;
 pub mod dependencies;
 pub mod devices;
 pub mod fargate;
 pub mod health;
+pub mod instances;
 pub mod logging;
 pub mod names;
 pub mod network;

@@ -1,6 +1,7 @@
 //! Tags: at most 50, keys of 1 to 128 and values of 0 to 256 characters, no `aws:` prefix.
 //!
-//! Rule: API reference, Tag. Setting replaces the value of a key; the rest stays.
+//! Rule: API reference, Tag. Setting replaces the value of a key; the rest stays. Tags whose keys
+//! begin with `aws:` are the service's: nobody sets or removes them, and they do not count.
 
 use super::invalid_parameter;
 use crate::records::Tags;
@@ -36,7 +37,7 @@ pub fn merge(tags: &mut Tags, given: &[Tag]) -> Result<(), AwsError> {
         check_value(value)?;
         tags.0.insert(key.into(), value.into());
     }
-    if tags.0.len() > TAGS_MAX {
+    if tags.0.keys().filter(|key| !is_reserved(key)).count() > TAGS_MAX {
         return Err(invalid_parameter(format!(
             "The maximum number of tags has been exceeded. The limit is {TAGS_MAX}."
         )));
@@ -67,13 +68,27 @@ pub fn check_key(key: &str) -> Result<(), AwsError> {
             "Tag keys must be between 1 and {KEY_LEN_MAX} characters long."
         )));
     }
-    if key.to_ascii_lowercase().starts_with("aws:") {
-        return Err(invalid_parameter("Tag keys cannot start with aws:."));
-    }
+    check_removable(key)?;
     if !key.chars().all(is_tag_character) {
         return Err(invalid_parameter("Tag keys contain invalid characters."));
     }
     Ok(())
+}
+
+/// A key that a user may remove: any but the service's own.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn check_removable(key: &str) -> Result<(), AwsError> {
+    match is_reserved(key) {
+        true => Err(invalid_parameter("Tag keys cannot start with aws:.")),
+        false => Ok(()),
+    }
+}
+
+fn is_reserved(key: &str) -> bool {
+    key.get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
 }
 
 fn check_value(value: &str) -> Result<(), AwsError> {
@@ -131,6 +146,9 @@ mod tests {
         let many = |n: usize| -> Vec<Tag> { (0..n).map(|i| tag(&format!("k{i}"), "v")).collect() };
         assert!(read(Some(&many(50))).is_ok());
         assert!(read(Some(&many(51))).is_err());
+        let mut managed = Tags::default();
+        managed.0.insert("aws:ecs:clusterName".into(), "c".into());
+        assert!(merge(&mut managed, &many(50)).is_ok(), "not counted");
         let tags = read(Some(&[tag("a", "1"), tag("a", "2")])).unwrap();
         assert_eq!(shape(&tags), [tag("a", "2")]);
     }

@@ -1,7 +1,7 @@
 //! What a caller needs in order to start tasks. Rule: service authorization reference, Amazon ECS.
 
-use crate::task_definition;
-use aws_api::ecs::TaskOverride;
+use crate::{account_settings, cluster, task_definition};
+use aws_api::ecs::{Tag, TaskOverride};
 use aws_types::Ctx;
 use iam::Ask;
 use store::World;
@@ -38,4 +38,17 @@ pub fn to_launch(
     let roles = [role(0), role(1)].into_iter().flatten();
     asks.extend(roles.map(|role| Ask::new("iam:PassRole", role)));
     asks
+}
+
+/// What tags given to the tasks to be need.
+#[must_use]
+pub fn to_tag(
+    world: &World,
+    ctx: &Ctx,
+    cluster: Option<&str>,
+    tags: Option<&[Tag]>,
+) -> Option<Ask> {
+    let cluster = cluster::name_of(&ctx.scope, cluster).unwrap_or_default();
+    let any_task = ctx.scope.arn("ecs", &format!("task/{cluster}/*"));
+    account_settings::ask_to_tag(world, ctx, &any_task.to_string(), tags)
 }

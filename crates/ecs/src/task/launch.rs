@@ -3,6 +3,7 @@
 //! Both operations ask for the same things; they differ in who chooses the instance.
 
 use super::effective::{self, Effective};
+use super::log_mode;
 use super::status::{DesiredStatus, TaskStatus};
 use crate::place::problem::Requirement;
 use crate::records::cluster::ClusterRecord;
@@ -85,6 +86,7 @@ pub struct Launch {
     /// What each task reserves and needs.
     pub requirement: Requirement,
     tags: Tags,
+    log_mode: Option<String>,
     execute_command: bool,
 }
 
@@ -124,6 +126,7 @@ pub fn prepare(
         overrides,
         effective,
         tags: tags(cluster, &record, asked)?,
+        log_mode: log_mode::of_caller(world, ctx),
         execute_command: asked.execute_command,
     })
 }
@@ -158,6 +161,8 @@ impl Launch {
             overrides: self.overrides.clone(),
             enable_execute_command: self.execute_command,
             tags: self.tags.clone(),
+            protected_until: None,
+            log_mode: self.log_mode.clone(),
             delivery: Delivery {
                 wanted: 1,
                 acknowledged: 0,

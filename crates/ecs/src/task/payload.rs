@@ -5,6 +5,7 @@
 
 use super::docker_config;
 use super::effective::{self, Effective};
+use super::log_mode;
 use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
@@ -53,6 +54,7 @@ fn with_definition(bare: Task, record: &TaskRecord, definition: &TaskDefinition)
         containers,
         ..
     } = effective::merge(definition, &record.overrides);
+    let containers = log_mode::filled_in(containers, record.log_mode.as_deref());
     let one = |container: &ContainerDefinition| {
         let known = record.containers.iter();
         let of_name = |c: &&ContainerRecord| container.name.as_ref() == Some(&c.name);

@@ -159,6 +159,24 @@ pub const RESOURCE_TYPE: &[&str] = &["GPU", "InferenceAccelerator", "NeuronDevic
 /// Values of `Scope`.
 pub const SCOPE: &[&str] = &["task", "shared"];
 
+/// Values of `SettingName`.
+pub const SETTING_NAME: &[&str] = &[
+    "serviceLongArnFormat",
+    "taskLongArnFormat",
+    "containerInstanceLongArnFormat",
+    "awsvpcTrunking",
+    "containerInsights",
+    "fargateFIPSMode",
+    "tagResourceAuthorization",
+    "fargateTaskRetirementWaitPeriod",
+    "guardDutyActivate",
+    "defaultLogDriverMode",
+    "fargateEventWindows",
+];
+
+/// Values of `SettingType`.
+pub const SETTING_TYPE: &[&str] = &["user", "aws_managed"];
+
 /// Values of `SortOrder`.
 pub const SORT_ORDER: &[&str] = &["ASC", "DESC"];
 

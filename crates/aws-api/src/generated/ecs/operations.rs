@@ -16,6 +16,28 @@ impl Operation for CreateCluster {
     const SERVICE: &'static str = "ecs";
 }
 
+/// `DeleteAccountSetting`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteAccountSetting;
+
+impl Operation for DeleteAccountSetting {
+    type Input = DeleteAccountSettingRequest;
+    type Output = DeleteAccountSettingResponse;
+    const NAME: &'static str = "DeleteAccountSetting";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `DeleteAttributes`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteAttributes;
+
+impl Operation for DeleteAttributes {
+    type Input = DeleteAttributesRequest;
+    type Output = DeleteAttributesResponse;
+    const NAME: &'static str = "DeleteAttributes";
+    const SERVICE: &'static str = "ecs";
+}
+
 /// `DeleteCluster`.
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteCluster;
@@ -115,6 +137,39 @@ impl Operation for DiscoverPollEndpoint {
     const SERVICE: &'static str = "ecs";
 }
 
+/// `GetTaskProtection`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetTaskProtection;
+
+impl Operation for GetTaskProtection {
+    type Input = GetTaskProtectionRequest;
+    type Output = GetTaskProtectionResponse;
+    const NAME: &'static str = "GetTaskProtection";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `ListAccountSettings`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListAccountSettings;
+
+impl Operation for ListAccountSettings {
+    type Input = ListAccountSettingsRequest;
+    type Output = ListAccountSettingsResponse;
+    const NAME: &'static str = "ListAccountSettings";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `ListAttributes`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListAttributes;
+
+impl Operation for ListAttributes {
+    type Input = ListAttributesRequest;
+    type Output = ListAttributesResponse;
+    const NAME: &'static str = "ListAttributes";
+    const SERVICE: &'static str = "ecs";
+}
+
 /// `ListClusters`.
 #[derive(Clone, Copy, Debug)]
 pub struct ListClusters;
@@ -178,6 +233,39 @@ impl Operation for ListTasks {
     type Input = ListTasksRequest;
     type Output = ListTasksResponse;
     const NAME: &'static str = "ListTasks";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `PutAccountSetting`.
+#[derive(Clone, Copy, Debug)]
+pub struct PutAccountSetting;
+
+impl Operation for PutAccountSetting {
+    type Input = PutAccountSettingRequest;
+    type Output = PutAccountSettingResponse;
+    const NAME: &'static str = "PutAccountSetting";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `PutAccountSettingDefault`.
+#[derive(Clone, Copy, Debug)]
+pub struct PutAccountSettingDefault;
+
+impl Operation for PutAccountSettingDefault {
+    type Input = PutAccountSettingDefaultRequest;
+    type Output = PutAccountSettingDefaultResponse;
+    const NAME: &'static str = "PutAccountSettingDefault";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `PutAttributes`.
+#[derive(Clone, Copy, Debug)]
+pub struct PutAttributes;
+
+impl Operation for PutAttributes {
+    type Input = PutAttributesRequest;
+    type Output = PutAttributesResponse;
+    const NAME: &'static str = "PutAttributes";
     const SERVICE: &'static str = "ecs";
 }
 
@@ -310,5 +398,38 @@ impl Operation for UpdateClusterSettings {
     type Input = UpdateClusterSettingsRequest;
     type Output = UpdateClusterSettingsResponse;
     const NAME: &'static str = "UpdateClusterSettings";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `UpdateContainerAgent`.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateContainerAgent;
+
+impl Operation for UpdateContainerAgent {
+    type Input = UpdateContainerAgentRequest;
+    type Output = UpdateContainerAgentResponse;
+    const NAME: &'static str = "UpdateContainerAgent";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `UpdateContainerInstancesState`.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateContainerInstancesState;
+
+impl Operation for UpdateContainerInstancesState {
+    type Input = UpdateContainerInstancesStateRequest;
+    type Output = UpdateContainerInstancesStateResponse;
+    const NAME: &'static str = "UpdateContainerInstancesState";
+    const SERVICE: &'static str = "ecs";
+}
+
+/// `UpdateTaskProtection`.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateTaskProtection;
+
+impl Operation for UpdateTaskProtection {
+    type Input = UpdateTaskProtectionRequest;
+    type Output = UpdateTaskProtectionResponse;
+    const NAME: &'static str = "UpdateTaskProtection";
     const SERVICE: &'static str = "ecs";
 }

@@ -6,6 +6,87 @@ use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use std::collections::BTreeMap;
 
+/// `DeleteAccountSettingRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccountSettingRequest {
+    pub name: Option<String>,
+    pub principal_arn: Option<String>,
+}
+
+/// Describes [`DeleteAccountSettingRequest`].
+pub static DELETE_ACCOUNT_SETTING_REQUEST: StructDescription = StructDescription {
+    name: "DeleteAccountSettingRequest",
+    members: &[
+        Member::new("name", Kind::String).required(),
+        Member::new("principalArn", Kind::String),
+    ],
+};
+structure!(
+    DeleteAccountSettingRequest,
+    DELETE_ACCOUNT_SETTING_REQUEST,
+    name,
+    principal_arn
+);
+
+/// `DeleteAccountSettingResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccountSettingResponse {
+    pub setting: Option<Setting>,
+}
+
+/// Describes [`DeleteAccountSettingResponse`].
+pub static DELETE_ACCOUNT_SETTING_RESPONSE: StructDescription = StructDescription {
+    name: "DeleteAccountSettingResponse",
+    members: &[Member::new("setting", Kind::Structure(&SETTING))],
+};
+structure!(
+    DeleteAccountSettingResponse,
+    DELETE_ACCOUNT_SETTING_RESPONSE,
+    setting
+);
+
+/// `DeleteAttributesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAttributesRequest {
+    pub attributes: Option<Vec<Attribute>>,
+    pub cluster: Option<String>,
+}
+
+/// Describes [`DeleteAttributesRequest`].
+pub static DELETE_ATTRIBUTES_REQUEST: StructDescription = StructDescription {
+    name: "DeleteAttributesRequest",
+    members: &[
+        Member::new("attributes", Kind::List(&Kind::Structure(&ATTRIBUTE))).required(),
+        Member::new("cluster", Kind::String),
+    ],
+};
+structure!(
+    DeleteAttributesRequest,
+    DELETE_ATTRIBUTES_REQUEST,
+    attributes,
+    cluster
+);
+
+/// `DeleteAttributesResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAttributesResponse {
+    pub attributes: Option<Vec<Attribute>>,
+}
+
+/// Describes [`DeleteAttributesResponse`].
+pub static DELETE_ATTRIBUTES_RESPONSE: StructDescription = StructDescription {
+    name: "DeleteAttributesResponse",
+    members: &[Member::new(
+        "attributes",
+        Kind::List(&Kind::Structure(&ATTRIBUTE)),
+    )],
+};
+structure!(
+    DeleteAttributesResponse,
+    DELETE_ATTRIBUTES_RESPONSE,
+    attributes
+);
+
 /// `DeleteClusterRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteClusterRequest {

@@ -5,6 +5,53 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `GetTaskProtectionRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTaskProtectionRequest {
+    pub cluster: Option<String>,
+    pub tasks: Option<Vec<String>>,
+}
+
+/// Describes [`GetTaskProtectionRequest`].
+pub static GET_TASK_PROTECTION_REQUEST: StructDescription = StructDescription {
+    name: "GetTaskProtectionRequest",
+    members: &[
+        Member::new("cluster", Kind::String).required(),
+        Member::new("tasks", Kind::List(&Kind::String)),
+    ],
+};
+structure!(
+    GetTaskProtectionRequest,
+    GET_TASK_PROTECTION_REQUEST,
+    cluster,
+    tasks
+);
+
+/// `GetTaskProtectionResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTaskProtectionResponse {
+    pub failures: Option<Vec<Failure>>,
+    pub protected_tasks: Option<Vec<ProtectedTask>>,
+}
+
+/// Describes [`GetTaskProtectionResponse`].
+pub static GET_TASK_PROTECTION_RESPONSE: StructDescription = StructDescription {
+    name: "GetTaskProtectionResponse",
+    members: &[
+        Member::new("failures", Kind::List(&Kind::Structure(&FAILURE))),
+        Member::new(
+            "protectedTasks",
+            Kind::List(&Kind::Structure(&PROTECTED_TASK)),
+        ),
+    ],
+};
+structure!(
+    GetTaskProtectionResponse,
+    GET_TASK_PROTECTION_RESPONSE,
+    failures,
+    protected_tasks
+);
+
 /// `GpuDevice` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuDevice {

@@ -43,6 +43,118 @@ structure!(
     tmpfs
 );
 
+/// `ListAccountSettingsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccountSettingsRequest {
+    pub effective_settings: Option<bool>,
+    pub max_results: Option<i32>,
+    pub name: Option<String>,
+    pub next_token: Option<String>,
+    pub principal_arn: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`ListAccountSettingsRequest`].
+pub static LIST_ACCOUNT_SETTINGS_REQUEST: StructDescription = StructDescription {
+    name: "ListAccountSettingsRequest",
+    members: &[
+        Member::new("effectiveSettings", Kind::Boolean),
+        Member::new("maxResults", Kind::Integer),
+        Member::new("name", Kind::String),
+        Member::new("nextToken", Kind::String),
+        Member::new("principalArn", Kind::String),
+        Member::new("value", Kind::String),
+    ],
+};
+structure!(
+    ListAccountSettingsRequest,
+    LIST_ACCOUNT_SETTINGS_REQUEST,
+    effective_settings,
+    max_results,
+    name,
+    next_token,
+    principal_arn,
+    value
+);
+
+/// `ListAccountSettingsResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccountSettingsResponse {
+    pub next_token: Option<String>,
+    pub settings: Option<Vec<Setting>>,
+}
+
+/// Describes [`ListAccountSettingsResponse`].
+pub static LIST_ACCOUNT_SETTINGS_RESPONSE: StructDescription = StructDescription {
+    name: "ListAccountSettingsResponse",
+    members: &[
+        Member::new("nextToken", Kind::String),
+        Member::new("settings", Kind::List(&Kind::Structure(&SETTING))),
+    ],
+};
+structure!(
+    ListAccountSettingsResponse,
+    LIST_ACCOUNT_SETTINGS_RESPONSE,
+    next_token,
+    settings
+);
+
+/// `ListAttributesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAttributesRequest {
+    pub attribute_name: Option<String>,
+    pub attribute_value: Option<String>,
+    pub cluster: Option<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub target_type: Option<String>,
+}
+
+/// Describes [`ListAttributesRequest`].
+pub static LIST_ATTRIBUTES_REQUEST: StructDescription = StructDescription {
+    name: "ListAttributesRequest",
+    members: &[
+        Member::new("attributeName", Kind::String),
+        Member::new("attributeValue", Kind::String),
+        Member::new("cluster", Kind::String),
+        Member::new("maxResults", Kind::Integer),
+        Member::new("nextToken", Kind::String),
+        Member::new("targetType", Kind::String).required(),
+    ],
+};
+structure!(
+    ListAttributesRequest,
+    LIST_ATTRIBUTES_REQUEST,
+    attribute_name,
+    attribute_value,
+    cluster,
+    max_results,
+    next_token,
+    target_type
+);
+
+/// `ListAttributesResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAttributesResponse {
+    pub attributes: Option<Vec<Attribute>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`ListAttributesResponse`].
+pub static LIST_ATTRIBUTES_RESPONSE: StructDescription = StructDescription {
+    name: "ListAttributesResponse",
+    members: &[
+        Member::new("attributes", Kind::List(&Kind::Structure(&ATTRIBUTE))),
+        Member::new("nextToken", Kind::String),
+    ],
+};
+structure!(
+    ListAttributesResponse,
+    LIST_ATTRIBUTES_RESPONSE,
+    attributes,
+    next_token
+);
+
 /// `ListClustersRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListClustersRequest {

@@ -4,6 +4,7 @@
 use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
+use aws_types::Timestamp;
 
 /// `PlacementConstraint` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +96,31 @@ structure!(
     protocol
 );
 
+/// `ProtectedTask` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProtectedTask {
+    pub expiration_date: Option<Timestamp>,
+    pub protection_enabled: Option<bool>,
+    pub task_arn: Option<String>,
+}
+
+/// Describes [`ProtectedTask`].
+pub static PROTECTED_TASK: StructDescription = StructDescription {
+    name: "ProtectedTask",
+    members: &[
+        Member::new("expirationDate", Kind::Timestamp),
+        Member::new("protectionEnabled", Kind::Boolean),
+        Member::new("taskArn", Kind::String),
+    ],
+};
+structure!(
+    ProtectedTask,
+    PROTECTED_TASK,
+    expiration_date,
+    protection_enabled,
+    task_arn
+);
+
 /// `ProxyConfiguration` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProxyConfiguration {
@@ -119,3 +145,122 @@ structure!(
     properties,
     r#type
 );
+
+/// `PutAccountSettingDefaultRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccountSettingDefaultRequest {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`PutAccountSettingDefaultRequest`].
+pub static PUT_ACCOUNT_SETTING_DEFAULT_REQUEST: StructDescription = StructDescription {
+    name: "PutAccountSettingDefaultRequest",
+    members: &[
+        Member::new("name", Kind::String).required(),
+        Member::new("value", Kind::String).required(),
+    ],
+};
+structure!(
+    PutAccountSettingDefaultRequest,
+    PUT_ACCOUNT_SETTING_DEFAULT_REQUEST,
+    name,
+    value
+);
+
+/// `PutAccountSettingDefaultResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccountSettingDefaultResponse {
+    pub setting: Option<Setting>,
+}
+
+/// Describes [`PutAccountSettingDefaultResponse`].
+pub static PUT_ACCOUNT_SETTING_DEFAULT_RESPONSE: StructDescription = StructDescription {
+    name: "PutAccountSettingDefaultResponse",
+    members: &[Member::new("setting", Kind::Structure(&SETTING))],
+};
+structure!(
+    PutAccountSettingDefaultResponse,
+    PUT_ACCOUNT_SETTING_DEFAULT_RESPONSE,
+    setting
+);
+
+/// `PutAccountSettingRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccountSettingRequest {
+    pub name: Option<String>,
+    pub principal_arn: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`PutAccountSettingRequest`].
+pub static PUT_ACCOUNT_SETTING_REQUEST: StructDescription = StructDescription {
+    name: "PutAccountSettingRequest",
+    members: &[
+        Member::new("name", Kind::String).required(),
+        Member::new("principalArn", Kind::String),
+        Member::new("value", Kind::String).required(),
+    ],
+};
+structure!(
+    PutAccountSettingRequest,
+    PUT_ACCOUNT_SETTING_REQUEST,
+    name,
+    principal_arn,
+    value
+);
+
+/// `PutAccountSettingResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccountSettingResponse {
+    pub setting: Option<Setting>,
+}
+
+/// Describes [`PutAccountSettingResponse`].
+pub static PUT_ACCOUNT_SETTING_RESPONSE: StructDescription = StructDescription {
+    name: "PutAccountSettingResponse",
+    members: &[Member::new("setting", Kind::Structure(&SETTING))],
+};
+structure!(
+    PutAccountSettingResponse,
+    PUT_ACCOUNT_SETTING_RESPONSE,
+    setting
+);
+
+/// `PutAttributesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAttributesRequest {
+    pub attributes: Option<Vec<Attribute>>,
+    pub cluster: Option<String>,
+}
+
+/// Describes [`PutAttributesRequest`].
+pub static PUT_ATTRIBUTES_REQUEST: StructDescription = StructDescription {
+    name: "PutAttributesRequest",
+    members: &[
+        Member::new("attributes", Kind::List(&Kind::Structure(&ATTRIBUTE))).required(),
+        Member::new("cluster", Kind::String),
+    ],
+};
+structure!(
+    PutAttributesRequest,
+    PUT_ATTRIBUTES_REQUEST,
+    attributes,
+    cluster
+);
+
+/// `PutAttributesResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAttributesResponse {
+    pub attributes: Option<Vec<Attribute>>,
+}
+
+/// Describes [`PutAttributesResponse`].
+pub static PUT_ATTRIBUTES_RESPONSE: StructDescription = StructDescription {
+    name: "PutAttributesResponse",
+    members: &[Member::new(
+        "attributes",
+        Kind::List(&Kind::Structure(&ATTRIBUTE)),
+    )],
+};
+structure!(PutAttributesResponse, PUT_ATTRIBUTES_RESPONSE, attributes);

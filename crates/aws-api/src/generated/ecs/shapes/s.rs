@@ -51,6 +51,27 @@ pub static SECRET: StructDescription = StructDescription {
 };
 structure!(Secret, SECRET, name, value_from);
 
+/// `Setting` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Setting {
+    pub name: Option<String>,
+    pub principal_arn: Option<String>,
+    pub r#type: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`Setting`].
+pub static SETTING: StructDescription = StructDescription {
+    name: "Setting",
+    members: &[
+        Member::new("name", Kind::String),
+        Member::new("principalArn", Kind::String),
+        Member::new("type", Kind::String),
+        Member::new("value", Kind::String),
+    ],
+};
+structure!(Setting, SETTING, name, principal_arn, r#type, value);
+
 /// `SharingStrategy` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SharingStrategy {

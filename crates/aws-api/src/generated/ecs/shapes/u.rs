@@ -139,3 +139,148 @@ structure!(
     UPDATE_CLUSTER_SETTINGS_RESPONSE,
     cluster
 );
+
+/// `UpdateContainerAgentRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateContainerAgentRequest {
+    pub cluster: Option<String>,
+    pub container_instance: Option<String>,
+}
+
+/// Describes [`UpdateContainerAgentRequest`].
+pub static UPDATE_CONTAINER_AGENT_REQUEST: StructDescription = StructDescription {
+    name: "UpdateContainerAgentRequest",
+    members: &[
+        Member::new("cluster", Kind::String),
+        Member::new("containerInstance", Kind::String).required(),
+    ],
+};
+structure!(
+    UpdateContainerAgentRequest,
+    UPDATE_CONTAINER_AGENT_REQUEST,
+    cluster,
+    container_instance
+);
+
+/// `UpdateContainerAgentResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateContainerAgentResponse {
+    pub container_instance: Option<ContainerInstance>,
+}
+
+/// Describes [`UpdateContainerAgentResponse`].
+pub static UPDATE_CONTAINER_AGENT_RESPONSE: StructDescription = StructDescription {
+    name: "UpdateContainerAgentResponse",
+    members: &[Member::new(
+        "containerInstance",
+        Kind::Structure(&CONTAINER_INSTANCE),
+    )],
+};
+structure!(
+    UpdateContainerAgentResponse,
+    UPDATE_CONTAINER_AGENT_RESPONSE,
+    container_instance
+);
+
+/// `UpdateContainerInstancesStateRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateContainerInstancesStateRequest {
+    pub cluster: Option<String>,
+    pub container_instances: Option<Vec<String>>,
+    pub status: Option<String>,
+}
+
+/// Describes [`UpdateContainerInstancesStateRequest`].
+pub static UPDATE_CONTAINER_INSTANCES_STATE_REQUEST: StructDescription = StructDescription {
+    name: "UpdateContainerInstancesStateRequest",
+    members: &[
+        Member::new("cluster", Kind::String),
+        Member::new("containerInstances", Kind::List(&Kind::String)).required(),
+        Member::new("status", Kind::String).required(),
+    ],
+};
+structure!(
+    UpdateContainerInstancesStateRequest,
+    UPDATE_CONTAINER_INSTANCES_STATE_REQUEST,
+    cluster,
+    container_instances,
+    status
+);
+
+/// `UpdateContainerInstancesStateResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateContainerInstancesStateResponse {
+    pub container_instances: Option<Vec<ContainerInstance>>,
+    pub failures: Option<Vec<Failure>>,
+}
+
+/// Describes [`UpdateContainerInstancesStateResponse`].
+pub static UPDATE_CONTAINER_INSTANCES_STATE_RESPONSE: StructDescription = StructDescription {
+    name: "UpdateContainerInstancesStateResponse",
+    members: &[
+        Member::new(
+            "containerInstances",
+            Kind::List(&Kind::Structure(&CONTAINER_INSTANCE)),
+        ),
+        Member::new("failures", Kind::List(&Kind::Structure(&FAILURE))),
+    ],
+};
+structure!(
+    UpdateContainerInstancesStateResponse,
+    UPDATE_CONTAINER_INSTANCES_STATE_RESPONSE,
+    container_instances,
+    failures
+);
+
+/// `UpdateTaskProtectionRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateTaskProtectionRequest {
+    pub cluster: Option<String>,
+    pub expires_in_minutes: Option<i32>,
+    pub protection_enabled: Option<bool>,
+    pub tasks: Option<Vec<String>>,
+}
+
+/// Describes [`UpdateTaskProtectionRequest`].
+pub static UPDATE_TASK_PROTECTION_REQUEST: StructDescription = StructDescription {
+    name: "UpdateTaskProtectionRequest",
+    members: &[
+        Member::new("cluster", Kind::String).required(),
+        Member::new("expiresInMinutes", Kind::Integer),
+        Member::new("protectionEnabled", Kind::Boolean).required(),
+        Member::new("tasks", Kind::List(&Kind::String)).required(),
+    ],
+};
+structure!(
+    UpdateTaskProtectionRequest,
+    UPDATE_TASK_PROTECTION_REQUEST,
+    cluster,
+    expires_in_minutes,
+    protection_enabled,
+    tasks
+);
+
+/// `UpdateTaskProtectionResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateTaskProtectionResponse {
+    pub failures: Option<Vec<Failure>>,
+    pub protected_tasks: Option<Vec<ProtectedTask>>,
+}
+
+/// Describes [`UpdateTaskProtectionResponse`].
+pub static UPDATE_TASK_PROTECTION_RESPONSE: StructDescription = StructDescription {
+    name: "UpdateTaskProtectionResponse",
+    members: &[
+        Member::new("failures", Kind::List(&Kind::Structure(&FAILURE))),
+        Member::new(
+            "protectedTasks",
+            Kind::List(&Kind::Structure(&PROTECTED_TASK)),
+        ),
+    ],
+};
+structure!(
+    UpdateTaskProtectionResponse,
+    UPDATE_TASK_PROTECTION_RESPONSE,
+    failures,
+    protected_tasks
+);

@@ -1,0 +1,57 @@
+//! Where Longshore knowingly does otherwise than AWS: a topic, and what is different.
+//!
+//! Whoever removes a difference removes its row.
+
+/// What is different, in one paragraph each.
+pub const DIFFERENCES: &[(&str, &str)] = &[
+    (
+        "Launch types",
+        "EC2 alone. FARGATE, EXTERNAL and MANAGED_INSTANCES, capacity provider strategies and \
+         `networkMode` `awsvpc` are refused when a task starts.",
+    ),
+    (
+        "Callers",
+        "Until IAM is served there is the root user, who may do everything, and one key for each \
+         host, which may do what its agent needs. Roles in requests are stored and shown; no \
+         credentials are made of them.",
+    ),
+    ("TLS", "The API is plain HTTP on a loopback address."),
+    (
+        "Stopped tasks",
+        "Described for one hour; longer with `stopped_tasks_visible = \"24h\"` in longshore.toml, \
+         or `--stopped-tasks-visible 24h`. AWS says \"at least one hour\". Tags stay on a stopped \
+         task as long, where AWS's reference says that StopTask deletes them.",
+    ),
+    (
+        "INACTIVE clusters and container instances",
+        "Described for one hour; AWS says \"for a period of time\".",
+    ),
+    (
+        "UpdateContainerAgent",
+        "Always an error: the agent is replaced together with the program. \
+         `NoUpdateAvailableException`, or `MissingVersionException` where an agent never said its \
+         version.",
+    ),
+    (
+        "Task protection",
+        "GetTaskProtection needs `tasks`. There are no services yet, so that every task answers \
+         `TASK_NOT_VALID`.",
+    ),
+    (
+        "Texts of PutAttributes and account settings",
+        "Where no recording of AWS's error text is known to us, the error's code is AWS's and the \
+         text is ours: reserved attribute names, malformed attributes, a principal that is none.",
+    ),
+    (
+        "guardDutyActivate",
+        "Always `off`, and read-only, as on AWS without GuardDuty.",
+    ),
+    (
+        "ListTasks by service or daemon",
+        "Always `ServiceNotFoundException`: there are none.",
+    ),
+    (
+        "Health of container instances",
+        "`healthStatus` is always `INSUFFICIENT_DATA`.",
+    ),
+];
