@@ -21,11 +21,13 @@ WALK = [point for point in POINTS if point not in STOP_POINTS and point != "shim
 
 @pytest.fixture(scope="module")
 def definitions(longshore):
-    """Bridge, a port, a `blocking` stream: everything that a task can leave behind."""
+    """Bridge, a port, a `blocking` stream, one that goes first: everything that a task can leave behind."""
     longshore.logs.create_log_group(logGroupName="/k")
     define = lambda script: longshore.register(
         "walk", {"name": "app", "command": ["sh", "-c", script], "portMappings": [{"containerPort": 80}],
-                 "logConfiguration": options("/k", mode="blocking")}, networkMode="bridge")
+                 "dependsOn": [{"containerName": "first", "condition": "SUCCESS"}],
+                 "logConfiguration": options("/k", mode="blocking")},
+        {"name": "first", "essential": False, "memory": 32, "command": ["sh", "-c", "usleep 100000"]}, networkMode="bridge")
     return {script: define(script) for script in (COUNT, TRAP)}
 
 

@@ -5,8 +5,12 @@
 
 pub mod definition;
 pub mod docker;
+pub mod event;
+pub mod health;
 pub mod machine;
+mod order;
 pub mod report;
+mod restart;
 pub mod resume;
 pub mod state;
 
