@@ -11,11 +11,15 @@ from harness import PATIENCE_S, SLOWNESS, Longshore
 
 
 def read(path: Path) -> Any:
-    """A record; `None` where it is not there (records are replaced whole, so never half)."""
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """A record; `None` where it is not there. The file replaced last becomes the next new one, so whoever opened it
+    before may see it being written: it looks again."""
+    while True:
+        try:
+            return json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except json.JSONDecodeError:
+            continue
 
 
 class Life:
