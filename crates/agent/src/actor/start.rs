@@ -55,14 +55,7 @@ impl TaskContext {
                 ensured.map_err(|error| error.reason())?.image
             }
         };
-        let attachment = match self.definition.mode() {
-            Ok(NetworkMode::Host) => Attachment::Host,
-            Ok(NetworkMode::Bridge) => parts
-                .attachment
-                .or_else(|| self.adopted_attachment(state, index))
-                .ok_or("CannotStartContainerError: the container's network is gone")?,
-            Ok(NetworkMode::None) | Err(_) => Attachment::None,
-        };
+        let attachment = self.attachment(state, index, parts.attachment)?;
         let place = Place {
             task_dir: &self.dir,
             container_dir: dir,
@@ -93,6 +86,22 @@ impl TaskContext {
                 };
                 Err(format!("{name}: Error response from daemon: {error}"))
             }
+        }
+    }
+
+    /// `made`: on the bridge, by this agent.
+    fn attachment(
+        &self,
+        state: &TaskState,
+        index: ContainerIndex,
+        made: Option<Attachment>,
+    ) -> Result<Attachment, String> {
+        match self.definition.mode() {
+            Ok(NetworkMode::Host) => Ok(Attachment::Host),
+            Ok(NetworkMode::Bridge) => made
+                .or_else(|| self.adopted_attachment(state, index))
+                .ok_or_else(|| "CannotStartContainerError: the container's network is gone".into()),
+            Ok(NetworkMode::None) | Err(_) => Ok(Attachment::None),
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod definition;
 pub mod docker;
 pub mod event;
+mod finish;
 pub mod health;
 pub mod machine;
 mod order;

@@ -2,6 +2,7 @@
 
 mod examples;
 mod host;
+mod runs;
 
 use super::machine::Command;
 use super::report::Status;

@@ -138,6 +138,34 @@ impl Host {
                 self.attached.insert(container);
                 Event::NetworkMade(container, Vec::new())
             }
+            Command::Start(_) | Command::Clear(_) | Command::CheckHealth { .. } => {
+                self.answer_of_run(command, fails)
+            }
+            Command::SetTimer(timer, _) => Event::TimerFired(timer),
+            Command::FinishLogs(container) => Event::LogsFinished(container),
+            Command::DetachNetwork(container) => {
+                self.attached.remove(&container);
+                Event::NetworkGone(container)
+            }
+            Command::RemoveContainer(container) => {
+                self.bundles.remove(&container);
+                Event::ContainerGone(container)
+            }
+            Command::RemoveCgroup => {
+                assert!(self.bundles.is_empty(), "cgroup removed around containers");
+                self.cgroup = false;
+                Event::CgroupGone
+            }
+            Command::Submit(change) => {
+                self.reported.push(change);
+                Event::ReportAcknowledged
+            }
+            Command::Signal(..) | Command::Forget => unreachable!("not answered"),
+        }
+    }
+
+    fn answer_of_run(&mut self, command: Command, fails: bool) -> Event {
+        match command {
             Command::Start(container) if fails => {
                 self.bundles.insert(container);
                 Event::StartFailed(container, "CannotStartContainerError: no".into())
@@ -171,26 +199,7 @@ impl Host {
                     probe,
                 }
             }
-            Command::SetTimer(timer, _) => Event::TimerFired(timer),
-            Command::FinishLogs(container) => Event::LogsFinished(container),
-            Command::DetachNetwork(container) => {
-                self.attached.remove(&container);
-                Event::NetworkGone(container)
-            }
-            Command::RemoveContainer(container) => {
-                self.bundles.remove(&container);
-                Event::ContainerGone(container)
-            }
-            Command::RemoveCgroup => {
-                assert!(self.bundles.is_empty(), "cgroup removed around containers");
-                self.cgroup = false;
-                Event::CgroupGone
-            }
-            Command::Submit(change) => {
-                self.reported.push(change);
-                Event::ReportAcknowledged
-            }
-            Command::Signal(..) | Command::Forget => unreachable!("not answered"),
+            _ => unreachable!("not about a run"),
         }
     }
 
@@ -325,4 +334,23 @@ pub fn statuses(reported: &[TaskChange], name: &str) -> Vec<Status> {
         .filter(|change| change.name == name)
         .map(|change| change.status)
         .collect()
+}
+
+/// A task whose containers run.
+pub fn running(task: &TaskState) -> (TaskState, Host) {
+    let (state, mut host) = begin(task);
+    (quiet(state, &mut host), host)
+}
+
+pub fn exits(state: TaskState, host: &mut Host, exit_code: i32) -> TaskState {
+    let which = 0;
+    let state = play(state, host, &Turn::Exit { which, exit_code });
+    quiet(state, host)
+}
+
+pub fn asked(host: &Host, wanted: impl Fn(&Command) -> bool) -> usize {
+    host.asked
+        .iter()
+        .position(wanted)
+        .expect("it was asked for")
 }
