@@ -11,15 +11,19 @@ from harness import PATIENCE_S, SLOWNESS, Longshore
 
 
 def read(path: Path) -> Any:
-    """A record; `None` where it is not there (records are replaced whole, so never half)."""
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """A record; `None` where it is not there. The file replaced last becomes the next new one, so whoever opened it
+    before may see it being written: it looks again."""
+    while True:
+        try:
+            return json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except json.JSONDecodeError:
+            continue
 
 
 class Life:
-    """One task of one container, `app`, by what its Longshore wrote of it."""
+    """One task of a container `app`, and perhaps others after it, by what its Longshore wrote of it."""
 
     def __init__(self, longshore: Longshore, arn: str):
         self.longshore, self.arn, self.id = longshore, arn, arn.rsplit("/", 1)[1]
@@ -36,9 +40,9 @@ class Life:
     def _state(self) -> dict:
         return read(self.dir / "state.json") or {}
 
-    def _container(self, key: str, *values: str) -> bool:
-        containers = self._state().get("containers") or [{}]
-        value = containers[0].get(key)
+    def _container(self, key: str, *values: str, at: int = 0) -> bool:
+        containers = self._state().get("containers") or [{}] * (at + 1)
+        value = containers[at].get(key)
         return (next(iter(value)) if isinstance(value, dict) else value) in values
 
     def progress(self) -> dict:
@@ -81,6 +85,9 @@ POINTS: dict[str, Callable[[Life], bool]] = {
     "cgroup made": lambda life: life._state().get("cgroup") not in (None, "No", "Making"),
     "image ready": lambda life: life._container("image", "Ready", "Gone"),
     "network made": lambda life: life._container("network", "Yes", "Removing", "Gone"),
+    "dependency start asked for": lambda life: life._container("run", "Starting", *BEGUN, at=1),
+    "dependency started": lambda life: life._container("run", *BEGUN, at=1),
+    "dependency ended": lambda life: life._container("run", "Ended", at=1),
     "start asked for": lambda life: life._container("run", "Starting", *BEGUN),
     "shim forked": lambda life: life.shim() is not None or life._container("run", *BEGUN),
     "container recorded": lambda life: (life.container_dir / "state.json").exists(),

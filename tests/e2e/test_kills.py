@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import leaks
 import pytest
@@ -21,11 +22,13 @@ WALK = [point for point in POINTS if point not in STOP_POINTS and point != "shim
 
 @pytest.fixture(scope="module")
 def definitions(longshore):
-    """Bridge, a port, a `blocking` stream: everything that a task can leave behind."""
+    """Bridge, a port, a `blocking` stream, one that goes first: everything that a task can leave behind."""
     longshore.logs.create_log_group(logGroupName="/k")
     define = lambda script: longshore.register(
         "walk", {"name": "app", "command": ["sh", "-c", script], "portMappings": [{"containerPort": 80}],
-                 "logConfiguration": options("/k", mode="blocking")}, networkMode="bridge")
+                 "dependsOn": [{"containerName": "first", "condition": "SUCCESS"}],
+                 "logConfiguration": options("/k", mode="blocking")},
+        {"name": "first", "essential": False, "memory": 32, "command": ["sh", "-c", "usleep 100000"]}, networkMode="bridge")
     return {script: define(script) for script in (COUNT, TRAP)}
 
 
@@ -143,8 +146,10 @@ def expected_without_shim(result, point):
 def test_a_killed_zygote_is_replaced_and_its_containers_go_on(longshore, definitions, unkilled):
     life = begin(longshore, definitions[COUNT])
     life.wait("started")
-    zygotes = [int(line.split()[0]) for line in leaks.present(longshore.data)["processes"]
-               if line.endswith("longshore-zygote") and int(line.split()[0]) != life.shim()]
+    # A shim has the command line of the zygote that it was forked from, and a name of its own.
+    is_shim = lambda pid: Path(f"/proc/{pid}/comm").read_text().startswith("ls:")
+    zygotes = [pid for line in leaks.present(longshore.data)["processes"]
+               if line.endswith("longshore-zygote") and not is_shim(pid := int(line.split()[0]))]
     assert len(zygotes) == 1
     os.kill(zygotes[0], signal.SIGKILL)
     after = begin(longshore, definitions[COUNT])

@@ -1,9 +1,10 @@
 //! The agent's process: takes over what an earlier agent left, registers, keeps its sessions.
 
 use crate::actor::{self, TaskContext};
-use crate::api::Api;
+use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::control_socket;
+use crate::health::HealthBoard;
 use crate::images;
 use crate::logs::{AllLogs, LogSink};
 use crate::records::{Records, StoredTask};
@@ -40,6 +41,7 @@ pub struct Host {
     pub network: Arc<dyn HostNetwork>,
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
+    pub health: HealthBoard,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
 }
@@ -111,6 +113,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         driver: runtime,
         images: Arc::new(store),
         network: Arc::new(network),
+        health: HealthBoard::default(),
         tasks: Mutex::default(),
         config,
     }))
@@ -178,6 +181,7 @@ impl Host {
     /// A task is over.
     pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path) {
         self.lock().remove(&task.arn);
+        self.health.forget(&task.arn);
         actor::remove_dir(dir);
         let containers = task.containers.iter();
         let ids = containers.map(|container| container.runtime_id.clone());
@@ -201,6 +205,7 @@ impl Host {
             &definition,
             ids,
             self.config.stop_timeout.as_millis() as u64,
+            now(),
         );
         let arn = definition.arn.clone();
         let task = actor::spawn(self.clone(), definition, dir, state);
@@ -254,6 +259,7 @@ impl Host {
                         &definition,
                         ids,
                         self.config.stop_timeout.as_millis() as u64,
+                        now(),
                     );
                     actor::spawn(self.clone(), definition, task.dir, state)
                 }

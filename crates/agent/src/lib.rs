@@ -14,6 +14,7 @@ mod config;
 mod control_socket;
 mod down;
 mod engine;
+mod health;
 mod images;
 mod join;
 mod logs;

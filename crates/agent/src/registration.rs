@@ -37,6 +37,8 @@ const CAPABILITIES: &[&str] = &[
     "ecs.capability.task-cpu-mem-limit",
     "ecs.capability.increased-task-cpu-limit",
     "ecs.capability.container-ordering",
+    "ecs.capability.container-health-check",
+    "ecs.capability.container-restart-policy",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.

@@ -5,10 +5,12 @@
 
 mod support;
 
+use aws_api::agent::{ContainerHealth, TaskHealth};
 use aws_api::ecs::*;
 use ecs::instance::life::{self, Step};
 use ecs::ops;
-use ecs::task::{delivery, retention};
+use ecs::records::container_instance::InstanceKey;
+use ecs::task::{delivery, health, retention};
 use std::time::Duration;
 use support::{House, START, container, container_change, port, run, task_report};
 
@@ -430,5 +432,81 @@ fn a_stopped_task_is_described_for_an_hour_and_then_removed() {
         house.world.count(&ecs::records::TASKS),
         1,
         "a living task is never removed"
+    );
+}
+
+fn reported(task: &str, health: &[(&str, &str)]) -> Vec<TaskHealth> {
+    let one = |&(name, status): &(&str, &str)| ContainerHealth {
+        container_name: Some(name.into()),
+        health_status: Some(status.into()),
+        ..ContainerHealth::default()
+    };
+    vec![TaskHealth {
+        task_arn: Some(task.into()),
+        containers: Some(health.iter().map(one).collect()),
+        ..TaskHealth::default()
+    }]
+}
+
+#[test]
+fn health_is_taken_from_the_tasks_own_host_once_and_changes_nothing_else() {
+    let mut house = House::new();
+    let host = house.host("h1", 2048, 4096);
+    web(&mut house);
+    let key = house.run_all("web", 1).remove(0);
+    let other = house.host("h2", 2048, 4096);
+    let containers = ["app", "side"];
+    house.report_running(&key, &containers);
+    let before = house.describe(&key);
+    let ill = reported(
+        &key.arn(),
+        &[
+            ("app", "HEALTHY"),
+            ("side", "UNHEALTHY"),
+            ("pause", "UNHEALTHY"),
+        ],
+    );
+    let publish = |house: &mut House, from: &InstanceKey, health: &[TaskHealth]| {
+        let from = from.clone();
+        let health = health.to_vec();
+        house.change(move |txn, _| {
+            let news = health::news(&*txn, &from, &health);
+            health::apply(txn, &from, &news);
+            news.len()
+        })
+    };
+    assert_eq!(publish(&mut house, &other, &ill), 0, "not its host");
+    assert_eq!(publish(&mut house, &host, &ill), 1);
+    assert_eq!(publish(&mut house, &host, &ill), 0, "said again");
+    let after = house.describe(&key);
+    assert_eq!(
+        after.health_status.as_deref(),
+        Some("HEALTHY"),
+        "side is not essential"
+    );
+    let shown: Vec<_> = after
+        .containers
+        .iter()
+        .flatten()
+        .map(|c| c.health_status.clone().unwrap())
+        .collect();
+    assert_eq!(shown, ["HEALTHY", "UNHEALTHY"]);
+    assert_eq!(after.version.unwrap(), before.version.unwrap() + 1);
+    assert_eq!(
+        (after.desired_status, after.stop_code),
+        (Some("RUNNING".into()), None)
+    );
+    let ill = reported(&key.arn(), &[("app", "UNHEALTHY")]);
+    assert_eq!(publish(&mut house, &host, &ill), 1);
+    assert_eq!(
+        house.describe(&key).health_status.as_deref(),
+        Some("UNHEALTHY")
+    );
+    house.report_stopped(&key, &containers, 0);
+    let late = reported(&key.arn(), &[("app", "HEALTHY")]);
+    assert_eq!(publish(&mut house, &host, &late), 0, "it is over");
+    assert_eq!(
+        house.describe(&key).health_status.as_deref(),
+        Some("UNHEALTHY")
     );
 }

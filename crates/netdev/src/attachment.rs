@@ -86,6 +86,9 @@ pub trait HostNetwork: Send + Sync + fmt::Debug {
         ports: &[PortRequest],
     ) -> Result<BridgeAttachment, NetworkError>;
 
+    /// The attachment on the bridge that was made or adopted under this id.
+    fn attached(&self, id: &str) -> Option<BridgeAttachment>;
+
     /// A namespace with a loopback interface only; the path to its bind mount.
     async fn create_isolated(&self, id: &str) -> Result<PathBuf, NetworkError>;
 

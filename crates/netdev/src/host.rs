@@ -19,6 +19,7 @@ use crate::attachment::{
     BridgeAttachment, HostNetwork, KeptAttachment, PortBinding, PortRequest, ReconcileReport,
 };
 use crate::bridge::{self, Bridge};
+use crate::cidr::Ipv4Cidr;
 use crate::config::NetworkConfig;
 use crate::error::NetworkError;
 use crate::leaving::{self, Leaving};
@@ -153,6 +154,16 @@ impl HostNetwork for LinuxNetwork {
             .await
     }
 
+    fn attached(&self, id: &str) -> Option<BridgeAttachment> {
+        let books = self.inner.books();
+        let entry = books.entries.get(id).filter(|entry| !entry.in_the_works)?;
+        let range = books.pool.as_ref()?.range();
+        let attachment = self
+            .inner
+            .attachment(id, range, entry.address?, &entry.bindings);
+        Some(attachment)
+    }
+
     async fn create_isolated(&self, id: &str) -> Result<PathBuf, NetworkError> {
         check_id(id)?;
         let id = id.to_owned();
@@ -192,14 +203,24 @@ impl Inner {
         let (address, bindings) = self.enter(id, requests)?;
         let made = self.make_attachment(id, bridge, address, &bindings);
         self.settle(id, made)?;
-        Ok(BridgeAttachment {
+        Ok(self.attachment(id, bridge.range, address, &bindings))
+    }
+
+    fn attachment(
+        &self,
+        id: &str,
+        range: Ipv4Cidr,
+        address: Ipv4Addr,
+        bindings: &[PortBinding],
+    ) -> BridgeAttachment {
+        BridgeAttachment {
             netns: self.names.namespace(id),
             address,
-            prefix_len: bridge.range.prefix_len(),
-            gateway: pool::gateway(bridge.range),
+            prefix_len: range.prefix_len(),
+            gateway: pool::gateway(range),
             mac: veth::mac_of(address),
-            bindings,
-        })
+            bindings: bindings.to_vec(),
+        }
     }
 
     /// Claims id, address and ports; nothing is claimed on failure.

@@ -54,6 +54,8 @@ fn adopting_keeps_what_is_named_and_removes_the_rest() {
         );
         assert_eq!((report.removed_namespaces, report.removed_links), (1, 1));
         assert!(report.unheld.is_empty() && isolated.exists() && !b.netns.exists());
+        assert_eq!(net.attached("a"), Some(a.clone()));
+        assert_eq!((net.attached("b"), net.attached("i")), (None, None));
         assert_eq!(call(LOCALHOST, 8080).unwrap().0, "a");
         assert!(call(LOCALHOST, 8081).is_err());
         assert!(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080)).is_err());

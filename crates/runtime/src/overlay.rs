@@ -30,6 +30,11 @@ const STAGE: Stage = Stage::RootFilesystem;
 /// Directory in the scratch directory where clones are moved to.
 const NAMES: &str = "l";
 
+/// The kernel's part of a scratch directory. A `volatile` overlay leaves a mark in it and refuses to be mounted again.
+pub fn work_directory(scratch: &Path) -> PathBuf {
+    scratch.join("work")
+}
+
 /// Mounts `layers` (topmost first) with a writable layer in `scratch` and returns the mounted root. The present
 /// directory is `/` afterwards.
 pub fn mount(
@@ -37,7 +42,7 @@ pub fn mount(
     scratch: &Path,
     method: OverlayMethod,
 ) -> Result<OwnedFd, Failure> {
-    let (upper, work) = (scratch.join("upper"), scratch.join("work"));
+    let (upper, work) = (scratch.join("upper"), work_directory(scratch));
     for dir in [scratch, &upper, &work] {
         make_directory(dir)?;
     }

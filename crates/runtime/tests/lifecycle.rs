@@ -128,6 +128,27 @@ async fn an_agent_without_a_zygote_makes_another() {
 }
 
 #[tokio::test]
+async fn a_cleared_container_starts_again_with_its_files() {
+    let house = House::new().await;
+    let mut spec = house.script("cat /kept; echo run >> /kept; exit 3");
+    let dir = spec.dir.clone();
+    for expected in ["", "run\n", "run\nrun\n"] {
+        let (exit, stdout, _) = house.run_keeping(&spec).await;
+        assert_eq!((exit.exit_code, &*stdout), (Some(3), expected));
+        house.runtime.clear(&dir).await.unwrap();
+        assert_eq!(record::read_exit(&dir).unwrap(), None);
+        // As an agent does that was killed after it.
+        house.runtime.clear(&dir).await.unwrap();
+    }
+    // Whatever kills it: the next run counts its own kills for lack of memory.
+    spec.args = vec!["true".into()];
+    let (exit, ..) = house.run_keeping(&spec).await;
+    assert_eq!((exit.exit_code, exit.oom_killed), (Some(0), false));
+    house.runtime.remove(&dir).await.unwrap();
+    house.close().await;
+}
+
+#[tokio::test]
 async fn exec_gives_code_output_and_a_bound() {
     let house = House::new().await;
     let spec = house.spec(&["sleep", "1000"]);

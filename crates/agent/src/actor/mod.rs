@@ -3,6 +3,7 @@
 //! The state is written down before the deeds are begun, so that an agent killed in between asks
 //! for them again. Deeds run side by side; each sends its outcome back as an event.
 
+mod again;
 mod perform;
 mod prepare;
 mod start;
@@ -92,6 +93,7 @@ async fn live(context: Arc<TaskContext>, begin: Start, mut events: mpsc::Unbound
         Start::Resumed(state) => context.look_and_resume(&state).await,
     };
     context.save(&state);
+    context.host.health.note(&context.definition, &state);
     context.carry_out(&state, commands);
     while !state.done {
         let Some(event) = events.recv().await else {
@@ -103,6 +105,7 @@ async fn live(context: Arc<TaskContext>, begin: Start, mut events: mpsc::Unbound
         state = next;
         if changed {
             context.save(&state);
+            context.host.health.note(&context.definition, &state);
         }
         context.carry_out(&state, commands);
     }

@@ -15,6 +15,11 @@ impl TaskContext {
             Command::EnsureImage(index) => self.ensure_image(state, index).await,
             Command::AttachNetwork(index) => self.attach_network(state, index).await,
             Command::Start(index) => self.start_container(state, index).await,
+            Command::Clear(index) => self.clear(state, index).await,
+            Command::CheckHealth { container, run, at } => {
+                tokio::time::sleep(at.since(now())).await;
+                self.check_health(state, container, run).await;
+            }
             Command::Signal(index, signal) => self.signal(index, signal).await,
             Command::SetTimer(timer, at) => {
                 tokio::time::sleep(at.since(now())).await;

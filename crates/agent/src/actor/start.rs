@@ -16,26 +16,34 @@ use runtime::spec::ExitRecord;
 impl TaskContext {
     pub(super) async fn start_container(&self, state: &TaskState, index: ContainerIndex) {
         match self.try_start(state, index).await {
-            Ok(pipes) => {
-                self.host
-                    .logs
-                    .attach(self.log_spec(state, index), Some(pipes));
-                self.send(Event::Started(index));
+            Ok((pipes, at)) => {
+                // The output of an earlier run, which is being delivered, comes first.
+                let logs = &self.host.logs;
+                logs.detach(&state.containers[index].runtime_id).await;
+                logs.attach(self.log_spec(state, index), Some(pipes));
+                self.send(Event::Started(index, at));
                 self.wait_for_exit(index).await;
             }
             Err(reason) => self.send(Event::StartFailed(index, reason)),
         }
     }
 
-    async fn try_start(&self, state: &TaskState, index: ContainerIndex) -> Result<Pipes, String> {
+    async fn try_start(
+        &self,
+        state: &TaskState,
+        index: ContainerIndex,
+    ) -> Result<(Pipes, Timestamp), String> {
         let container = &self.definition.containers[index];
         let dir = self.container_dir(index);
         std::fs::create_dir_all(&dir)
             .map_err(|error| format!("CannotCreateContainerError: {}: {error}", dir.display()))?;
         let log_spec = self.log_spec(state, index);
-        self.host.logs.prepare(&log_spec).await.map_err(|text| {
-            format!("CannotStartContainerError: Error response from daemon: {text}")
-        })?;
+        // A further run's stream is there: it must not wait for the server.
+        if state.containers[index].started_at.is_none() {
+            self.host.logs.prepare(&log_spec).await.map_err(|text| {
+                format!("CannotStartContainerError: Error response from daemon: {text}")
+            })?;
+        }
         let parts = self.parts(index);
         let image = match parts.image {
             Some(image) => image,
@@ -47,13 +55,7 @@ impl TaskContext {
                 ensured.map_err(|error| error.reason())?.image
             }
         };
-        let attachment = match self.definition.mode() {
-            Ok(NetworkMode::Host) => Attachment::Host,
-            Ok(NetworkMode::Bridge) => parts
-                .attachment
-                .ok_or("CannotStartContainerError: the container's network is gone")?,
-            Ok(NetworkMode::None) | Err(_) => Attachment::None,
-        };
+        let attachment = self.attachment(state, index, parts.attachment)?;
         let place = Place {
             task_dir: &self.dir,
             container_dir: dir,
@@ -72,10 +74,11 @@ impl TaskContext {
             format!("CannotCreateContainerError: Error response from daemon: {text}")
         })?;
         match self.host.runtime.start(spec).await {
-            Ok(started) => Ok(Pipes {
-                stdout: started.stdout,
-                stderr: started.stderr,
-            }),
+            Ok(started) => {
+                let at = Timestamp::from_millis(started.started_at_ms);
+                let (stdout, stderr) = (started.stdout, started.stderr);
+                Ok((Pipes { stdout, stderr }, at))
+            }
             Err(error) => {
                 let name = match error.phase() {
                     Phase::Create => "CannotCreateContainerError",
@@ -84,6 +87,29 @@ impl TaskContext {
                 Err(format!("{name}: Error response from daemon: {error}"))
             }
         }
+    }
+
+    /// `made`: on the bridge, by this agent.
+    fn attachment(
+        &self,
+        state: &TaskState,
+        index: ContainerIndex,
+        made: Option<Attachment>,
+    ) -> Result<Attachment, String> {
+        match self.definition.mode() {
+            Ok(NetworkMode::Host) => Ok(Attachment::Host),
+            Ok(NetworkMode::Bridge) => made
+                .or_else(|| self.adopted_attachment(state, index))
+                .ok_or_else(|| "CannotStartContainerError: the container's network is gone".into()),
+            Ok(NetworkMode::None) | Err(_) => Ok(Attachment::None),
+        }
+    }
+
+    /// Of a container that an earlier agent started, and that is started again.
+    fn adopted_attachment(&self, state: &TaskState, index: ContainerIndex) -> Option<Attachment> {
+        let id = &state.containers[index].runtime_id;
+        let attachment = self.host.network.attached(id)?;
+        Some(Attachment::Bridge(Box::new(attachment)))
     }
 
     pub(super) fn log_spec(&self, state: &TaskState, index: ContainerIndex) -> LogStreamSpec {

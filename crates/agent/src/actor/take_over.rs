@@ -55,6 +55,7 @@ impl TaskContext {
         let spec = self.log_spec(state, index);
         match self.host.runtime.attach(&self.container_dir(index)).await {
             Ok(Attached::Running { started }) => {
+                let started_at_ms = started.started_at_ms;
                 self.host.logs.attach(
                     spec,
                     Some(Pipes {
@@ -63,13 +64,14 @@ impl TaskContext {
                     }),
                 );
                 running.push(index);
-                Found::Running
+                Found::Running(Timestamp::from_millis(started_at_ms))
             }
             Ok(Attached::Exited(exit, pipes)) => {
                 self.host
                     .logs
                     .attach(spec, pipes.map(|(stdout, stderr)| Pipes { stdout, stderr }));
                 Found::Exited {
+                    started_at: self.recorded_start(index),
                     exit_code: exit.exit_code,
                     out_of_memory: exit.oom_killed,
                     at: Timestamp::from_millis(exit.exited_at_ms),
@@ -80,7 +82,7 @@ impl TaskContext {
                 warn!(task = %state.arn, reason, "a container's shim is gone");
                 self.host.logs.attach(spec, None);
                 running.push(index);
-                Found::Running
+                Found::Running(self.recorded_start(index).unwrap_or_else(now))
             }
             Ok(Attached::NotFound) => Found::Nothing,
             Err(error) => {
@@ -88,5 +90,10 @@ impl TaskContext {
                 Found::Nothing
             }
         }
+    }
+    /// When the container's last run began, as its shim wrote it down.
+    fn recorded_start(&self, index: ContainerIndex) -> Option<Timestamp> {
+        let state = runtime::record::read_state(&self.container_dir(index)).ok()??;
+        Some(Timestamp::from_millis(state.started_at_ms))
     }
 }

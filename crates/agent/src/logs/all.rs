@@ -39,6 +39,13 @@ impl AllLogs {
     }
 }
 
+impl AllLogs {
+    fn take(&self, runtime_id: &str) -> Option<Delivery> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.remove(runtime_id)
+    }
+}
+
 impl LogStreamSpec {
     /// How the stream behaves while no agent reads it.
     pub fn stream_mode(&self) -> StreamMode {
@@ -109,13 +116,15 @@ impl LogSink for AllLogs {
             .insert(spec.runtime_id, delivery);
     }
 
+    async fn detach(&self, runtime_id: &str) {
+        match self.take(runtime_id) {
+            Some(delivery) => delivery.part().await,
+            None => self.local.detach(runtime_id).await,
+        }
+    }
+
     async fn finish(&self, runtime_id: &str) {
-        let delivery = self
-            .streams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(runtime_id);
-        match delivery {
+        match self.take(runtime_id) {
             Some(delivery) => {
                 delivery.finish().await;
             }

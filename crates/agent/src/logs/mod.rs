@@ -62,6 +62,9 @@ pub trait LogSink: Send + Sync + Debug {
     }
     /// Reads from now on. Without pipes (their shim is gone) only what is spooled is delivered.
     fn attach(&self, spec: LogStreamSpec, pipes: Option<Pipes>);
+    /// After a run's end, when another is to follow: resolves when all that was written is read
+    /// and will be delivered by the next attach. Nothing is done for a stream without one.
+    async fn detach(&self, runtime_id: &str);
     /// After the container's end: resolves when everything it wrote is delivered or was given up.
     /// A stream that was never attached is finished.
     async fn finish(&self, runtime_id: &str);
@@ -110,6 +113,11 @@ impl LogSink for LocalLogs {
         }
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         streams.insert(spec.runtime_id, Stream { ended, readers });
+    }
+
+    async fn detach(&self, runtime_id: &str) {
+        // What is read is in the file.
+        self.finish(runtime_id).await;
     }
 
     async fn finish(&self, runtime_id: &str) {

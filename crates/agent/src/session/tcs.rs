@@ -1,17 +1,19 @@
 //! The TCS session: samples of all running containers once a second, published every 20 s, at start
-//! at once. What is sampled while there is no session goes with the next publication.
+//! at once. What is sampled while there is no session goes with the next publication. Health goes at
+//! once when it changes, and the whole of it with every publication.
 
 use super::{Reconnect, Socket, connect};
 use crate::api::now;
 use crate::engine::Host;
+use crate::health;
 use crate::metrics::{Publisher, Samples};
-use aws_api::agent::TcsMessage;
+use aws_api::agent::{TaskHealth, TcsMessage};
 use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::debug;
 
 /// How often telemetry is published.
@@ -85,13 +87,16 @@ async fn live(host: &Arc<Host>, instance: &str, samples: &Shared, mut socket: So
                     return;
                 }
                 let frames = lock(samples).take(&publisher, now(), uuid);
-                for frame in frames {
-                    let Ok(text) = TcsMessage::PublishMetrics(frame).to_text() else {
-                        continue;
-                    };
-                    if socket.send(Message::text(text)).await.is_err() {
-                        return;
-                    }
+                let metrics = frames.into_iter().map(TcsMessage::PublishMetrics);
+                let health = health(&host.health.take_all(), &publisher);
+                if send(&mut socket, metrics.chain(health)).await.is_err() {
+                    return;
+                }
+            }
+            () = host.health.changed() => {
+                let health = health(&host.health.take_changed(), &publisher);
+                if send(&mut socket, health).await.is_err() {
+                    return;
                 }
             }
             frame = socket.next() => match frame {
@@ -100,6 +105,21 @@ async fn live(host: &Arc<Host>, instance: &str, samples: &Shared, mut socket: So
             },
         }
     }
+}
+
+fn health(tasks: &[TaskHealth], publisher: &Publisher) -> impl Iterator<Item = TcsMessage> + use<> {
+    let frames = health::frames(tasks, publisher, now(), uuid);
+    frames.into_iter().map(TcsMessage::PublishHealth)
+}
+
+async fn send(
+    socket: &mut Socket,
+    frames: impl Iterator<Item = TcsMessage>,
+) -> Result<(), tungstenite::Error> {
+    for text in frames.filter_map(|frame| frame.to_text().ok()) {
+        socket.send(Message::text(text)).await?;
+    }
+    Ok(())
 }
 
 fn lock(samples: &Shared) -> std::sync::MutexGuard<'_, Samples> {

@@ -107,6 +107,57 @@ pub struct ContainerDefinition {
     /// Seconds between the stop signal and SIGKILL; absent or 0 is the host's default.
     #[serde(default, deserialize_with = "null_as_default")]
     pub stop_timeout: u64,
+    /// What of other containers it waits for.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub depends_on: Vec<Dependency>,
+    /// Seconds for which others wait for it, from its start; absent or 0 is for ever.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub start_timeout: u64,
+    /// Whether it is started again.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub restart_policy: RestartPolicy,
+    /// `docker` where its health is tracked.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub health_check_type: String,
+}
+
+/// What a container waits for before it starts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    /// A container of the task.
+    pub container_name: String,
+    /// What must be true of it.
+    pub condition: Condition,
+}
+
+/// What must be true of a container that another waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Condition {
+    /// It has started.
+    Start,
+    /// It has ended.
+    Complete,
+    /// It has ended with exit code 0.
+    Success,
+    /// Its health check passed.
+    Healthy,
+}
+
+/// Whether a container whose program ended is started again in its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RestartPolicy {
+    /// It is.
+    #[serde(deserialize_with = "null_as_default")]
+    pub enabled: bool,
+    /// But not after these exit codes.
+    #[serde(deserialize_with = "null_as_default")]
+    pub ignored_exit_codes: Vec<i32>,
+    /// And only when it ran for so many seconds; absent or 0 is 300.
+    #[serde(deserialize_with = "null_as_default")]
+    pub restart_attempt_period: u64,
 }
 
 /// Docker's settings as JSON in strings.
@@ -191,6 +242,15 @@ impl TaskDefinition {
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(InvalidTask("two containers have one name".into()));
+        }
+        for container in &task.containers {
+            let on = container.depends_on.iter().map(|d| &d.container_name);
+            if let Some(missing) = on.into_iter().find(|on| !names.contains(&on.as_str())) {
+                return Err(InvalidTask(format!(
+                    "container {}: depends on {missing}, which does not exist",
+                    container.name
+                )));
+            }
         }
         Ok(task)
     }
@@ -342,6 +402,16 @@ mod tests {
             (
                 json!({"name": "a", "image": "i", "dockerConfig": {"hostConfig": "{"}}),
                 "hostConfig",
+            ),
+            (
+                json!({"name": "a", "image": "i",
+                       "dependsOn": [{"containerName": "b", "condition": "START"}]}),
+                "depends on b, which does not exist",
+            ),
+            (
+                json!({"name": "a", "image": "i",
+                       "dependsOn": [{"containerName": "a", "condition": "SOON"}]}),
+                "unknown variant",
             ),
             (
                 json!({"name": "a", "image": "i",

@@ -23,6 +23,30 @@ pub struct DockerConfig {
     /// `SIGTERM`, `TERM` or a number; empty is the image's.
     #[serde(deserialize_with = "null_as_default")]
     pub stop_signal: String,
+    /// How its health is checked.
+    #[serde(deserialize_with = "null_as_default")]
+    pub healthcheck: Healthcheck,
+}
+
+/// Docker's `HealthConfig`: durations in nanoseconds, 0 is Docker's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Healthcheck {
+    /// `CMD` and arguments, `CMD-SHELL` and a line, or `NONE`.
+    #[serde(deserialize_with = "null_as_default")]
+    pub test: Vec<String>,
+    /// Between the end of a check and the next.
+    #[serde(deserialize_with = "null_as_default")]
+    pub interval: u64,
+    /// One check may take so long.
+    #[serde(deserialize_with = "null_as_default")]
+    pub timeout: u64,
+    /// Failures do not count for so long after the start.
+    #[serde(deserialize_with = "null_as_default")]
+    pub start_period: u64,
+    /// So many failures in a row make it unhealthy.
+    #[serde(deserialize_with = "null_as_default")]
+    pub retries: u32,
 }
 
 /// Docker's `container.HostConfig`, the part that has an effect here.

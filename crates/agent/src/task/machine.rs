@@ -9,15 +9,18 @@
 //! * what was made is taken away: network before STOPPED is reported (its host ports are free when
 //!   the control plane gives them to the next task), everything else when STOPPED is acknowledged;
 //! * changes are reported in order, one call at a time, each until it is acknowledged;
-//! * a signal follows a start, and SIGKILL follows the stop signal.
+//! * a signal follows a start, and SIGKILL follows the stop signal;
+//! * a container starts after those it depends on, and is signalled after those who depend on it.
 //!
 //! Rules: agent-protocol 4 and 5, semantics 4.
 
 use super::definition::Desired;
-use super::report::{Status, TaskChange, container_change, join, task_change};
-use super::state::{
-    Binding, ContainerIndex, ContainerState, End, Image, Logs, Made, Run, TaskState,
-};
+pub use super::event::{Command, Event, Timer};
+use super::finish::{clean_up, clear_ended, report};
+use super::order::{self, Turn};
+use super::report::container_change;
+use super::restart;
+use super::state::{ContainerIndex, ContainerState, End, Image, Logs, Made, Run, TaskState};
 use aws_types::Timestamp;
 use std::time::Duration;
 
@@ -26,103 +29,9 @@ use std::time::Duration;
 pub const LOG_WAIT: Duration = Duration::from_secs(2);
 /// SIGKILL is sent again after this long: a process in the kernel's hands may take its time.
 const KILL_AGAIN: Duration = Duration::from_secs(10);
-
-/// What the host saw.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Look at the facts: a new task, or one of an earlier agent.
-    Begin,
-    /// The control plane, or the operator, wants it stopped.
-    StopRequested,
-    /// The task's cgroup is there.
-    CgroupMade,
-    /// It cannot be made as asked; what is there of it is still to be removed.
-    CgroupFailed(String),
-    /// A container's image is on this host.
-    ImageReady {
-        /// Which container.
-        container: ContainerIndex,
-        /// Where it came from a registry.
-        digest: Option<String>,
-        /// Of the definition or the image.
-        stop_signal: i32,
-        /// Begin and end, where bytes were fetched.
-        pulled: Option<(Timestamp, Timestamp)>,
-    },
-    /// It cannot be had; with ECS's reason.
-    ImageFailed(ContainerIndex, String),
-    /// A container's attachment is there.
-    NetworkMade(ContainerIndex, Vec<Binding>),
-    /// It cannot be made, and nothing of it is left; with ECS's reason.
-    NetworkFailed(ContainerIndex, String),
-    /// The attachment is gone.
-    NetworkGone(ContainerIndex),
-    /// The program runs.
-    Started(ContainerIndex),
-    /// It was not started; with ECS's reason.
-    StartFailed(ContainerIndex, String),
-    /// It ended.
-    Exited {
-        /// Which container.
-        container: ContainerIndex,
-        /// Absent when nobody knows.
-        exit_code: Option<i32>,
-        /// The kernel killed a process of it for lack of memory.
-        out_of_memory: bool,
-        /// When.
-        at: Timestamp,
-        /// Why the code is missing.
-        reason: Option<String>,
-    },
-    /// All output is delivered, or was given up.
-    LogsFinished(ContainerIndex),
-    /// What the runtime kept of a container is gone.
-    ContainerGone(ContainerIndex),
-    /// The cgroup is gone.
-    CgroupGone,
-    /// A timer asked for by [`Command::SetTimer`].
-    TimerFired(Timer),
-    /// The control plane took the changes that were under way.
-    ReportAcknowledged,
-}
-
-/// What a timer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timer {
-    /// SIGKILL to a container.
-    Kill(ContainerIndex),
-    /// STOPPED waits no longer for logs.
-    LogWait,
-}
-
-/// What the executor must do. Each is answered by an [`Event`], but for signals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Make the task's cgroup.
-    MakeCgroup,
-    /// Get a container's image.
-    EnsureImage(ContainerIndex),
-    /// Attach a container to the bridge.
-    AttachNetwork(ContainerIndex),
-    /// Start a container; its exit follows by itself.
-    Start(ContainerIndex),
-    /// Send a signal.
-    Signal(ContainerIndex, i32),
-    /// Wake the machine then.
-    SetTimer(Timer, Timestamp),
-    /// Read and deliver what is left of a container's output.
-    FinishLogs(ContainerIndex),
-    /// Take the attachment away.
-    DetachNetwork(ContainerIndex),
-    /// Take away what the runtime keeps of a container.
-    RemoveContainer(ContainerIndex),
-    /// Take the task's cgroup away.
-    RemoveCgroup,
-    /// Tell the control plane, until it acknowledges.
-    Submit(TaskChange),
-    /// The task is over and acknowledged: drop its records.
-    Forget,
-}
+/// What the public agent reports of a container that waits for what will never be: as if it had
+/// been asked to end.
+const NEVER_STARTED_CODE: i32 = 143;
 
 /// The next state, and what to do about it.
 #[must_use]
@@ -137,14 +46,13 @@ pub fn step(task: &TaskState, event: Event, now: Timestamp) -> (TaskState, Vec<C
 /// Writes down what happened.
 fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<Command>) {
     match event {
-        Event::Begin => {}
+        Event::Begin => refuse_cycle(task),
         Event::StopRequested => task.desired = Desired::Stopped,
         Event::CgroupMade => task.cgroup = Made::Yes,
         Event::CgroupFailed(reason) => {
             // A part of it may be there: removed as a whole one is. Nothing starts in it any more.
             task.cgroup = Made::Yes;
-            task.desired = Desired::Stopped;
-            task.reason.get_or_insert(reason);
+            refuse(task, reason);
         }
         Event::ImageReady {
             container,
@@ -164,15 +72,7 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         }
         Event::ImageFailed(container, reason) => {
             task.containers[container].image = Image::Gone;
-            end_unless_ended(
-                task,
-                container,
-                End {
-                    exit_code: None,
-                    reason: Some(reason),
-                    at: now,
-                },
-            );
+            end_unless_ended(task, container, End::failed(reason, now));
         }
         Event::NetworkMade(container, bindings) => {
             task.containers[container].network = Made::Yes;
@@ -180,29 +80,35 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         }
         Event::NetworkFailed(container, reason) => {
             task.containers[container].network = Made::Gone;
-            end_unless_ended(
-                task,
-                container,
-                End {
-                    exit_code: None,
-                    reason: Some(reason),
-                    at: now,
-                },
-            );
+            end_unless_ended(task, container, End::failed(reason, now));
         }
         Event::NetworkGone(container) => task.containers[container].network = Made::Gone,
-        Event::Started(container) => started(task, container),
         Event::StartFailed(container, reason) => {
-            end_unless_ended(
-                task,
-                container,
-                End {
-                    exit_code: None,
-                    reason: Some(reason),
-                    at: now,
-                },
-            );
+            end_unless_ended(task, container, End::failed(reason, now));
         }
+        Event::LogsFinished(container) => task.containers[container].logs = Logs::Finished,
+        Event::ContainerGone(container) => task.containers[container].bundle = Made::Gone,
+        Event::CgroupGone => task.cgroup = Made::Gone,
+        Event::TimerFired(Timer::Kill(container)) => kill(task, container, now, commands),
+        Event::TimerFired(Timer::LogWait) => task.logs_waited_for = true,
+        // What it is for is looked at after every event.
+        Event::TimerFired(Timer::StartTimeout(_)) => {}
+        Event::ReportAcknowledged => {
+            let taken = task.submitting.min(task.outbox.len());
+            task.outbox.drain(..taken);
+            task.submitting = 0;
+        }
+        Event::Started(..)
+        | Event::Exited { .. }
+        | Event::Cleared(_)
+        | Event::HealthChecked { .. } => note_run(task, event, now, commands),
+    }
+}
+
+/// The part of [`note`] that is about runs of programs.
+fn note_run(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<Command>) {
+    match event {
+        Event::Started(container, at) => started(task, container, at, commands),
         Event::Exited {
             container,
             exit_code,
@@ -215,37 +121,92 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
             } else {
                 reason
             };
-            end_unless_ended(
-                task,
-                container,
-                End {
-                    exit_code,
-                    reason,
-                    at,
-                },
-            );
+            let end = End {
+                exit_code,
+                reason,
+                at,
+            };
+            exited(task, container, end);
         }
-        Event::LogsFinished(container) => task.containers[container].logs = Logs::Finished,
-        Event::ContainerGone(container) => task.containers[container].bundle = Made::Gone,
-        Event::CgroupGone => task.cgroup = Made::Gone,
-        Event::TimerFired(Timer::Kill(container)) => kill(task, container, now, commands),
-        Event::TimerFired(Timer::LogWait) => task.logs_waited_for = true,
-        Event::ReportAcknowledged => {
-            let taken = task.submitting.min(task.outbox.len());
-            task.outbox.drain(..taken);
-            task.submitting = 0;
+        Event::Cleared(container) => cleared(task, container, commands),
+        Event::HealthChecked {
+            container,
+            run,
+            began,
+            probe,
+        } => {
+            if let Some(next) = restart::health_checked(task, container, run, (began, now), probe) {
+                commands.push(next);
+            }
         }
+        _ => {}
     }
 }
 
-fn started(task: &mut TaskState, index: ContainerIndex) {
+/// A cycle cannot come from our control plane; nothing of it is ever started.
+fn refuse_cycle(task: &mut TaskState) {
+    if task.desired == Desired::Running && order::has_cycle(task) {
+        let arn = &task.arn;
+        let reason = format!("Task dependencies cannot be resolved, taskArn: {arn}");
+        refuse(task, reason);
+    }
+}
+
+/// The task as a whole cannot run.
+fn refuse(task: &mut TaskState, reason: String) {
+    task.desired = Desired::Stopped;
+    task.reason.get_or_insert(reason);
+}
+
+fn started(
+    task: &mut TaskState,
+    index: ContainerIndex,
+    at: Timestamp,
+    commands: &mut Vec<Command>,
+) {
     let container = &mut task.containers[index];
     if container.run != Run::Starting {
         return;
     }
     container.run = Run::Running;
-    let change = container_change(container);
-    task.held.push(change);
+    let is_first = container.started_at.is_none();
+    restart::started(container, at);
+    commands.extend(restart::next_check(index, container, at));
+    // A further run is nobody's business: the container was RUNNING and is.
+    if is_first {
+        let change = container_change(container);
+        task.held.push(change);
+    }
+    commands.extend(start_timer(task, index));
+}
+
+fn exited(task: &mut TaskState, index: ContainerIndex, end: End) {
+    let was_running = task.containers[index].run == Run::Running;
+    if was_running && restart::is_due(task, index, end.exit_code, end.at) {
+        let container = &mut task.containers[index];
+        container.run = Run::Restarting { clearing: false };
+        container.last_end = Some(end);
+    } else {
+        end_unless_ended(task, index, end);
+    }
+}
+
+/// The way is free for the next run.
+fn cleared(task: &mut TaskState, index: ContainerIndex, commands: &mut Vec<Command>) {
+    let container = &mut task.containers[index];
+    if container.run != (Run::Restarting { clearing: true }) {
+        return;
+    }
+    match task.desired {
+        Desired::Running => start(index, container, commands),
+        Desired::Stopped => container.run = Run::Restarting { clearing: false },
+    }
+}
+
+/// The end of others' waiting for a container that just started.
+pub(super) fn start_timer(task: &TaskState, index: ContainerIndex) -> Option<Command> {
+    let due = order::start_timeout_at(&task.containers[index])?;
+    order::is_waited_for(task, index).then_some(Command::SetTimer(Timer::StartTimeout(index), due))
 }
 
 fn end_unless_ended(task: &mut TaskState, index: ContainerIndex, end: End) {
@@ -273,8 +234,11 @@ fn kill(task: &mut TaskState, index: ContainerIndex, now: Timestamp, commands: &
 
 /// Asks for everything that the facts allow and that was not asked for yet.
 fn advance(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
+    if task.desired == Desired::Running {
+        give_up_waiting(task, now);
+    }
     match task.desired {
-        Desired::Running => bring_up(task, commands),
+        Desired::Running => bring_up(task, now, commands),
         Desired::Stopped => bring_down(task, now, commands),
     }
     for (index, container) in task.containers.iter_mut().enumerate() {
@@ -284,61 +248,103 @@ fn advance(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
     clean_up(task, commands);
 }
 
-fn bring_up(task: &mut TaskState, commands: &mut Vec<Command>) {
+/// Ends the containers that wait for what will never be; who waits for those may be the next.
+fn give_up_waiting(task: &mut TaskState, now: Timestamp) {
+    let never = |task: &TaskState| {
+        (0..task.containers.len()).find_map(|index| match order::turn(task, index, now) {
+            Turn::Never(why) if task.containers[index].run == Run::No => Some((index, why)),
+            Turn::Never(_) | Turn::Come | Turn::Waits => None,
+        })
+    };
+    while let Some((index, why)) = never(task) {
+        let end = End {
+            exit_code: Some(NEVER_STARTED_CODE),
+            ..End::failed(format!("CannotStartContainerError: {why}"), now)
+        };
+        end_unless_ended(task, index, end);
+    }
+}
+
+fn bring_up(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
     if task.cgroup == Made::No {
         task.cgroup = Made::Making;
         commands.push(Command::MakeCgroup);
     }
-    for (index, container) in task.containers.iter_mut().enumerate() {
-        if container.run != Run::No {
-            continue;
-        }
-        if container.image == Image::No {
-            container.image = Image::Ensuring;
-            commands.push(Command::EnsureImage(index));
-        }
-        // Gone: that of an earlier agent. One that failed has ended its container.
-        if container.has_network && matches!(container.network, Made::No | Made::Gone) {
-            container.network = Made::Making;
-            commands.push(Command::AttachNetwork(index));
-        }
-        let has_image = matches!(container.image, Image::Ready { .. });
-        let has_network = !container.has_network || container.network == Made::Yes;
-        if has_image && has_network && task.cgroup == Made::Yes {
-            container.run = Run::Starting;
-            container.bundle = Made::Yes;
-            container.logs = Logs::Open;
-            commands.push(Command::Start(index));
+    for index in 0..task.containers.len() {
+        match task.containers[index].run {
+            Run::No => {
+                make_ready(index, &mut task.containers[index], commands);
+                if is_ready(task, index) && order::turn(task, index, now) == Turn::Come {
+                    start(index, &mut task.containers[index], commands);
+                }
+            }
+            Run::Restarting { clearing: false } => {
+                task.containers[index].run = Run::Restarting { clearing: true };
+                commands.push(Command::Clear(index));
+            }
+            Run::Restarting { clearing: true }
+            | Run::Starting
+            | Run::Running
+            | Run::Stopping
+            | Run::Ended(_) => {}
         }
     }
 }
 
+/// Image and network of a container that is still to be started.
+fn make_ready(index: ContainerIndex, container: &mut ContainerState, commands: &mut Vec<Command>) {
+    if container.image == Image::No {
+        container.image = Image::Ensuring;
+        commands.push(Command::EnsureImage(index));
+    }
+    // Gone: that of an earlier agent. One that failed has ended its container.
+    if container.has_network && matches!(container.network, Made::No | Made::Gone) {
+        container.network = Made::Making;
+        commands.push(Command::AttachNetwork(index));
+    }
+}
+
+fn is_ready(task: &TaskState, index: ContainerIndex) -> bool {
+    let container = &task.containers[index];
+    let has_image = matches!(container.image, Image::Ready { .. });
+    let has_network = !container.has_network || container.network == Made::Yes;
+    has_image && has_network && task.cgroup == Made::Yes
+}
+
+fn start(index: ContainerIndex, container: &mut ContainerState, commands: &mut Vec<Command>) {
+    container.run = Run::Starting;
+    container.bundle = Made::Yes;
+    container.logs = Logs::Open;
+    commands.push(Command::Start(index));
+}
+
 fn bring_down(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
     for index in 0..task.containers.len() {
-        match task.containers[index].run {
-            Run::No => {
-                end_unless_ended(
-                    task,
-                    index,
-                    End {
-                        exit_code: None,
-                        reason: None,
-                        at: now,
-                    },
-                );
+        let container = &task.containers[index];
+        let never_ran = End {
+            exit_code: None,
+            reason: None,
+            at: now,
+        };
+        match container.run {
+            Run::No | Run::Restarting { clearing: false } => {
+                let end = container.last_end.clone().unwrap_or(never_ran);
+                end_unless_ended(task, index, end);
             }
-            Run::Running => {
-                let container = &mut task.containers[index];
-                container.run = Run::Stopping;
-                container.signalled_at = Some(now);
-                commands.push(Command::Signal(index, container.stop_signal));
-                commands.push(Command::SetTimer(
-                    Timer::Kill(index),
-                    kill_at(container, now),
-                ));
-            }
-            // A start under way cannot be taken back: it is signalled when it has started.
-            Run::Starting | Run::Stopping | Run::Ended(_) => {}
+            // What is being taken away is not to be removed meanwhile.
+            Run::Restarting { clearing: true } => {}
+            Run::Starting | Run::Running | Run::Stopping | Run::Ended(_) => {}
+        }
+    }
+    for index in 0..task.containers.len() {
+        // A start under way cannot be taken back: it is signalled when it has started.
+        if task.containers[index].run == Run::Running && order::may_stop(task, index) {
+            let container = &mut task.containers[index];
+            container.run = Run::Stopping;
+            container.signalled_at = Some(now);
+            commands.push(Command::Signal(index, container.stop_signal));
+            let due = kill_at(container, now);
+            commands.push(Command::SetTimer(Timer::Kill(index), due));
         }
     }
 }
@@ -347,90 +353,4 @@ fn bring_down(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>)
 pub(super) fn kill_at(container: &ContainerState, now: Timestamp) -> Timestamp {
     let signalled = container.signalled_at.unwrap_or(now);
     signalled.plus(Duration::from_millis(container.stop_timeout_ms))
-}
-
-/// An ended container's output is finished and its network taken away at once.
-fn clear_ended(index: ContainerIndex, container: &mut ContainerState, commands: &mut Vec<Command>) {
-    if !container.is_ended() {
-        return;
-    }
-    if container.image == Image::Ensuring || container.image == Image::No {
-        container.image = Image::Gone;
-    }
-    if container.logs == Logs::Open {
-        container.logs = Logs::Finishing;
-        commands.push(Command::FinishLogs(index));
-    }
-    if container.network == Made::Yes {
-        container.network = Made::Removing;
-        commands.push(Command::DetachNetwork(index));
-    }
-}
-
-/// Puts into the outbox what the control plane should know, and sends when nothing is under way.
-fn report(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
-    let all_ended = task.containers.iter().all(ContainerState::is_ended);
-    if all_ended && task.desired == Desired::Running {
-        task.desired = Desired::Stopped;
-    }
-    if all_ended && task.all_ended_at.is_none() {
-        task.all_ended_at = Some(now);
-        if task.containers.iter().any(|c| c.logs == Logs::Finishing) {
-            commands.push(Command::SetTimer(Timer::LogWait, now.plus(LOG_WAIT)));
-        }
-    }
-    if all_ended && may_say_stopped(task) {
-        let held = std::mem::take(&mut task.held);
-        task.outbox.push(task_change(task, Status::Stopped, held));
-        task.stop_reported = true;
-    } else if !all_ended && !task.held.is_empty() {
-        let held = std::mem::take(&mut task.held);
-        let all_started = task.containers.iter().all(ContainerState::has_started);
-        let status = if all_started {
-            Status::Running
-        } else {
-            Status::Pending
-        };
-        task.outbox.push(task_change(task, status, held));
-    }
-    if task.submitting == 0
-        && let Some(change) = join(&task.outbox)
-    {
-        task.submitting = task.outbox.len();
-        commands.push(Command::Submit(change));
-    }
-}
-
-fn may_say_stopped(task: &TaskState) -> bool {
-    let logs_done = task.containers.iter().all(|c| c.logs != Logs::Finishing);
-    let network_gone = task.containers.iter().all(|c| !c.network.is_owed_removal());
-    !task.stop_reported && network_gone && (logs_done || task.logs_waited_for)
-}
-
-/// After the acknowledgement of STOPPED: containers, then the cgroup around them, then the records.
-fn clean_up(task: &mut TaskState, commands: &mut Vec<Command>) {
-    if !task.stop_reported || !task.outbox.is_empty() || task.done {
-        return;
-    }
-    for (index, container) in task.containers.iter_mut().enumerate() {
-        let output_is_safe = matches!(container.logs, Logs::No | Logs::Finished);
-        if container.bundle == Made::Yes && output_is_safe {
-            container.bundle = Made::Removing;
-            commands.push(Command::RemoveContainer(index));
-        }
-    }
-    if task.containers.iter().any(|c| c.bundle.is_owed_removal()) {
-        return;
-    }
-    match task.cgroup {
-        Made::Yes => {
-            task.cgroup = Made::Removing;
-            commands.push(Command::RemoveCgroup);
-        }
-        Made::No | Made::Gone => {
-            task.done = true;
-            commands.push(Command::Forget);
-        }
-        Made::Making | Made::Removing => {}
-    }
 }

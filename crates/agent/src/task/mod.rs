@@ -5,8 +5,13 @@
 
 pub mod definition;
 pub mod docker;
+pub mod event;
+mod finish;
+pub mod health;
 pub mod machine;
+mod order;
 pub mod report;
+mod restart;
 pub mod resume;
 pub mod state;
 

@@ -75,7 +75,7 @@ pub struct TaskChange {
 pub fn container_change(container: &ContainerState) -> ContainerChange {
     let (status, exit_code, reason) = match &container.run {
         Run::No | Run::Starting => (Status::Pending, None, None),
-        Run::Running | Run::Stopping => (Status::Running, None, None),
+        Run::Running | Run::Restarting { .. } | Run::Stopping => (Status::Running, None, None),
         Run::Ended(end) => (Status::Stopped, end.exit_code, end.reason.clone()),
     };
     let was_created = container.bundle != super::state::Made::No;

@@ -6,17 +6,19 @@
 
 use super::definition::Desired;
 use super::docker::SIGKILL;
-use super::machine::{Command, Event, LOG_WAIT, Timer, kill_at, step};
+use super::machine::{Command, Event, LOG_WAIT, Timer, kill_at, start_timer, step};
 use super::state::{ContainerIndex, Image, Logs, Made, Run, TaskState};
 use aws_types::Timestamp;
 
 /// How the runtime found a container that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// It runs.
-    Running,
+    /// It runs, since then.
+    Running(Timestamp),
     /// It ended while no agent looked.
     Exited {
+        /// When that run began, if it is known.
+        started_at: Option<Timestamp>,
         /// Absent when nobody knows.
         exit_code: Option<i32>,
         /// The kernel killed a process of it for lack of memory.
@@ -35,7 +37,7 @@ pub enum Found {
 pub fn to_look_for(task: &TaskState) -> Vec<ContainerIndex> {
     let open = |run: &Run| match run {
         Run::Starting | Run::Running | Run::Stopping => true,
-        Run::No | Run::Ended(_) => false,
+        Run::No | Run::Restarting { .. } | Run::Ended(_) => false,
     };
     (0..task.containers.len())
         .filter(|index| open(&task.containers[*index].run))
@@ -55,7 +57,10 @@ pub fn resume(
     for (index, found) in found {
         let container = &mut state.containers[*index];
         if *found == Found::Nothing && container.run == Run::Starting {
-            container.run = Run::No;
+            container.run = match container.started_at {
+                None => Run::No,
+                Some(_) => Run::Restarting { clearing: false },
+            };
         } else {
             known.push((index, found));
         }
@@ -63,7 +68,7 @@ pub fn resume(
     let mut commands = detach_unstarted(&mut state);
     for (index, found) in known {
         let event = match found {
-            Found::Running => Event::Started(*index),
+            Found::Running(at) => Event::Started(*index, *at),
             Found::Nothing => Event::Exited {
                 container: *index,
                 exit_code: None,
@@ -72,13 +77,15 @@ pub fn resume(
                 reason: Some("ContainerVanishedError: the container is gone".into()),
             },
             Found::Exited {
+                started_at,
                 exit_code,
                 out_of_memory,
                 at,
                 reason,
             } => {
                 if state.containers[*index].run == Run::Starting {
-                    apply(&mut state, Event::Started(*index), now, &mut commands);
+                    let started = Event::Started(*index, started_at.unwrap_or(*at));
+                    apply(&mut state, started, now, &mut commands);
                 }
                 Event::Exited {
                     container: *index,
@@ -138,6 +145,9 @@ fn forget_what_was_under_way(state: &mut TaskState) {
         if container.logs == Logs::Finishing {
             container.logs = Logs::Open;
         }
+        if container.run == (Run::Restarting { clearing: true }) {
+            container.run = Run::Restarting { clearing: false };
+        }
     }
 }
 
@@ -158,6 +168,24 @@ fn ask_again_for_timers(state: &TaskState, now: Timestamp, commands: &mut Vec<Co
             commands.push(Command::Signal(index, signal));
             commands.push(Command::SetTimer(timer, due));
         }
+    }
+    for (index, container) in state.containers.iter().enumerate() {
+        if container.run != Run::Running {
+            continue;
+        }
+        let asked = |command: &Command| match command {
+            Command::CheckHealth { container, .. } => *container == index,
+            _ => false,
+        };
+        if container.health.is_some() && !commands.iter().any(asked) {
+            // At once: nobody looked while there was no agent.
+            commands.push(Command::CheckHealth {
+                container: index,
+                run: container.restarts,
+                at: now,
+            });
+        }
+        commands.extend(start_timer(state, index));
     }
     let waits = state.all_ended_at.is_some() && !state.logs_waited_for && !state.stop_reported;
     if waits && state.containers.iter().any(|c| c.logs == Logs::Finishing) {

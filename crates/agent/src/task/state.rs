@@ -1,6 +1,9 @@
 //! Where a task stands on this host: facts only, written to `state.json` after every step.
 
-use super::definition::{Desired, TaskDefinition};
+use super::definition::{
+    Condition, ContainerDefinition, Dependency, Desired, RestartPolicy, TaskDefinition,
+};
+use super::health::{Health, HealthCheck};
 use super::report::TaskChange;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +62,11 @@ pub enum Run {
     Starting,
     /// It runs.
     Running,
+    /// It ended and is to be started again.
+    Restarting {
+        /// What stands in the way of the next run is being taken away.
+        clearing: bool,
+    },
     /// The stop signal was sent.
     Stopping,
     /// It ended, or never started.
@@ -74,6 +82,17 @@ pub struct End {
     pub reason: Option<String>,
     /// When.
     pub at: Timestamp,
+}
+
+impl End {
+    /// Of a container whose program did not start.
+    pub(super) fn failed(reason: String, at: Timestamp) -> Self {
+        Self {
+            exit_code: None,
+            reason: Some(reason),
+            at,
+        }
+    }
 }
 
 /// The output of a container.
@@ -102,6 +121,15 @@ pub struct Binding {
     pub host_port: u16,
     /// `tcp` or `udp`.
     pub protocol: String,
+}
+
+/// What a container waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependsOn {
+    /// Whom.
+    pub on: ContainerIndex,
+    /// What must be true of it.
+    pub condition: Condition,
 }
 
 /// One container: what the machine must know of it, and where it stands.
@@ -133,6 +161,30 @@ pub struct ContainerState {
     pub logs: Logs,
     /// What the runtime keeps of it.
     pub bundle: Made,
+    /// Its image as the definition names it.
+    #[serde(default)]
+    pub image_reference: String,
+    /// What it waits for before it starts.
+    #[serde(default)]
+    pub depends_on: Vec<DependsOn>,
+    /// Milliseconds from its start for which others wait for it; 0 is for ever.
+    #[serde(default)]
+    pub start_timeout_ms: u64,
+    /// Whether it is started again.
+    #[serde(default)]
+    pub restart_policy: RestartPolicy,
+    /// When its present run, or its last, began.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// How often it was started again.
+    #[serde(default)]
+    pub restarts: u32,
+    /// How the run ended that the present one follows.
+    #[serde(default)]
+    pub last_end: Option<End>,
+    /// Its health, where it is checked.
+    #[serde(default)]
+    pub health: Option<Health>,
 }
 
 impl ContainerState {
@@ -141,7 +193,9 @@ impl ContainerState {
     pub fn is_ended(&self) -> bool {
         match self.run {
             Run::Ended(_) => true,
-            Run::No | Run::Starting | Run::Running | Run::Stopping => false,
+            Run::No | Run::Starting | Run::Running | Run::Restarting { .. } | Run::Stopping => {
+                false
+            }
         }
     }
 
@@ -149,8 +203,9 @@ impl ContainerState {
     #[must_use]
     pub fn has_started(&self) -> bool {
         match self.run {
-            Run::Running | Run::Stopping | Run::Ended(_) => true,
-            Run::No | Run::Starting => false,
+            Run::Running | Run::Restarting { .. } | Run::Stopping | Run::Ended(_) => true,
+            // For the second time, perhaps.
+            Run::No | Run::Starting => self.started_at.is_some(),
         }
     }
 }
@@ -194,29 +249,20 @@ impl TaskState {
     /// A task as it arrives. `runtime_ids` has one fresh id for each container;
     /// `stop_timeout_ms` is for containers that name none.
     #[must_use]
-    pub fn new(task: &TaskDefinition, runtime_ids: Vec<String>, stop_timeout_ms: u64) -> Self {
+    pub fn new(
+        task: &TaskDefinition,
+        runtime_ids: Vec<String>,
+        stop_timeout_ms: u64,
+        now: Timestamp,
+    ) -> Self {
         let has_network = matches!(task.mode(), Ok(super::definition::NetworkMode::Bridge));
         let containers = task
             .containers
             .iter()
             .zip(runtime_ids)
             .map(|(container, runtime_id)| ContainerState {
-                name: container.name.clone(),
-                essential: container.essential,
-                stop_timeout_ms: match container.stop_timeout {
-                    0 => stop_timeout_ms,
-                    seconds => seconds.saturating_mul(1000),
-                },
                 has_network,
-                runtime_id,
-                image: Image::No,
-                stop_signal: super::docker::SIGTERM,
-                network: Made::No,
-                bindings: Vec::new(),
-                run: Run::No,
-                signalled_at: None,
-                logs: Logs::No,
-                bundle: Made::No,
+                ..container_state(task, container, runtime_id, stop_timeout_ms, now)
             });
         Self {
             arn: task.arn.clone(),
@@ -236,4 +282,57 @@ impl TaskState {
             done: false,
         }
     }
+}
+
+fn container_state(
+    task: &TaskDefinition,
+    container: &ContainerDefinition,
+    runtime_id: String,
+    stop_timeout_ms: u64,
+    now: Timestamp,
+) -> ContainerState {
+    let milliseconds = |seconds: u64| seconds.saturating_mul(1000);
+    ContainerState {
+        name: container.name.clone(),
+        essential: container.essential,
+        stop_timeout_ms: match container.stop_timeout {
+            0 => stop_timeout_ms,
+            seconds => milliseconds(seconds),
+        },
+        has_network: false,
+        runtime_id,
+        image: Image::No,
+        stop_signal: super::docker::SIGTERM,
+        network: Made::No,
+        bindings: Vec::new(),
+        run: Run::No,
+        signalled_at: None,
+        logs: Logs::No,
+        bundle: Made::No,
+        image_reference: container.image.clone(),
+        depends_on: depends_on(task, container),
+        start_timeout_ms: milliseconds(container.start_timeout),
+        restart_policy: container.restart_policy.clone(),
+        started_at: None,
+        restarts: 0,
+        last_end: None,
+        health: health_check(container).map(|check| Health::new(check, now)),
+    }
+}
+
+/// The definition has been checked: every name is that of a container.
+fn depends_on(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<DependsOn> {
+    let of = |dependency: &Dependency| {
+        let name = &dependency.container_name;
+        let on = task.containers.iter().position(|c| c.name == *name)?;
+        let condition = dependency.condition;
+        Some(DependsOn { on, condition })
+    };
+    container.depends_on.iter().filter_map(of).collect()
+}
+
+fn health_check(container: &ContainerDefinition) -> Option<HealthCheck> {
+    let docker = container.docker().ok()?;
+    let is_tracked = container.health_check_type == "docker";
+    HealthCheck::new(&docker.healthcheck).filter(|_| is_tracked)
 }

@@ -104,7 +104,7 @@ async fn run(sessions: Sessions, upgrade: OnUpgrade, host: Host, channel: Channe
     let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
     match channel {
         Channel::Acs => acs::run(sessions, host, socket).await,
-        Channel::Tcs => tcs::run(socket).await,
+        Channel::Tcs => tcs::run(sessions, host, socket).await,
     }
 }
 

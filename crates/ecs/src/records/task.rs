@@ -9,6 +9,7 @@ pub use super::task_table::{TASKS, named_parts};
 use crate::records::Tags;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
+use crate::task::health::HealthStatus;
 use crate::task::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::task::stop_reason::StopReason;
 use aws_types::{Scope, Timestamp};
@@ -215,6 +216,9 @@ pub struct ContainerRecord {
     /// `networkBindings`.
     #[serde(default)]
     pub bindings: Vec<BindingRecord>,
+    /// `healthStatus`.
+    #[serde(default)]
+    pub health: HealthStatus,
 }
 
 impl ContainerRecord {
@@ -231,6 +235,7 @@ impl ContainerRecord {
             exit_code: None,
             reason: None,
             bindings: Vec::new(),
+            health: HealthStatus::Unknown,
         }
     }
 }

@@ -105,9 +105,6 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
         let mut ports = c.port_mappings.iter().flatten();
         ports.any(|port| port.container_port_range.is_some())
     }),
-    row("restartPolicy", |c| {
-        c.restart_policy.as_ref().is_some_and(|p| on(p.enabled))
-    }),
     row("environmentFiles", |c| some(&c.environment_files)),
     row("volumesFrom", |c| some(&c.volumes_from)),
     row("linuxParameters", |c| {
@@ -122,8 +119,6 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
         })
     }),
     row("secrets", |c| some(&c.secrets)),
-    row("dependsOn", |c| some(&c.depends_on)),
-    row("startTimeout", |c| c.start_timeout.is_some()),
     row("hostname", |c| c.hostname.is_some()),
     row("disableNetworking", |c| on(c.disable_networking)),
     row("privileged", |c| on(c.privileged)),
@@ -135,7 +130,6 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     }),
     row("interactive", |c| on(c.interactive)),
     row("pseudoTerminal", |c| on(c.pseudo_terminal)),
-    row("healthCheck", |c| c.health_check.is_some()),
     row("systemControls", |c| some(&c.system_controls)),
     row("resourceRequirements", |c| some(&c.resource_requirements)),
     row("firelensConfiguration", |c| {
@@ -180,7 +174,18 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.mountPoints.sourceVolume",
     "containerDefinitions.mountPoints.containerPath",
     "containerDefinitions.mountPoints.readOnly",
+    "containerDefinitions.dependsOn.containerName",
+    "containerDefinitions.dependsOn.condition",
+    "containerDefinitions.startTimeout",
     "containerDefinitions.stopTimeout",
+    "containerDefinitions.healthCheck.command",
+    "containerDefinitions.healthCheck.interval",
+    "containerDefinitions.healthCheck.timeout",
+    "containerDefinitions.healthCheck.retries",
+    "containerDefinitions.healthCheck.startPeriod",
+    "containerDefinitions.restartPolicy.enabled",
+    "containerDefinitions.restartPolicy.ignoredExitCodes",
+    "containerDefinitions.restartPolicy.restartAttemptPeriod",
     "containerDefinitions.user",
     "containerDefinitions.workingDirectory",
     "containerDefinitions.readonlyRootFilesystem",
@@ -246,13 +251,6 @@ mod tests {
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
-    /// Under a row, but asking for nothing unless the row's own member does: how often to restart
-    /// means nothing where restarting is off.
-    const NOTHING_ALONE: &[&str] = &[
-        "containerDefinitions.restartPolicy.ignoredExitCodes",
-        "containerDefinitions.restartPolicy.restartAttemptPeriod",
-    ];
-
     /// Every leaf that a structure of the model can hold: its path, and the structure with that
     /// leaf alone, set to something that asks for an effect.
     fn leaves(kind: Kind) -> Vec<(String, Value)> {
@@ -306,16 +304,15 @@ mod tests {
         assert!(leaves.len() > 130, "{} leaves", leaves.len());
         for (path, whole) in &leaves {
             let definition: Stored<TaskDefinition> = serde_json::from_value(whole.clone()).unwrap();
-            let listed = EFFECTIVE.contains(&path.as_str())
-                || KEPT.iter().any(|kept| is_under(path, kept))
-                || NOTHING_ALONE.contains(&path.as_str());
+            let listed =
+                EFFECTIVE.contains(&path.as_str()) || KEPT.iter().any(|kept| is_under(path, kept));
             if is_refused(check(&definition.0)) == listed {
                 wrong.push(path);
             }
         }
         assert_eq!(wrong, Vec::<&String>::new());
         let known: BTreeSet<_> = leaves.iter().map(|(path, _)| path.as_str()).collect();
-        for path in EFFECTIVE.iter().chain(NOTHING_ALONE) {
+        for path in EFFECTIVE {
             assert!(known.contains(path), "no leaf of the model: {path}");
         }
     }

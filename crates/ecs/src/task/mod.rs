@@ -4,6 +4,7 @@ pub mod authorised;
 pub mod delivery;
 pub mod docker_config;
 pub mod effective;
+pub mod health;
 pub mod launch;
 pub mod log_mode;
 pub mod log_streams;

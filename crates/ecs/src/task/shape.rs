@@ -4,6 +4,7 @@
 //! from AWS (lists exist when empty, texts are absent until known).
 
 use super::effective::{self, Effective};
+use super::health;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use crate::records::overrides::ContainerOverrides;
 use crate::records::task::{BindingRecord, ContainerRecord, TaskRecord};
@@ -21,8 +22,6 @@ use store::World;
 const ARCHITECTURE: &str = "ecs.cpu-architecture";
 /// The attribute of an instance that says in which zone it is.
 const ZONE: &str = "ecs.availability-zone";
-/// No container health check is reported yet that could say more.
-const HEALTH_UNKNOWN: &str = "UNKNOWN";
 
 /// A task as an answer shows it; `tags` only where they were asked for, else an empty list.
 #[must_use]
@@ -44,7 +43,7 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
         last_status: Some(record.last_status.name().into()),
         enable_execute_command: Some(record.enable_execute_command),
         group: Some(record.group.clone()),
-        health_status: Some(HEALTH_UNKNOWN.into()),
+        health_status: Some(health::of_task(&record.containers).name().into()),
         inference_accelerators: Some(Vec::new()),
         launch_type: Some("EC2".into()),
         overrides: Some(overrides(record)),
@@ -131,7 +130,7 @@ fn container(
         reason: container.reason.clone(),
         network_bindings: Some(container.bindings.iter().map(binding).collect()),
         network_interfaces: Some(Vec::new()),
-        health_status: Some(HEALTH_UNKNOWN.into()),
+        health_status: Some(container.health.name().into()),
         cpu: Some(definition.and_then(|d| d.cpu).unwrap_or(0).to_string()),
         memory: text(definition.and_then(|d| d.memory)),
         memory_reservation: text(definition.and_then(|d| d.memory_reservation)),

@@ -1,6 +1,7 @@
 //! The agent's side: starts the zygote, asks for containers, takes them over after a restart, cleans up after losses.
 
 mod attach;
+mod end;
 mod error;
 mod link;
 mod lost;
@@ -78,6 +79,9 @@ pub trait ContainerRuntime: Send + Sync + Debug {
     async fn signal(&self, dir: &Path, signal: i32) -> Result<(), RuntimeError>;
     /// Runs a further process in it.
     async fn exec(&self, dir: &Path, spec: ExecSpec) -> Result<ExecResult, RuntimeError>;
+    /// After its end, when its output has been read: makes room for another start in the same directory. Files that it
+    /// wrote stay; shim, control group and records of the ended run go. Where there is nothing, nothing is done.
+    async fn clear(&self, dir: &Path) -> Result<(), RuntimeError>;
     /// After its end, when its output has been read: removes shim, scratch directory, control group, socket and state.
     /// The exit record stays. A container that still runs is killed.
     async fn remove(&self, dir: &Path) -> Result<(), RuntimeError>;

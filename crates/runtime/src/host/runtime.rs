@@ -17,7 +17,6 @@ use crate::spec::{
 use crate::wire::{Event, StartRequest, memory_file};
 use async_trait::async_trait;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::pidfd_send_signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -128,7 +127,7 @@ impl Runtime {
 }
 
 impl Inner {
-    fn link(&self, dir: &Path) -> Result<Arc<Link>, RuntimeError> {
+    pub(super) fn link(&self, dir: &Path) -> Result<Arc<Link>, RuntimeError> {
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links
             .get(dir)
@@ -335,74 +334,23 @@ impl ContainerRuntime for Runtime {
     }
 
     async fn wait(&self, dir: &Path) -> Result<ExitRecord, RuntimeError> {
-        let link = match self.inner.link(dir) {
-            Ok(link) => link,
-            // Removed already; its record stays.
-            Err(error) => {
-                return record::read_exit(dir)
-                    .place("reading the exit record in", dir)?
-                    .ok_or(error);
-            }
-        };
-        let mut exit = link.exit.clone();
-        let ended = exit.wait_for(Option::is_some).await;
-        ended
-            .ok()
-            .and_then(|exit| exit.clone())
-            .ok_or_else(|| RuntimeError::ShimLost(dir.to_path_buf()))
+        self.inner.wait(dir).await
     }
 
     async fn signal(&self, dir: &Path, signal: i32) -> Result<(), RuntimeError> {
-        let link = self.inner.link(dir)?;
-        let named = rustix::process::Signal::from_named_raw(signal);
-        let (Some(pidfd), Some(signal)) = (&link.pidfd, named) else {
-            return match link.pidfd {
-                None => Ok(()),
-                Some(_) => Err(rustix::io::Errno::INVAL).place("sending a signal to", dir),
-            };
-        };
-        match pidfd_send_signal(pidfd, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(error).place("sending a signal to", dir),
-        }
+        self.inner.signal(dir, signal)
     }
 
     async fn exec(&self, dir: &Path, spec: ExecSpec) -> Result<ExecResult, RuntimeError> {
         self.inner.link(dir)?.exec(spec).await
     }
 
+    async fn clear(&self, dir: &Path) -> Result<(), RuntimeError> {
+        self.inner.clear(dir).await
+    }
+
     async fn remove(&self, dir: &Path) -> Result<(), RuntimeError> {
-        let link = match self.inner.link(dir) {
-            Ok(link) => link,
-            Err(_) => return Ok(()),
-        };
-        if link.exit.borrow().is_none() {
-            self.signal(dir, libc::SIGKILL).await?;
-            self.wait(dir).await?;
-        }
-        link.release().await;
-        self.inner
-            .remove_container_group(&link.task_id, &link.id)
-            .await?;
-        let scratch = link.scratch.clone();
-        let removed =
-            tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&scratch) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                other => other,
-            });
-        removed
-            .await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-            .place("removing", &link.scratch)?;
-        for file in [record::SOCKET_FILE, record::STATE_FILE] {
-            let _ = std::fs::remove_file(dir.join(file));
-        }
-        self.inner
-            .links
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(dir);
-        Ok(())
+        self.inner.remove(dir).await
     }
 
     async fn remove_task(&self, task_id: &str) -> Result<(), RuntimeError> {

@@ -132,12 +132,17 @@ impl House {
 
     /// Starts, waits, reads both streams, removes.
     pub async fn run(&self, spec: ContainerSpec) -> (ExitRecord, String, String) {
-        let dir = spec.dir.clone();
-        let started = self.runtime.start(spec).await.unwrap();
+        let ended = self.run_keeping(&spec).await;
+        self.runtime.remove(&spec.dir).await.unwrap();
+        ended
+    }
+
+    /// Starts, waits, reads both streams.
+    pub async fn run_keeping(&self, spec: &ContainerSpec) -> (ExitRecord, String, String) {
+        let started = self.runtime.start(spec.clone()).await.unwrap();
         let (stdout, stderr) = (read_all(started.stdout), read_all(started.stderr));
-        let exit = self.runtime.wait(&dir).await.unwrap();
+        let exit = self.runtime.wait(&spec.dir).await.unwrap();
         let (stdout, stderr) = (stdout.await.unwrap(), stderr.await.unwrap());
-        self.runtime.remove(&dir).await.unwrap();
         (exit, stdout, stderr)
     }
 

@@ -15,6 +15,7 @@
 
 mod api;
 mod datetime;
+mod delivery;
 mod events;
 mod options;
 mod progress;
@@ -23,8 +24,9 @@ mod source;
 mod spool;
 
 pub use api::{ApiFailure, LogsApi, OutgoingEvent};
+pub use delivery::{Delivery, start};
 pub use options::{AwslogsOptions, Mode};
-pub use pump::{Delivery, StreamTarget, start};
+pub use pump::StreamTarget;
 
 use std::io;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Moves one container's output to its stream: spools, cuts, sends, acknowledges, in turns.
 
 use super::api::{LogsApi, OutgoingEvent};
+use super::delivery::Stage;
 use super::events::CutEvent;
 use super::options::AwslogsOptions;
 use super::progress::{Offsets, Pending, Progress, ProgressFile};
@@ -13,7 +14,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing::warn;
 
 /// Data that just came waits so long for more, so that a batch is worth its request.
@@ -54,37 +54,8 @@ pub struct Finished {
     pub dropped: Dropped,
 }
 
-/// A stream being delivered.
-#[derive(Debug)]
-pub struct Delivery {
-    ended: watch::Sender<bool>,
-    task: JoinHandle<Finished>,
-}
-
-impl Delivery {
-    /// The container has ended: resolves when everything is delivered.
-    pub async fn finish(self) -> Finished {
-        let _ = self.ended.send(true);
-        self.task.await.unwrap_or_default()
-    }
-}
-
-/// Starts the delivery. Without pipes only what is spooled is delivered.
-pub fn start(api: Arc<dyn LogsApi>, target: StreamTarget, pipes: Option<Pipes>) -> Delivery {
-    let (ended, end) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        match Pump::open(api, target.clone(), pipes) {
-            Ok(mut pump) => pump.run(end).await,
-            Err(error) => {
-                warn!(stream = target.stream, %error, "a log stream cannot be spooled");
-                Finished::default()
-            }
-        }
-    });
-    Delivery { ended, task }
-}
-
-struct Pump {
+/// Moves one stream.
+pub struct Pump {
     api: Arc<dyn LogsApi>,
     target: StreamTarget,
     sources: [Source; 2],
@@ -99,7 +70,11 @@ struct Pump {
 }
 
 impl Pump {
-    fn open(api: Arc<dyn LogsApi>, target: StreamTarget, pipes: Option<Pipes>) -> io::Result<Self> {
+    pub fn open(
+        api: Arc<dyn LogsApi>,
+        target: StreamTarget,
+        pipes: Option<Pipes>,
+    ) -> io::Result<Self> {
         std::fs::create_dir_all(&target.dir)?;
         let (file, mut progress) = ProgressFile::open(&target.dir);
         let (stdout, stderr) = pipes.map_or((None, None), |pipes| {
@@ -135,14 +110,12 @@ impl Pump {
         })
     }
 
-    async fn run(&mut self, mut end: watch::Receiver<bool>) -> Finished {
+    pub async fn run(&mut self, mut wanted: watch::Receiver<Stage>) -> Finished {
         if let Some(pending) = self.progress.pending {
-            self.send_again(pending).await;
+            self.send_again(pending, &mut wanted).await;
         }
         loop {
-            let ended = *end.borrow_and_update();
-            let turn = self.turn(ended).await;
-            match turn {
+            match self.turn(&mut wanted).await {
                 Ok(true) => break,
                 Ok(false) => {}
                 // The stream's directory went with its task: nobody wants the rest.
@@ -153,7 +126,7 @@ impl Pump {
                     continue;
                 }
             }
-            self.wait(&mut end).await;
+            self.wait(&mut wanted).await;
         }
         self.say_what_is_lost(true);
         Finished {
@@ -194,22 +167,33 @@ impl Pump {
     }
 
     /// Takes what is there and delivers it; whether everything is done.
-    async fn turn(&mut self, ended: bool) -> io::Result<bool> {
+    async fn turn(&mut self, wanted: &mut watch::Receiver<Stage>) -> io::Result<bool> {
         loop {
+            let stage = *wanted.borrow_and_update();
             // After the container's end the pipe is read until it is empty: a descendant may hold it open.
-            self.take(ended)?;
+            self.take(stage.is_over())?;
             self.say_what_is_lost(false);
+            if stage == Stage::Parting && self.is_all_taken() {
+                // The next run begins a line of its own.
+                self.sources.iter_mut().try_for_each(Source::end_line)?;
+                return Ok(true);
+            }
             self.cut()?;
             let drained = self.sources.iter().all(Source::is_drained);
-            if ended && drained {
+            if stage == Stage::Ended && drained {
                 for (source, ready) in self.sources.iter_mut().zip(&mut self.ready) {
                     ready.extend(source.finish());
                 }
             }
-            if !self.send_ready().await? && drained {
-                return Ok(ended);
+            if !self.send_ready(wanted).await? && drained {
+                return Ok(stage == Stage::Ended);
             }
         }
+    }
+
+    /// After the end of a run: nothing of it is left in the pipes.
+    fn is_all_taken(&self) -> bool {
+        !self.sources.iter().any(Source::is_held_up)
     }
 
     /// Cuts about as much as a batch holds and no more: events of short lines take many times the
@@ -227,7 +211,7 @@ impl Pump {
     }
 
     /// Sends one batch of what is cut; whether there was anything.
-    async fn send_ready(&mut self) -> io::Result<bool> {
+    async fn send_ready(&mut self, wanted: &mut watch::Receiver<Stage>) -> io::Result<bool> {
         // A clock set back must not put later lines before earlier ones.
         self.latest_ms = self.latest_ms.max(now().millis());
         let timestamp_ms = self.latest_ms;
@@ -260,13 +244,14 @@ impl Pump {
         for (ready, taken) in self.ready.iter_mut().zip(taken) {
             ready.drain(..taken);
         }
-        self.deliver(&events, ends).await;
-        self.acknowledge(ends)?;
+        if self.deliver(&events, ends, wanted).await {
+            self.acknowledge(ends)?;
+        }
         Ok(true)
     }
 
     /// Sends the batch that an earlier agent had written down, the very same.
-    async fn send_again(&mut self, pending: Pending) {
+    async fn send_again(&mut self, pending: Pending, wanted: &mut watch::Receiver<Stage>) {
         let mut events = Vec::new();
         for (source, until) in self.sources.iter_mut().zip(pending.ends) {
             let mut cut = source.events(usize::MAX, until).unwrap_or_default();
@@ -276,8 +261,8 @@ impl Pump {
                 message: event.message,
             }));
         }
-        if !events.is_empty() {
-            self.deliver(&events, pending.ends).await;
+        if !events.is_empty() && !self.deliver(&events, pending.ends, wanted).await {
+            return;
         }
         if let Err(error) = self.acknowledge(pending.ends) {
             warn!(stream = self.target.stream, %error, "a log stream's progress could not be written");
@@ -285,19 +270,30 @@ impl Pump {
     }
 
     /// Sends until it is taken or refused for good. Output is taken meanwhile: a server that is away
-    /// must not hold up a `non-blocking` container.
-    async fn deliver(&mut self, events: &[OutgoingEvent], ends: Offsets) {
+    /// must not hold up a `non-blocking` container, nor the next run of one. False where the delivery
+    /// parts before: its successor sends the same batch.
+    async fn deliver(
+        &mut self,
+        events: &[OutgoingEvent],
+        ends: Offsets,
+        wanted: &mut watch::Receiver<Stage>,
+    ) -> bool {
         let (api, target) = (self.api.clone(), self.target.clone());
         let sending = send(&*api, &target, events, ends[0] + ends[1]);
         tokio::pin!(sending);
+        let mut parting = false;
         loop {
             tokio::select! {
-                () = &mut sending => return,
+                () = &mut sending => return true,
                 () = more_output(&self.sources) => {}
+                _ = wanted.wait_for(|stage| *stage == Stage::Parting), if !parting => parting = true,
             }
             // A full disk leaves the bytes in the pipe, and the next turn says so.
-            let _ = self.take(false);
+            let taken = self.take(parting);
             self.say_what_is_lost(false);
+            if parting && taken.is_ok() && self.is_all_taken() {
+                return false;
+            }
         }
     }
 
@@ -312,7 +308,7 @@ impl Pump {
     }
 
     /// Waits for output, for the container's end, or for an open event's time.
-    async fn wait(&mut self, end: &mut watch::Receiver<bool>) {
+    async fn wait(&mut self, wanted: &mut watch::Receiver<Stage>) {
         let open = self.sources.iter().any(Source::has_open_event);
         let patience = if open {
             OPEN_EVENT_MAX
@@ -321,7 +317,7 @@ impl Pump {
         };
         tokio::select! {
             () = more_output(&self.sources) => {}
-            changed = end.changed() => {
+            changed = wanted.changed() => {
                 if changed.is_err() {
                     // Nobody will say that the container ended: the agent itself ends.
                     std::future::pending::<()>().await;

@@ -22,6 +22,8 @@ pub struct Source {
     cutter: Cutter,
     /// Offset of the next byte for the cutter.
     cut: u64,
+    /// The pipe may hold what the spool has no room for.
+    is_held_up: bool,
 }
 
 impl Source {
@@ -47,6 +49,7 @@ impl Source {
             overflow: Overflow::default(),
             cutter: Cutter::new(event_start, acknowledged),
             cut: acknowledged,
+            is_held_up: false,
         })
     }
 
@@ -59,12 +62,16 @@ impl Source {
     /// `non-blocking` stream lost beyond it. After the container's end nothing undecided stays.
     pub fn take(&mut self, acknowledged: u64, mode: Mode, ended: bool) -> io::Result<Dropped> {
         let mut dropped = Dropped::default();
+        self.is_held_up = false;
         while let Some(pipe) = &self.pipe {
             let pipe = pipe.get_ref().as_fd();
             let kept = self.spool.end() - acknowledged;
             let room = mode.spool_bytes().saturating_sub(kept);
             let taken = match (room, mode) {
-                (0, Mode::Blocking) => break,
+                (0, Mode::Blocking) => {
+                    self.is_held_up = true;
+                    break;
+                }
                 (0, Mode::NonBlocking { .. }) => {
                     let is_mid_line = self.spool.is_mid_line()?;
                     match self.overflow.step(pipe, is_mid_line) {
@@ -91,6 +98,16 @@ impl Source {
             }
         }
         Ok(dropped)
+    }
+
+    /// The last [`Self::take`] left something in the pipe.
+    pub fn is_held_up(&self) -> bool {
+        self.is_held_up
+    }
+
+    /// What is spooled ends in a whole line.
+    pub fn end_line(&mut self) -> io::Result<()> {
+        self.spool.end_line()
     }
 
     /// Events that the spool's next bytes complete, at most about `bytes_max` of them and none that

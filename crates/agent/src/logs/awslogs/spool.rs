@@ -68,6 +68,16 @@ impl Spool {
         Ok(last != [b'\n'])
     }
 
+    /// Ends the line that was begun.
+    pub fn end_line(&mut self) -> io::Result<()> {
+        if self.is_mid_line()? {
+            let start = self.starts[self.starts.len() - 1];
+            self.last.write_all_at(b"\n", self.end - start)?;
+            self.end += 1;
+        }
+        Ok(())
+    }
+
     /// Moves what the pipe holds now, at most `bytes_max`; `Ok(0)` at its end, `WouldBlock` when it
     /// is empty.
     pub fn take_from(&mut self, pipe: BorrowedFd<'_>, bytes_max: u64) -> io::Result<usize> {
@@ -197,10 +207,14 @@ mod tests {
         std::fs::write(&spill, "line").unwrap();
         spool.append_file(&spill).unwrap();
         assert!(spool.is_mid_line().unwrap());
+        for _ in 0..2 {
+            spool.end_line().unwrap();
+            assert_eq!(spool.end(), 12);
+        }
         let mut buffer = [0; 9];
-        assert_eq!(spool.read(7, &mut buffer).unwrap(), 4);
-        assert_eq!(&buffer[..4], b"line");
-        spool.forget_before(11);
-        assert_eq!(Spool::open(dir.path(), "stdout", 11).unwrap().end(), 11);
+        assert_eq!(spool.read(7, &mut buffer).unwrap(), 5);
+        assert_eq!(&buffer[..5], b"line\n");
+        spool.forget_before(12);
+        assert_eq!(Spool::open(dir.path(), "stdout", 12).unwrap().end(), 12);
     }
 }
