@@ -4,6 +4,7 @@
 
 use crate::cluster;
 use crate::page::Request;
+use crate::place::{constraint, facts};
 use crate::records::cluster::cluster_arn;
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
 use crate::rules::run_task as rules;
@@ -26,20 +27,15 @@ pub fn authorisation(input: &ListContainerInstancesRequest, _world: &World, ctx:
 /// Lists instances; without a status, all but INACTIVE ones.
 ///
 /// # Errors
-/// `ClusterNotFoundException`, `InvalidParameterException`; `ClientException` for a filter.
+/// `ClusterNotFoundException`, `InvalidParameterException`.
 pub fn list_container_instances(
     world: &World,
     ctx: &mut Ctx,
     input: &ListContainerInstancesRequest,
 ) -> Result<ListContainerInstancesResponse, AwsError> {
     let cluster = cluster::require(world, &ctx.scope, input.cluster.as_deref())?;
-    if input
-        .filter
-        .as_ref()
-        .is_some_and(|filter| !filter.is_empty())
-    {
-        return Err(rules::not_yet("filter"));
-    }
+    let filter = input.filter.as_deref().filter(|text| !text.is_empty());
+    let asked = filter.map(constraint::expression).transpose()?;
     let status = rules::instance_status(input.status.as_deref())?;
     let request = Request::read(
         &[
@@ -48,6 +44,7 @@ pub fn list_container_instances(
             &ctx.scope.region,
             &cluster.name,
             status.map_or("", InstanceStatus::name),
+            filter.unwrap_or_default(),
         ],
         input.next_token.as_deref(),
         input.max_results,
@@ -59,6 +56,10 @@ pub fn list_container_instances(
     let shown = rows.filter(|(_, instance)| match status {
         Some(status) => instance.status == status,
         None => instance.status != InstanceStatus::Inactive,
+    });
+    let shown = shown.filter(|(_, instance)| {
+        let mut asked = asked.iter();
+        asked.all(|expression| facts::holds(world, instance, expression))
     });
     let page = request.page(shown.map(|(key, instance)| (key.clone(), instance.key.arn())));
     Ok(ListContainerInstancesResponse {

@@ -5,6 +5,7 @@
 //! was restored. An INACTIVE instance never becomes ACTIVE again: its host registers anew.
 
 use super::Tags;
+use crate::place::feed::OF_INSTANCES;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Index, Key, Table, TableKey, Tally};
@@ -157,6 +158,9 @@ pub struct HostResources {
     pub tcp: Vec<u16>,
     /// UDP ports that the host uses itself.
     pub udp: Vec<u16>,
+    /// Its GPUs, by id.
+    #[serde(default)]
+    pub gpus: Vec<String>,
 }
 
 /// One attribute.
@@ -208,7 +212,8 @@ pub static CONTAINER_INSTANCES: Table<InstanceKey, ContainerInstanceRecord> = Ta
     |instance| instance.key.clone(),
     &[&BY_HOST],
 )
-.with_tallies(&[&REGISTERED]);
+.with_tallies(&[&REGISTERED])
+.with_feeds(&[&OF_INSTANCES]);
 
 /// The index key of a host's registrations.
 #[must_use]

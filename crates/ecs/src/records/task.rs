@@ -143,6 +143,9 @@ pub struct Reserved {
     pub tcp: Vec<u16>,
     /// Static UDP ports of the host.
     pub udp: Vec<u16>,
+    /// GPUs of the host, by id.
+    #[serde(default)]
+    pub gpus: Vec<String>,
 }
 
 /// Moments of a task's life. Each is set once and never cleared.
@@ -209,6 +212,9 @@ pub struct ContainerRecord {
     /// `networkBindings`.
     #[serde(default)]
     pub bindings: Vec<BindingRecord>,
+    /// `gpuIds`.
+    #[serde(default)]
+    pub gpu_ids: Vec<String>,
 }
 
 impl ContainerRecord {
@@ -225,6 +231,7 @@ impl ContainerRecord {
             exit_code: None,
             reason: None,
             bindings: Vec::new(),
+            gpu_ids: Vec::new(),
         }
     }
 }
