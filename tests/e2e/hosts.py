@@ -148,7 +148,10 @@ class Host:
         return self
 
     def instances(self) -> list[str]:
-        return self.server.ecs.list_container_instances(cluster=self.cluster)["containerInstanceArns"]
+        try:
+            return self.server.ecs.list_container_instances(cluster=self.cluster)["containerInstanceArns"]
+        except self.server.ecs.exceptions.ClusterNotFoundException:
+            return []  # the first registration makes it
 
     def connected(self) -> bool:
         return self.server.instance(self)["agentConnected"]

@@ -12,6 +12,10 @@ SMALL = {
     "launch": (["--samples", "2", "--count", "3"], {"start, bridge": "p50_ms", "rate, host": "per_second", "memory, idle": "rss_mib"}),
     "api": (["--seconds", "1", "--connections", "4"], {"read: DescribeTasks": "per_second", "write: RegisterTaskDefinition": "per_second"}),
     "state": (["--tasks", "500", "--samples", "1"], {"server with 500 task records": "p50_ms"}),
+    "placement": (
+        ["--instances", "50", "--tasks", "500", "--committed", "200", "--strategy", "spread"],
+        {"pure: 50 instances, spread": "per_second", "committed: 50 instances": "per_second"},
+    ),
     "pull": (["--layers", "2", "--mib", "1"], {"pull, verify, unpack": "mib_per_s"}),
     "logs": (["--lines", "2000"], {"at once: written, then readable": "per_second"}),
 }

@@ -15,7 +15,7 @@ import pytest
 from harness import AWS_V1, BINARY, eventually
 from hosts import Host, Lan, Server
 
-SLEEP = {"name": "app", "command": ["sh", "-c", "while :; do sleep 0.1; done"], "memory": 16}
+SLEEP = {"name": "app", "command": ["sh", "-c", "while :; do sleep 0.1; done"], "memory": 16, "stopTimeout": 2}
 
 
 @pytest.fixture

@@ -245,6 +245,7 @@ fn check(world: &World, host: &InstanceKey) -> Result<(), TestCaseError> {
         free: problem::Free {
             cpu_units: instance.registered.cpu_units,
             memory_mib: instance.registered.memory_mib,
+            gpus: Vec::new(),
             tcp_used: instance.registered.tcp.iter().copied().collect(),
             udp_used: instance.registered.udp.iter().copied().collect(),
         },
@@ -258,13 +259,16 @@ fn check(world: &World, host: &InstanceKey) -> Result<(), TestCaseError> {
         .scan(&TASKS)
         .filter(|task| task.holds && task.instance == host.id);
     for task in held {
-        expected.free.take(&task.reserved);
+        expected.free.cpu_units -= task.reserved.cpu_units;
+        expected.free.memory_mib -= task.reserved.memory_mib;
+        expected.free.tcp_used.extend(&task.reserved.tcp);
         expected.held += 1;
         expected.unconfirmed += u32::from(task.last_status == TaskStatus::Stopped);
         expected.pending += u32::from(task.last_status.counts_as_pending());
         let runs = task.last_status == TaskStatus::Running;
         expected.running += u32::from(runs && task.desired == DesiredStatus::Running);
-        of_small += u32::from(task.group == "family:small");
+        let is_active = task.desired == DesiredStatus::Running;
+        of_small += u32::from(is_active && task.group == "family:small");
     }
     prop_assert_eq!(found, expected);
     prop_assert_eq!(load::of_group(world, host, "family:small"), of_small);

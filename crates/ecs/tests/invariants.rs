@@ -17,22 +17,55 @@ use std::collections::{BTreeMap, BTreeSet};
 use support::{House, container, container_change, port, run, task_report};
 
 const HOSTS: usize = 3;
+const GPUS: usize = 2;
+const FAMILIES: [&str; 5] = ["small", "large", "port", "udp", "gpu"];
+const STRATEGIES: [&[(&str, &str)]; 4] = [
+    &[],
+    &[("binpack", "memory")],
+    &[
+        ("spread", "attribute:ecs.availability-zone"),
+        ("binpack", "cpu"),
+    ],
+    &[("random", "")],
+];
 
 #[derive(Clone, Copy, Debug)]
 enum Move {
-    Run { family: usize, count: i32 },
-    Stop { task: usize },
-    Report { task: usize, status: usize },
-    Deliver { host: usize },
-    Away { host: usize },
-    Back { host: usize },
-    Lost { host: usize },
-    Again { host: usize },
+    Run {
+        family: usize,
+        count: i32,
+        strategy: usize,
+        distinct: bool,
+    },
+    Stop {
+        task: usize,
+    },
+    Report {
+        task: usize,
+        status: usize,
+    },
+    Deliver {
+        host: usize,
+    },
+    Away {
+        host: usize,
+    },
+    Back {
+        host: usize,
+    },
+    Lost {
+        host: usize,
+    },
+    Again {
+        host: usize,
+    },
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
-        4 => (0usize..3, 1i32..6).prop_map(|(family, count)| Move::Run { family, count }),
+        4 => (0..FAMILIES.len(), 1i32..6, 0..STRATEGIES.len(), prop::bool::weighted(0.2)).prop_map(
+            |(family, count, strategy, distinct)| Move::Run { family, count, strategy, distinct }
+        ),
         2 => (0usize..40).prop_map(|task| Move::Stop { task }),
         6 => (0usize..40, 0usize..5).prop_map(|(task, status)| Move::Report { task, status }),
         2 => (0usize..HOSTS).prop_map(|host| Move::Deliver { host }),
@@ -55,7 +88,7 @@ impl Play {
     fn new() -> Self {
         let mut house = House::new();
         let hosts = (0..HOSTS)
-            .map(|i| house.host(&format!("h{i}"), 500, 1000))
+            .map(|i| house.host_with_gpus(&format!("h{i}"), 500, 1000, GPUS))
             .collect();
         house.define("small", vec![container("app", 60, 50)]);
         house.define("large", vec![container("app", 200, 300)]);
@@ -64,6 +97,29 @@ impl Play {
             "port",
             vec![ContainerDefinition {
                 port_mappings: mappings,
+                ..container("app", 10, 10)
+            }],
+        );
+        let udp = PortMapping {
+            protocol: Some("udp".into()),
+            ..port(53, 8080)
+        };
+        house.define(
+            "udp",
+            vec![ContainerDefinition {
+                port_mappings: Some(vec![udp]),
+                ..container("app", 10, 10)
+            }],
+        );
+        let gpu = ResourceRequirement {
+            r#type: Some("GPU".into()),
+            value: Some("1".into()),
+            ..ResourceRequirement::default()
+        };
+        house.define(
+            "gpu",
+            vec![ContainerDefinition {
+                resource_requirements: Some(vec![gpu]),
                 ..container("app", 10, 10)
             }],
         );
@@ -82,11 +138,28 @@ impl Play {
     fn make(&mut self, step: Move) {
         self.house.pass(1);
         match step {
-            Move::Run { family, count } => {
-                let answer = self
-                    .house
-                    .run(run(["small", "large", "port"][family], count))
-                    .unwrap();
+            Move::Run {
+                family,
+                count,
+                strategy,
+                distinct,
+            } => {
+                let strategy = STRATEGIES[strategy]
+                    .iter()
+                    .map(|(kind, field)| PlacementStrategy {
+                        r#type: Some((*kind).into()),
+                        field: (!field.is_empty()).then(|| (*field).into()),
+                    });
+                let constraint = PlacementConstraint {
+                    r#type: Some("distinctInstance".into()),
+                    expression: None,
+                };
+                let input = RunTaskRequest {
+                    placement_strategy: Some(strategy.collect()),
+                    placement_constraints: distinct.then(|| vec![constraint]),
+                    ..run(FAMILIES[family], count)
+                };
+                let answer = self.house.run(input).unwrap();
                 let scope = self.house.ctx.scope.clone();
                 let arns = answer
                     .tasks
@@ -128,10 +201,9 @@ impl Play {
                 while self.house.change(|txn, ctx| life::lost(txn, ctx, &key, 2)) == Step::More {}
             }
             Move::Again { host } => {
-                assert_eq!(
-                    self.house.register(&format!("h{host}"), 500, 1000),
-                    self.hosts[host]
-                );
+                let name = format!("h{host}");
+                let again = self.house.register_with_gpus(&name, 500, 1000, GPUS);
+                assert_eq!(again, self.hosts[host]);
             }
         }
     }
@@ -139,7 +211,7 @@ impl Play {
     /// Sums over the tasks themselves, not over what the code under test sums.
     fn check(&mut self) -> Result<(), TestCaseError> {
         let mut taken: BTreeMap<InstanceId, (u32, u32)> = BTreeMap::new();
-        let mut ports = BTreeSet::new();
+        let mut single = BTreeSet::new();
         for task in self.house.world.scan(&TASKS) {
             let first = self
                 .placed
@@ -152,10 +224,15 @@ impl Play {
                 let sum = taken.entry(task.instance.clone()).or_default();
                 sum.0 += task.reserved.cpu_units;
                 sum.1 += task.reserved.memory_mib;
-                for port in &task.reserved.tcp {
+                let tcp = task.reserved.tcp.iter().map(|port| format!("tcp {port}"));
+                let udp = task.reserved.udp.iter().map(|port| format!("udp {port}"));
+                let shown = task.containers.iter().flat_map(|c| &c.gpu_ids);
+                prop_assert!(shown.eq(&task.reserved.gpus), "what is reserved is given");
+                for one in tcp.chain(udp).chain(task.reserved.gpus.iter().cloned()) {
                     prop_assert!(
-                        ports.insert((task.instance.clone(), *port)),
-                        "one task a port"
+                        single.insert((task.instance.clone(), one.clone())),
+                        "two tasks hold {}",
+                        one
                     );
                 }
             }
@@ -194,6 +271,9 @@ proptest! {
         for host in play.hosts.clone() {
             let (cpu, memory, ports) = play.house.remaining(&host);
             prop_assert_eq!((cpu, memory, ports.len()), (500, 1000, 5));
+            let left = play.house.instance(&host).remaining_resources.unwrap();
+            let gpus = left.iter().find(|r| r.name.as_deref() == Some("GPU")).unwrap();
+            prop_assert_eq!(gpus.string_set_value.as_ref().unwrap().len(), GPUS);
             prop_assert!(play.house.deliver(&host).is_empty(), "nothing is left to be told");
         }
     }

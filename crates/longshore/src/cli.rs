@@ -290,6 +290,8 @@ pub enum BenchCommand {
     Api(ApiBench),
     /// Start to first answer, and restart with many task records
     State(StateBench),
+    /// Placement decisions a second, alone and committed; starts no task
+    Placement(PlacementBench),
     /// Pulls from a registry on loopback, beside skopeo where it is installed
     Pull(PullBench),
     /// Log lines a second from a container to GetLogEvents
@@ -324,6 +326,40 @@ pub struct StateBench {
     /// Starts of each kind
     #[arg(long, default_value_t = 5)]
     pub samples: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct PlacementBench {
+    /// Container instances
+    #[arg(long, default_value_t = 5000)]
+    pub instances: usize,
+    /// Decisions
+    #[arg(long, default_value_t = 1_000_000)]
+    pub tasks: usize,
+    /// How instances are preferred
+    #[arg(long, value_enum, default_value_t = PlacementStrategy::Binpack)]
+    pub strategy: PlacementStrategy,
+    /// Tasks placed by RunTask and committed, as a figure of its own; 0 leaves it out
+    #[arg(long, default_value_t = 20_000)]
+    pub committed: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PlacementStrategy {
+    /// The least memory left
+    Binpack,
+    /// Over zones, then over instances
+    Spread,
+}
+
+impl PlacementStrategy {
+    /// As it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Binpack => "binpack",
+            Self::Spread => "spread",
+        }
+    }
 }
 
 #[derive(Args, Debug)]

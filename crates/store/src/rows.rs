@@ -5,6 +5,7 @@
 
 use crate::key::{Key, TableKey};
 use crate::table::{Index, Record, Table, Tally};
+use crate::view::Views;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -27,14 +28,24 @@ pub trait Rows: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// The JSON is no record of this table, or the record belongs under another key.
-    fn put_json(&mut self, key: &Key, json: serde_json::Value) -> Result<(), String>;
+    fn put_json(
+        &mut self,
+        views: &mut Views,
+        key: &Key,
+        json: serde_json::Value,
+    ) -> Result<(), String>;
     /// Decodes and puts a row.
     ///
     /// # Errors
     /// The bytes are no record of this table.
-    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error>;
+    fn put_encoded(
+        &mut self,
+        views: &mut Views,
+        key: &Key,
+        bytes: &[u8],
+    ) -> Result<(), rmp_serde::decode::Error>;
     /// Removes a row; whether there was one.
-    fn delete(&mut self, key: &Key) -> bool;
+    fn delete(&mut self, views: &mut Views, key: &Key) -> bool;
     /// For the checked way back to the typed rows.
     fn as_any(&self) -> &dyn Any;
     /// For the checked way back to the typed rows.
@@ -63,7 +74,7 @@ impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
         }
     }
 
-    pub(crate) fn put(&mut self, key: Key, record: Arc<R>) {
+    pub(crate) fn put(&mut self, views: &mut Views, key: Key, record: Arc<R>) {
         let previous = self.rows.insert(key.clone(), record.clone());
         for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
             let now = (index.keys)(&record);
@@ -82,6 +93,9 @@ impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
             }
         }
         self.tally(previous.as_deref(), Some(&record));
+        for feed in self.table.feeds() {
+            feed.changed(views, previous.as_deref(), Some(&record));
+        }
     }
 
     /// Moves the sums from what the record was to what it is.
@@ -159,22 +173,32 @@ impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
         )
     }
 
-    fn put_json(&mut self, key: &Key, json: serde_json::Value) -> Result<(), String> {
+    fn put_json(
+        &mut self,
+        views: &mut Views,
+        key: &Key,
+        json: serde_json::Value,
+    ) -> Result<(), String> {
         let record: R = serde_json::from_value(json).map_err(|error| error.to_string())?;
         if self.table.key_of(&record) != *key {
             return Err("the record belongs under another key".into());
         }
-        self.put(key.clone(), Arc::new(record));
+        self.put(views, key.clone(), Arc::new(record));
         Ok(())
     }
 
-    fn put_encoded(&mut self, key: &Key, bytes: &[u8]) -> Result<(), rmp_serde::decode::Error> {
+    fn put_encoded(
+        &mut self,
+        views: &mut Views,
+        key: &Key,
+        bytes: &[u8],
+    ) -> Result<(), rmp_serde::decode::Error> {
         let record = rmp_serde::from_slice(bytes)?;
-        self.put(key.clone(), Arc::new(record));
+        self.put(views, key.clone(), Arc::new(record));
         Ok(())
     }
 
-    fn delete(&mut self, key: &Key) -> bool {
+    fn delete(&mut self, views: &mut Views, key: &Key) -> bool {
         let Some(previous) = self.rows.remove(key) else {
             return false;
         };
@@ -184,6 +208,9 @@ impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
             }
         }
         self.tally(Some(&previous), None);
+        for feed in self.table.feeds() {
+            feed.changed(views, Some(&previous), None);
+        }
         true
     }
 

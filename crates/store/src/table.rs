@@ -4,6 +4,7 @@
 //! type-erased and never learns what a record means.
 
 use crate::key::{Key, TableKey};
+use crate::view::{FeedDefinition, ViewDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
@@ -41,6 +42,7 @@ pub struct Table<K: 'static, R: 'static> {
     key: fn(&R) -> K,
     indexes: &'static [&'static Index<R>],
     tallies: &'static [&'static Tally<R>],
+    feeds: &'static [&'static dyn FeedDefinition<R>],
     marker: PhantomData<fn(K) -> R>,
 }
 
@@ -57,6 +59,7 @@ impl<K: TableKey, R: Record> Table<K, R> {
             key,
             indexes,
             tallies: &[],
+            feeds: &[],
             marker: PhantomData,
         }
     }
@@ -65,6 +68,12 @@ impl<K: TableKey, R: Record> Table<K, R> {
     #[must_use]
     pub const fn with_tallies(self, tallies: &'static [&'static Tally<R>]) -> Self {
         Self { tallies, ..self }
+    }
+
+    /// The same table, feeding these views.
+    #[must_use]
+    pub const fn with_feeds(self, feeds: &'static [&'static dyn FeedDefinition<R>]) -> Self {
+        Self { feeds, ..self }
     }
 
     /// The table's name in the store.
@@ -90,6 +99,12 @@ impl<K: TableKey, R: Record> Table<K, R> {
     pub const fn tallies(&self) -> &'static [&'static Tally<R>] {
         self.tallies
     }
+
+    /// What the table's rows are fed to.
+    #[must_use]
+    pub const fn feeds(&self) -> &'static [&'static dyn FeedDefinition<R>] {
+        self.feeds
+    }
 }
 
 /// A table whose record type the store does not know.
@@ -98,6 +113,8 @@ pub trait TableDefinition: Sync + fmt::Debug {
     fn name(&self) -> &'static str;
     /// An empty set of rows of this table.
     fn empty(&'static self) -> Box<dyn crate::rows::Rows>;
+    /// The views that its rows are fed to.
+    fn views(&self) -> Vec<&'static dyn ViewDefinition>;
     /// For the checked way back to the typed rows.
     fn as_any(&self) -> &dyn Any;
 }
@@ -109,6 +126,10 @@ impl<K: TableKey + 'static, R: Record> TableDefinition for Table<K, R> {
 
     fn empty(&'static self) -> Box<dyn crate::rows::Rows> {
         Box::new(crate::rows::TypedRows::new(self))
+    }
+
+    fn views(&self) -> Vec<&'static dyn ViewDefinition> {
+        self.feeds.iter().map(|feed| feed.view()).collect()
     }
 
     fn as_any(&self) -> &dyn Any {

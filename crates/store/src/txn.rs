@@ -109,7 +109,7 @@ impl Deref for Txn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Index, Schema, Tally};
+    use crate::{Feed, Index, Schema, Tally, View};
     use proptest::prelude::*;
     use serde::{Deserialize, Serialize};
 
@@ -128,7 +128,23 @@ mod tests {
         of: |pet| pet.owners.iter().map(|o| (Key::of(&[o]), 1)).collect(),
     };
     static PETS: Table<Key, Pet> =
-        Table::new("test.pets", |pet| Key::of(&[&pet.name]), &[&BY_OWNER]).with_tallies(&[&OWNED]);
+        Table::new("test.pets", |pet| Key::of(&[&pet.name]), &[&BY_OWNER])
+            .with_tallies(&[&OWNED])
+            .with_feeds(&[&NAMES_OF]);
+    type Names = BTreeMap<String, Vec<String>>;
+    static NAMES: View<Names> = View::new("test.names", Names::new);
+    static NAMES_OF: Feed<Names, Pet> = Feed {
+        view: &NAMES,
+        changed: |names, before, now| {
+            if let Some(before) = before {
+                let was = names.remove(&before.name);
+                assert_eq!(was.as_ref(), Some(&before.owners), "fed what it was");
+            }
+            if let Some(now) = now {
+                names.insert(now.name.clone(), now.owners.clone());
+            }
+        },
+    };
 
     proptest! {
         #[test]
@@ -154,6 +170,8 @@ mod tests {
             }
             let rows: Vec<_> = world.scan(&PETS).map(|p| (p.name.clone(), p.owners.clone())).collect();
             prop_assert_eq!(rows, model.clone().into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(world.view(&NAMES), &model);
+            prop_assert!(before.view(&NAMES).is_empty(), "a snapshot's view never changes");
             for owner in ["x", "y", "z"] {
                 let found: Vec<_> = world.find(&PETS, &BY_OWNER, &Key::of(&[owner])).map(|p| p.name.clone()).collect();
                 let expected: Vec<_> = model.iter().filter(|(_, o)| o.iter().any(|o| o == owner)).map(|(n, _)| n.clone()).collect();
@@ -171,6 +189,7 @@ mod tests {
             for (table, key, bytes) in world.encoded_rows() {
                 loaded.put_encoded(table, &key, &bytes).unwrap();
             }
+            prop_assert_eq!(loaded.view(&NAMES), &model);
             for owner in ["x", "y", "z"] {
                 let sum = |world: &World| world.sum(&PETS, &OWNED, &Key::of(&[owner]));
                 prop_assert_eq!(sum(&loaded), sum(&world));

@@ -5,6 +5,7 @@
 use crate::key::{Key, TableKey};
 use crate::rows::{Rows, TypedRows};
 use crate::table::{Index, Record, Table, TableDefinition, Tally};
+use crate::view::{View, Views};
 use crate::visits;
 use std::fmt;
 use std::ops::Bound;
@@ -56,6 +57,7 @@ impl std::error::Error for UnknownTable {}
 pub struct World {
     schema: Schema,
     tables: Vec<Arc<dyn Rows>>,
+    views: Views,
     revision: u64,
 }
 
@@ -69,6 +71,7 @@ impl World {
                 .tables()
                 .map(|table| Arc::from(table.empty()))
                 .collect(),
+            views: Views::empty(schema.tables().flat_map(|table| table.views())),
             revision: 0,
         }
     }
@@ -182,6 +185,12 @@ impl World {
         self.rows(table).sum(tally, key)
     }
 
+    /// What a view is now. Visits no record.
+    #[must_use]
+    pub fn view<V: 'static>(&self, view: &'static View<V>) -> &V {
+        self.views.get(view)
+    }
+
     /// The number of records in a table.
     #[must_use]
     pub fn count<K: TableKey + 'static, R: Record>(&self, table: &'static Table<K, R>) -> usize {
@@ -226,8 +235,8 @@ impl World {
         key: &Key,
         json: serde_json::Value,
     ) -> Result<(), LoadError> {
-        self.rows_of_mut(table)?
-            .put_json(key, json)
+        let (rows, views) = self.rows_of_mut(table)?;
+        rows.put_json(views, key, json)
             .map_err(|why| LoadError::Undecodable {
                 table: table.into(),
                 key: key.clone(),
@@ -240,8 +249,8 @@ impl World {
     /// # Errors
     /// The table is unknown, or the bytes are no record of it.
     pub fn put_encoded(&mut self, table: &str, key: &Key, bytes: &[u8]) -> Result<(), LoadError> {
-        self.rows_of_mut(table)?
-            .put_encoded(key, bytes)
+        let (rows, views) = self.rows_of_mut(table)?;
+        rows.put_encoded(views, key, bytes)
             .map_err(|source| LoadError::Undecodable {
                 table: table.into(),
                 key: key.clone(),
@@ -254,7 +263,8 @@ impl World {
     /// # Errors
     /// The table is unknown.
     pub fn delete_encoded(&mut self, table: &str, key: &Key) -> Result<(), LoadError> {
-        self.rows_of_mut(table)?.delete(key);
+        let (rows, views) = self.rows_of_mut(table)?;
+        rows.delete(views, key);
         Ok(())
     }
 
@@ -264,7 +274,8 @@ impl World {
         record: Arc<R>,
     ) -> Key {
         let key = table.key_of(&record);
-        self.rows_mut(table).put(key.clone(), record);
+        let (rows, views) = self.rows_mut(table);
+        rows.put(views, key.clone(), record);
         key
     }
 
@@ -273,7 +284,8 @@ impl World {
         table: &'static Table<K, R>,
         key: &Key,
     ) -> bool {
-        self.rows_mut(table).delete(key)
+        let (rows, views) = self.rows_mut(table);
+        rows.delete(views, key)
     }
 
     fn rows<K: TableKey + 'static, R: Record>(
@@ -289,14 +301,14 @@ impl World {
     fn rows_mut<K: TableKey + 'static, R: Record>(
         &mut self,
         table: &'static Table<K, R>,
-    ) -> &mut TypedRows<K, R> {
+    ) -> (&mut TypedRows<K, R>, &mut Views) {
         self.rows_of_mut(table.name())
             .ok()
-            .and_then(|rows| rows.as_any_mut().downcast_mut())
+            .and_then(|(rows, views)| Some((rows.as_any_mut().downcast_mut()?, views)))
             .expect("Schema::new is given every service's tables, each name with one type")
     }
 
-    fn rows_of_mut(&mut self, table: &str) -> Result<&mut dyn Rows, LoadError> {
+    fn rows_of_mut(&mut self, table: &str) -> Result<(&mut dyn Rows, &mut Views), LoadError> {
         let at = self
             .schema
             .position(table)
@@ -305,7 +317,8 @@ impl World {
         if Arc::get_mut(shared).is_none() {
             *shared = Arc::from(shared.clone_rows());
         }
-        Ok(Arc::get_mut(shared).expect("replaced by a copy of our own just above"))
+        let rows = Arc::get_mut(shared).expect("replaced by a copy of our own just above");
+        Ok((rows, &mut self.views))
     }
 }
 

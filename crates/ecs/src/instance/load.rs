@@ -44,7 +44,8 @@ pub fn is_busy(world: &World, instance: &InstanceKey) -> bool {
     world.sum(&TASKS, &OF_INSTANCE, &unfinished) > 0
 }
 
-/// Sums up an instance's tasks. Of these it visits only those that hold static ports.
+/// Sums up an instance's tasks. Of these it visits only those that hold static ports or
+/// GPUs.
 #[must_use]
 pub fn of(world: &World, instance: &ContainerInstanceRecord) -> Load {
     let registered = &instance.registered;
@@ -55,10 +56,12 @@ pub fn of(world: &World, instance: &ContainerInstanceRecord) -> Load {
     let mut free = Free {
         cpu_units: registered.cpu_units.saturating_sub(sum("cpu")),
         memory_mib: registered.memory_mib.saturating_sub(sum("memory")),
+        gpus: registered.gpus.clone(),
         tcp_used: registered.tcp.iter().copied().collect(),
         udp_used: registered.udp.iter().copied().collect(),
     };
     for task in world.find(&TASKS, &HOLDS_PORTS, &held_by(&instance.key)) {
+        free.gpus.retain(|gpu| !task.reserved.gpus.contains(gpu));
         free.tcp_used.extend(&task.reserved.tcp);
         free.udp_used.extend(&task.reserved.udp);
     }
@@ -71,7 +74,7 @@ pub fn of(world: &World, instance: &ContainerInstanceRecord) -> Load {
     }
 }
 
-/// Tasks of this group that hold resources of the instance.
+/// Tasks of this group on the instance that are not asked to stop.
 #[must_use]
 pub fn of_group(world: &World, instance: &InstanceKey, group: &str) -> u32 {
     let sum = world.sum(&TASKS, &OF_INSTANCE, &group_parts(instance, group));

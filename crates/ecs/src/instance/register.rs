@@ -11,7 +11,7 @@ use super::resources;
 use crate::records::Tags;
 use crate::records::container_instance::{
     AgentVersions, AttributeRecord, BY_HOST, CONTAINER_INSTANCES, Connection,
-    ContainerInstanceRecord, InstanceId, InstanceKey, InstanceStatus, host_parts,
+    ContainerInstanceRecord, HostResources, InstanceId, InstanceKey, InstanceStatus, host_parts,
 };
 use crate::rules::tags;
 use crate::task::reference;
@@ -90,7 +90,7 @@ fn again(
 ) -> ContainerInstanceRecord {
     ContainerInstanceRecord {
         version: earlier.version + 1,
-        registered: resources::read(input.total_resources.as_deref().unwrap_or_default()),
+        registered: offered(input),
         attributes: after_registration(
             earlier,
             attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
@@ -123,7 +123,7 @@ fn first(
         version: 1,
         status: InstanceStatus::Active,
         connection: Connection::Away(ctx.now),
-        registered: resources::read(input.total_resources.as_deref().unwrap_or_default()),
+        registered: offered(input),
         attributes: attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
         put_attributes: BTreeSet::new(),
         versions: versions(input),
@@ -132,6 +132,12 @@ fn first(
         deregistered_at: None,
         tags,
     }
+}
+
+fn offered(input: &RegisterContainerInstanceRequest) -> HostResources {
+    let devices = input.platform_devices.as_deref().unwrap_or_default();
+    let host = resources::read(input.total_resources.as_deref().unwrap_or_default());
+    resources::with_devices(host, devices)
 }
 
 fn attributes(ctx: &Ctx, given: &[Attribute]) -> Vec<AttributeRecord> {

@@ -1,11 +1,12 @@
-//! A host's resources as the API writes them: a list of CPU, MEMORY, PORTS and PORTS_UDP.
+//! A host's resources as the API writes them: a list of CPU, MEMORY, PORTS, PORTS_UDP and
+//! GPU.
 //!
 //! `remainingResources` lists the ports in use, not the free ones; every element carries all three
 //! numbers, zero where they mean nothing. Rule: API reference, Resource; as recorded from AWS.
 
 use crate::place::problem::Free;
 use crate::records::container_instance::HostResources;
-use aws_api::ecs::Resource;
+use aws_api::ecs::{PlatformDevice, Resource};
 
 /// What an agent registered.
 #[must_use]
@@ -17,11 +18,14 @@ pub fn read(given: &[Resource]) -> HostResources {
             .and_then(|value| u32::try_from(value).ok())
             .unwrap_or(0)
     };
-    let ports = |name: &str| {
+    let texts = |name: &str| {
         let of_name = given.iter().find(|r| r.name.as_deref() == Some(name));
-        let texts = of_name
-            .and_then(|r| r.string_set_value.as_deref())
-            .unwrap_or_default();
+        of_name
+            .and_then(|r| r.string_set_value.clone())
+            .unwrap_or_default()
+    };
+    let ports = |name: &str| {
+        let texts = texts(name);
         texts.iter().filter_map(|text| text.parse().ok()).collect()
     };
     HostResources {
@@ -29,29 +33,44 @@ pub fn read(given: &[Resource]) -> HostResources {
         memory_mib: number("MEMORY"),
         tcp: ports("PORTS"),
         udp: ports("PORTS_UDP"),
+        gpus: texts("GPU"),
     }
 }
 
-/// `registeredResources`.
+/// The same with the GPUs that an agent lists as devices instead.
 #[must_use]
-pub fn registered(host: &HostResources) -> Vec<Resource> {
-    list(
-        host.cpu_units,
-        host.memory_mib,
-        host.tcp.iter(),
-        host.udp.iter(),
-    )
+pub fn with_devices(mut host: HostResources, devices: &[PlatformDevice]) -> HostResources {
+    let gpus = devices
+        .iter()
+        .filter(|d| d.r#type.as_deref() == Some("GPU"));
+    for id in gpus.filter_map(|device| device.id.clone()) {
+        if !host.gpus.contains(&id) {
+            host.gpus.push(id);
+        }
+    }
+    host
 }
 
-/// `remainingResources`.
+/// `registeredResources`; `GPU` only of a host that has some.
 #[must_use]
-pub fn remaining(free: &Free) -> Vec<Resource> {
-    list(
-        free.cpu_units,
-        free.memory_mib,
-        free.tcp_used.iter(),
-        free.udp_used.iter(),
-    )
+pub fn registered(host: &HostResources) -> Vec<Resource> {
+    let ports = (host.tcp.iter(), host.udp.iter());
+    let mut all = list(host.cpu_units, host.memory_mib, ports.0, ports.1);
+    if !host.gpus.is_empty() {
+        all.push(set("GPU", host.gpus.clone()));
+    }
+    all
+}
+
+/// `remainingResources` of what the host registered.
+#[must_use]
+pub fn remaining(host: &HostResources, free: &Free) -> Vec<Resource> {
+    let ports = (free.tcp_used.iter(), free.udp_used.iter());
+    let mut all = list(free.cpu_units, free.memory_mib, ports.0, ports.1);
+    if !host.gpus.is_empty() {
+        all.push(set("GPU", free.gpus.clone()));
+    }
+    all
 }
 
 fn list<'p>(
@@ -76,8 +95,12 @@ fn number(name: &str, value: u32) -> Resource {
 }
 
 fn ports<'p>(name: &str, ports: impl Iterator<Item = &'p u16>) -> Resource {
+    set(name, ports.map(ToString::to_string).collect())
+}
+
+fn set(name: &str, texts: Vec<String>) -> Resource {
     Resource {
-        string_set_value: Some(ports.map(ToString::to_string).collect()),
+        string_set_value: Some(texts),
         ..zeros(name, "STRINGSET")
     }
 }

@@ -26,7 +26,7 @@ pub fn instance(
             agent_hash: record.versions.agent_hash.clone(),
             docker_version: record.versions.docker_version.clone(),
         }),
-        remaining_resources: Some(resources::remaining(&load.free)),
+        remaining_resources: Some(resources::remaining(&record.registered, &load.free)),
         registered_resources: Some(resources::registered(&record.registered)),
         status: Some(record.status.name().into()),
         agent_connected: Some(record.is_connected()),

@@ -4,10 +4,9 @@
 
 use crate::cluster;
 use crate::page::Request;
+use crate::place::{constraint, facts};
 use crate::records::cluster::cluster_arn;
-use crate::records::container_instance::{
-    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceStatus,
-};
+use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
 use crate::rules::run_task as rules;
 use aws_api::ecs::{ListContainerInstancesRequest, ListContainerInstancesResponse};
 use aws_types::{AwsError, Ctx};
@@ -28,14 +27,15 @@ pub fn authorisation(input: &ListContainerInstancesRequest, _world: &World, ctx:
 /// Lists instances; without a status, all but INACTIVE ones.
 ///
 /// # Errors
-/// `ClusterNotFoundException`, `InvalidParameterException`; `ClientException` for a filter.
+/// `ClusterNotFoundException`, `InvalidParameterException`.
 pub fn list_container_instances(
     world: &World,
     ctx: &mut Ctx,
     input: &ListContainerInstancesRequest,
 ) -> Result<ListContainerInstancesResponse, AwsError> {
     let cluster = cluster::require(world, &ctx.scope, input.cluster.as_deref())?;
-    let filter = filter(input.filter.as_deref())?;
+    let filter = input.filter.as_deref().filter(|text| !text.is_empty());
+    let asked = filter.map(constraint::expression).transpose()?;
     let status = rules::instance_status(input.status.as_deref())?;
     let request = Request::read(
         &[
@@ -44,7 +44,7 @@ pub fn list_container_instances(
             &ctx.scope.region,
             &cluster.name,
             status.map_or("", InstanceStatus::name),
-            input.filter.as_deref().unwrap_or_default(),
+            filter.unwrap_or_default(),
         ],
         input.next_token.as_deref(),
         input.max_results,
@@ -57,21 +57,13 @@ pub fn list_container_instances(
         Some(status) => instance.status == status,
         None => instance.status != InstanceStatus::Inactive,
     });
-    let shown = shown.filter(|(_, instance)| filter(instance));
+    let shown = shown.filter(|(_, instance)| {
+        let mut asked = asked.iter();
+        asked.all(|expression| facts::holds(world, instance, expression))
+    });
     let page = request.page(shown.map(|(key, instance)| (key.clone(), instance.key.arn())));
     Ok(ListContainerInstancesResponse {
         container_instance_arns: Some(page.items),
         next_token: page.next_token,
     })
-}
-
-/// Which instances the cluster query `expression` shows; all without one.
-///
-/// # Errors
-/// `ClientException`: the query language is not read yet.
-fn filter(expression: Option<&str>) -> Result<fn(&ContainerInstanceRecord) -> bool, AwsError> {
-    match expression {
-        None | Some("") => Ok(|_| true),
-        Some(_) => Err(rules::not_yet("filter")),
-    }
 }

@@ -3,8 +3,9 @@
 //! What finds no room is a `failure` with its reason, not an error. Rule: API reference, RunTask.
 
 use crate::cluster;
-use crate::place::problem;
-use crate::place::solve::{Refusal, solve};
+use crate::place::feed::PLACEMENT;
+use crate::place::index::Cluster;
+use crate::place::solve::Refusal;
 use crate::records::container_instance::InstanceKey;
 use crate::records::run_token::TokenKey;
 use crate::records::task::{TASKS, TaskKey};
@@ -13,7 +14,7 @@ use crate::task::{authorised, launch, shape, tokens};
 use aws_api::ecs::{Failure, RunTaskRequest, RunTaskResponse, Task};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
-use store::{Txn, World};
+use store::{TableKey, Txn, World};
 
 /// What the caller needs: to run this definition, and to hand over its roles.
 #[must_use]
@@ -60,24 +61,19 @@ pub fn run_task(
         return Ok(answer(txn, &keys.collect::<Vec<_>>(), Vec::new()));
     }
     let launch = launch::prepare(txn, ctx, &cluster, launch::Asked::from(input))?;
-    let requirement = launch.requirement.clone();
-    let problem = problem::build(txn, &cluster.key(), &launch.group, requirement, count);
-    if problem.candidates.is_empty() {
+    let index = txn.view(&PLACEMENT).cluster(&cluster.key().encode());
+    if index.is_none_or(Cluster::is_empty) {
         return Err(invalid_parameter(
             "No Container Instances were found in your cluster.",
         ));
     }
-    let decision = solve(&problem);
-    let placed = decision.placements.iter();
-    let keys: Vec<_> = placed
-        .map(|place| launch.insert(txn, ctx, &place.instance))
-        .collect();
+    let (keys, decision) = launch.place(txn, ctx, count);
     if let Some(token) = token {
         let ids = keys.iter().map(|key| key.id.clone()).collect();
         tokens::remember(txn, ctx, token, input, ids);
     }
-    let failures = decision.refusals.iter();
-    let failures = failures
+    let refusals = decision.refused.iter().flat_map(|why| &why.refusals);
+    let failures = refusals
         .map(|refusal| failure(ctx, &cluster.name, refusal))
         .collect();
     Ok(answer(txn, &keys, failures))

@@ -5,7 +5,7 @@
 use super::run_task::{failure, tasks};
 use crate::cluster;
 use crate::place::problem;
-use crate::place::solve::{Reason, Refusal, refuses};
+use crate::place::solve::{Placement, Reason, Refusal, refuses};
 use crate::records::container_instance::CONTAINER_INSTANCES;
 use crate::records::task::TaskKey;
 use crate::rules::run_task as rules;
@@ -90,6 +90,18 @@ fn start_on(
     };
     match refuses(&candidate, &launch.requirement) {
         Some(reason) => Err(refuse(reason)),
-        None => Ok(launch.insert(txn, ctx, &record.key.id)),
+        None => {
+            let gpus = candidate.free.gpus.iter();
+            let placement = Placement {
+                instance: record.key.id.clone(),
+                gpus: gpus
+                    .take(launch.requirement.gpus as usize)
+                    .cloned()
+                    .collect(),
+                tasks_of_group: candidate.tasks_of_group,
+                tasks: candidate.tasks,
+            };
+            Ok(launch.insert(txn, ctx, &placement))
+        }
     }
 }

@@ -1,32 +1,40 @@
-//! Chooses instances for tasks: filter, rank, choose, once per task.
+//! Places tasks one by one, and says why an instance refuses one.
 //!
-//! Pure; never over-commits; ties are broken by id, so equal input gives an equal answer. A refusal
-//! is a result with its reason, not an error.
-//! Rule: ECS developer guide, "Task placement": resources, then attributes, then the spread.
+//! A refusal is a result with its reason, not an error. What refuses is asked of every instance,
+//! and only when no instance takes the task.
+//! Rule: ECS developer guide, "Task placement": resources, then attributes, then constraints; "API
+//! failure reasons".
 
-use super::problem::{Candidate, Problem, Requirement, Standing};
+use super::choose::Member;
+pub use super::choose::Placement;
+use super::constraint::Constraint;
+use super::index::Cluster;
+use super::problem::{Candidate, Requirement, Standing};
 use crate::records::container_instance::InstanceId;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// As many of the nearest refusals are told apart.
+const CLOSEST_LEN: usize = 8;
 
 /// Where the tasks go, and why the rest goes nowhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// One entry per task that found room.
     pub placements: Vec<Placement>,
-    /// When some task found no room: why each instance refused it, in order of id.
-    pub refusals: Vec<Refusal>,
+    /// When some task found no room: why.
+    pub refused: Option<Refused>,
 }
 
-/// One task's instance, and what made it the first choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placement {
-    /// The instance.
-    pub instance: InstanceId,
-    /// Tasks of the same group that it had.
-    pub tasks_of_group: u32,
-    /// Tasks that it had.
-    pub tasks: u32,
-    /// Instances that had room as well.
-    pub alternatives: u32,
+/// Why no instance takes a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// How many instances refused it, by AWS's word for the reason.
+    pub counts: BTreeMap<&'static str, u32>,
+    /// Those that came closest to taking it, the closest first.
+    pub closest: Vec<Refusal>,
+    /// Every instance's refusal, in order of id.
+    pub refusals: Vec<Refusal>,
 }
 
 /// Why one instance refused a task.
@@ -59,12 +67,23 @@ pub enum Reason {
         /// What is left.
         free: u32,
     },
+    /// Too few GPUs left.
+    Gpu {
+        /// What the task needs.
+        wanted: u32,
+        /// What is left.
+        free: u32,
+    },
     /// A TCP port is taken.
     Ports(u16),
     /// A UDP port is taken.
     PortsUdp(u16),
     /// An attribute is missing, or has another value.
     Attribute(String),
+    /// It is not what this expression asks for.
+    MemberOf(String),
+    /// It has a task of the group.
+    DistinctInstance,
 }
 
 impl Reason {
@@ -76,32 +95,78 @@ impl Reason {
             Self::Inactive => "INACTIVE",
             Self::Cpu { .. } => "RESOURCE:CPU",
             Self::Memory { .. } => "RESOURCE:MEMORY",
+            Self::Gpu { .. } => "RESOURCE:GPU",
             Self::Ports(_) => "RESOURCE:PORTS",
             Self::PortsUdp(_) => "RESOURCE:PORTS_UDP",
             Self::Attribute(_) => "ATTRIBUTE",
+            Self::MemberOf(_) => "MemberOf placement constraint unsatisfied.",
+            Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",
+        }
+    }
+
+    /// How near the instance came: what is asked later is nearer, then a smaller part lacking (in
+    /// thousandths of what is wanted).
+    fn nearness(&self) -> (u8, Reverse<u64>) {
+        match self {
+            Self::Inactive => (0, Reverse(0)),
+            Self::Agent => (1, Reverse(0)),
+            Self::Cpu { wanted, free }
+            | Self::Memory { wanted, free }
+            | Self::Gpu { wanted, free } => {
+                let lacking = u64::from(wanted.saturating_sub(*free)) * 1000;
+                (2, Reverse(lacking / u64::from(*wanted).max(1)))
+            }
+            Self::Ports(_) | Self::PortsUdp(_) => (3, Reverse(0)),
+            Self::Attribute(_) => (4, Reverse(0)),
+            Self::MemberOf(_) | Self::DistinctInstance => (5, Reverse(0)),
         }
     }
 }
 
-/// Places as many of the tasks as there is room for.
+/// Why no instance of the cluster takes the task. Asks every instance.
 #[must_use]
-pub fn solve(problem: &Problem) -> Decision {
-    let mut candidates = problem.candidates.clone();
-    let mut placements = Vec::new();
-    for _ in 0..problem.count {
-        let Some(placement) = place_one(&mut candidates, &problem.requirement) else {
-            break;
+pub fn refused(
+    cluster: &Cluster,
+    requirement: &Requirement,
+    constraints: &[Constraint],
+    group: &str,
+    member: Member<'_>,
+) -> Refused {
+    let mut refused = Refused::default();
+    for id in cluster.ids() {
+        let Some(candidate) = cluster.candidate(id, group) else {
+            continue;
         };
-        placements.push(placement);
+        let reason =
+            refuses(&candidate, requirement).or_else(|| violates(&candidate, constraints, member));
+        let Some(reason) = reason else {
+            continue;
+        };
+        *refused.counts.entry(reason.name()).or_default() += 1;
+        let instance = candidate.instance;
+        refused.refusals.push(Refusal { instance, reason });
     }
-    let refusals = match placements.len() < problem.count as usize {
-        true => refusals(&candidates, &problem.requirement),
-        false => Vec::new(),
-    };
-    Decision {
-        placements,
-        refusals,
-    }
+    let mut closest: Vec<&Refusal> = refused.refusals.iter().collect();
+    closest.sort_by_key(|refusal| Reverse(refusal.reason.nearness()));
+    refused.closest = closest.into_iter().take(CLOSEST_LEN).cloned().collect();
+    refused
+}
+
+/// The first constraint that the instance violates.
+fn violates(
+    candidate: &Candidate,
+    constraints: &[Constraint],
+    member: Member<'_>,
+) -> Option<Reason> {
+    constraints.iter().find_map(|constraint| match constraint {
+        Constraint::DistinctInstance if candidate.tasks_of_group > 0 => {
+            Some(Reason::DistinctInstance)
+        }
+        Constraint::MemberOf(asked) if !member(&candidate.instance.0, asked) => {
+            Some(Reason::MemberOf(asked.to_string()))
+        }
+        Constraint::DistinctInstance | Constraint::MemberOf(_) => None,
+    })
 }
 
 /// Why this instance refuses the task; `None` when it takes it.
@@ -129,6 +194,13 @@ fn lacks_resource(candidate: &Candidate, requirement: &Requirement) -> Option<Re
             free: free.memory_mib,
         });
     }
+    let gpus = u32::try_from(free.gpus.len()).unwrap_or(u32::MAX);
+    if requirement.gpus > gpus {
+        return Some(Reason::Gpu {
+            wanted: requirement.gpus,
+            free: gpus,
+        });
+    }
     let tcp = wanted.tcp.iter().find(|port| free.tcp_used.contains(port));
     let udp = wanted.udp.iter().find(|port| free.udp_used.contains(port));
     tcp.map(|port| Reason::Ports(*port))
@@ -146,51 +218,11 @@ fn lacks_attribute(candidate: &Candidate, requirement: &Requirement) -> Option<R
     lacking.map(|(name, _)| Reason::Attribute(name.clone()))
 }
 
-/// Spread over instances: fewest tasks of the group, then fewest tasks, then the lowest id.
-fn place_one(candidates: &mut [Candidate], requirement: &Requirement) -> Option<Placement> {
-    let open = |c: &&mut Candidate| refuses(c, requirement).is_none();
-    let mut open: Vec<&mut Candidate> = candidates.iter_mut().filter(open).collect();
-    let alternatives = u32::try_from(open.len())
-        .unwrap_or(u32::MAX)
-        .saturating_sub(1);
-    open.sort_by(|a, b| rank(a).cmp(&rank(b)));
-    let chosen = open.into_iter().next()?;
-    let placement = Placement {
-        instance: chosen.instance.clone(),
-        tasks_of_group: chosen.tasks_of_group,
-        tasks: chosen.tasks,
-        alternatives,
-    };
-    chosen.free.take(&requirement.reserved);
-    chosen.tasks_of_group += 1;
-    chosen.tasks += 1;
-    Some(placement)
-}
-
-fn rank(candidate: &Candidate) -> (u32, u32, &InstanceId) {
-    (
-        candidate.tasks_of_group,
-        candidate.tasks,
-        &candidate.instance,
-    )
-}
-
-fn refusals(candidates: &[Candidate], requirement: &Requirement) -> Vec<Refusal> {
-    let why = |candidate: &Candidate| {
-        refuses(candidate, requirement).map(|reason| Refusal {
-            instance: candidate.instance.clone(),
-            reason,
-        })
-    };
-    candidates.iter().filter_map(why).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::place::problem::Free;
     use crate::records::task::Reserved;
-    use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn candidate(id: &str, cpu: u32, memory: u32) -> Candidate {
@@ -201,6 +233,7 @@ mod tests {
                 cpu_units: cpu,
                 memory_mib: memory,
                 tcp_used: BTreeSet::from([22]),
+                gpus: vec!["gpu-0".into()],
                 udp_used: BTreeSet::from([53]),
             },
             attributes: BTreeMap::from([("os".into(), Some("linux".into())), ("cap".into(), None)]),
@@ -217,6 +250,7 @@ mod tests {
                 ..Reserved::default()
             },
             attributes: Vec::new(),
+            gpus: 0,
         }
     }
 
@@ -237,6 +271,8 @@ mod tests {
             (|_, r| r.reserved.tcp = vec![80, 22], Some("RESOURCE:PORTS")),
             (|_, r| r.reserved.udp = vec![53], Some("RESOURCE:PORTS_UDP")),
             (|_, r| r.reserved.udp = vec![22], None),
+            (|_, r| r.gpus = 1, None),
+            (|_, r| r.gpus = 2, Some("RESOURCE:GPU")),
             (
                 |_, r| r.attributes = vec![("gpu".into(), None)],
                 Some("ATTRIBUTE"),
@@ -256,121 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn tasks_are_spread_over_instances_and_ties_go_to_the_lowest_id() {
-        let mut busy = candidate("a", 100, 100);
-        busy.tasks = 5;
-        let problem = Problem {
-            requirement: needs(10, 10),
-            count: 4,
-            candidates: vec![busy, candidate("b", 100, 100), candidate("c", 100, 100)],
-        };
-        let chosen: Vec<_> = solve(&problem)
-            .placements
-            .into_iter()
-            .map(|p| p.instance.0)
-            .collect();
-        assert_eq!(chosen, ["b", "c", "a", "b"]);
-    }
-
-    #[test]
-    fn a_part_is_placed_and_the_rest_refused_once_per_instance() {
-        let problem = Problem {
-            requirement: needs(60, 10),
-            count: 3,
-            candidates: vec![candidate("a", 100, 100), candidate("b", 50, 5)],
-        };
-        let decision = solve(&problem);
-        assert_eq!(decision.placements.len(), 1);
-        let refusals: Vec<_> = decision
-            .refusals
-            .iter()
-            .map(|r| (r.instance.0.as_str(), r.reason.name()))
-            .collect();
-        assert_eq!(refusals, [("a", "RESOURCE:CPU"), ("b", "RESOURCE:CPU")]);
-    }
-
-    fn problems() -> impl Strategy<Value = Problem> {
-        let one = (
-            0u32..500,
-            0u32..500,
-            0u32..4,
-            0u32..9,
-            0usize..3,
-            prop::collection::btree_set(1u16..6, 0..4),
-        );
-        let candidates = prop::collection::vec(one, 0..6);
-        (
-            candidates,
-            0u32..200,
-            0u32..200,
-            prop::collection::vec(1u16..6, 0..3),
-            1u32..11,
-        )
-            .prop_map(|(candidates, cpu, memory, tcp, count)| Problem {
-                requirement: Requirement {
-                    reserved: Reserved {
-                        cpu_units: cpu,
-                        memory_mib: memory,
-                        tcp,
-                        udp: vec![],
-                    },
-                    attributes: vec![("cap".into(), None)],
-                },
-                count,
-                candidates: candidates
-                    .into_iter()
-                    .enumerate()
-                    .map(
-                        |(i, (cpu, memory, of_group, tasks, standing, tcp_used))| Candidate {
-                            standing: [Standing::Ready, Standing::Ready, Standing::AgentAway]
-                                [standing],
-                            free: Free {
-                                tcp_used,
-                                ..candidate("", cpu, memory).free
-                            },
-                            tasks_of_group: of_group,
-                            tasks: tasks + of_group,
-                            ..candidate(&format!("i{i}"), cpu, memory)
-                        },
-                    )
-                    .collect(),
-            })
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_ever_over_committed(problem in problems()) {
-            let decision = solve(&problem);
-            let wanted = &problem.requirement.reserved;
-            for candidate in &problem.candidates {
-                let placed = decision.placements.iter().filter(|p| p.instance == candidate.instance).count() as u32;
-                prop_assert!(placed * wanted.cpu_units <= candidate.free.cpu_units);
-                prop_assert!(placed * wanted.memory_mib <= candidate.free.memory_mib);
-                if placed > 0 {
-                    prop_assert!(wanted.tcp.iter().all(|port| !candidate.free.tcp_used.contains(port)));
-                    prop_assert_eq!(candidate.standing, Standing::Ready);
-                }
-                if !wanted.tcp.is_empty() {
-                    prop_assert!(placed <= 1, "a static port fits once");
-                }
-            }
-        }
-
-        #[test]
-        fn a_task_is_refused_only_when_every_instance_refuses_it(problem in problems()) {
-            let decision = solve(&problem);
-            if decision.placements.len() < problem.count as usize {
-                prop_assert_eq!(decision.refusals.len(), problem.candidates.len());
-            } else {
-                prop_assert!(decision.refusals.is_empty());
-            }
-        }
-
-        #[test]
-        fn equal_input_gives_an_equal_answer_in_any_order(problem in problems()) {
-            let mut turned = problem.clone();
-            turned.candidates.reverse();
-            prop_assert_eq!(solve(&problem).placements, solve(&turned).placements);
+    fn a_reason_that_is_asked_later_or_lacks_less_is_nearer() {
+        let cpu = |free| Reason::Cpu { wanted: 100, free };
+        let ordered = [
+            Reason::MemberOf("attribute:a exists".into()),
+            Reason::Attribute("a".into()),
+            Reason::Ports(80),
+            cpu(99),
+            cpu(1),
+            Reason::Agent,
+            Reason::Inactive,
+        ];
+        for pair in ordered.windows(2) {
+            assert!(pair[0].nearness() > pair[1].nearness(), "{pair:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! was restored. An INACTIVE instance never becomes ACTIVE again: its host registers anew.
 
 use super::Tags;
+use crate::place::feed::OF_INSTANCES;
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -161,6 +162,9 @@ pub struct HostResources {
     pub tcp: Vec<u16>,
     /// UDP ports that the host uses itself.
     pub udp: Vec<u16>,
+    /// Its GPUs, by id.
+    #[serde(default)]
+    pub gpus: Vec<String>,
 }
 
 /// One attribute.
@@ -212,7 +216,8 @@ pub static CONTAINER_INSTANCES: Table<InstanceKey, ContainerInstanceRecord> = Ta
     |instance| instance.key.clone(),
     &[&BY_HOST],
 )
-.with_tallies(&[&REGISTERED]);
+.with_tallies(&[&REGISTERED])
+.with_feeds(&[&OF_INSTANCES]);
 
 /// The index key of a host's registrations.
 #[must_use]

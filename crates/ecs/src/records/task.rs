@@ -150,6 +150,9 @@ pub struct Reserved {
     pub tcp: Vec<u16>,
     /// Static UDP ports of the host.
     pub udp: Vec<u16>,
+    /// GPUs of the host, by id.
+    #[serde(default)]
+    pub gpus: Vec<String>,
 }
 
 /// Moments of a task's life. Each is set once and never cleared.
@@ -219,6 +222,9 @@ pub struct ContainerRecord {
     /// `healthStatus`.
     #[serde(default)]
     pub health: HealthStatus,
+    /// `gpuIds`.
+    #[serde(default)]
+    pub gpu_ids: Vec<String>,
 }
 
 impl ContainerRecord {
@@ -236,6 +242,7 @@ impl ContainerRecord {
             reason: None,
             bindings: Vec::new(),
             health: HealthStatus::Unknown,
+            gpu_ids: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::container_instance::{InstanceId, InstanceKey};
 use super::task::{TaskKey, TaskRecord};
+use crate::place::feed::OF_TASKS;
 use crate::task::status::{DesiredStatus, TaskStatus};
 use aws_types::Scope;
 use store::{Index, Key, Table, Tally};
@@ -19,12 +20,14 @@ pub static BY_INSTANCE: Index<TaskRecord> = Index {
     },
 };
 
-/// By instance, only tasks that hold static ports of it.
+/// By instance, only tasks that hold static ports or GPUs of it.
 pub static HOLDS_PORTS: Index<TaskRecord> = Index {
     name: "holds_ports",
     keys: |task| {
-        let ports = !task.reserved.tcp.is_empty() || !task.reserved.udp.is_empty();
-        let held = (task.holds && ports).then(|| held_by(&task.instance_key()));
+        let reserved = &task.reserved;
+        let named =
+            !reserved.tcp.is_empty() || !reserved.udp.is_empty() || !reserved.gpus.is_empty();
+        let held = (task.holds && named).then(|| held_by(&task.instance_key()));
         held.into_iter().collect()
     },
 };
@@ -114,8 +117,10 @@ pub static OF_INSTANCE: Tally<TaskRecord> = Tally {
                 measure(&instance, "memory"),
                 task.reserved.memory_mib.into(),
             ),
-            (group_parts(&instance, &task.group), 1),
         ];
+        if task.desired == DesiredStatus::Running {
+            of.push((group_parts(&instance, &task.group), 1));
+        }
         let counts = Count::ALL.into_iter().filter(|count| count.has(task));
         of.extend(counts.map(|count| (measure(&instance, count.name()), 1)));
         of
@@ -137,7 +142,8 @@ pub static TASKS: Table<TaskKey, TaskRecord> = Table::new(
         &BY_STOPPED_AT,
     ],
 )
-.with_tallies(&[&OF_CLUSTER, &OF_INSTANCE]);
+.with_tallies(&[&OF_CLUSTER, &OF_INSTANCE])
+.with_feeds(&[&OF_TASKS]);
 
 /// What a task can count as; several at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +227,7 @@ pub fn measure(instance: &InstanceKey, name: &str) -> Key {
     Key::of(&[parts[0], parts[1], parts[2], parts[3], name])
 }
 
-/// The key in [`OF_INSTANCE`] of the tasks of a group that hold resources of an instance.
+/// The key in [`OF_INSTANCE`] of a group's active tasks on an instance: those not asked to stop.
 #[must_use]
 pub fn group_parts(instance: &InstanceKey, group: &str) -> Key {
     let scope = &instance.scope;

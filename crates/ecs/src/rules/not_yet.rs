@@ -59,7 +59,6 @@ pub static TASK: &[Row<TaskDefinition>] = &[
     row("trustedExecutionConfiguration", |d| {
         d.trusted_execution_configuration.is_some()
     }),
-    row("placementConstraints", |d| some(&d.placement_constraints)),
     row("volumes.dockerVolumeConfiguration", |d| {
         d.volumes
             .iter()
@@ -131,7 +130,11 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     row("interactive", |c| on(c.interactive)),
     row("pseudoTerminal", |c| on(c.pseudo_terminal)),
     row("systemControls", |c| some(&c.system_controls)),
-    row("resourceRequirements", |c| some(&c.resource_requirements)),
+    // GPUs are placed; nothing else is, and none is shared.
+    row("resourceRequirements", |c| {
+        let mut all = c.resource_requirements.iter().flatten();
+        all.any(|r| r.r#type.as_deref().is_some_and(|t| t != "GPU") || r.sharing_strategy.is_some())
+    }),
     row("firelensConfiguration", |c| {
         c.firelens_configuration.is_some()
     }),
@@ -158,6 +161,8 @@ pub static EFFECTIVE: &[&str] = &[
     "memory",
     // The instance's `ecs.cpu-architecture` is compared at placement.
     "runtimePlatform.cpuArchitecture",
+    "placementConstraints.type",
+    "placementConstraints.expression",
     "containerDefinitions.name",
     "containerDefinitions.image",
     "containerDefinitions.cpu",
@@ -193,6 +198,8 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.ulimits.softLimit",
     "containerDefinitions.ulimits.hardLimit",
     "containerDefinitions.logConfiguration.options",
+    // Its type, where it is not `GPU`, is refused.
+    "containerDefinitions.resourceRequirements.value",
 ];
 
 /// Fields that are kept and shown, and whose absence of effect changes nothing that was asked for;
@@ -396,6 +403,8 @@ mod tests {
             "group",
             "launchType",
             "overrides",
+            "placementConstraints",
+            "placementStrategy",
             "propagateTags",
             "startedBy",
             "tags",
@@ -406,8 +415,6 @@ mod tests {
         const REFUSED_OR_UNSEEN: &[&str] = &[
             "capacityProviderStrategy",
             "networkConfiguration",
-            "placementConstraints",
-            "placementStrategy",
             "platformVersion",
             "referenceId",
             "volumeConfigurations",

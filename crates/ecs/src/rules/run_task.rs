@@ -48,16 +48,8 @@ pub fn check_run(input: &RunTaskRequest) -> Result<u32, AwsError> {
             "The platform version must be null when specifying an EC2 launch type.",
         ));
     }
-    let constraints = input.placement_constraints.as_deref().unwrap_or_default();
-    let strategies = input.placement_strategy.as_deref().unwrap_or_default();
-    for (asked, member) in [
-        (!strategy.is_empty(), "capacityProviderStrategy"),
-        (!constraints.is_empty(), "placementConstraints"),
-        (!strategies.is_empty(), "placementStrategy"),
-    ] {
-        if asked {
-            return Err(not_yet(member));
-        }
+    if !strategy.is_empty() {
+        return Err(not_yet("capacityProviderStrategy"));
     }
     check_started_by(input.started_by.as_deref(), RUN_STARTED_BY_LEN_MAX)?;
     check_group(input.group.as_deref())?;

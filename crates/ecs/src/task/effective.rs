@@ -9,6 +9,7 @@ use crate::records::task::Reserved;
 use crate::task_definition::units;
 use aws_api::Stored;
 use aws_api::ecs::{ContainerDefinition, KeyValuePair, TaskDefinition};
+use std::ops::RangeInclusive;
 
 /// A definition with overrides merged.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Effective {
     pub task_role_arn: Option<String>,
     /// `executionRoleArn`.
     pub execution_role_arn: Option<String>,
+    /// Whether the containers' ports are the host's.
+    pub is_on_host_network: bool,
     /// The containers, in the definition's order.
     pub containers: Vec<ContainerDefinition>,
 }
@@ -51,6 +54,7 @@ pub fn merge(definition: &TaskDefinition, overrides: &TaskOverrides) -> Effectiv
             &overrides.execution_role_arn,
             &definition.execution_role_arn,
         ),
+        is_on_host_network: definition.network_mode.as_deref() == Some("host"),
         containers: merged.collect(),
     }
 }
@@ -84,21 +88,43 @@ pub fn reserved(task: &Effective) -> Reserved {
             .unwrap_or_else(|| sum(|c| c.memory_reservation.or(c.memory))),
         tcp: static_ports(task, false),
         udp: static_ports(task, true),
+        // Which ones is known only with the instance.
+        gpus: Vec::new(),
     }
 }
 
-/// The host ports that the containers name; 0 means that the agent chooses.
+/// How many GPUs a container asks for.
+#[must_use]
+pub fn gpus(container: &ContainerDefinition) -> u32 {
+    let requirements = container.resource_requirements.iter().flatten();
+    let gpus = requirements.filter(|r| r.r#type.as_deref() == Some("GPU"));
+    gpus.filter_map(|r| r.value.as_deref()?.parse::<u32>().ok())
+        .fold(0, u32::saturating_add)
+}
+
+/// The host ports that the containers name, or that a range is on the host's own network; 0 means
+/// that the agent chooses.
 fn static_ports(task: &Effective, udp: bool) -> Vec<u16> {
     let mappings = task
         .containers
         .iter()
         .flat_map(|c| c.port_mappings.iter().flatten());
     let of_protocol = mappings.filter(|m| (m.protocol.as_deref() == Some("udp")) == udp);
-    let ports = of_protocol.filter_map(|m| u16::try_from(m.host_port?).ok());
+    let ports = of_protocol.flat_map(|m| {
+        let named = m.host_port.and_then(|port| u16::try_from(port).ok());
+        let range = m.container_port_range.as_deref().and_then(range);
+        let range = range.filter(|_| task.is_on_host_network);
+        named.into_iter().chain(range.into_iter().flatten())
+    });
     let mut ports: Vec<u16> = ports.filter(|port| *port != 0).collect();
     ports.sort_unstable();
     ports.dedup();
     ports
+}
+
+fn range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    Some(first.parse().ok()?..=last.parse().ok()?)
 }
 
 fn merge_container(own: &ContainerDefinition, with: &ContainerOverrides) -> ContainerDefinition {
@@ -224,9 +250,19 @@ mod tests {
             port(Some(0), Some("tcp")),
             port(None, Some("tcp")),
             port(Some(53), Some("udp")),
+            PortMapping {
+                container_port: None,
+                container_port_range: Some("9000-9002".into()),
+                ..port(None, Some("udp"))
+            },
         ]);
-        let reserved = reserved(&merge(&definition, &TaskOverrides::default()));
-        assert_eq!((reserved.tcp, reserved.udp), (vec![8080], vec![53]));
+        let of = |definition: &TaskDefinition| {
+            let reserved = reserved(&merge(definition, &TaskOverrides::default()));
+            (reserved.tcp, reserved.udp)
+        };
+        assert_eq!(of(&definition), (vec![8080], vec![53]));
+        definition.network_mode = Some("host".into());
+        assert_eq!(of(&definition), (vec![8080], vec![53, 9000, 9001, 9002]));
     }
 
     #[test]

@@ -5,9 +5,14 @@
 use super::effective::{self, Effective};
 use super::log_mode;
 use super::status::{DesiredStatus, TaskStatus};
+use crate::place::choose::{Question, choose};
+use crate::place::constraint::Constraint;
+use crate::place::feed::PLACEMENT;
 use crate::place::problem::Requirement;
-use crate::records::cluster::ClusterRecord;
-use crate::records::container_instance::InstanceId;
+use crate::place::solve::{Decision, Placement, refused};
+use crate::place::strategy::Criterion;
+use crate::place::{constraint, facts, strategy};
+use crate::records::cluster::{ClusterKey, ClusterRecord};
 use crate::records::overrides::TaskOverrides;
 use crate::records::task::{
     ContainerRecord, Delivery, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
@@ -16,12 +21,12 @@ use crate::records::{Tags, TaskDefinitionRecord, TaskDefinitionStatus};
 use crate::rules::{self, client, invalid_parameter, run_task};
 use crate::task_definition;
 use aws_api::ecs::{
-    NetworkConfiguration, RunTaskRequest, StartTaskRequest, Tag, TaskOverride,
-    TaskVolumeConfiguration,
+    NetworkConfiguration, PlacementConstraint, PlacementStrategy, RunTaskRequest, StartTaskRequest,
+    Tag, TaskOverride, TaskVolumeConfiguration,
 };
 use aws_types::{AwsError, Ctx};
 use std::sync::Arc;
-use store::{Txn, World};
+use store::{TableKey, Txn, World};
 
 /// What both operations take.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +37,8 @@ pub struct Asked<'a> {
     overrides: Option<&'a TaskOverride>,
     network: Option<&'a NetworkConfiguration>,
     volumes: Option<&'a [TaskVolumeConfiguration]>,
+    constraints: Option<&'a [PlacementConstraint]>,
+    strategy: Option<&'a [PlacementStrategy]>,
     tags: Option<&'a [Tag]>,
     propagate_tags: Option<&'a str>,
     managed_tags: bool,
@@ -47,6 +54,8 @@ impl<'a> From<&'a RunTaskRequest> for Asked<'a> {
             overrides: input.overrides.as_ref(),
             network: input.network_configuration.as_ref(),
             volumes: input.volume_configurations.as_deref(),
+            constraints: input.placement_constraints.as_deref(),
+            strategy: input.placement_strategy.as_deref(),
             tags: input.tags.as_deref(),
             propagate_tags: input.propagate_tags.as_deref(),
             managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
@@ -64,6 +73,8 @@ impl<'a> From<&'a StartTaskRequest> for Asked<'a> {
             overrides: input.overrides.as_ref(),
             network: input.network_configuration.as_ref(),
             volumes: input.volume_configurations.as_deref(),
+            constraints: None,
+            strategy: None,
             tags: input.tags.as_deref(),
             propagate_tags: input.propagate_tags.as_deref(),
             managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
@@ -85,6 +96,8 @@ pub struct Launch {
     effective: Effective,
     /// What each task reserves and needs.
     pub requirement: Requirement,
+    constraints: Vec<Constraint>,
+    strategy: Vec<Criterion>,
     tags: Tags,
     log_mode: Option<String>,
     execute_command: bool,
@@ -122,7 +135,10 @@ pub fn prepare(
         requirement: Requirement {
             reserved: effective::reserved(&effective),
             attributes: requires.filter_map(attribute).collect(),
+            gpus: effective.containers.iter().map(effective::gpus).sum(),
         },
+        constraints: constraint::read(asked.constraints, definition)?,
+        strategy: strategy::read(asked.strategy)?,
         overrides,
         effective,
         tags: tags(cluster, &record, asked)?,
@@ -132,29 +148,72 @@ pub fn prepare(
 }
 
 impl Launch {
-    /// Stores one task on this instance; gives its key.
-    pub fn insert(&self, txn: &mut Txn, ctx: &mut Ctx, instance: &InstanceId) -> TaskKey {
+    /// Starts as many of `count` tasks as find room, each beside those before it; gives their keys,
+    /// and why they went there.
+    pub fn place(&self, txn: &mut Txn, ctx: &mut Ctx, count: u32) -> (Vec<TaskKey>, Decision) {
+        let (mut keys, mut decision) = (Vec::new(), Decision::default());
+        let (scope, cluster) = (ctx.scope.clone(), self.cluster.as_str());
+        let encoded = ClusterKey::new(&scope, cluster).encode();
+        for _ in 0..count {
+            let world: &World = txn;
+            let Some(index) = world.view(&PLACEMENT).cluster(&encoded) else {
+                break;
+            };
+            let member =
+                |id: &str, asked: &_| facts::holds_by_id(world, &scope, cluster, id, asked);
+            let question = Question {
+                requirement: &self.requirement,
+                group: &self.group,
+                constraints: &self.constraints,
+                strategy: &self.strategy,
+                seed: ctx.ids.number(),
+            };
+            let Some(placement) = choose(index, &question, &member) else {
+                let (needs, constraints) = (&self.requirement, &self.constraints);
+                let why = refused(index, needs, constraints, &self.group, &member);
+                decision.refused = Some(why);
+                break;
+            };
+            keys.push(self.insert(txn, ctx, &placement));
+            decision.placements.push(placement);
+        }
+        (keys, decision)
+    }
+
+    /// Stores one task where it was placed; gives its key.
+    pub fn insert(&self, txn: &mut Txn, ctx: &mut Ctx, placement: &Placement) -> TaskKey {
         let key = TaskKey {
             scope: ctx.scope.clone(),
             cluster: self.cluster.clone(),
             id: TaskId(ctx.ids.hex(32)),
         };
+        let mut gpus = placement.gpus.iter().cloned();
         let containers = self.effective.containers.iter().map(|container| {
             let name = container.name.as_deref().unwrap_or_default();
-            ContainerRecord::pending(name, ctx.ids.uuid(), container.essential.unwrap_or(true))
+            let essential = container.essential.unwrap_or(true);
+            ContainerRecord {
+                gpu_ids: gpus
+                    .by_ref()
+                    .take(effective::gpus(container) as usize)
+                    .collect(),
+                ..ContainerRecord::pending(name, ctx.ids.uuid(), essential)
+            }
         });
         let record = TaskRecord {
             key: key.clone(),
             family: self.family.clone(),
             revision: self.revision,
-            instance: instance.clone(),
+            instance: placement.instance.clone(),
             group: self.group.clone(),
             started_by: self.started_by.clone(),
             version: 1,
             last_status: TaskStatus::Pending,
             desired: DesiredStatus::Running,
             holds: true,
-            reserved: Reserved::clone(&self.requirement.reserved),
+            reserved: Reserved {
+                gpus: placement.gpus.clone(),
+                ..self.requirement.reserved.clone()
+            },
             containers: containers.collect(),
             times: TaskTimes::created(ctx.now),
             stop: None,

@@ -10,8 +10,8 @@ use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
 use aws_api::agent::{
-    Container, ContainerDependency, MountPoint, PortMapping, RestartPolicy, Task, Volume,
-    VolumeFrom, VolumeHost,
+    Association, AssociationContent, Container, ContainerDependency, MountPoint, PortMapping,
+    RestartPolicy, Task, Volume, VolumeFrom, VolumeHost,
 };
 use aws_api::ecs::{self, ContainerDefinition, TaskDefinition};
 use std::collections::BTreeMap;
@@ -78,8 +78,28 @@ fn with_definition(bare: Task, record: &TaskRecord, definition: &TaskDefinition)
         ),
         pid_mode: definition.pid_mode.clone(),
         ipc_mode: definition.ipc_mode.clone(),
+        associations: associations(record),
         ..bare
     }
+}
+
+/// A container's GPUs: each by its id, of one container.
+fn associations(record: &TaskRecord) -> Option<Vec<Association>> {
+    let of = |container: &ContainerRecord| {
+        let containers = vec![container.name.clone()];
+        let one = move |gpu: &String| Association {
+            containers: Some(containers.clone()),
+            name: Some(gpu.clone()),
+            r#type: Some("gpu".into()),
+            content: Some(AssociationContent {
+                encoding: Some("base64".into()),
+                value: Some(String::new()),
+            }),
+        };
+        container.gpu_ids.iter().map(one).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = record.containers.iter().flat_map(of).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 fn container(

@@ -134,6 +134,7 @@ fn container(
         cpu: Some(definition.and_then(|d| d.cpu).unwrap_or(0).to_string()),
         memory: text(definition.and_then(|d| d.memory)),
         memory_reservation: text(definition.and_then(|d| d.memory_reservation)),
+        gpu_ids: (!container.gpu_ids.is_empty()).then(|| container.gpu_ids.clone()),
         ..Container::default()
     }
 }

@@ -59,14 +59,55 @@ impl House {
         key
     }
 
+    /// The same, with as many GPUs.
+    pub fn host_with_gpus(
+        &mut self,
+        name: &str,
+        cpu: i32,
+        memory: i32,
+        gpus: usize,
+    ) -> InstanceKey {
+        let key = self.register_with_gpus(name, cpu, memory, gpus);
+        let versions = life::SessionVersions::default();
+        assert!(self.change(|txn, _| life::connected(txn, &key, &versions)));
+        key
+    }
+
     /// Registers a host whose agent is away.
     pub fn register(&mut self, name: &str, cpu: i32, memory: i32) -> InstanceKey {
+        self.register_with(name, registration(cpu, memory))
+    }
+
+    /// The same, with as many GPUs, listed as the public agent lists them.
+    pub fn register_with_gpus(
+        &mut self,
+        name: &str,
+        cpu: i32,
+        memory: i32,
+        gpus: usize,
+    ) -> InstanceKey {
+        let device = |at| PlatformDevice {
+            id: Some(format!("GPU-{at}")),
+            r#type: Some("GPU".into()),
+        };
+        let input = RegisterContainerInstanceRequest {
+            platform_devices: Some((0..gpus).map(device).collect()),
+            ..registration(cpu, memory)
+        };
+        self.register_with(name, input)
+    }
+
+    /// Registers this host, as its own agent does; it stays away.
+    pub fn register_with(
+        &mut self,
+        name: &str,
+        input: RegisterContainerInstanceRequest,
+    ) -> InstanceKey {
         let root = self.ctx.caller.clone();
         self.ctx.caller = Caller {
             principal: Principal::Host { host: name.into() },
             ..root.clone()
         };
-        let input = registration(cpu, memory);
         let answer = self.write(|txn, ctx| {
             ops::register_container_instance::register_container_instance(txn, ctx, &input)
         });

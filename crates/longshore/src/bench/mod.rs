@@ -9,6 +9,7 @@ mod api;
 mod launch;
 mod logs;
 mod memory;
+mod placement;
 mod pull;
 mod registry;
 mod report;
@@ -32,6 +33,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Launch(what) => launch::run(settings, what).await,
             BenchCommand::Api(what) => api::run(settings, what).await,
             BenchCommand::State(what) => state::run(settings, what).await,
+            BenchCommand::Placement(what) => placement::run(what).await,
             BenchCommand::Pull(what) => pull::run(settings, what).await,
             BenchCommand::Logs(what) => logs::run(settings, what).await,
         }

@@ -1,0 +1,250 @@
+//! What callers see of placement: strategies, constraints, GPUs and filters, through the operations.
+
+#![allow(dead_code)]
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod support;
+
+use aws_api::ecs::*;
+use ecs::instance::life;
+use ecs::ops;
+use ecs::records::InstanceKey;
+use support::{House, container, registration, run};
+
+fn attribute(name: &str, value: &str) -> Attribute {
+    Attribute {
+        name: Some(name.into()),
+        value: Some(value.into()),
+        ..Attribute::default()
+    }
+}
+
+/// Four hosts, two of each zone, each with a type of its own.
+fn house() -> (House, Vec<InstanceKey>) {
+    let mut house = House::new();
+    let mut hosts = Vec::new();
+    for (at, zone) in ["a", "a", "b", "b"].into_iter().enumerate() {
+        let mut input = registration(1000, 1000);
+        let attributes = input.attributes.as_mut().unwrap();
+        attributes.push(attribute("ecs.availability-zone", zone));
+        attributes.push(attribute("type", &format!("t{at}")));
+        let key = house.register_with(&format!("h{at}"), input);
+        house.change(|txn, _| life::connected(txn, &key, &life::SessionVersions::default()));
+        hosts.push(key);
+    }
+    house.define("app", vec![container("app", 100, 100)]);
+    (house, hosts)
+}
+
+fn strategy(all: &[(&str, &str)]) -> Option<Vec<PlacementStrategy>> {
+    let one = |(kind, field): &(&str, &str)| PlacementStrategy {
+        r#type: Some((*kind).into()),
+        field: Some((*field).into()),
+    };
+    Some(all.iter().map(one).collect())
+}
+
+fn constraint(kind: &str, expression: Option<&str>) -> PlacementConstraint {
+    PlacementConstraint {
+        r#type: Some(kind.into()),
+        expression: expression.map(Into::into),
+    }
+}
+
+/// How many of the tasks went to each host, and why each host refused the rest.
+fn placed(
+    house: &mut House,
+    hosts: &[InstanceKey],
+    input: RunTaskRequest,
+) -> (Vec<usize>, Vec<String>) {
+    let answer = house.run(input).unwrap();
+    let tasks = answer.tasks.unwrap();
+    let on = |host: &InstanceKey| {
+        let arn = host.arn();
+        let there = tasks
+            .iter()
+            .filter(|task| task.container_instance_arn.as_ref() == Some(&arn));
+        there.count()
+    };
+    let failures = answer.failures.unwrap().into_iter();
+    (
+        hosts.iter().map(on).collect(),
+        failures.map(|failure| failure.reason.unwrap()).collect(),
+    )
+}
+
+#[test]
+fn binpack_fills_one_host_and_spread_uses_every_one() {
+    let (mut house, hosts) = house();
+    let (mut counts, _) = placed(
+        &mut house,
+        &hosts,
+        RunTaskRequest {
+            placement_strategy: strategy(&[("binpack", "memory")]),
+            ..run("app", 10)
+        },
+    );
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 0, 10]);
+
+    let (mut house, hosts) = self::house();
+    let by_zone = [
+        ("spread", "attribute:ecs.availability-zone"),
+        ("binpack", "cpu"),
+    ];
+    let (counts, _) = placed(
+        &mut house,
+        &hosts,
+        RunTaskRequest {
+            placement_strategy: strategy(&by_zone),
+            ..run("app", 10)
+        },
+    );
+    assert_eq!(counts[0] + counts[1], 5, "{counts:?}");
+    assert_eq!(counts.iter().filter(|count| **count == 0).count(), 2);
+
+    let (counts, _) = placed(
+        &mut house,
+        &hosts,
+        RunTaskRequest {
+            placement_strategy: strategy(&[("spread", "host")]),
+            group: Some("other".into()),
+            ..run("app", 8)
+        },
+    );
+    assert_eq!(counts, [2, 2, 2, 2], "of its own group");
+}
+
+#[test]
+fn constraints_refuse_with_their_reasons_and_a_part_is_placed() {
+    let (mut house, hosts) = house();
+    let distinct = RunTaskRequest {
+        placement_constraints: Some(vec![constraint("distinctInstance", None)]),
+        ..run("app", 6)
+    };
+    let (counts, failures) = placed(&mut house, &hosts, distinct);
+    assert_eq!(counts, [1, 1, 1, 1]);
+    assert_eq!(
+        failures,
+        ["DistinctInstance placement constraint unsatisfied."; 4]
+    );
+    let member = |text: &str| RunTaskRequest {
+        placement_constraints: Some(vec![constraint("memberOf", Some(text))]),
+        ..run("app", 2)
+    };
+    for (text, expected) in [
+        ("attribute:type in [t1, t9]", vec![0, 2, 0, 0]),
+        (
+            "attribute:ecs.availability-zone == a and not(attribute:type == t0)",
+            vec![0, 2, 0, 0],
+        ),
+        ("task:group == nothing", vec![0, 0, 0, 0]),
+        ("runningTasksCount > 0", vec![0, 0, 0, 0]),
+    ] {
+        let (counts, failures) = placed(&mut house, &hosts, member(text));
+        assert_eq!(counts, expected, "{text}");
+        let refused = if expected.iter().sum::<usize>() == 2 {
+            0
+        } else {
+            4
+        };
+        assert_eq!(
+            failures,
+            vec!["MemberOf placement constraint unsatisfied."; refused]
+        );
+    }
+    let beside = member("task:group == 'family:app' and attribute:type =~ 't[23]'");
+    assert_eq!(placed(&mut house, &hosts, beside).0[..2], [0, 0]);
+    let refused = house.run(member("attribute:type ==")).unwrap_err();
+    assert_eq!(refused.code().name, "InvalidParameterException");
+}
+
+#[test]
+fn a_definitions_own_constraint_holds_too() {
+    let (mut house, hosts) = house();
+    let own = TaskDefinitionPlacementConstraint {
+        r#type: Some("memberOf".into()),
+        expression: Some("attribute:type == t3".into()),
+    };
+    house.define_with(RegisterTaskDefinitionRequest {
+        family: Some("bound".into()),
+        container_definitions: Some(vec![container("app", 10, 10)]),
+        placement_constraints: Some(vec![own]),
+        ..RegisterTaskDefinitionRequest::default()
+    });
+    let (counts, _) = placed(&mut house, &hosts, run("bound", 3));
+    assert_eq!(counts, [0, 0, 0, 3]);
+}
+
+#[test]
+fn a_listing_is_filtered_by_an_expression() {
+    let (mut house, hosts) = house();
+    let mut list = |filter: &str| {
+        let input = ListContainerInstancesRequest {
+            filter: Some(filter.into()),
+            ..ListContainerInstancesRequest::default()
+        };
+        let world = house.world.clone();
+        ops::list_container_instances::list_container_instances(&world, &mut house.ctx, &input)
+    };
+    let listed = list("attribute:ecs.availability-zone == b").unwrap();
+    let mut expected = vec![hosts[2].arn(), hosts[3].arn()];
+    expected.sort();
+    assert_eq!(listed.container_instance_arns, Some(expected));
+    let refused = list("colour == red").unwrap_err();
+    assert_eq!(refused.code().name, "InvalidParameterException");
+}
+
+#[test]
+fn gpus_are_given_by_id_told_to_the_agent_and_shown() {
+    let mut house = House::new();
+    let host = house.host_with_gpus("h", 1000, 1000, 3);
+    let asks = |name: &str, count: &str| ContainerDefinition {
+        resource_requirements: Some(vec![ResourceRequirement {
+            r#type: Some("GPU".into()),
+            value: Some(count.into()),
+            ..ResourceRequirement::default()
+        }]),
+        ..container(name, 10, 10)
+    };
+    house.define(
+        "train",
+        vec![asks("one", "1"), container("none", 1, 6), asks("two", "2")],
+    );
+    let (counts, failures) = placed(&mut house, std::slice::from_ref(&host), run("train", 2));
+    assert_eq!(
+        (counts, failures),
+        (vec![1], vec!["RESOURCE:GPU".to_owned()])
+    );
+    let payload = house.deliver(&host).remove(0);
+    let told: Vec<_> = payload
+        .associations
+        .unwrap()
+        .into_iter()
+        .map(|a| (a.r#type.unwrap(), a.name.unwrap(), a.containers.unwrap()))
+        .collect();
+    let gpu = |id: &str, of: &str| ("gpu".to_owned(), id.to_owned(), vec![of.to_owned()]);
+    assert_eq!(
+        told,
+        [
+            gpu("GPU-0", "one"),
+            gpu("GPU-1", "two"),
+            gpu("GPU-2", "two")
+        ]
+    );
+    let key = ecs::task::reference::task_arn(&house.ctx.scope, &payload.arn.unwrap()).unwrap();
+    let shown = house.describe(&key).containers.unwrap();
+    let ids: Vec<_> = shown
+        .into_iter()
+        .map(|c| c.gpu_ids.unwrap_or_default())
+        .collect();
+    assert_eq!(ids, [vec!["GPU-0"], vec![], vec!["GPU-1", "GPU-2"]]);
+    let of = |resources: Option<Vec<Resource>>| {
+        let all = resources.unwrap().into_iter();
+        let mut gpus = all.filter(|r| r.name.as_deref() == Some("GPU"));
+        gpus.next().unwrap().string_set_value.unwrap().len()
+    };
+    let instance = house.instance(&host);
+    assert_eq!(of(instance.registered_resources), 3);
+    assert_eq!(of(instance.remaining_resources), 0);
+}

@@ -1,0 +1,407 @@
+//! The placement index against a plain look at every instance: the same tasks find room, and each
+//! goes to one of the best instances. And a decision looks at as few instances of many as of few.
+
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+use ecs::place::choose::{Question, choose};
+use ecs::place::constraint::{Constraint, expression};
+use ecs::place::index::{Attributes, Cluster, Hold, Seat};
+use ecs::place::problem::{Requirement, Standing};
+use ecs::place::query::Expression;
+use ecs::place::strategy::Criterion;
+use ecs::place::tree::Amounts;
+use ecs::records::task::Reserved;
+use proptest::prelude::*;
+use std::cell::Cell;
+
+const HOSTS: usize = 6;
+const ZONE: &str = "zone";
+
+/// A host as a plain list of what it was told.
+#[derive(Clone, Debug, Default)]
+struct Host {
+    seat: Option<Seat>,
+    holds: Vec<Hold>,
+}
+
+impl Host {
+    fn free(&self) -> Option<Amounts> {
+        let seat = self.seat.as_ref()?;
+        let sum = |of: fn(&Hold) -> u32| self.holds.iter().map(of).sum::<u32>();
+        Some(Amounts {
+            cpu_units: seat
+                .size
+                .cpu_units
+                .saturating_sub(sum(|h| h.size.cpu_units)),
+            memory_mib: seat
+                .size
+                .memory_mib
+                .saturating_sub(sum(|h| h.size.memory_mib)),
+            gpus: seat.gpus.iter().filter(|gpu| !self.has_gpu(gpu)).count() as u32,
+        })
+    }
+
+    fn has_gpu(&self, gpu: &String) -> bool {
+        self.holds.iter().any(|hold| hold.gpus.contains(gpu))
+    }
+
+    fn of_group(&self, group: &str) -> u64 {
+        let of = self
+            .holds
+            .iter()
+            .filter(|h| h.is_active && &*h.group == group);
+        of.count() as u64
+    }
+
+    fn zone(&self) -> Option<&Option<String>> {
+        self.seat.as_ref()?.attributes.get(ZONE)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Seat(usize, Option<Seat>),
+    Take(usize, Hold),
+    Release(usize, usize),
+    Ask(Ask),
+}
+
+#[derive(Clone, Debug)]
+struct Ask {
+    wanted: Amounts,
+    port: Option<u16>,
+    zone: Option<&'static str>,
+    group: &'static str,
+    distinct: bool,
+    member: Option<&'static str>,
+    strategy: Vec<Criterion>,
+    seed: u64,
+}
+
+fn amounts(most: u32) -> impl Strategy<Value = Amounts> {
+    (0..most, 0..most).prop_map(|(cpu_units, memory_mib)| Amounts {
+        cpu_units,
+        memory_mib,
+        gpus: 0,
+    })
+}
+
+fn seats() -> impl Strategy<Value = Option<Seat>> {
+    let standing = prop_oneof![
+        6 => Just(Standing::Ready),
+        1 => Just(Standing::AgentAway),
+        1 => Just(Standing::Draining),
+    ];
+    let zone = prop_oneof![
+        4 => prop::sample::select(vec!["a", "b"]).prop_map(|zone| Some(Some(zone.to_owned()))),
+        1 => Just(Some(None)),
+        1 => Just(None),
+    ];
+    let seat = (
+        standing,
+        zone,
+        amounts(60),
+        0usize..3,
+        prop::option::of(1u16..4),
+    )
+        .prop_map(|(standing, zone, size, gpus, port)| Seat {
+            standing,
+            attributes: zone
+                .map(|zone| (ZONE.to_owned(), zone))
+                .into_iter()
+                .collect::<Attributes>(),
+            size,
+            gpus: (0..gpus).map(|n| format!("gpu-{n}")).collect(),
+            tcp: port.into_iter().collect(),
+            udp: Vec::new(),
+        });
+    prop::option::weighted(0.9, seat)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let group = || prop::sample::select(vec!["web", "db"]);
+    let hold = (
+        group(),
+        any::<bool>(),
+        0u32..8,
+        amounts(8),
+        prop::option::of(1u16..4),
+    )
+        .prop_map(|(group, is_active, unconfirmed, size, port)| Hold {
+            group: group.into(),
+            is_active,
+            is_unconfirmed: unconfirmed == 0,
+            size,
+            gpus: Vec::new(),
+            tcp: port.into_iter().collect(),
+            udp: Vec::new(),
+        });
+    let criterion = prop::sample::select(vec![
+        Criterion::BinpackCpu,
+        Criterion::BinpackMemory,
+        Criterion::SpreadAttribute(ZONE.into()),
+        Criterion::SpreadAttribute("none".into()),
+        Criterion::SpreadInstance,
+        Criterion::Random,
+    ]);
+    let member = prop::sample::select(vec!["attribute:zone == a", "ec2InstanceId =~ '[0-3]'"]);
+    let ask = (
+        (amounts(12), 0u32..3, prop::option::weighted(0.3, 1u16..4)),
+        prop::option::weighted(0.3, prop::sample::select(vec!["a", "b"])),
+        group(),
+        prop::bool::weighted(0.2),
+        prop::option::weighted(0.2, member),
+        prop::collection::vec(criterion, 0..4),
+        any::<u64>(),
+    )
+        .prop_map(
+            |((wanted, gpus, port), zone, group, distinct, member, strategy, seed)| Ask {
+                wanted: Amounts {
+                    gpus: gpus / 2,
+                    ..wanted
+                },
+                port,
+                zone,
+                group,
+                distinct,
+                member,
+                strategy,
+                seed,
+            },
+        );
+    let one = prop_oneof![
+        3 => (0..HOSTS, seats()).prop_map(|(host, seat)| Step::Seat(host, seat)),
+        1 => (0..HOSTS, hold).prop_map(|(host, hold)| Step::Take(host, hold)),
+        1 => (0..HOSTS, 0usize..9).prop_map(|(host, at)| Step::Release(host, at)),
+        5 => ask.prop_map(Step::Ask),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+fn is_member(id: &str, asked: &Expression) -> bool {
+    assert!(
+        !asked.asks_attributes_only(),
+        "asked of classes, not of each"
+    );
+    ["0", "1", "2", "3"].contains(&id)
+}
+
+/// The figures of each instance that takes the task; where chance decides, they end.
+fn admissible(hosts: &[Host], ask: &Ask) -> Vec<(usize, Vec<u64>)> {
+    let same_zone = |host: &Host, other: &Host| {
+        let value = |host: &Host| host.zone().cloned().flatten();
+        other.seat.is_some() && value(host) == value(other)
+    };
+    let takes = |at: usize, host: &Host| {
+        let Some((seat, free)) = host.seat.as_ref().zip(host.free()) else {
+            return false;
+        };
+        let zone = host.zone().cloned().flatten();
+        let used = |port: u16| {
+            seat.tcp.contains(&port) || host.holds.iter().any(|hold| hold.tcp.contains(&port))
+        };
+        seat.standing == Standing::Ready
+            && !host.holds.iter().any(|hold| hold.is_unconfirmed)
+            && free.covers(ask.wanted)
+            && !ask.port.is_some_and(used)
+            && ask
+                .zone
+                .is_none_or(|wanted| zone.as_deref() == Some(wanted))
+            && !(ask.distinct && host.of_group(ask.group) > 0)
+            && ask.member.is_none_or(|asked| match asked {
+                "attribute:zone == a" => zone.as_deref() == Some("a"),
+                _ => at < 4,
+            })
+    };
+    let figure = |host: &Host, criterion: &Criterion| match criterion {
+        Criterion::BinpackCpu => u64::from(host.free().unwrap().cpu_units),
+        Criterion::BinpackMemory => u64::from(host.free().unwrap().memory_mib),
+        Criterion::SpreadInstance => host.of_group(ask.group),
+        Criterion::SpreadAttribute(name) => {
+            let shares = |other: &&Host| match name.as_str() {
+                ZONE => same_zone(host, other),
+                _ => other.seat.is_some(),
+            };
+            let sharing = hosts.iter().filter(shares);
+            sharing.map(|other| other.of_group(ask.group)).sum()
+        }
+        Criterion::Random => 0,
+    };
+    let told = ask.strategy.iter();
+    let mut strategy: Vec<_> = told
+        .take_while(|c| **c != Criterion::Random)
+        .cloned()
+        .collect();
+    if ask.strategy.is_empty() {
+        strategy.push(Criterion::SpreadInstance);
+    }
+    let taking = hosts
+        .iter()
+        .enumerate()
+        .filter(|(at, host)| takes(*at, host));
+    taking
+        .map(|(at, host)| (at, strategy.iter().map(|c| figure(host, c)).collect()))
+        .collect()
+}
+
+fn question(ask: &Ask) -> (Requirement, Vec<Constraint>) {
+    let requirement = Requirement {
+        reserved: Reserved {
+            cpu_units: ask.wanted.cpu_units,
+            memory_mib: ask.wanted.memory_mib,
+            tcp: ask.port.into_iter().collect(),
+            ..Reserved::default()
+        },
+        attributes: ask
+            .zone
+            .map(|zone| (ZONE.to_owned(), Some(zone.to_owned())))
+            .into_iter()
+            .collect(),
+        gpus: ask.wanted.gpus,
+    };
+    let distinct = ask.distinct.then_some(Constraint::DistinctInstance);
+    let member = ask
+        .member
+        .map(|text| Constraint::MemberOf(expression(text).unwrap()));
+    (requirement, distinct.into_iter().chain(member).collect())
+}
+
+fn play(step: Step, cluster: &mut Cluster, hosts: &mut [Host]) -> Result<(), TestCaseError> {
+    match step {
+        Step::Seat(at, seat) => {
+            cluster.seat(&at.to_string(), seat.clone());
+            hosts[at].seat = seat;
+        }
+        Step::Take(at, hold) => {
+            cluster.take(&at.to_string(), &hold);
+            hosts[at].holds.push(hold);
+        }
+        Step::Release(at, which) => {
+            if which < hosts[at].holds.len() {
+                let hold = hosts[at].holds.remove(which);
+                cluster.release(&at.to_string(), &hold);
+            }
+        }
+        Step::Ask(ask) => {
+            let (requirement, constraints) = question(&ask);
+            let asked = Question {
+                requirement: &requirement,
+                group: ask.group,
+                constraints: &constraints,
+                strategy: &ask.strategy,
+                seed: ask.seed,
+            };
+            let chosen = choose(cluster, &asked, &is_member);
+            let admissible = admissible(hosts, &ask);
+            let least = admissible.iter().map(|(_, figures)| figures).min();
+            let Some(chosen) = chosen else {
+                prop_assert_eq!(least, None, "{:?}", &ask);
+                return Ok(());
+            };
+            let at: usize = chosen.instance.0.parse().unwrap();
+            let figures = admissible.iter().find(|(of, _)| *of == at).map(|(_, f)| f);
+            prop_assert!(figures.is_some(), "{:?} on {}", &ask, at);
+            prop_assert_eq!(figures, least, "{:?} on {}", &ask, at);
+            prop_assert_eq!(chosen.gpus.len(), ask.wanted.gpus as usize);
+            prop_assert!(chosen.gpus.iter().all(|gpu| !hosts[at].has_gpu(gpu)));
+            let hold = Hold {
+                group: ask.group.into(),
+                is_active: true,
+                is_unconfirmed: false,
+                size: Amounts {
+                    gpus: 0,
+                    ..ask.wanted
+                },
+                gpus: chosen.gpus,
+                tcp: requirement.reserved.tcp,
+                udp: Vec::new(),
+            };
+            cluster.take(&at.to_string(), &hold);
+            hosts[at].holds.push(hold);
+        }
+    }
+    let seated = hosts.iter().filter(|host| host.seat.is_some()).count();
+    prop_assert_eq!(cluster.len(), seated);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn the_index_chooses_as_a_look_at_every_instance_would(steps in steps()) {
+        let (mut cluster, mut hosts) = (Cluster::default(), vec![Host::default(); HOSTS]);
+        for step in steps {
+            play(step, &mut cluster, &mut hosts)?;
+        }
+    }
+}
+
+/// A cluster of as many equal hosts, of which the first tenth has no CPU left.
+fn cluster_of(hosts: usize) -> Cluster {
+    let mut cluster = Cluster::default();
+    for at in 0..hosts {
+        let zone = ["a", "b", "c"][at % 3].to_owned();
+        let seat = Seat {
+            standing: Standing::Ready,
+            attributes: [(ZONE.to_owned(), Some(zone))].into_iter().collect(),
+            size: Amounts {
+                cpu_units: if at < hosts / 10 { 0 } else { 4096 },
+                memory_mib: 8192,
+                gpus: 0,
+            },
+            gpus: Vec::new(),
+            tcp: vec![22],
+            udp: Vec::new(),
+        };
+        cluster.seat(&format!("{at:032x}"), Some(seat));
+    }
+    cluster
+}
+
+/// How many instances are asked for, by an expression that admits each.
+fn asked_by_one_decision(hosts: usize, strategy: &[Criterion]) -> usize {
+    let cluster = cluster_of(hosts);
+    let requirement = Requirement {
+        reserved: Reserved {
+            cpu_units: 256,
+            memory_mib: 512,
+            ..Reserved::default()
+        },
+        ..Requirement::default()
+    };
+    let constraints = [Constraint::MemberOf(
+        expression("agentConnected == true").unwrap(),
+    )];
+    let question = Question {
+        requirement: &requirement,
+        group: "web",
+        constraints: &constraints,
+        strategy,
+        seed: 7,
+    };
+    let asked = Cell::new(0);
+    let member = |_: &str, _: &Expression| {
+        asked.set(asked.get() + 1);
+        true
+    };
+    assert!(choose(&cluster, &question, &member).is_some());
+    asked.get()
+}
+
+#[test]
+fn a_decision_asks_as_few_of_many_instances_as_of_few() {
+    for strategy in [
+        vec![],
+        vec![Criterion::BinpackMemory],
+        vec![Criterion::BinpackCpu],
+        vec![Criterion::SpreadInstance],
+        vec![
+            Criterion::SpreadAttribute(ZONE.into()),
+            Criterion::BinpackMemory,
+        ],
+        vec![Criterion::Random],
+    ] {
+        let of = |hosts| asked_by_one_decision(hosts, &strategy);
+        assert_eq!((of(30), of(5000)), (3, 3), "one of each zone: {strategy:?}");
+    }
+}
