@@ -5,10 +5,11 @@
 
 use super::start::Container;
 use crate::failure::{At, Failure, Stage};
-use crate::init::launch::{Streams, become_program};
+use crate::init::launch::become_program;
+use crate::init::streams::Streams;
 use crate::init::{launch_of, report};
 use crate::record::now_ms;
-use crate::spec::{ExecResult, ExecSpec};
+use crate::spec::{ExecResult, ExecSpec, FirstProcess};
 use crate::sys::{self, Side};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
@@ -52,6 +53,8 @@ impl Exec {
         let ((errors, errors_child), (id, id_child)) = (pipe()?, pipe()?);
         let ((stdout, stdout_child), (stderr, stderr_child)) = (pipe()?, pipe()?);
         let streams = Streams {
+            stdin: None,
+            terminal: None,
             stdout: stdout_child,
             stderr: stderr_child,
             errors: errors_child,
@@ -217,6 +220,7 @@ fn enter(container: &Container, spec: &ExecSpec, streams: Streams, id: OwnedFd) 
             let _ = rustix::process::setsid();
             let own = &container.spec;
             let mut launch = launch_of(own, container.capabilities, container.filter.clone());
+            launch.first = FirstProcess::Program;
             launch.args = &spec.args;
             launch.env.extend(spec.env.iter().cloned());
             launch.cwd = spec.cwd.as_deref().unwrap_or(&own.cwd);
