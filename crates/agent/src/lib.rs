@@ -14,14 +14,18 @@ mod config;
 mod control_socket;
 mod down;
 mod engine;
+mod etc;
 mod images;
+mod links;
 mod logs;
 mod metrics;
+mod options;
 mod records;
 mod registration;
 mod session;
 mod submit;
 pub mod task;
+mod volumes;
 
 pub use config::AgentConfig;
 pub use control_socket::{ImageRequest, ask};

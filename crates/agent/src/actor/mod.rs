@@ -3,6 +3,8 @@
 //! The state is written down before the deeds are begun, so that an agent killed in between asks
 //! for them again. Deeds run side by side; each sends its outcome back as an event.
 
+mod holder;
+mod linked;
 mod perform;
 mod prepare;
 mod start;
@@ -17,8 +19,8 @@ use crate::task::machine::{Command, Event, step};
 use crate::task::state::{ContainerIndex, TaskState};
 use runtime::image::Image;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
 /// A task on this host: what every deed of it needs, and the way to tell it something.
@@ -30,8 +32,8 @@ pub struct TaskContext {
     pub definition: TaskDefinition,
     /// Its record directory.
     pub dir: PathBuf,
-    /// Its containers' images and attachments, once there. `std` mutex: held for a look-up.
-    parts: Mutex<Vec<Parts>>,
+    /// Its containers' images and attachments, once there. Watched by those that are linked to them.
+    parts: watch::Sender<Vec<Parts>>,
     mailbox: mpsc::UnboundedSender<Event>,
 }
 
@@ -39,6 +41,8 @@ pub struct TaskContext {
 struct Parts {
     image: Option<Arc<Image>>,
     attachment: Option<Attachment>,
+    /// The attachment cannot be made.
+    is_cut_off: bool,
 }
 
 /// Starts the actor of a new task.
@@ -74,7 +78,7 @@ fn start(
 ) -> Arc<TaskContext> {
     // Unbounded: the sender is the task's own deeds, whose number the definition bounds.
     let (mailbox, events) = mpsc::unbounded_channel();
-    let parts = Mutex::new(vec![Parts::default(); definition.containers.len()]);
+    let (parts, _) = watch::channel(vec![Parts::default(); definition.containers.len()]);
     let context = Arc::new(TaskContext {
         host,
         definition,
@@ -130,11 +134,11 @@ impl TaskContext {
     }
 
     fn parts(&self, index: ContainerIndex) -> Parts {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)[index].clone()
+        self.parts.borrow()[index].clone()
     }
 
     fn set_parts(&self, index: ContainerIndex, change: impl FnOnce(&mut Parts)) {
-        change(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner)[index]);
+        self.parts.send_modify(|parts| change(&mut parts[index]));
     }
 
     fn carry_out(self: &Arc<Self>, state: &TaskState, commands: Vec<Command>) {

@@ -47,7 +47,11 @@ impl TaskContext {
                 ensured.map_err(|error| error.reason())?.image
             }
         };
+        let offline = container
+            .docker()
+            .is_ok_and(|docker| docker.network_disabled);
         let attachment = match self.definition.mode() {
+            _ if offline => Attachment::None,
             Ok(NetworkMode::Host) => Attachment::Host,
             Ok(NetworkMode::Bridge) => parts
                 .attachment
@@ -59,6 +63,10 @@ impl TaskContext {
             container_dir: dir,
             runtime_id: &state.containers[index].runtime_id,
             forbidden: &self.host.config.data_dir,
+            holder: self.holder(),
+            links: self.linked(state, index).await.map_err(|text| {
+                format!("CannotStartContainerError: Error response from daemon: {text}")
+            })?,
         };
         let spec = bundle::spec(
             &self.definition,

@@ -6,6 +6,7 @@
 pub mod definition;
 pub mod docker;
 pub mod machine;
+pub mod relations;
 pub mod report;
 pub mod resume;
 pub mod state;

@@ -1,6 +1,6 @@
 //! Where a task stands on this host: facts only, written to `state.json` after every step.
 
-use super::definition::{Desired, TaskDefinition};
+use super::definition::{ContainerDefinition, Desired, TaskDefinition};
 use super::report::TaskChange;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,12 @@ impl TaskState {
     /// `stop_timeout_ms` is for containers that name none.
     #[must_use]
     pub fn new(task: &TaskDefinition, runtime_ids: Vec<String>, stop_timeout_ms: u64) -> Self {
-        let has_network = matches!(task.mode(), Ok(super::definition::NetworkMode::Bridge));
+        let is_bridge = matches!(task.mode(), Ok(super::definition::NetworkMode::Bridge));
+        let is_offline = |container: &ContainerDefinition| {
+            container
+                .docker()
+                .is_ok_and(|docker| docker.network_disabled)
+        };
         let containers = task
             .containers
             .iter()
@@ -207,7 +212,7 @@ impl TaskState {
                     0 => stop_timeout_ms,
                     seconds => seconds.saturating_mul(1000),
                 },
-                has_network,
+                has_network: is_bridge && !is_offline(container),
                 runtime_id,
                 image: Image::No,
                 stop_signal: super::docker::SIGTERM,
