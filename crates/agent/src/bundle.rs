@@ -5,7 +5,7 @@
 
 use crate::links::Linked;
 use crate::task::definition::{ContainerDefinition, TaskDefinition};
-use crate::task::docker::signal_number;
+use crate::task::docker::{DockerUlimit, signal_number};
 use crate::{etc, options, volumes};
 use netdev::BridgeAttachment;
 use runtime::image::Image;
@@ -127,15 +127,7 @@ pub fn spec(
         capabilities_add: host.cap_add,
         capabilities_drop: host.cap_drop,
         privileged: host.privileged,
-        ulimits: host
-            .ulimits
-            .into_iter()
-            .map(|limit| Ulimit {
-                name: limit.name,
-                soft: limit.soft,
-                hard: limit.hard,
-            })
-            .collect(),
+        ulimits: host.ulimits.into_iter().map(ulimit).collect(),
         stop_signal: Some(stop_signal(container, image)),
         stdout: stream_mode,
         stderr: stream_mode,
@@ -159,6 +151,14 @@ fn arguments(
         command
     };
     Ok(entry.into_iter().chain(command).collect())
+}
+
+fn ulimit(limit: DockerUlimit) -> Ulimit {
+    Ulimit {
+        name: limit.name,
+        soft: limit.soft,
+        hard: limit.hard,
+    }
 }
 
 /// The host name of a container that has one of its own.

@@ -47,17 +47,7 @@ impl TaskContext {
                 ensured.map_err(|error| error.reason())?.image
             }
         };
-        let offline = container
-            .docker()
-            .is_ok_and(|docker| docker.network_disabled);
-        let attachment = match self.definition.mode() {
-            _ if offline => Attachment::None,
-            Ok(NetworkMode::Host) => Attachment::Host,
-            Ok(NetworkMode::Bridge) => parts
-                .attachment
-                .ok_or("CannotStartContainerError: the container's network is gone")?,
-            Ok(NetworkMode::None) | Err(_) => Attachment::None,
-        };
+        let attachment = self.attachment(index, parts.attachment)?;
         let place = Place {
             task_dir: &self.dir,
             container_dir: dir,
@@ -91,6 +81,28 @@ impl TaskContext {
                 };
                 Err(format!("{name}: Error response from daemon: {error}"))
             }
+        }
+    }
+
+    /// Where the container's network is. `made` is its place on the bridge, if it has one.
+    fn attachment(
+        &self,
+        index: ContainerIndex,
+        made: Option<Attachment>,
+    ) -> Result<Attachment, &'static str> {
+        let container = &self.definition.containers[index];
+        if container
+            .docker()
+            .is_ok_and(|docker| docker.network_disabled)
+        {
+            return Ok(Attachment::None);
+        }
+        match self.definition.mode() {
+            Ok(NetworkMode::Host) => Ok(Attachment::Host),
+            Ok(NetworkMode::Bridge) => {
+                made.ok_or("CannotStartContainerError: the container's network is gone")
+            }
+            Ok(NetworkMode::None) | Err(_) => Ok(Attachment::None),
         }
     }
 

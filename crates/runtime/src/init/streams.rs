@@ -28,6 +28,20 @@ pub struct Streams {
     pub gate: Option<OwnedFd>,
 }
 
+impl Streams {
+    /// Of a further process: it starts at once, and nothing is its input.
+    pub fn of_exec(stdout: OwnedFd, stderr: OwnedFd, errors: OwnedFd) -> Self {
+        Self {
+            stdin: None,
+            stdout,
+            stderr,
+            terminal: None,
+            errors,
+            gate: None,
+        }
+    }
+}
+
 /// Connects 0, 1 and 2. They belong to the user, so that `/dev/stdout` can be opened.
 pub fn connect(streams: &Streams, uid: u32) -> Result<(), Failure> {
     let (stdin, stdout, stderr);

@@ -120,7 +120,7 @@ mod tests {
         );
         assert_eq!(
             read("noexec,exec,ro").unwrap().attributes,
-            safe - A::MOUNT_ATTR_NOEXEC | A::MOUNT_ATTR_RDONLY
+            (safe - A::MOUNT_ATTR_NOEXEC) | A::MOUNT_ATTR_RDONLY
         );
         for odd in ["bind", "remount", "foo", "foo=1", "size"] {
             assert_eq!(read(odd), Err(format!("Invalid tmpfs option {odd:?}")));

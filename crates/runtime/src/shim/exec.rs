@@ -52,14 +52,7 @@ impl Exec {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).at(at, || "making a pipe");
         let ((errors, errors_child), (id, id_child)) = (pipe()?, pipe()?);
         let ((stdout, stdout_child), (stderr, stderr_child)) = (pipe()?, pipe()?);
-        let streams = Streams {
-            stdin: None,
-            terminal: None,
-            stdout: stdout_child,
-            stderr: stderr_child,
-            errors: errors_child,
-            gate: None,
-        };
+        let streams = Streams::of_exec(stdout_child, stderr_child, errors_child);
         let first = match sys::fork().at(at, || "forking")? {
             Side::Child => enter(container, &spec, streams, id_child),
             Side::Parent { pid, .. } => pid,

@@ -5,7 +5,8 @@ use super::terminal::Terminal;
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{At, Failure, Stage};
-use crate::init::{self, Init, devices, sharing, sysctl};
+use crate::init::devices::{self, HostDevice};
+use crate::init::{self, Init, sharing, sysctl};
 use crate::record::{self, StateRecord};
 use crate::spec::{ContainerSpec, FirstProcess, RootFilesystem};
 use crate::sys::{self, Side};
@@ -100,7 +101,7 @@ pub fn start(
 
 fn make(init: Init<'_>, control: &OwnedFd) -> Result<(Born, i64), Failure> {
     let spec = init.spec;
-    let rules: Vec<_> = init.devices.iter().map(|device| device.rule()).collect();
+    let rules: Vec<_> = init.devices.iter().map(HostDevice::rule).collect();
     init.cgroups
         .create_container(spec, &rules)
         .at(Stage::Cgroup, || "making the container's control group")?;
