@@ -219,7 +219,7 @@ def test_what_is_not_built_yet_is_refused_by_name_and_nothing_starts(longshore):
     from botocore.exceptions import ClientError
     for container, field in [
         ({"secrets": [{"name": "S", "valueFrom": "arn:aws:ssm:us-east-1:000000000000:parameter/x"}]}, "secrets"),
-        ({"privileged": True}, "privileged"),
+        ({"firelensConfiguration": {"type": "fluentbit"}}, "firelensConfiguration"),
     ]:
         extra = {"executionRoleArn": "arn:aws:iam::000000000000:role/exec"} if "secrets" in container else {}
         definition = longshore.register("later", {"name": "app", "command": ["true"]} | container, **extra)

@@ -337,7 +337,7 @@ async fn sweep(host: Arc<Host>) {
 }
 
 /// 64 hexadecimal digits of the system's random source.
-fn runtime_id() -> String {
+pub fn runtime_id() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the kernel's random source works");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

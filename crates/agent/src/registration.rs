@@ -39,6 +39,9 @@ const CAPABILITIES: &[&str] = &[
     "ecs.capability.container-ordering",
     "ecs.capability.container-health-check",
     "ecs.capability.container-restart-policy",
+    "com.amazonaws.ecs.capability.privileged-container",
+    "ecs.capability.docker-plugin.local",
+    "ecs.capability.pid-ipc-namespace-sharing",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.
@@ -122,6 +125,10 @@ fn attributes(host: &Host) -> Vec<Attribute> {
         attribute("ecs.availability-zone", Some(&zone)),
     ];
     attributes.extend(CAPABILITIES.iter().map(|name| attribute(name, None)));
+    let apparmor = std::fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+    if apparmor.is_ok_and(|enabled| enabled.starts_with('Y')) {
+        attributes.push(attribute("com.amazonaws.ecs.capability.apparmor", None));
+    }
     attributes.extend(
         host.config
             .attributes

@@ -2,6 +2,7 @@
 //!
 //! These values cross the sockets between agent, zygote and shim as JSON, so both sides are built from this file.
 
+pub use crate::linux::{Device, FirstProcess, LinuxOptions, Sharing, SwapLimit, Tmpfs};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -132,6 +133,8 @@ pub struct ContainerSpec {
     pub privileged: bool,
     /// Limits that differ from the default.
     pub ulimits: Vec<Ulimit>,
+    /// Everything else that the kernel is asked for.
+    pub linux: LinuxOptions,
     /// The image's stop signal; kept for the caller, not used here.
     pub stop_signal: Option<i32>,
     /// What happens to unread standard output.

@@ -121,6 +121,26 @@ pub fn reset_signals() {
     }
 }
 
+/// Blocks every signal that can be blocked, so that they wait for [`wait_for_signal`].
+pub fn block_signals() {
+    // SAFETY: the set is filled before it is used.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+/// Waits for a blocked signal and takes it.
+pub fn wait_for_signal() -> i32 {
+    // SAFETY: the set is filled before it is used; no information about the signal is asked for.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigwaitinfo(&raw const all, std::ptr::null_mut())
+    }
+}
+
 /// Ignores every signal that can be ignored, except SIGCHLD, whose action `children` chooses.
 pub fn ignore_signals(children: Children) {
     for signal in (1..=64).filter(|&s| s != libc::SIGCHLD) {

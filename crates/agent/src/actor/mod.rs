@@ -4,6 +4,8 @@
 //! for them again. Deeds run side by side; each sends its outcome back as an event.
 
 mod again;
+mod holder;
+mod linked;
 mod perform;
 mod prepare;
 mod start;
@@ -18,8 +20,8 @@ use crate::task::machine::{Command, Event, step};
 use crate::task::state::{ContainerIndex, TaskState};
 use runtime::image::Image;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
 /// A task on this host: what every deed of it needs, and the way to tell it something.
@@ -31,8 +33,8 @@ pub struct TaskContext {
     pub definition: TaskDefinition,
     /// Its record directory.
     pub dir: PathBuf,
-    /// Its containers' images and attachments, once there. `std` mutex: held for a look-up.
-    parts: Mutex<Vec<Parts>>,
+    /// Its containers' images and attachments, once there. Watched by those that are linked to them.
+    parts: watch::Sender<Vec<Parts>>,
     mailbox: mpsc::UnboundedSender<Event>,
 }
 
@@ -40,6 +42,8 @@ pub struct TaskContext {
 struct Parts {
     image: Option<Arc<Image>>,
     attachment: Option<Attachment>,
+    /// The attachment cannot be made.
+    is_cut_off: bool,
 }
 
 /// Starts the actor of a new task.
@@ -75,7 +79,7 @@ fn start(
 ) -> Arc<TaskContext> {
     // Unbounded: the sender is the task's own deeds, whose number the definition bounds.
     let (mailbox, events) = mpsc::unbounded_channel();
-    let parts = Mutex::new(vec![Parts::default(); definition.containers.len()]);
+    let (parts, _) = watch::channel(vec![Parts::default(); definition.containers.len()]);
     let context = Arc::new(TaskContext {
         host,
         definition,
@@ -133,11 +137,11 @@ impl TaskContext {
     }
 
     fn parts(&self, index: ContainerIndex) -> Parts {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)[index].clone()
+        self.parts.borrow()[index].clone()
     }
 
     fn set_parts(&self, index: ContainerIndex, change: impl FnOnce(&mut Parts)) {
-        change(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner)[index]);
+        self.parts.send_modify(|parts| change(&mut parts[index]));
     }
 
     fn carry_out(self: &Arc<Self>, state: &TaskState, commands: Vec<Command>) {

@@ -66,6 +66,7 @@ impl TaskContext {
     }
 
     async fn remove_cgroup(&self) {
+        self.remove_holder().await;
         let id = self.definition.id().unwrap_or_default();
         if let Err(error) = self.host.runtime.remove_task(id).await {
             warn!(task = %self.definition.arn, %error, "a task's cgroup could not be removed; the sweep does it");

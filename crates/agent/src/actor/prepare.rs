@@ -19,7 +19,11 @@ impl TaskContext {
             memory_mib: (self.definition.memory > 0).then_some(self.definition.memory),
             pids: None,
         };
-        self.send(match self.host.runtime.create_task(&spec).await {
+        let made = match self.host.runtime.create_task(&spec).await {
+            Ok(()) => self.ensure_holder().await,
+            Err(error) => Err(error.to_string()),
+        };
+        self.send(match made {
             Ok(()) => Event::CgroupMade,
             Err(error) => Event::CgroupFailed(format!("ResourceInitializationError: {error}")),
         });
@@ -75,6 +79,7 @@ impl TaskContext {
                 Event::NetworkMade(index, bindings)
             }
             Err(error) => {
+                self.set_parts(index, |parts| parts.is_cut_off = true);
                 Event::NetworkFailed(index, format!("CannotStartContainerError: {error}"))
             }
         });

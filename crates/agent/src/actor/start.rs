@@ -61,6 +61,10 @@ impl TaskContext {
             container_dir: dir,
             runtime_id: &state.containers[index].runtime_id,
             forbidden: &self.host.config.data_dir,
+            holder: self.holder(),
+            links: self.linked(state, index).await.map_err(|text| {
+                format!("CannotStartContainerError: Error response from daemon: {text}")
+            })?,
         };
         let spec = bundle::spec(
             &self.definition,
@@ -89,13 +93,20 @@ impl TaskContext {
         }
     }
 
-    /// `made`: on the bridge, by this agent.
+    /// Where the container's network is. `made` is its place on the bridge, if this agent made it.
     fn attachment(
         &self,
         state: &TaskState,
         index: ContainerIndex,
         made: Option<Attachment>,
     ) -> Result<Attachment, String> {
+        let container = &self.definition.containers[index];
+        if container
+            .docker()
+            .is_ok_and(|docker| docker.network_disabled)
+        {
+            return Ok(Attachment::None);
+        }
         match self.definition.mode() {
             Ok(NetworkMode::Host) => Ok(Attachment::Host),
             Ok(NetworkMode::Bridge) => made

@@ -63,6 +63,12 @@ pub struct TaskDefinition {
     /// `bridge`, `host`, `none`, or empty for `bridge`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub network_mode: String,
+    /// `host`, `task`, or empty for a namespace of each container's own.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub pid_mode: String,
+    /// `host`, `task`, `none`, or empty for a namespace of each container's own.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub ipc_mode: String,
 }
 
 /// A container of a task.
@@ -101,6 +107,12 @@ pub struct ContainerDefinition {
     /// Volumes shown in the container.
     #[serde(default, deserialize_with = "null_as_default")]
     pub mount_points: Vec<MountPoint>,
+    /// Containers whose volumes are shown here too.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub volumes_from: Vec<VolumeFrom>,
+    /// `container` or `container:alias`: containers known here by name.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub links: Vec<String>,
     /// Docker's own settings.
     #[serde(default, deserialize_with = "null_as_default")]
     pub docker_config: DockerStrings,
@@ -196,6 +208,17 @@ pub struct MountPoint {
     pub read_only: bool,
 }
 
+/// All volumes of another container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeFrom {
+    /// The other container.
+    pub source_container: String,
+    /// Refuse writes, whatever the other may do.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub read_only: bool,
+}
+
 /// A volume of a task.
 #[derive(Debug, Clone, Deserialize)]
 pub struct VolumeDefinition {
@@ -207,6 +230,24 @@ pub struct VolumeDefinition {
     /// A directory of the host.
     #[serde(default)]
     pub host: Option<HostVolume>,
+    /// A volume that outlives its containers.
+    #[serde(default, rename = "dockerVolumeConfiguration")]
+    pub docker: Option<DockerVolume>,
+}
+
+/// A volume by Docker's rules.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DockerVolume {
+    /// `task` (also when empty), or `shared`: kept on the host for every task that names it.
+    #[serde(deserialize_with = "null_as_default")]
+    pub scope: String,
+    /// `local`, also when empty.
+    #[serde(deserialize_with = "null_as_default")]
+    pub driver: String,
+    /// None, or those of a bind: `type=none`, `o=bind`, `device=PATH`.
+    #[serde(deserialize_with = "null_as_default")]
+    pub driver_opts: BTreeMap<String, String>,
 }
 
 /// A directory of the host.
@@ -226,18 +267,16 @@ impl TaskDefinition {
         task.id()?;
         task.mode()?;
         for volume in &task.volumes {
-            if !matches!(volume.kind.as_str(), "" | "host") {
-                return Err(InvalidTask(format!(
-                    "volume {}: unsupported type {}",
-                    volume.name, volume.kind
-                )));
-            }
+            volume.check().map_err(|InvalidTask(why)| {
+                InvalidTask(format!("volume {}: {why}", volume.name))
+            })?;
         }
         for container in &task.containers {
             container.check(&task.volumes).map_err(|InvalidTask(why)| {
                 InvalidTask(format!("container {}: {why}", container.name))
             })?;
         }
+        super::relations::check(&task)?;
         let mut names: Vec<&str> = task.containers.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -270,9 +309,42 @@ impl TaskDefinition {
         }
     }
 
+    /// Something must hold namespaces that its containers share.
+    pub fn needs_holder(&self) -> bool {
+        self.pid_mode == "task" || self.ipc_mode == "task"
+    }
+
     /// Hard CPU quota of the task, 1,024 to a CPU; `None` without one.
     pub fn cpu_units(&self) -> Option<u32> {
         (self.cpu > 0.0).then_some((self.cpu * 1024.0).round() as u32)
+    }
+}
+
+impl VolumeDefinition {
+    fn check(&self) -> Result<(), InvalidTask> {
+        let Some(docker) = self.docker.as_ref().filter(|_| self.kind == "docker") else {
+            return match self.kind.as_str() {
+                "" | "host" | "docker" => Ok(()),
+                other => Err(InvalidTask(format!("unsupported type {other}"))),
+            };
+        };
+        if !matches!(docker.driver.as_str(), "" | "local") {
+            return Err(InvalidTask(format!("unsupported driver {}", docker.driver)));
+        }
+        if docker.driver_opts.is_empty() || docker.bind_source().is_some() {
+            return Ok(());
+        }
+        Err(InvalidTask("unsupported driver options".into()))
+    }
+}
+
+impl DockerVolume {
+    /// The directory of the host that a volume of `type=none`, `o=bind` is.
+    pub fn bind_source(&self) -> Option<&str> {
+        let option = |name| self.driver_opts.get(name).map(String::as_str);
+        let binds = option("o").is_some_and(|all| all.split(',').any(|one| one.ends_with("bind")));
+        let is_plain = matches!(option("type"), None | Some("" | "none" | "bind"));
+        option("device").filter(|_| binds && is_plain)
     }
 }
 

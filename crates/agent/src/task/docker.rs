@@ -23,6 +23,15 @@ pub struct DockerConfig {
     /// `SIGTERM`, `TERM` or a number; empty is the image's.
     #[serde(deserialize_with = "null_as_default")]
     pub stop_signal: String,
+    /// Standard streams are a terminal.
+    #[serde(deserialize_with = "null_as_default")]
+    pub tty: bool,
+    /// Standard input stays open.
+    #[serde(deserialize_with = "null_as_default")]
+    pub open_stdin: bool,
+    /// Loopback only, whatever the task's network.
+    #[serde(deserialize_with = "null_as_default")]
+    pub network_disabled: bool,
     /// How its health is checked.
     #[serde(deserialize_with = "null_as_default")]
     pub healthcheck: Healthcheck,
@@ -86,6 +95,41 @@ pub struct HostConfig {
     /// Most processes; 0 or less is none.
     #[serde(deserialize_with = "null_as_default")]
     pub pids_limit: i64,
+    /// `no-new-privileges`, `seccomp=unconfined`, `apparmor:PROFILE`, `label:disable`.
+    #[serde(deserialize_with = "null_as_default")]
+    pub security_opt: Vec<String>,
+    /// Kernel parameters of the container's namespaces.
+    #[serde(deserialize_with = "null_as_default")]
+    pub sysctls: BTreeMap<String, String>,
+    /// Mount options of memory file systems by their paths.
+    #[serde(deserialize_with = "null_as_default")]
+    pub tmpfs: BTreeMap<String, String>,
+    /// Bytes of `/dev/shm`; 0 is Docker's default.
+    #[serde(deserialize_with = "null_as_default")]
+    pub shm_size: u64,
+    /// A small init is the first process.
+    #[serde(deserialize_with = "null_as_default")]
+    pub init: bool,
+    /// Devices of the host.
+    #[serde(deserialize_with = "null_as_default")]
+    pub devices: Vec<DockerDevice>,
+    /// Bytes of memory and swap together; -1 is no limit, 0 is no swap.
+    #[serde(deserialize_with = "null_as_default")]
+    pub memory_swap: i64,
+    /// 0 to 100; absent is the kernel's.
+    pub memory_swappiness: Option<u64>,
+}
+
+/// A device of the host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DockerDevice {
+    /// Its path on the host.
+    pub path_on_host: String,
+    /// Its path in the container.
+    pub path_in_container: String,
+    /// Of `r`, `w`, `m`.
+    pub cgroup_permissions: String,
 }
 
 /// Docker's `LogConfig`.

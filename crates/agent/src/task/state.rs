@@ -4,6 +4,7 @@ use super::definition::{
     Condition, ContainerDefinition, Dependency, Desired, RestartPolicy, TaskDefinition,
 };
 use super::health::{Health, HealthCheck};
+use super::relations;
 use super::report::TaskChange;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -255,13 +256,18 @@ impl TaskState {
         stop_timeout_ms: u64,
         now: Timestamp,
     ) -> Self {
-        let has_network = matches!(task.mode(), Ok(super::definition::NetworkMode::Bridge));
+        let is_bridge = matches!(task.mode(), Ok(super::definition::NetworkMode::Bridge));
+        let is_offline = |container: &ContainerDefinition| {
+            container
+                .docker()
+                .is_ok_and(|docker| docker.network_disabled)
+        };
         let containers = task
             .containers
             .iter()
             .zip(runtime_ids)
             .map(|(container, runtime_id)| ContainerState {
-                has_network,
+                has_network: is_bridge && !is_offline(container),
                 ..container_state(task, container, runtime_id, stop_timeout_ms, now)
             });
         Self {
@@ -328,7 +334,13 @@ fn depends_on(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<Dep
         let condition = dependency.condition;
         Some(DependsOn { on, condition })
     };
-    container.depends_on.iter().filter_map(of).collect()
+    let named = container.depends_on.iter().filter_map(of);
+    let implied = relations::implied(task, container).into_iter();
+    let implied = implied.map(|on| DependsOn {
+        on,
+        condition: Condition::Start,
+    });
+    named.chain(implied).collect()
 }
 
 fn health_check(container: &ContainerDefinition) -> Option<HealthCheck> {

@@ -7,8 +7,9 @@
 //! Rule: design, "The services, and how far".
 
 use super::client;
-use aws_api::ecs::{ContainerDefinition, TaskDefinition};
+use aws_api::ecs::{ContainerDefinition, DockerVolumeConfiguration, TaskDefinition};
 use aws_types::AwsError;
+use std::collections::BTreeMap;
 
 /// A field that is not built: its path in a task definition, and what asks for it.
 pub struct Row<T: 'static> {
@@ -35,6 +36,19 @@ fn on(switch: Option<bool>) -> bool {
     switch == Some(true)
 }
 
+fn docker_volumes(definition: &TaskDefinition) -> impl Iterator<Item = &DockerVolumeConfiguration> {
+    let volumes = definition.volumes.iter().flatten();
+    volumes.filter_map(|volume| volume.docker_volume_configuration.as_ref())
+}
+
+/// Options of Docker's driver `local` that name a directory of the host.
+fn is_bind(options: &BTreeMap<String, String>) -> bool {
+    let option = |name: &str| options.get(name).map(String::as_str);
+    let binds = option("o").is_some_and(|all| all.split(',').any(|one| one.ends_with("bind")));
+    let is_plain = matches!(option("type"), None | Some("" | "none" | "bind"));
+    binds && is_plain && option("device").is_some()
+}
+
 /// Fields of a task definition.
 pub static TASK: &[Row<TaskDefinition>] = &[
     row("networkMode awsvpc", |d| {
@@ -45,8 +59,6 @@ pub static TASK: &[Row<TaskDefinition>] = &[
             !list.is_empty() && !list.iter().any(|launch_type| launch_type == "EC2")
         })
     }),
-    row("pidMode", |d| d.pid_mode.is_some()),
-    row("ipcMode", |d| d.ipc_mode.is_some()),
     row("proxyConfiguration", |d| d.proxy_configuration.is_some()),
     row("inferenceAccelerators", |d| some(&d.inference_accelerators)),
     row("ephemeralStorage", |d| d.ephemeral_storage.is_some()),
@@ -59,11 +71,17 @@ pub static TASK: &[Row<TaskDefinition>] = &[
     row("trustedExecutionConfiguration", |d| {
         d.trusted_execution_configuration.is_some()
     }),
-    row("volumes.dockerVolumeConfiguration", |d| {
-        d.volumes
-            .iter()
-            .flatten()
-            .any(|v| v.docker_volume_configuration.is_some())
+    row("volumes.dockerVolumeConfiguration.driver", |d| {
+        docker_volumes(d).any(|docker| {
+            let driver = docker.driver.as_deref();
+            driver.is_some_and(|driver| driver != "local")
+        })
+    }),
+    // A directory of the host is the one thing that driver `local` mounts here.
+    row("volumes.dockerVolumeConfiguration.driverOpts", |d| {
+        docker_volumes(d)
+            .filter_map(|docker| docker.driver_opts.as_ref())
+            .any(|options| !options.is_empty() && !is_bind(options))
     }),
     row("volumes.efsVolumeConfiguration", |d| {
         d.volumes
@@ -99,37 +117,16 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     row("repositoryCredentials", |c| {
         c.repository_credentials.is_some()
     }),
-    row("links", |c| some(&c.links)),
     row("portMappings.containerPortRange", |c| {
         let mut ports = c.port_mappings.iter().flatten();
         ports.any(|port| port.container_port_range.is_some())
     }),
     row("environmentFiles", |c| some(&c.environment_files)),
-    row("volumesFrom", |c| some(&c.volumes_from)),
-    row("linuxParameters", |c| {
-        c.linux_parameters.as_ref().is_some_and(|linux| {
-            linux.capabilities.is_some()
-                || some(&linux.devices)
-                || on(linux.init_process_enabled)
-                || linux.shared_memory_size.is_some()
-                || some(&linux.tmpfs)
-                || linux.max_swap.is_some()
-                || linux.swappiness.is_some()
-        })
-    }),
     row("secrets", |c| some(&c.secrets)),
-    row("hostname", |c| c.hostname.is_some()),
-    row("disableNetworking", |c| on(c.disable_networking)),
-    row("privileged", |c| on(c.privileged)),
-    row("dnsServers", |c| some(&c.dns_servers)),
-    row("dnsSearchDomains", |c| some(&c.dns_search_domains)),
-    row("extraHosts", |c| some(&c.extra_hosts)),
-    row("dockerSecurityOptions", |c| {
-        some(&c.docker_security_options)
+    row("dockerSecurityOptions label", |c| {
+        let mut options = c.docker_security_options.iter().flatten();
+        options.any(|option| option.starts_with("label:") && option != "label:disable")
     }),
-    row("interactive", |c| on(c.interactive)),
-    row("pseudoTerminal", |c| on(c.pseudo_terminal)),
-    row("systemControls", |c| some(&c.system_controls)),
     // GPUs are placed; nothing else is, and none is shared.
     row("resourceRequirements", |c| {
         let mut all = c.resource_requirements.iter().flatten();
@@ -200,6 +197,38 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.logConfiguration.options",
     // Its type, where it is not `GPU`, is refused.
     "containerDefinitions.resourceRequirements.value",
+    "pidMode",
+    "ipcMode",
+    "volumes.dockerVolumeConfiguration.scope",
+    "volumes.dockerVolumeConfiguration.autoprovision",
+    "containerDefinitions.links",
+    "containerDefinitions.volumesFrom.sourceContainer",
+    "containerDefinitions.volumesFrom.readOnly",
+    "containerDefinitions.linuxParameters.capabilities.add",
+    "containerDefinitions.linuxParameters.capabilities.drop",
+    "containerDefinitions.linuxParameters.devices.hostPath",
+    "containerDefinitions.linuxParameters.devices.containerPath",
+    "containerDefinitions.linuxParameters.devices.permissions",
+    "containerDefinitions.linuxParameters.initProcessEnabled",
+    "containerDefinitions.linuxParameters.sharedMemorySize",
+    "containerDefinitions.linuxParameters.tmpfs.containerPath",
+    "containerDefinitions.linuxParameters.tmpfs.size",
+    "containerDefinitions.linuxParameters.tmpfs.mountOptions",
+    "containerDefinitions.linuxParameters.maxSwap",
+    // Where the host has cgroup v1; v2 keeps one value for the whole host.
+    "containerDefinitions.linuxParameters.swappiness",
+    "containerDefinitions.hostname",
+    "containerDefinitions.disableNetworking",
+    "containerDefinitions.privileged",
+    "containerDefinitions.dnsServers",
+    "containerDefinitions.dnsSearchDomains",
+    "containerDefinitions.extraHosts.hostname",
+    "containerDefinitions.extraHosts.ipAddress",
+    "containerDefinitions.dockerSecurityOptions",
+    "containerDefinitions.interactive",
+    "containerDefinitions.pseudoTerminal",
+    "containerDefinitions.systemControls.namespace",
+    "containerDefinitions.systemControls.value",
 ];
 
 /// Fields that are kept and shown, and whose absence of effect changes nothing that was asked for;
@@ -210,6 +239,7 @@ pub static KEPT: &[&str] = &[
     "executionRoleArn",
     "containerDefinitions.versionConsistency",
     "containerDefinitions.dockerLabels",
+    "volumes.dockerVolumeConfiguration.labels",
     "containerDefinitions.portMappings.name",
     "containerDefinitions.portMappings.appProtocol",
     "taskDefinitionArn",
@@ -434,7 +464,7 @@ mod tests {
     fn the_refusal_names_field_and_container() {
         let container = ContainerDefinition {
             name: Some("web".into()),
-            privileged: Some(true),
+            firelens_configuration: Some(aws_api::ecs::FirelensConfiguration::default()),
             ..ContainerDefinition::default()
         };
         let definition = TaskDefinition {
@@ -445,7 +475,7 @@ mod tests {
         assert_eq!(error.code().name, "ClientException");
         assert_eq!(
             error.message(),
-            "Longshore does not yet support privileged (container web)"
+            "Longshore does not yet support firelensConfiguration (container web)"
         );
         assert!(check(&TaskDefinition::default()).is_ok());
     }

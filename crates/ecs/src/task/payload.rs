@@ -10,8 +10,8 @@ use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
 use aws_api::agent::{
-    Association, AssociationContent, Container, ContainerDependency, MountPoint, PortMapping,
-    RestartPolicy, Task, Volume, VolumeFrom, VolumeHost,
+    Association, AssociationContent, Container, ContainerDependency, DockerVolumeConfiguration,
+    MountPoint, PortMapping, RestartPolicy, Task, Volume, VolumeFrom, VolumeHost,
 };
 use aws_api::ecs::{self, ContainerDefinition, TaskDefinition};
 use std::collections::BTreeMap;
@@ -212,16 +212,36 @@ fn restart_policy(given: &ecs::ContainerRestartPolicy) -> RestartPolicy {
     }
 }
 
-/// Host directories, and volumes that live as long as the task.
+/// Host directories, volumes that live as long as the task, and named ones.
 fn volume(given: &ecs::Volume) -> Volume {
+    let named = Volume {
+        name: given.name.clone(),
+        ..Volume::default()
+    };
+    if let Some(docker) = &given.docker_volume_configuration {
+        return Volume {
+            r#type: Some("docker".into()),
+            docker_volume_configuration: Some(docker_volume(docker)),
+            ..named
+        };
+    }
     let path = given
         .host
         .as_ref()
         .and_then(|host| host.source_path.clone());
     Volume {
-        name: given.name.clone(),
         r#type: Some("host".into()),
         host: Some(VolumeHost { source_path: path }),
-        ..Volume::default()
+        ..named
+    }
+}
+
+fn docker_volume(given: &ecs::DockerVolumeConfiguration) -> DockerVolumeConfiguration {
+    DockerVolumeConfiguration {
+        scope: given.scope.clone().or_else(|| Some("task".into())),
+        autoprovision: given.autoprovision,
+        driver: given.driver.clone().or_else(|| Some("local".into())),
+        driver_opts: given.driver_opts.clone(),
+        labels: given.labels.clone(),
     }
 }

@@ -12,7 +12,8 @@ mod stats;
 mod v1;
 mod v2;
 
-use crate::spec::{ContainerSpec, Stats, TaskCgroupSpec};
+use crate::spec::{ContainerSpec, Stats, SwapLimit, TaskCgroupSpec};
+use device_filter::DeviceRule;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
@@ -118,18 +119,18 @@ impl CgroupTree {
         }
     }
 
-    /// Makes a container's group and sets its limits and its devices.
-    pub fn create_container(&self, spec: &ContainerSpec) -> Result<()> {
+    /// Makes a container's group and sets its limits, and allows the default devices and these.
+    pub fn create_container(&self, spec: &ContainerSpec, devices: &[DeviceRule]) -> Result<()> {
         let group = self.container(&spec.task_id, &spec.id);
         match &self.version {
             Version::V1(_) => {
                 self.make(&group)?;
-                v1::limit_container(self, &group, spec)
+                v1::limit_container(self, &group, spec, devices)
             }
             Version::V2(mount) => {
                 v2::make_parent(mount, &self.task(&spec.task_id))?;
                 self.make(&group)?;
-                v2::limit_container(&mount.join(&group), spec)
+                v2::limit_container(&mount.join(&group), spec, devices)
             }
         }
     }
@@ -373,6 +374,15 @@ fn value_of(text: &str, key: &str) -> Option<u64> {
             .parse()
             .ok()
     })
+}
+
+/// Swap beyond the memory limit: none where nothing was said.
+fn swap_bytes(limit_mib: u64, memory_and_swap: Option<SwapLimit>) -> Option<u64> {
+    match memory_and_swap {
+        None => Some(0),
+        Some(SwapLimit::Bytes(sum)) => Some(sum.saturating_sub(bytes(limit_mib))),
+        Some(SwapLimit::Unlimited) => None,
+    }
 }
 
 /// ECS states memory in MiB.

@@ -1,6 +1,6 @@
 //! Limits in cgroup v1. Rule: kernel documentation, admin-guide/cgroup-v1; values as Docker sets them.
 
-use super::{CgroupTree, Version, bytes, read_key, write_value};
+use super::{CgroupTree, Version, bytes, read_key, swap_bytes, write_value};
 use crate::cgroup::device_filter::{DEFAULT_DEVICES, DeviceRule};
 use crate::spec::{ContainerSpec, TaskCgroupSpec};
 use std::fs::OpenOptions;
@@ -21,7 +21,7 @@ pub fn cpu_quota_us(units: u32) -> u64 {
 
 pub fn limit_task(tree: &CgroupTree, group: &Path, spec: &TaskCgroupSpec) -> Result<()> {
     if let Some(mib) = spec.memory_mib {
-        limit_memory(tree, group, mib)?;
+        limit_memory(tree, group, mib, Some(0))?;
     }
     if let (Some(units), Some(dir)) = (spec.cpu_units, directory(tree, "cpu", group)) {
         write_value(&dir.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
@@ -37,7 +37,12 @@ pub fn limit_task(tree: &CgroupTree, group: &Path, spec: &TaskCgroupSpec) -> Res
     limit_pids(tree, group, spec.pids)
 }
 
-pub fn limit_container(tree: &CgroupTree, group: &Path, spec: &ContainerSpec) -> Result<()> {
+pub fn limit_container(
+    tree: &CgroupTree,
+    group: &Path,
+    spec: &ContainerSpec,
+    devices: &[DeviceRule],
+) -> Result<()> {
     if let (Some(mib), Some(dir)) = (
         spec.memory_reservation_mib,
         directory(tree, "memory", group),
@@ -48,7 +53,16 @@ pub fn limit_container(tree: &CgroupTree, group: &Path, spec: &ContainerSpec) ->
         )?;
     }
     if let Some(mib) = spec.memory_limit_mib {
-        limit_memory(tree, group, mib)?;
+        limit_memory(
+            tree,
+            group,
+            mib,
+            swap_bytes(mib, spec.linux.memory_and_swap),
+        )?;
+    }
+    if let (Some(swappiness), Some(dir)) = (spec.linux.swappiness, directory(tree, "memory", group))
+    {
+        write_value(&dir.join("memory.swappiness"), &swappiness.to_string())?;
     }
     if let Some(dir) = directory(tree, "cpu", group) {
         write_value(
@@ -58,7 +72,7 @@ pub fn limit_container(tree: &CgroupTree, group: &Path, spec: &ContainerSpec) ->
     }
     limit_pids(tree, group, spec.pids_limit)?;
     match directory(tree, "devices", group) {
-        Some(dir) if !spec.privileged => limit_devices(&dir, DEFAULT_DEVICES),
+        Some(dir) if !spec.privileged => limit_devices(&dir, DEFAULT_DEVICES.iter().chain(devices)),
         _ => Ok(()),
     }
 }
@@ -81,22 +95,27 @@ pub fn directory(tree: &CgroupTree, controller: &str, group: &Path) -> Option<Pa
     Some(hierarchy.mount.join(group))
 }
 
-/// The limit first, then the limit of memory and swap together: it may not be lower. Equal means no swap.
-fn limit_memory(tree: &CgroupTree, group: &Path, mib: u64) -> Result<()> {
+/// The limit first, then the limit of memory and swap together: it may not be lower. Equal means no swap; without
+/// `swap_bytes` there is no bound on it.
+fn limit_memory(tree: &CgroupTree, group: &Path, mib: u64, swap_bytes: Option<u64>) -> Result<()> {
     let Some(dir) = directory(tree, "memory", group) else {
         return Ok(());
     };
     let swap = dir.join("memory.memsw.limit_in_bytes");
     let value = bytes(mib).to_string();
+    let sum = swap_bytes.map_or_else(
+        || "-1".to_owned(),
+        |swap| bytes(mib).saturating_add(swap).to_string(),
+    );
     let limit = dir.join("memory.limit_in_bytes");
     // A limit being raised above an earlier one is refused until the sum has been raised, so both orders are tried.
     if write_value(&limit, &value).is_err() && swap.exists() {
-        write_value(&swap, &value)?;
+        write_value(&swap, &sum)?;
         write_value(&limit, &value)?;
     }
     // Kernels without swap accounting lack the file: then nothing can be swapped per group either.
     if swap.exists() {
-        write_value(&swap, &value)
+        write_value(&swap, &sum)
     } else {
         Ok(())
     }
@@ -110,7 +129,7 @@ fn limit_pids(tree: &CgroupTree, group: &Path, pids: Option<u64>) -> Result<()> 
 }
 
 /// Everything denied, then the list allowed; one open file for all lines.
-fn limit_devices(dir: &Path, rules: &[DeviceRule]) -> Result<()> {
+fn limit_devices<'a>(dir: &Path, rules: impl Iterator<Item = &'a DeviceRule>) -> Result<()> {
     write_value(&dir.join("devices.deny"), "a")?;
     let mut allow = OpenOptions::new()
         .write(true)

@@ -1,8 +1,8 @@
 //! Limits in cgroup v2. Rule: kernel documentation, admin-guide/cgroup-v2; conversion of shares as in the OCI runtimes.
 
-use super::device_filter::{self, DEFAULT_DEVICES};
+use super::device_filter::{self, DEFAULT_DEVICES, DeviceRule};
 use super::v1::{CPU_PERIOD_US, cpu_quota_us};
-use super::{bytes, delegated, make_directory, read_key, write_value};
+use super::{bytes, delegated, make_directory, read_key, swap_bytes, write_value};
 use crate::spec::{ContainerSpec, TaskCgroupSpec};
 use std::fs::{self, File};
 use std::io::Result;
@@ -41,7 +41,7 @@ fn lacking_controllers(dir: &Path) -> Result<Option<String>> {
 
 pub fn limit_task(dir: &Path, spec: &TaskCgroupSpec) -> Result<()> {
     if let Some(mib) = spec.memory_mib {
-        limit_memory(dir, mib)?;
+        limit_memory(dir, mib, Some(0))?;
     }
     if let Some(units) = spec.cpu_units {
         write_value(
@@ -53,9 +53,10 @@ pub fn limit_task(dir: &Path, spec: &TaskCgroupSpec) -> Result<()> {
     limit_pids(dir, spec.pids)
 }
 
-pub fn limit_container(dir: &Path, spec: &ContainerSpec) -> Result<()> {
+/// `swappiness` has no counterpart here: the kernel keeps one for the whole host.
+pub fn limit_container(dir: &Path, spec: &ContainerSpec, devices: &[DeviceRule]) -> Result<()> {
     if let Some(mib) = spec.memory_limit_mib {
-        limit_memory(dir, mib)?;
+        limit_memory(dir, mib, swap_bytes(mib, spec.linux.memory_and_swap))?;
     }
     if let Some(mib) = spec.memory_reservation_mib {
         write_value(&dir.join("memory.low"), &bytes(mib).to_string())?;
@@ -68,7 +69,8 @@ pub fn limit_container(dir: &Path, spec: &ContainerSpec) -> Result<()> {
     if spec.privileged {
         return Ok(());
     }
-    device_filter::attach(File::open(dir)?.as_fd(), DEFAULT_DEVICES)
+    let rules = [DEFAULT_DEVICES, devices].concat();
+    device_filter::attach(File::open(dir)?.as_fd(), &rules)
 }
 
 /// Counts of this group alone: `memory.events` would add its children's.
@@ -82,12 +84,15 @@ pub fn cpu_weight(shares: u32) -> u64 {
     1 + (shares - 2) * 9_999 / 262_142
 }
 
-fn limit_memory(dir: &Path, mib: u64) -> Result<()> {
+fn limit_memory(dir: &Path, mib: u64, swap_bytes: Option<u64>) -> Result<()> {
     write_value(&dir.join("memory.max"), &bytes(mib).to_string())?;
     // The swap file is absent on kernels without swap.
     let swap = dir.join("memory.swap.max");
     if swap.exists() {
-        write_value(&swap, "0")
+        write_value(
+            &swap,
+            &swap_bytes.map_or_else(|| "max".into(), |swap| swap.to_string()),
+        )
     } else {
         Ok(())
     }

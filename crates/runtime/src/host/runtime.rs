@@ -185,7 +185,7 @@ impl Inner {
             &spec.capabilities_drop,
         )
         .map_err(|text| RuntimeError::Failed(Failure::text(Stage::Request, text)))?;
-        let filter = if spec.privileged {
+        let filter = if spec.privileged || spec.linux.unfiltered {
             None
         } else {
             Some(self.filter(set)?)

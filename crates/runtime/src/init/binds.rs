@@ -1,10 +1,12 @@
-//! Files and directories of the host in the container: the caller's binds, then the three files of `/etc`.
+//! Files and directories of the host in the container: the caller's binds and memory file systems, then the three files
+//! of `/etc`.
 //!
 //! Each source is cloned as a detached mount while the host's tree is still seen, and attached after the root has
 //! changed; so a symbolic link in the image can lead no further than the container's own root.
 
+use super::tmpfs;
 use crate::failure::{At, Failure, Stage};
-use crate::spec::{BindMount, EtcFiles};
+use crate::spec::{BindMount, EtcFiles, Tmpfs};
 use crate::sys;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
@@ -26,13 +28,24 @@ pub struct Pending {
 }
 
 /// Clones all sources, ordered so that what lies deeper is attached later.
-pub fn open(mounts: &[BindMount], etc: &EtcFiles) -> Result<Vec<Pending>, Failure> {
-    let mut sorted: Vec<&BindMount> = mounts.iter().collect();
-    sorted.sort_by_key(|m| Path::new(&m.target).components().count());
-    let mut pending = Vec::with_capacity(sorted.len() + 3);
-    for bind in sorted {
+pub fn open(
+    mounts: &[BindMount],
+    memory: &[Tmpfs],
+    etc: &EtcFiles,
+) -> Result<Vec<Pending>, Failure> {
+    let mut pending = Vec::with_capacity(mounts.len() + memory.len() + 3);
+    for bind in mounts {
         pending.push(clone(&bind.source, &bind.target, bind.read_only)?);
     }
+    for tmpfs in memory {
+        check_target(&tmpfs.target, || "mounting a tmpfs".into())?;
+        pending.push(Pending {
+            tree: tmpfs::make(&tmpfs.options)?,
+            target: PathBuf::from(&tmpfs.target),
+            is_directory: true,
+        });
+    }
+    pending.sort_by_key(|mount| mount.target.components().count());
     let etc = [
         (&etc.resolv_conf, "/etc/resolv.conf"),
         (&etc.hostname, "/etc/hostname"),
@@ -48,15 +61,7 @@ pub fn open(mounts: &[BindMount], etc: &EtcFiles) -> Result<Vec<Pending>, Failur
 
 fn clone(source: &Path, target: &str, read_only: bool) -> Result<Pending, Failure> {
     let what = || format!("binding {} to {target}", source.display());
-    if !target.starts_with('/') || Path::new(target).parent().is_none() {
-        return Err(Failure::text(
-            STAGE,
-            format!(
-                "{}: the target must be an absolute path other than /",
-                what()
-            ),
-        ));
-    }
+    check_target(target, what)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
@@ -71,6 +76,17 @@ fn clone(source: &Path, target: &str, read_only: bool) -> Result<Pending, Failur
         target: PathBuf::from(target),
         is_directory,
     })
+}
+
+fn check_target(target: &str, what: impl FnOnce() -> String) -> Result<(), Failure> {
+    if target.starts_with('/') && Path::new(target).parent().is_some() {
+        return Ok(());
+    }
+    let text = format!(
+        "{}: the target must be an absolute path other than /",
+        what()
+    );
+    Err(Failure::text(STAGE, text))
 }
 
 /// Attaches what [`open`] cloned, in the present root. Missing targets are made.

@@ -1,7 +1,10 @@
-//! Device nodes and links of a container's `/dev`. Rule: Docker's default list.
+//! Device nodes and links of a container's `/dev`: Docker's default list, and what the container was given.
 
+use crate::cgroup::device_filter::{DeviceRule, Kind, MKNOD, READ, WRITE};
 use crate::failure::{At, Failure, Stage};
-use rustix::fs::{CWD, FileType, Mode, makedev, mknodat, symlink};
+use crate::spec::Device;
+use rustix::fs::{CWD, FileType, Gid, Mode, Uid, chown, major, makedev, minor, mknodat, symlink};
+use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +32,101 @@ pub struct HostDevice {
     kind: FileType,
     mode: u32,
     number: u64,
+    owner: (u32, u32),
+    access: u32,
+}
+
+impl HostDevice {
+    fn new(path: PathBuf, meta: &Metadata, access: u32) -> Option<Self> {
+        let kind = meta.file_type();
+        let kind = if kind.is_char_device() {
+            FileType::CharacterDevice
+        } else if kind.is_block_device() {
+            FileType::BlockDevice
+        } else {
+            return None;
+        };
+        Some(Self {
+            path,
+            kind,
+            mode: meta.mode(),
+            number: meta.rdev(),
+            owner: (meta.uid(), meta.gid()),
+            access,
+        })
+    }
+
+    /// What the container's control group must allow.
+    pub fn rule(&self) -> DeviceRule {
+        let kind = match self.kind {
+            FileType::BlockDevice => Kind::Block,
+            _ => Kind::Character,
+        };
+        DeviceRule {
+            kind,
+            major: Some(major(self.number)),
+            minor: Some(minor(self.number)),
+            access: self.access,
+        }
+    }
+}
+
+/// The nodes that stand for what a container was given. Links are followed; a directory means all nodes below it.
+///
+/// # Errors
+/// In Docker's words, the first that is not there or no device.
+pub fn given(devices: &[Device]) -> Result<Vec<HostDevice>, Failure> {
+    let mut found = Vec::new();
+    for device in devices {
+        let refuse = |why: &str| {
+            let path = device.host_path.display();
+            let text = format!(
+                "error gathering device information while adding custom device \"{path}\": {why}"
+            );
+            Failure::text(STAGE, text)
+        };
+        let access = access(&device.permissions);
+        let meta = std::fs::metadata(&device.host_path).map_err(|error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            refuse(&crate::failure::errno_words(errno))
+        })?;
+        if meta.is_dir() {
+            below(&device.host_path, &device.path, access, &mut found);
+        } else {
+            let node = HostDevice::new(device.path.clone(), &meta, access);
+            found.push(node.ok_or_else(|| refuse("not a device node"))?);
+        }
+    }
+    Ok(found)
+}
+
+/// Docker's letters; none is all.
+fn access(letters: &str) -> u32 {
+    let bit = |letter| match letter {
+        'r' => READ,
+        'w' => WRITE,
+        'm' => MKNOD,
+        _ => 0,
+    };
+    match letters.chars().map(bit).fold(0, |all, bit| all | bit) {
+        0 => READ | WRITE | MKNOD,
+        some => some,
+    }
+}
+
+/// What cannot be read is not offered.
+fn below(dir: &Path, path: &Path, access: u32, found: &mut Vec<HostDevice>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Ok(meta) = entry.metadata() else {
+            continue;
+        };
+        let path = path.join(entry.file_name());
+        if meta.is_dir() {
+            below(&entry.path(), &path, access, found);
+        } else {
+            found.extend(HostDevice::new(path, &meta, access));
+        }
+    }
 }
 
 /// Makes nodes and links. Expects a fresh `/dev` and no file creation mask.
@@ -67,7 +165,12 @@ fn make_like(device: &HostDevice) -> Result<(), Failure> {
         Mode::from_raw_mode(device.mode & 0o7777),
         device.number,
     ) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Ok(()) => {
+            let (uid, gid) = device.owner;
+            let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+            chown(&device.path, owner.0, owner.1).at(STAGE, what)
+        }
+        Err(rustix::io::Errno::EXIST) => Ok(()),
         Err(error) => Err(error).at(STAGE, what),
     }
 }
@@ -89,18 +192,8 @@ fn walk(dir: &Path, found: &mut Vec<HostDevice>) {
         };
         if kind.is_dir() && !OWN.iter().any(|own| path == Path::new(own)) {
             walk(&path, found);
-        } else if kind.is_char_device() || kind.is_block_device() {
-            let kind = if kind.is_char_device() {
-                FileType::CharacterDevice
-            } else {
-                FileType::BlockDevice
-            };
-            found.push(HostDevice {
-                path,
-                kind,
-                mode: meta.mode(),
-                number: meta.rdev(),
-            });
+        } else {
+            found.extend(HostDevice::new(path, &meta, READ | WRITE | MKNOD));
         }
     }
 }

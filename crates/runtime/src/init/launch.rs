@@ -4,14 +4,18 @@
 //! such as `/proc/self/fd/7` must lead nowhere); the filter is loaded while CAP_SYS_ADMIN is still there; capabilities
 //! leave the bounding set before the ids change.
 
-use super::{limits, program, user};
+use super::streams::{Streams, connect};
+use super::{apparmor, limits, program, user};
 use crate::capability::CapabilitySet;
 use crate::failure::{At, Failure, Stage};
-use crate::spec::Ulimit;
-use crate::sys;
-use rustix::fs::{Mode, OFlags};
+use crate::reaper;
+use crate::spec::{FirstProcess, Ulimit};
+use crate::sys::{self, Side};
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// The sealed executable that this process runs: never a file that the container could change.
+const OWN_IMAGE: &str = "/proc/self/exe";
 
 /// What the program is and what it may do.
 #[derive(Debug)]
@@ -22,49 +26,29 @@ pub struct Launch<'a> {
     pub env: Vec<(String, String)>,
     /// Working directory.
     pub cwd: &'a str,
+    /// What the present process becomes.
+    pub first: FirstProcess,
     /// User as the spec has it.
     pub user: &'a str,
     /// Resource limits.
     pub ulimits: &'a [Ulimit],
+    /// Being executed gives no program privileges.
+    pub no_new_privileges: bool,
+    /// The AppArmor profile that takes effect with the program.
+    pub apparmor_profile: Option<&'a str>,
     /// Capabilities of the container.
     pub capabilities: CapabilitySet,
     /// The compiled filter.
     pub filter: Option<Vec<u8>>,
 }
 
-/// Standard streams of the program, and what must stay open until the program runs.
-#[derive(Debug)]
-pub struct Streams {
-    /// Becomes descriptor 1.
-    pub stdout: OwnedFd,
-    /// Becomes descriptor 2.
-    pub stderr: OwnedFd,
-    /// The error pipe; close-on-exec.
-    pub errors: OwnedFd,
-    /// Closed or written by the shim when the program may start.
-    pub gate: Option<OwnedFd>,
-}
-
 /// Becomes the program. Returns only with the failure; the caller reports it through the error pipe, `errors`.
-pub fn become_program(launch: &Launch<'_>, streams: Streams) -> (OwnedFd, Failure) {
-    let Streams {
-        stdout,
-        stderr,
-        errors,
-        gate,
-    } = streams;
-    let result = prepare(
-        launch,
-        &stdout,
-        &stderr,
-        errors.as_fd(),
-        gate.as_ref().map(AsFd::as_fd),
-    );
-    let failure = match result {
+pub fn become_program(launch: &Launch<'_>, mut streams: Streams) -> (OwnedFd, Failure) {
+    let failure = match prepare(launch, &mut streams) {
         Err(failure) => failure,
-        Ok(ready) => ready.run(launch, gate),
+        Ok(ready) => ready.run(launch, streams.gate.take()),
     };
-    (errors, failure)
+    (streams.errors, failure)
 }
 
 /// All that `execve` needs.
@@ -75,22 +59,17 @@ struct Ready {
     user: user::User,
 }
 
-fn prepare(
-    launch: &Launch<'_>,
-    stdout: &OwnedFd,
-    stderr: &OwnedFd,
-    errors: BorrowedFd<'_>,
-    gate: Option<BorrowedFd<'_>>,
-) -> Result<Ready, Failure> {
+fn prepare(launch: &Launch<'_>, streams: &mut Streams) -> Result<Ready, Failure> {
     limits::apply(launch.ulimits)?;
     let user = user::resolve(launch.user)?;
-    connect_streams(stdout, stderr, user.uid)?;
-    let keep: Vec<i32> = [Some(errors), gate]
+    connect(streams, user.uid)?;
+    let gate = streams.gate.as_ref().map(AsFd::as_fd);
+    let keep: Vec<i32> = [Some(streams.errors.as_fd()), gate]
         .iter()
         .flatten()
         .map(AsRawFd::as_raw_fd)
         .collect();
-    // `stdout` and `stderr` stay open only as 1 and 2; this process never touches the others again.
+    // The streams stay open only as 0, 1 and 2; this process never touches the others again.
     sys::close_all_but(&keep);
     enter_directory(launch.cwd)?;
     // A process should not share the host's session keyring; a kernel without keyrings has none to share.
@@ -101,7 +80,10 @@ fn prepare(
         .find(|(name, _)| name == "PATH")
         .map_or("", |(_, value)| value.as_str());
     let program = launch.args.first().map_or("", String::as_str);
-    let path = program::find(program, search)?;
+    let path = match launch.first {
+        FirstProcess::Holder => OWN_IMAGE.to_owned(),
+        FirstProcess::Program | FirstProcess::Init => program::find(program, search)?,
+    };
     let args = launch
         .args
         .iter()
@@ -131,21 +113,57 @@ impl Ready {
                 sys::exit_now(1);
             }
         }
+        // Cleared last: until here the death of the shim ends this process.
+        let _ = sys::prctl(libc::PR_SET_PDEATHSIG, 0);
+        match launch.first {
+            FirstProcess::Program => self.execute(),
+            FirstProcess::Holder => become_reaper(None),
+            FirstProcess::Init => match sys::fork() {
+                Ok(Side::Child) => {
+                    let _ = rustix::process::setsid();
+                    self.execute()
+                }
+                Ok(Side::Parent { pid, .. }) => become_reaper(Some(pid)),
+                Err(error) => Failure::io(Stage::Process, "forking the program", &error),
+            },
+        }
+    }
+
+    fn execute(self) -> Failure {
+        take_terminal();
         let path = match c_string(&self.path) {
             Ok(path) => path,
             Err(failure) => return failure,
         };
-        // Cleared last: until here the death of the shim ends this process.
-        let _ = sys::prctl(libc::PR_SET_PDEATHSIG, 0);
         let error = sys::execve(&path, &self.args, &self.env);
         let words = crate::failure::errno_words(error.raw_os_error().unwrap_or(libc::EIO));
         Failure::text(Stage::Program, format!("exec {}: {words}", self.path))
     }
 }
 
+/// A session leader whose standard input is a terminal gets it as its own; for any other this changes nothing.
+fn take_terminal() {
+    let _ = rustix::process::ioctl_tiocsctty(rustix::stdio::stdin());
+}
+
+/// This process becomes the reaper. Signals that come before it waits for them are kept.
+fn become_reaper(program: Option<i32>) -> Failure {
+    sys::block_signals();
+    let id = program.map(|id| c_string(&id.to_string())).transpose();
+    let (Ok(path), Ok(name), Ok(id)) = (c_string(OWN_IMAGE), c_string(reaper::NAME), id) else {
+        return Failure::text(Stage::Process, "the init's name has a zero byte");
+    };
+    let args: Vec<CString> = [Some(name), id].into_iter().flatten().collect();
+    let error = sys::execve(&path, &args, &[]);
+    Failure::io(Stage::Process, "starting the init", &error)
+}
+
 /// Bounding set, filter, groups, ids, then the sets of the process itself.
 fn give_up_privilege(launch: &Launch<'_>, user: &user::User) -> Result<(), Failure> {
     let at = Stage::Capability;
+    if let Some(profile) = launch.apparmor_profile {
+        apparmor::confine_next(profile)?;
+    }
     if let Some(filter) = &launch.filter {
         sys::load_filter(filter).at(Stage::Seccomp, || "loading the system call filter")?;
     }
@@ -169,26 +187,16 @@ fn give_up_privilege(launch: &Launch<'_>, user: &user::User) -> Result<(), Failu
         0
     };
     let known = own & kernel_capabilities();
-    sys::set_capabilities(known, known, 0).at(at, || "setting capabilities")
+    sys::set_capabilities(known, known, 0).at(at, || "setting capabilities")?;
+    if launch.no_new_privileges {
+        sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).at(at, || "giving up new privileges")?;
+    }
+    Ok(())
 }
 
 /// All that this process may still have after the bounding set was cut.
 fn kernel_capabilities() -> u64 {
     rustix::thread::capabilities(None).map_or(0, |sets| sets.permitted.bits())
-}
-
-/// Standard input is the container's own null device; the pipes belong to the user, so that `/dev/stdout` can be opened.
-fn connect_streams(stdout: &OwnedFd, stderr: &OwnedFd, uid: u32) -> Result<(), Failure> {
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-        .at(Stage::Device, || "opening /dev/null")?;
-    let owner = Some(rustix::fs::Uid::from_raw(uid));
-    for pipe in [stdout, stderr] {
-        rustix::fs::fchown(pipe, owner, None)
-            .at(Stage::Process, || "giving the user its output pipes")?;
-    }
-    rustix::stdio::dup2_stdin(&null).at(Stage::Process, || "connecting standard input")?;
-    rustix::stdio::dup2_stdout(stdout).at(Stage::Process, || "connecting standard output")?;
-    rustix::stdio::dup2_stderr(stderr).at(Stage::Process, || "connecting standard error")
 }
 
 fn enter_directory(cwd: &str) -> Result<(), Failure> {

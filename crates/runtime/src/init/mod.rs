@@ -3,25 +3,32 @@
 //! Runs in a child of the shim, single threaded. It reports a failure through its error pipe, which closes by itself
 //! when the program starts. Order of steps: `docs/decisions` and each module's own text; the outer order is here.
 
+mod apparmor;
 mod binds;
-mod devices;
+pub mod devices;
 pub mod launch;
 mod limits;
 mod mounts;
 mod program;
+pub mod sharing;
+pub mod streams;
+pub mod sysctl;
+mod tmpfs;
 mod user;
 
 use crate::capability::CapabilitySet;
 use crate::cgroup::{CgroupTree, Version};
 use crate::failure::{At, Failure, Stage};
 use crate::overlay::{self, OverlayMethod};
-use crate::spec::{ContainerSpec, NetworkNamespace, RootFilesystem};
+use crate::spec::{ContainerSpec, NetworkNamespace, RootFilesystem, Sharing};
 use crate::sys;
-use launch::{Launch, Streams};
+use devices::HostDevice;
+use launch::Launch;
 use rustix::fs::Mode;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
+use streams::Streams;
 
 /// What the shim hands to its child.
 #[derive(Debug)]
@@ -30,6 +37,8 @@ pub struct Init<'a> {
     pub spec: &'a ContainerSpec,
     /// Where control groups are.
     pub cgroups: &'a CgroupTree,
+    /// Devices of the host that the container was given.
+    pub devices: &'a [HostDevice],
     /// How layers are mounted.
     pub overlay: OverlayMethod,
     /// The container's capabilities.
@@ -39,12 +48,19 @@ pub struct Init<'a> {
 }
 
 /// Namespaces that the child is born in; its cgroup namespace is made once it is in its group.
-pub fn namespace_flags(network: &NetworkNamespace) -> u64 {
-    let flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
-    let network = match network {
+pub fn namespace_flags(spec: &ContainerSpec) -> u64 {
+    let network = match spec.network {
         NetworkNamespace::New => libc::CLONE_NEWNET,
         NetworkNamespace::Host | NetworkNamespace::Path(_) => 0,
     };
+    let own = |sharing: Sharing, flag: i32| match sharing {
+        Sharing::Own => flag,
+        Sharing::Host | Sharing::Of(_) => 0,
+    };
+    let flags = libc::CLONE_NEWNS
+        | libc::CLONE_NEWUTS
+        | own(spec.linux.pid, libc::CLONE_NEWPID)
+        | own(spec.linux.ipc, libc::CLONE_NEWIPC);
     (flags | network) as u64
 }
 
@@ -71,6 +87,7 @@ impl Init<'_> {
         rustix::process::umask(Mode::empty());
         self.join_cgroup()?;
         self.enter_network()?;
+        sharing::enter_ipc(self.spec.linux.ipc)?;
         mount_change(
             "/",
             MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
@@ -85,12 +102,14 @@ impl Init<'_> {
             scratch,
             read_only,
         } = &spec.rootfs;
-        let binds = binds::open(&spec.mounts, &spec.etc_files)?;
-        let host_devices = if spec.privileged {
+        let binds = binds::open(&spec.mounts, &spec.linux.tmpfs, &spec.etc_files)?;
+        let mut host_devices = if spec.privileged {
             devices::of_host()
         } else {
             Vec::new()
         };
+        host_devices.extend(self.devices.iter().cloned());
+        let shm = sharing::shared_memory(spec.linux.ipc)?;
         let root = overlay::mount(layers, scratch, self.overlay)?;
         change_root(&root)?;
         if let Some(hostname) = &spec.hostname {
@@ -98,9 +117,10 @@ impl Init<'_> {
                 format!("setting the host name {hostname:?}")
             })?;
         }
-        mounts::mount_system(self.cgroups, spec.privileged)?;
+        mounts::mount_system(self.cgroups, spec, shm)?;
         devices::make(&host_devices)?;
         binds::attach(binds)?;
+        sysctl::apply(&spec.linux.sysctls)?;
         if !spec.privileged {
             mounts::mask()?;
         }
@@ -147,8 +167,11 @@ pub fn launch_of(
         args: &spec.args,
         env: spec.env.clone(),
         cwd: &spec.cwd,
+        first: spec.linux.first,
         user: spec.user.as_deref().unwrap_or_default(),
         ulimits: &spec.ulimits,
+        no_new_privileges: spec.linux.no_new_privileges,
+        apparmor_profile: spec.linux.apparmor_profile.as_deref(),
         capabilities,
         filter,
     }

@@ -5,11 +5,12 @@
 
 use crate::cgroup::{CgroupTree, Version};
 use crate::failure::{At, Failure, Stage};
+use crate::spec::ContainerSpec;
 use crate::sys;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
 use std::ffi::CString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 const STAGE: Stage = Stage::SystemMount;
 const MASKED: [&str; 12] = [
@@ -34,11 +35,19 @@ const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 const MOUNT_ATTR_RDONLY: u64 = 1;
+/// Docker's `/dev/shm`.
+const SHM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// `/proc`, `/dev` and what lies below it, `/sys` and the control groups.
-pub fn mount_system(cgroups: &CgroupTree, privileged: bool) -> Result<(), Failure> {
+///
+/// `shared_memory` is the `/dev/shm` of an IPC namespace that is not the container's own.
+pub fn mount_system(
+    cgroups: &CgroupTree,
+    spec: &ContainerSpec,
+    shared_memory: Option<OwnedFd>,
+) -> Result<(), Failure> {
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
-    let sys_flags = if privileged {
+    let sys_flags = if spec.privileged {
         safe
     } else {
         safe | MountFlags::RDONLY
@@ -62,7 +71,22 @@ pub fn mount_system(cgroups: &CgroupTree, privileged: bool) -> Result<(), Failur
     one("sysfs", "/sys", "sysfs", sys_flags, "")?;
     mount_cgroups(cgroups, sys_flags)?;
     one("mqueue", "/dev/mqueue", "mqueue", safe, "")?;
-    one("shm", "/dev/shm", "tmpfs", safe, "mode=1777,size=65536k")
+    if spec.linux.without_shm {
+        return Ok(());
+    }
+    let bytes = spec.linux.shm_bytes.unwrap_or(SHM_BYTES);
+    one(
+        "shm",
+        "/dev/shm",
+        "tmpfs",
+        safe,
+        &format!("mode=1777,size={bytes}"),
+    )?;
+    let Some(tree) = shared_memory else {
+        return Ok(());
+    };
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(&tree, "", CWD, "/dev/shm", flags).at(STAGE, || "sharing /dev/shm")
 }
 
 /// Hides and protects parts of `/proc` and `/sys`. Parts that this kernel lacks are skipped.

@@ -5,10 +5,11 @@
 
 use super::start::Container;
 use crate::failure::{At, Failure, Stage};
-use crate::init::launch::{Streams, become_program};
+use crate::init::launch::become_program;
+use crate::init::streams::Streams;
 use crate::init::{launch_of, report};
 use crate::record::now_ms;
-use crate::spec::{ExecResult, ExecSpec};
+use crate::spec::{ExecResult, ExecSpec, FirstProcess};
 use crate::sys::{self, Side};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
@@ -51,12 +52,7 @@ impl Exec {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).at(at, || "making a pipe");
         let ((errors, errors_child), (id, id_child)) = (pipe()?, pipe()?);
         let ((stdout, stdout_child), (stderr, stderr_child)) = (pipe()?, pipe()?);
-        let streams = Streams {
-            stdout: stdout_child,
-            stderr: stderr_child,
-            errors: errors_child,
-            gate: None,
-        };
+        let streams = Streams::of_exec(stdout_child, stderr_child, errors_child);
         let first = match sys::fork().at(at, || "forking")? {
             Side::Child => enter(container, &spec, streams, id_child),
             Side::Parent { pid, .. } => pid,
@@ -217,6 +213,7 @@ fn enter(container: &Container, spec: &ExecSpec, streams: Streams, id: OwnedFd) 
             let _ = rustix::process::setsid();
             let own = &container.spec;
             let mut launch = launch_of(own, container.capabilities, container.filter.clone());
+            launch.first = FirstProcess::Program;
             launch.args = &spec.args;
             launch.env.extend(spec.env.iter().cloned());
             launch.cwd = spec.cwd.as_deref().unwrap_or(&own.cwd);

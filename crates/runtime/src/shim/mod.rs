@@ -7,6 +7,8 @@ mod exec;
 mod serve;
 mod spill;
 mod start;
+mod streams;
+mod terminal;
 
 use crate::failure::Failure;
 use crate::sys::{self, Children};

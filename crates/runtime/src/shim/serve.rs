@@ -37,7 +37,7 @@ enum Source {
     Listener,
     Agent(u64),
     Container,
-    /// An exec or an unread stream: both are looked at after every round.
+    /// An exec, a terminal or an unread stream: both are looked at after every round.
     Other,
 }
 
@@ -92,6 +92,7 @@ impl Shim {
             }
         }
         self.advance_execs();
+        self.copy_terminal();
         if self.agents.is_empty() {
             self.stdout.drain(self.container.stdout.as_fd());
             self.stderr.drain(self.container.stderr.as_fd());
@@ -116,6 +117,16 @@ impl Shim {
             for fd in exec.descriptors() {
                 sources.push(Source::Other);
                 fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            }
+        }
+        if let Some(terminal) = &self.container.terminal {
+            let ends = [
+                (terminal.readable(), PollFlags::IN),
+                (terminal.writable(), PollFlags::OUT),
+            ];
+            for (fd, flags) in ends {
+                sources.extend(fd.map(|_| Source::Other));
+                fds.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, flags)));
             }
         }
         let spills: [(&Spill, &OwnedFd); 2] = [
@@ -228,6 +239,14 @@ impl Shim {
         }
     }
 
+    /// The pipe ends when the terminal does.
+    fn copy_terminal(&mut self) {
+        let terminal = &mut self.container.terminal;
+        if terminal.as_mut().is_some_and(|terminal| !terminal.copy()) {
+            *terminal = None;
+        }
+    }
+
     fn tell(&self, key: u64, event: &Event, descriptors: &[BorrowedFd<'_>]) {
         if let Some(agent) = self.agents.iter().find(|agent| agent.key == key) {
             // Its end of the connection is noticed when it is read next.
@@ -249,6 +268,8 @@ impl Shim {
     }
 
     fn finish(&mut self, code: Option<i32>, signal: Option<i32>) {
+        // The agent that hears of the end reads what is in the pipe by then.
+        self.copy_terminal();
         let spec = &self.container.spec;
         let cgroups = &self.container.cgroups;
         // Read before the group goes.

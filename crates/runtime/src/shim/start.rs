@@ -1,28 +1,24 @@
 //! Makes a container. Whatever fails, nothing of it is left: no process, no control group, no socket, no record.
 
+use super::streams::{self, Ours};
+use super::terminal::Terminal;
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{At, Failure, Stage};
-use crate::init::{self, Init, launch::Streams};
+use crate::init::devices::{self, HostDevice};
+use crate::init::{self, Init, sharing, sysctl};
 use crate::record::{self, StateRecord};
-use crate::spec::{ContainerSpec, RootFilesystem};
+use crate::spec::{ContainerSpec, FirstProcess, RootFilesystem};
 use crate::sys::{self, Side};
 use crate::wire::StartRequest;
 use crate::zygote;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// Capacity of an output pipe in bytes: 10,000 lines of 100.
-const PIPE_BYTES: usize = 1024 * 1024;
-/// The same for a small container, whose memory the pipe's pages are charged to.
-const PIPE_BYTES_SMALL: usize = 256 * 1024;
-/// Containers with less memory than this are small.
-const SMALL_MEMORY_MIB: u64 = 64;
 /// Agents that may wait to be accepted.
 const BACKLOG: i32 = 16;
 
@@ -38,6 +34,9 @@ pub struct Container {
     pub started_at_ms: i64,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
+    /// Held open, never written.
+    pub _stdin: Option<OwnedFd>,
+    pub terminal: Option<Terminal>,
     pub listener: OwnedFd,
 }
 
@@ -45,10 +44,8 @@ pub struct Container {
 struct Born {
     pid: u32,
     pidfd: OwnedFd,
-    errors: OwnedFd,
-    gate: OwnedFd,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    ours: Ours,
+    terminal: Option<Terminal>,
 }
 
 pub fn start(
@@ -69,10 +66,13 @@ pub fn start(
     )
     .map_err(|text| Failure::text(Stage::Request, text))?;
     let filter = filter.map(read_filter).transpose()?;
+    sysctl::check(&spec)?;
+    let devices = devices::given(&spec.linux.devices)?;
     let listener = listen(&spec)?;
     let init = Init {
         spec: &spec,
         cgroups: &cgroups,
+        devices: &devices,
         overlay,
         capabilities,
         filter: filter.clone(),
@@ -84,8 +84,10 @@ pub fn start(
             pid: born.pid,
             pidfd: born.pidfd,
             started_at_ms,
-            stdout: born.stdout,
-            stderr: born.stderr,
+            stdout: born.ours.stdout,
+            stderr: born.ours.stderr,
+            _stdin: born.ours.stdin,
+            terminal: born.terminal,
             listener,
             spec,
             cgroups,
@@ -99,10 +101,11 @@ pub fn start(
 
 fn make(init: Init<'_>, control: &OwnedFd) -> Result<(Born, i64), Failure> {
     let spec = init.spec;
+    let rules: Vec<_> = init.devices.iter().map(HostDevice::rule).collect();
     init.cgroups
-        .create_container(spec)
+        .create_container(spec, &rules)
         .at(Stage::Cgroup, || "making the container's control group")?;
-    let born = bear(init)?;
+    let mut born = bear(init)?;
     let started_at_ms = record::now_ms();
     let result = write_state(spec, born.pid, started_at_ms).and_then(|()| {
         if zygote::is_closed(control) {
@@ -112,8 +115,10 @@ fn make(init: Init<'_>, control: &OwnedFd) -> Result<(Born, i64), Failure> {
             ));
         }
         // A child that has failed meanwhile has closed the gate; its error pipe tells why.
-        let _ = rustix::io::write(&born.gate, b"g");
-        wait_for_program(&born)
+        let _ = rustix::io::write(&born.ours.gate, b"g");
+        wait_for_program(&born, spec)?;
+        born.terminal = born.ours.take_terminal()?;
+        Ok(())
     });
     match result {
         Ok(()) => Ok((born, started_at_ms)),
@@ -137,30 +142,21 @@ fn undo(spec: &ContainerSpec, cgroups: &CgroupTree) {
 fn bear(init: Init<'_>) -> Result<Born, Failure> {
     let spec = init.spec;
     let at = Stage::Process;
-    let pipe = |what: &'static str| pipe_with(PipeFlags::CLOEXEC).at(at, || what);
-    let (errors, errors_child) = pipe("making the error pipe")?;
-    let (gate_child, gate) = pipe("making the gate")?;
-    let (stdout, stdout_child) = output_pipe(spec)?;
-    let (stderr, stderr_child) = output_pipe(spec)?;
+    let (ours, streams) = streams::make(spec)?;
     let birth = match init.cgroups.birth_directory(&spec.task_id, &spec.id) {
         Some(dir) => {
             Some(File::open(&dir).at(Stage::Cgroup, || format!("opening {}", dir.display()))?)
         }
         None => None,
     };
-    let side = sys::clone_into(
-        init::namespace_flags(&spec.network),
-        birth.as_ref().map(AsFd::as_fd),
-    );
-    match side.at(at, || "making the container's first process")? {
+    let flags = init::namespace_flags(spec);
+    let side = sharing::in_pid_namespace(spec.linux.pid, || {
+        sys::clone_into(flags, birth.as_ref().map(AsFd::as_fd))
+            .at(at, || "making the container's first process")
+    });
+    match side? {
         Side::Child => {
-            drop((errors, gate, stdout, stderr));
-            let streams = Streams {
-                stdout: stdout_child,
-                stderr: stderr_child,
-                errors: errors_child,
-                gate: Some(gate_child),
-            };
+            drop(ours);
             init.run(streams)
         }
         Side::Parent { pid, pidfd } => {
@@ -168,36 +164,17 @@ fn bear(init: Init<'_>) -> Result<Born, Failure> {
             Ok(Born {
                 pid: pid as u32,
                 pidfd,
-                errors,
-                gate,
-                stdout,
-                stderr,
+                ours,
+                terminal: None,
             })
         }
     }
 }
 
-/// A larger pipe is better but not needed, so a refusal is no error.
-fn output_pipe(spec: &ContainerSpec) -> Result<(OwnedFd, OwnedFd), Failure> {
-    let (read, write) =
-        pipe_with(PipeFlags::CLOEXEC).at(Stage::Process, || "making an output pipe")?;
-    let is_small = spec
-        .memory_limit_mib
-        .is_some_and(|mib| mib < SMALL_MEMORY_MIB);
-    let _ = rustix::pipe::fcntl_setpipe_size(
-        &read,
-        if is_small {
-            PIPE_BYTES_SMALL
-        } else {
-            PIPE_BYTES
-        },
-    );
-    Ok((read, write))
-}
-
 /// The error pipe ends when the program starts, or says why it does not.
-fn wait_for_program(born: &Born) -> Result<(), Failure> {
+fn wait_for_program(born: &Born, spec: &ContainerSpec) -> Result<(), Failure> {
     let errors = born
+        .ours
         .errors
         .try_clone()
         .at(Stage::Process, || "reading the error pipe")?;
@@ -208,6 +185,10 @@ fn wait_for_program(born: &Born) -> Result<(), Failure> {
     if !text.is_empty() {
         return Err(serde_json::from_slice(&text)
             .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text))));
+    }
+    // A first process of ours runs the shim's own image for good.
+    if spec.linux.first != FirstProcess::Program {
+        return Ok(());
     }
     // A process killed before its program (by the limit of memory, say) closes the pipe just as a program does.
     let name = std::fs::read_link(format!("/proc/{}/exe", born.pid)).unwrap_or_default();

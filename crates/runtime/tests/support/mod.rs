@@ -119,6 +119,7 @@ impl House {
             capabilities_drop: Vec::new(),
             privileged: false,
             ulimits: Vec::new(),
+            linux: LinuxOptions::default(),
             stop_signal: None,
             stdout: StreamMode::Blocking,
             stderr: StreamMode::Blocking,

@@ -1,0 +1,180 @@
+//! Which directories of the host a container sees, and where.
+//!
+//! Docker's rules: volumes of other containers come with all that those have, their own foreign ones included; a mount
+//! of the container's own at the same place wins.
+
+use crate::bundle::Place;
+use crate::task::definition::{ContainerDefinition, TaskDefinition, VolumeDefinition};
+use crate::task::relations;
+use runtime::spec::BindMount;
+use std::path::{Path, PathBuf};
+
+/// The container's own mounts and those of others. Makes the directories that are missing.
+///
+/// # Errors
+/// The text follows `CannotCreateContainerError: `.
+pub fn mounts(
+    task: &TaskDefinition,
+    container: &ContainerDefinition,
+    place: &Place<'_>,
+) -> Result<Vec<BindMount>, String> {
+    let mut mounts = Vec::new();
+    for wanted in wanted(task, container) {
+        let source = source(task, &wanted.volume, place)?;
+        if !source.exists() {
+            std::fs::create_dir_all(&source)
+                .map_err(|error| format!("cannot make {}: {error}", source.display()))?;
+        }
+        mounts.push(BindMount {
+            source,
+            target: wanted.target,
+            read_only: wanted.read_only,
+        });
+    }
+    Ok(mounts)
+}
+
+/// A volume at its place in the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    volume: String,
+    target: String,
+    read_only: bool,
+}
+
+fn wanted(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<Wanted> {
+    let mut found: Vec<Wanted> = Vec::new();
+    gather(
+        task,
+        container,
+        false,
+        &mut vec![&container.name],
+        &mut found,
+    );
+    found
+}
+
+fn gather<'a>(
+    task: &'a TaskDefinition,
+    container: &'a ContainerDefinition,
+    read_only: bool,
+    seen: &mut Vec<&'a str>,
+    found: &mut Vec<Wanted>,
+) {
+    for mount in &container.mount_points {
+        if found
+            .iter()
+            .all(|known| known.target != mount.container_path)
+        {
+            found.push(Wanted {
+                volume: mount.source_volume.clone(),
+                target: mount.container_path.clone(),
+                read_only: read_only || mount.read_only,
+            });
+        }
+    }
+    for from in &container.volumes_from {
+        let other = relations::index(task, &from.source_container);
+        let Some(other) = other.and_then(|index| task.containers.get(index)) else {
+            continue;
+        };
+        // Two that show each other's volumes have each once.
+        if !seen.contains(&other.name.as_str()) {
+            seen.push(&other.name);
+            gather(task, other, read_only || from.read_only, seen, found);
+            seen.pop();
+        }
+    }
+}
+
+/// Where a volume of the task is on this host.
+fn source(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<PathBuf, String> {
+    let volume = task.volumes.iter().find(|volume| volume.name == name);
+    match volume.and_then(path_of) {
+        Some(path) => host_source(Path::new(path), place.forbidden),
+        None => {
+            let is_shared = volume
+                .and_then(|volume| volume.docker.as_ref())
+                .is_some_and(|docker| docker.scope == "shared");
+            // Named volumes lie in Longshore's own directory, as Docker's lie in Docker's, and stay there.
+            let parent = if is_shared {
+                place.forbidden
+            } else {
+                place.task_dir
+            };
+            Ok(parent.join("volumes").join(volume_directory(name)))
+        }
+    }
+}
+
+/// The path of the host that a volume states.
+fn path_of(volume: &VolumeDefinition) -> Option<&str> {
+    let bound = volume
+        .docker
+        .as_ref()
+        .and_then(|docker| docker.bind_source());
+    let host = volume.host.as_ref().map(|host| host.source_path.as_str());
+    bound.or(host).filter(|path| !path.is_empty())
+}
+
+/// A volume's name as one safe path component.
+fn volume_directory(name: &str) -> String {
+    name.bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || byte == b'-' {
+                char::from(byte).to_string()
+            } else {
+                format!("_{byte:02x}")
+            }
+        })
+        .collect()
+}
+
+/// A directory or file of the host; never Longshore's own, nor one that holds it.
+fn host_source(path: &Path, forbidden: &Path) -> Result<PathBuf, String> {
+    if !path.is_absolute() {
+        return Err(format!(
+            "invalid mount config for type \"bind\": invalid mount path: '{}' mount path must be absolute",
+            path.display()
+        ));
+    }
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let own = std::fs::canonicalize(forbidden).unwrap_or_else(|_| forbidden.to_owned());
+    if real.starts_with(&own) {
+        return Err(format!(
+            "invalid mount config: {} belongs to Longshore itself",
+            path.display()
+        ));
+    }
+    Ok(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn volumes_of_others_come_with_theirs_and_own_mounts_win() {
+        let mount =
+            |volume: &str, path: &str| json!({"sourceVolume": volume, "containerPath": path});
+        let container = |name: &str, mounts: Vec<serde_json::Value>, from: serde_json::Value| json!({"name": name, "image": "i", "mountPoints": mounts, "volumesFrom": from});
+        let task = TaskDefinition::parse(&json!({
+            "arn": "arn:aws:ecs:r:1:task/c/0", "desiredStatus": "RUNNING",
+            "volumes": [{"name": "a"}, {"name": "b"}, {"name": "c"}],
+            "containers": [
+                container("first", vec![mount("a", "/a")], json!([{"sourceContainer": "third"}])),
+                container("second", vec![mount("b", "/b")], json!([{"sourceContainer": "first", "readOnly": true}])),
+                container("third", vec![mount("c", "/b"), mount("c", "/c")], json!([{"sourceContainer": "second"}])),
+            ],
+        }))
+        .unwrap();
+        let seen: Vec<(String, String, bool)> = wanted(&task, &task.containers[1])
+            .into_iter()
+            .map(|wanted| (wanted.volume, wanted.target, wanted.read_only))
+            .collect();
+        let expected = [("b", "/b", false), ("a", "/a", true), ("c", "/c", true)];
+        let expected = expected.map(|(volume, path, ro)| (volume.to_owned(), path.to_owned(), ro));
+        assert_eq!(seen, expected);
+    }
+}

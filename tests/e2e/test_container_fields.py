@@ -1,0 +1,239 @@
+"""Each field of a container, looked at from inside the container."""
+
+import os
+import stat
+
+import pytest
+from harness import eventually
+
+WAIT = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+
+
+def inside(longshore, tmp_path, script, others=(), volumes=(), network="none", task=None, **fields):
+    """Runs `script` in a container with these fields to its end; what it wrote to its standard output and error."""
+    tmp_path.chmod(0o777)
+    out = {"sourceVolume": "out", "containerPath": "/out"}
+    container = {"name": "app", "command": ["sh", "-c", f"{{ {script}\n}} > /out/result 2>&1"]} | fields
+    container["mountPoints"] = [out, *fields.get("mountPoints", [])]
+    ended = longshore.run_to_end(
+        container, *others, networkMode=network,
+        volumes=[{"name": "out", "host": {"sourcePath": str(tmp_path)}}, *volumes], **(task or {}),
+    )
+    result = tmp_path / "result"
+    assert result.exists(), f"{ended['stoppedReason']}: {ended['containers']}\n{longshore.tail()}"
+    return result.read_text()
+
+
+def reason(longshore, **fields):
+    task = longshore.run_to_end({"name": "app", "command": ["true"]} | fields, networkMode="none")
+    return task["containers"][0]["reason"]
+
+
+STATUS = "grep -E '^(CapEff|CapBnd|Seccomp|NoNewPrivs):' /proc/self/status"
+
+
+def status(text):
+    return dict(line.split(":\t") for line in text.splitlines())
+
+
+def test_capabilities(longshore, tmp_path):
+    capabilities = {"add": ["SYS_PTRACE"], "drop": ["NET_RAW", "MKNOD"]}
+    seen = status(inside(longshore, tmp_path, STATUS, linuxParameters={"capabilities": capabilities}))
+    assert int(seen["CapEff"], 16) == (0xA80425FB | 1 << 19) & ~(1 << 13 | 1 << 27)
+    assert seen["CapEff"] == seen["CapBnd"]
+
+
+def test_privileged(longshore, tmp_path):
+    seen = inside(longshore, tmp_path, STATUS + "; mount -t tmpfs x /tmp && echo mounted; ls /dev | grep -c loop-control", privileged=True)
+    lines = seen.splitlines()
+    assert status("\n".join(lines[:4]))["Seccomp"] == "0"
+    assert lines[4] == "mounted"
+
+
+@pytest.mark.parametrize("options, name, value", [
+    (["no-new-privileges"], "NoNewPrivs", "1"),
+    (["no-new-privileges:true"], "NoNewPrivs", "1"),
+    (["seccomp=unconfined"], "Seccomp", "0"),
+])
+def test_docker_security_options(longshore, tmp_path, options, name, value):
+    assert status(inside(longshore, tmp_path, STATUS, dockerSecurityOptions=options))[name] == value
+
+
+def test_ulimits(longshore, tmp_path):
+    limits = [{"name": "nofile", "softLimit": 100, "hardLimit": 200}, {"name": "core", "softLimit": 0, "hardLimit": 0}]
+    seen = inside(longshore, tmp_path, "grep -E 'open files|core file' /proc/self/limits", ulimits=limits)
+    rows = {line[:26].strip(): line[26:].split()[:2] for line in seen.splitlines()}
+    assert rows == {"Max core file size": ["0", "0"], "Max open files": ["100", "200"]}
+
+
+def test_system_controls(longshore, tmp_path):
+    controls = [{"namespace": "net.ipv4.ip_unprivileged_port_start", "value": "99"}, {"namespace": "kernel.shmmni", "value": "77"}]
+    script = "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmni"
+    assert inside(longshore, tmp_path, script, network="bridge", systemControls=controls) == "99\n77\n"
+
+
+def test_system_controls_of_the_whole_host_are_refused(longshore):
+    why = reason(longshore, systemControls=[{"namespace": "kernel.panic", "value": "1"}])
+    assert why.startswith("CannotCreateContainerError: ") or why.startswith("CannotStartContainerError: "), why
+    assert 'sysctl "kernel.panic" is not in a separate kernel namespace' in why
+
+
+def test_shared_memory_and_tmpfs(longshore, tmp_path):
+    linux = {"sharedMemorySize": 5, "tmpfs": [{"containerPath": "/cache", "size": 3, "mountOptions": ["noexec", "mode=700"]}]}
+    seen = inside(longshore, tmp_path, "grep ' /dev/shm ' /proc/mounts; grep ' /cache ' /proc/mounts; stat -c %a /cache", linuxParameters=linux)
+    shm, cache, mode = seen.splitlines()
+    assert "size=5120k" in shm
+    assert "noexec" in cache and "size=3072k" in cache
+    assert mode == "700"
+
+
+def test_init_process(longshore, tmp_path):
+    seen = inside(longshore, tmp_path, "cat /proc/1/comm; echo $$", linuxParameters={"initProcessEnabled": True})
+    assert seen == "exe\n2\n" or seen == "longshore-init\n2\n"
+
+
+def test_devices(longshore, tmp_path):
+    node = tmp_path / "tun"
+    os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
+    devices = [{"hostPath": str(node), "containerPath": "/dev/given", "permissions": ["read"]}]
+    script = "stat -c %F /dev/given; (: < /dev/given) && echo read; (: > /dev/given) 2> /dev/null || echo refused"
+    seen = inside(longshore, tmp_path, script, linuxParameters={"devices": devices})
+    assert seen == "character special file\nread\nrefused\n"
+
+
+def test_a_device_that_is_not_there(longshore):
+    why = reason(longshore, linuxParameters={"devices": [{"hostPath": "/dev/none-such"}]})
+    assert 'error gathering device information while adding custom device "/dev/none-such": no such file or directory' in why
+
+
+def test_swap(longshore, tmp_path):
+    script = ("cat /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes /sys/fs/cgroup/memory/memory.swappiness 2> /dev/null"
+              " || cat /sys/fs/cgroup/memory.swap.max")
+    seen = inside(longshore, tmp_path, script, memory=64, linuxParameters={"maxSwap": 32, "swappiness": 11}).split()
+    assert seen in ([str(96 << 20), "11"], [str(32 << 20)])
+
+
+def test_hostname_and_names(longshore, tmp_path):
+    seen = inside(
+        longshore, tmp_path, "hostname; cat /etc/hostname; echo $HOSTNAME; cat /etc/hosts", network="bridge",
+        hostname="box.corp", extraHosts=[{"hostname": "db", "ipAddress": "10.9.8.7"}],
+    )
+    lines = seen.splitlines()
+    assert lines[:3] == ["box.corp"] * 3
+    assert "10.9.8.7\tdb" in lines
+    assert lines[-1].endswith("\tbox.corp box")
+
+
+def test_resolvers(longshore, tmp_path):
+    seen = inside(longshore, tmp_path, "cat /etc/resolv.conf", dnsServers=["10.1.1.1", "10.1.1.2"], dnsSearchDomains=["a.test", "b.test"])
+    lines = [line for line in seen.splitlines() if line.split()[0] in ("nameserver", "search")]
+    assert lines == ["search a.test b.test", "nameserver 10.1.1.1", "nameserver 10.1.1.2"]
+
+
+def test_names_in_the_hosts_network(longshore, tmp_path):
+    seen = inside(longshore, tmp_path, "grep db /etc/hosts; hostname", network="host", hostname="inner",
+                  extraHosts=[{"hostname": "db", "ipAddress": "10.9.8.7"}])
+    assert seen == "10.9.8.7\tdb\ninner\n"
+    assert os.uname().nodename != "inner"
+
+
+def test_links(longshore, tmp_path):
+    db = {"name": "db", "essential": False, "command": ["sh", "-c", WAIT], "portMappings": [{"containerPort": 5432}],
+          "environment": [{"name": "USER", "value": "me"}]}
+    seen = inside(longshore, tmp_path, "grep store /etc/hosts; env | grep ^STORE_", others=[db], network="bridge", links=["db:store"])
+    hosts, *variables = seen.splitlines()
+    address, names = hosts.split("\t")
+    assert names.split()[0] == "store" and names.split()[-1] == "db"
+    variables = dict(line.split("=", 1) for line in variables)
+    assert variables["STORE_PORT"] == variables["STORE_PORT_5432_TCP"] == f"tcp://{address}:5432"
+    assert variables["STORE_NAME"] == "/app/store" and variables["STORE_ENV_USER"] == "me"
+
+
+def test_disable_networking(longshore, tmp_path):
+    seen = inside(longshore, tmp_path, "ip -o link | grep -c . ; ip -o link", network="bridge", disableNetworking=True)
+    assert seen.splitlines()[0] == "1" and "LOOPBACK" in seen
+
+
+@pytest.mark.parametrize("user, expected", [
+    ("app", "1000 1000"), ("1000", "1000 1000"), ("app:extra", "1000 2000"), ("1000:2000", "1000 2000"),
+    ("77", "77 0"), ("77:extra", "77 2000"), ("app:88", "1000 88"),
+])
+def test_user(longshore, tmp_path, user, expected):
+    assert inside(longshore, tmp_path, "echo $(id -u) $(id -g)", user=user).strip() == expected
+
+
+def test_volumes_from(longshore, tmp_path):
+    source = {"name": "source", "essential": False, "command": ["sh", "-c", "echo hello > /data/file; " + WAIT],
+              "mountPoints": [{"sourceVolume": "shared", "containerPath": "/data"}]}
+    script = "until [ -s /data/file ]; do sleep 0.02; done; cat /data/file; touch /data/mine"
+    seen = inside(longshore, tmp_path, script, others=[source], volumes=[{"name": "shared"}],
+                  volumesFrom=[{"sourceContainer": "source", "readOnly": True}])
+    assert seen.startswith("hello\n") and "Read-only file system" in seen
+
+
+def test_docker_volumes(longshore, tmp_path):
+    name = f"kept-{os.getpid()}"
+    bound = tmp_path / "bound"
+    bound.mkdir()
+    (bound / "file").write_text("bound\n")
+    mounts = [{"sourceVolume": name, "containerPath": "/kept"}, {"sourceVolume": "own", "containerPath": "/own"},
+              {"sourceVolume": "bind", "containerPath": "/bound"}]
+    options = {"type": "none", "o": "bind", "device": str(bound)}
+    volumes = [
+        {"name": name, "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local", "labels": {"a": "b"}}},
+        {"name": "own", "dockerVolumeConfiguration": {"scope": "task", "driver": "local"}},
+        {"name": "bind", "dockerVolumeConfiguration": {"scope": "task", "driver": "local", "driverOpts": options}},
+    ]
+    script = "cat /bound/file; cat /kept/note /own/note; echo kept > /kept/note; echo own > /own/note; cat /own/note"
+    first = inside(longshore, tmp_path, script, volumes=volumes, mountPoints=mounts)
+    assert first.splitlines()[0] == "bound" and first.splitlines()[-1] == "own"
+    second = inside(longshore, tmp_path, script, volumes=volumes, mountPoints=mounts).splitlines()
+    assert second[1] == "kept" and "/own/note" in second[2]
+
+
+def test_pid_and_ipc_of_the_task(longshore, tmp_path):
+    other = {"name": "other", "essential": False, "command": ["sh", "-c", "echo there > /dev/shm/note; " + WAIT]}
+    script = ("until [ -s /dev/shm/note ]; do sleep 0.02; done; cat /dev/shm/note; cat /proc/1/cmdline; echo;"
+              " grep -l note /proc/[0-9]*/cmdline | wc -l")
+    seen = inside(longshore, tmp_path, script, others=[other], task={"pidMode": "task", "ipcMode": "task"}).splitlines()
+    assert seen[:2] == ["there", "longshore-init\0"]
+    assert int(seen[2]) >= 2
+
+
+def test_pid_and_ipc_of_the_host(longshore, tmp_path):
+    seen = inside(longshore, tmp_path, "ls -Li /proc/self/ns/pid /proc/self/ns/ipc", task={"pidMode": "host", "ipcMode": "host"})
+    numbers = [int(line.split()[0]) for line in seen.splitlines()]
+    assert sorted(numbers) == sorted(os.stat(f"/proc/self/ns/{kind}").st_ino for kind in ("pid", "ipc"))
+
+
+def test_ipc_of_none(longshore, tmp_path):
+    assert "No such file" in inside(longshore, tmp_path, "ls -d /dev/shm", task={"ipcMode": "none"})
+
+
+def test_pseudo_terminal(longshore, tmp_path):
+    script = "for n in 0; do test -t $n && echo terminal; done; echo $TERM; test -c /dev/console && echo console"
+    assert inside(longshore, tmp_path, script, pseudoTerminal=True) == "terminal\nxterm\nconsole\n"
+
+
+def test_interactive(longshore, tmp_path):
+    """Standard input has no end: `cat` waits until the task is stopped."""
+    arn = longshore.start(longshore.register(
+        "interactive", {"name": "app", "command": ["cat"], "interactive": True, "stopTimeout": 2},
+        {"name": "side", "essential": False, "command": ["cat"]},
+    ))[0]
+    longshore.wait(arn, "RUNNING")
+
+    def side_has_ended():
+        by_name = {c["name"]: c for c in longshore.describe(arn)["containers"]}
+        return by_name if by_name["side"]["lastStatus"] == "STOPPED" else None
+
+    containers = eventually(side_has_ended, "the one without input to end")
+    assert containers["side"]["exitCode"] == 0 and containers["app"]["lastStatus"] == "RUNNING"
+    longshore.ecs.stop_task(task=arn)
+    longshore.wait(arn, "STOPPED")
+
+
+def test_docker_labels_are_kept(longshore):
+    arn = longshore.register("labels", {"name": "app", "dockerLabels": {"team": "a"}})
+    definition = longshore.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    assert definition["containerDefinitions"][0]["dockerLabels"] == {"team": "a"}
