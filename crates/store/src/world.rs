@@ -71,7 +71,7 @@ impl World {
                 .tables()
                 .map(|table| Arc::from(table.empty()))
                 .collect(),
-            views: Views::empty(schema.tables().flat_map(|table| table.views())),
+            views: Views::empty(schema.tables().flat_map(TableDefinition::views)),
             revision: 0,
         }
     }

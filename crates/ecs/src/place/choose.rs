@@ -8,13 +8,16 @@
 //! Rule: ECS developer guide, "Task placement": resources, attributes, constraints, strategies.
 
 use super::constraint::Constraint;
-use super::index::{Attributes, Class, ClassKey, Cluster, Group, Node};
+use super::group::Group;
+use super::index::{Attributes, Class, Cluster};
+use super::node::{ClassKey, Node};
 use super::problem::Requirement;
 use super::query::{Expression, Facts};
 use super::strategy::Criterion;
-use super::tree::{Amounts, Entry, Tree};
+use super::tree::{Amounts, Entry, Id, Tree};
 use crate::records::container_instance::InstanceId;
 use aws_types::Timestamp;
+use std::collections::BTreeSet;
 
 /// What is asked, but for the instances.
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +82,19 @@ pub fn choose(cluster: &Cluster, question: &Question<'_>, member: Member<'_>) ->
             .cloned()
             .collect(),
         tasks_of_group: node.of_group(question.group),
-        tasks: node.tasks(),
+        tasks: node.tasks,
     })
+}
+
+/// As many instances with room are compared one by one.
+const FEW_LEN: usize = 16;
+
+/// The instances of a class that have room.
+enum Few<'a> {
+    /// So few that the best is known.
+    All(Option<&'a Entry>),
+    /// More than that.
+    More,
 }
 
 struct Search<'a> {
@@ -154,9 +168,8 @@ impl<'a> Search<'a> {
 
     fn best_of(&self, key: &ClassKey, class: &'a Class) -> Option<&'a Entry> {
         let reserved = &self.question.requirement.reserved;
-        let free = |ports: &[u16], used: &std::collections::BTreeSet<u16>| {
-            ports.iter().all(|port| !used.contains(port))
-        };
+        let free =
+            |ports: &[u16], used: &BTreeSet<u16>| ports.iter().all(|port| !used.contains(port));
         if !free(&reserved.tcp, &key.in_use.tcp) || !free(&reserved.udp, &key.in_use.udp) {
             return None;
         }
@@ -192,6 +205,9 @@ impl<'a> Search<'a> {
             Some(Criterion::BinpackCpu) => &class.by_cpu,
             _ => &class.by_tasks,
         };
+        if let Few::All(of) = self.few(tree) {
+            return of;
+        }
         let with_some = self.group.and_then(|group| group.by_class.get(key));
         if with_some.map_or(0, imbl::OrdSet::len) < tree.len() {
             let has_none = |entry: &Entry| self.of_group(entry) == 0;
@@ -225,6 +241,29 @@ impl<'a> Search<'a> {
         best.map(|(_, entry)| entry)
     }
 
+    /// Where hardly any instance has room, the best of them; the orders by number of tasks would
+    /// lead past all the full ones.
+    fn few(&self, tree: &'a Tree) -> Few<'a> {
+        let mut len = 0;
+        let count = &mut |entry: &Entry| {
+            len += usize::from(self.accepts(entry));
+            len > FEW_LEN
+        };
+        if tree.first((0, 0), self.wanted, count).is_some() {
+            return Few::More;
+        }
+        let mut found: Vec<(Vec<u64>, (u32, u32), Id)> = Vec::new();
+        let note = &mut |entry: &Entry| {
+            if self.accepts(entry) {
+                found.push((self.rank(entry), entry.rank, entry.id.clone()));
+            }
+            false
+        };
+        tree.first((0, 0), self.wanted, note);
+        let best = found.into_iter().min();
+        Few::All(best.and_then(|(_, rank, id)| tree.get(rank, &id)))
+    }
+
     /// Whether the first entry of the tree that [`Self::spread`] goes through is the best.
     fn is_decided_by_order(&self) -> bool {
         match self.within.get(1) {
@@ -242,7 +281,7 @@ impl<'a> Search<'a> {
         let rank = match self.within.get(1) {
             Some(Criterion::BinpackMemory) => (node.free().memory_mib, node.free().cpu_units),
             Some(Criterion::BinpackCpu) => (node.free().cpu_units, node.free().memory_mib),
-            _ => (node.tasks(), 0),
+            _ => (node.tasks, 0),
         };
         let found = tree.get(rank, id)?;
         self.accepts(found).then_some(found)
@@ -263,7 +302,7 @@ impl<'a> Search<'a> {
         from: (u32, u32),
         among: &dyn Fn(&Entry) -> bool,
     ) -> Option<&'a Entry> {
-        let mut best: Option<(Vec<u64>, (u32, u32), std::sync::Arc<str>)> = None;
+        let mut best: Option<(Vec<u64>, (u32, u32), Id)> = None;
         let look = &mut |entry: &Entry| {
             if among(entry) && self.accepts(entry) {
                 let rank = self.rank(entry);

@@ -114,7 +114,10 @@ impl Tree {
         };
         match entry.compare(&node.entry) {
             Ordering::Equal => {
-                let (left, right) = (node.left.clone(), node.right.clone());
+                // Taken, not shared: joining then changes them in place.
+                let node = Arc::make_mut(node);
+                let left = std::mem::take(&mut node.left);
+                let right = std::mem::take(&mut node.right);
                 *self = left.join(right);
                 true
             }
@@ -220,10 +223,10 @@ impl Tree {
 
     /// Both, where all of `self` lies before all of `after`.
     fn join(self, after: Self) -> Self {
-        let (Some(mut left), Some(mut right)) = (self.0.clone(), after.0.clone()) else {
-            return if self.0.is_some() { self } else { after };
+        let (mut left, mut right) = match (self.0, after.0) {
+            (Some(left), Some(right)) => (left, right),
+            (one, other) => return Self(one.or(other)),
         };
-        drop((self, after));
         if left.priority >= right.priority {
             let node = Arc::make_mut(&mut left);
             node.right = std::mem::take(&mut node.right).join(Self(Some(right)));
