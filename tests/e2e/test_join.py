@@ -91,7 +91,7 @@ def test_the_stock_cli_trusts_what_env_exports(site):
     del environment["AWS_CA_BUNDLE"]
     refused = subprocess.run([str(AWS_V1), "ecs", "list-clusters"], env=environment, capture_output=True, text=True)
     assert refused.returncode != 0 and "CERTIFICATE_VERIFY_FAILED" in refused.stderr
-    assert server.run("ps").returncode == 0
+    assert "iam.access_keys" in server.run("state", "export").stdout
 
 
 def test_a_certificate_of_the_operators_is_served_and_trusted(site, lan, tmp_path):
@@ -123,7 +123,8 @@ def test_a_token_is_good_once_and_for_this_server_alone(site, lan):
         return done.stderr
 
     assert "The join token is not valid." in refused(second, token)
-    late = server.token("--expires", "1ms")
+    late = server.token("--expires", "1s")
+    time.sleep(1.1)
     assert "The join token is not valid." in refused(second, late)
     # A server that cannot show the certificate that the token names is not told the token.
     fresh = server.token()
@@ -149,6 +150,14 @@ def test_beyond_loopback_there_is_no_plain_http(site, lan):
     assert done.returncode != 0 and "https://" in done.stderr
 
 
+def free(instance):
+    """Whether nothing holds any of its memory."""
+    remaining, registered = (
+        next(r["integerValue"] for r in instance[kind] if r["name"] == "MEMORY")
+        for kind in ("remainingResources", "registeredResources"))
+    return remaining == registered
+
+
 @pytest.mark.parametrize("how", ["killed", "frozen", "cut off"])
 def test_a_lost_host_is_stopped_in_the_records_and_told_when_it_returns(site, lan, how):
     server = site.server("--host-lost-after", "2s")
@@ -161,7 +170,7 @@ def test_a_lost_host_is_stopped_in_the_records_and_told_when_it_returns(site, la
     stopped = server.wait(task, "STOPPED", patience_s=90)
     instance = server.instance(host)
     assert not instance["agentConnected"]
-    assert instance["remainingResources"] != instance["registeredResources"], "freed before the host confirmed"
+    assert not free(instance), "freed before the host confirmed"
     assert (stopped["stopCode"], stopped["desiredStatus"]) == ("TaskFailedToStart" if "startedAt" not in stopped else stopped["stopCode"], "STOPPED")
     assert instance["ec2InstanceId"] in stopped["stoppedReason"] or "agent" in stopped["stoppedReason"].lower()
     refused = server.ecs.run_task(taskDefinition="sleep")
@@ -170,9 +179,12 @@ def test_a_lost_host_is_stopped_in_the_records_and_told_when_it_returns(site, la
 
     def whole():
         instance = server.instance(host)
-        return instance["agentConnected"] and instance["remainingResources"] == instance["registeredResources"]
+        return instance["agentConnected"] and free(instance)
 
-    eventually(whole, "the host to confirm", patience_s=90)
+    try:
+        eventually(whole, "the host to confirm", patience_s=60)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{free(server.instance(host))} {server.describe(task)}\n{host.log()}\n{server.tail()}") from None
     assert not [line for line in leaks.present(host.data).get("processes", ()) if "sleep 0.1" in line]
     again = server.start("sleep")[0]
     server.wait(again, "RUNNING")

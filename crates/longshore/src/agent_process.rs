@@ -32,7 +32,7 @@ pub async fn down(settings: &Settings) -> anyhow::Result<()> {
     if settings.data.host_key().is_err() {
         return Ok(());
     }
-    let membership = membership::known(settings)?;
+    let membership = membership::unreached(settings)?;
     agent::down(config(settings, membership, &AgentOptions::default())?)
         .await
         .context("not everything could be removed")?;

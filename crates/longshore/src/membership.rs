@@ -39,12 +39,12 @@ pub async fn find(settings: &Settings, options: &AgentOptions) -> anyhow::Result
     }
 }
 
-/// The server, without waiting for one and without joining one.
-pub fn known(settings: &Settings) -> anyhow::Result<Membership> {
-    match joined(settings)? {
-        Some(joined) => of_joined(settings, &joined.url, joined.region),
-        None => of_this_directory(settings),
-    }
+/// For a host that is taken down: nobody is spoken to, and the server may be gone.
+pub fn unreached(settings: &Settings) -> anyhow::Result<Membership> {
+    Ok(Membership {
+        server: Server::new(&format!("https://{}", settings.listen), Trust::Nobody)?,
+        region: settings.regions[0].clone(),
+    })
 }
 
 fn file(settings: &Settings) -> PathBuf {
