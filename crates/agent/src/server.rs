@@ -167,10 +167,8 @@ impl ServerCertVerifier for Pinned {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let chain = std::iter::once(end_entity).chain(intermediates);
-        let anchor = chain
-            .filter(|certificate| self.is_pinned(certificate))
-            .last();
+        let mut chain = std::iter::once(end_entity).chain(intermediates).rev();
+        let anchor = chain.find(|certificate| self.is_pinned(certificate));
         let anchor = anchor.ok_or(CertificateError::UnknownIssuer)?;
         let mut roots = RootCertStore::empty();
         roots.add(anchor.clone().into_owned())?;

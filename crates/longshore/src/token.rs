@@ -18,14 +18,11 @@ pub fn run(settings: &Settings, options: &TokenOptions) -> anyhow::Result<ExitCo
     let token = answer["token"].as_str().context("an unreadable answer")?;
     println!("{token}");
     let info = settings.data.server_info()?;
-    match answer["ca_fingerprint"].as_str() {
-        Some(fingerprint) => {
-            eprintln!("CA fingerprint (SHA-256, part of the token): {fingerprint}")
-        }
-        None => {
-            eprintln!("The server speaks plain HTTP on loopback: only this machine can join it.")
-        }
-    }
+    let known_by = match answer["ca_fingerprint"].as_str() {
+        Some(digest) => format!("CA fingerprint (SHA-256, part of the token): {digest}"),
+        None => "Plain HTTP on loopback: only this machine can join.".to_owned(),
+    };
+    eprintln!("{known_by}");
     eprintln!(
         "Good once, for {}. On the other machine, with an address of this one that it reaches:\n  longshore agent --server {} --token {token}",
         options.expires, info.url

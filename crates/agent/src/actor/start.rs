@@ -10,8 +10,9 @@ use crate::task::machine::Event;
 use crate::task::state::{ContainerIndex, TaskState};
 use aws_types::Timestamp;
 use runtime::host::Phase;
-use runtime::image::PullBehavior;
+use runtime::image::{Image, PullBehavior};
 use runtime::spec::ExitRecord;
+use std::sync::Arc;
 
 impl TaskContext {
     pub(super) async fn start_container(&self, state: &TaskState, index: ContainerIndex) {
@@ -45,16 +46,7 @@ impl TaskContext {
             })?;
         }
         let parts = self.parts(index);
-        let image = match parts.image {
-            Some(image) => image,
-            // An earlier agent had it: it is on disk.
-            None => {
-                let cached = PullBehavior::PreferCached;
-                let id = &state.containers[index].runtime_id;
-                let ensured = images::ensure(&self.host, &container.image, id, cached).await;
-                ensured.map_err(|error| error.reason())?.image
-            }
-        };
+        let image = self.image(state, index, parts.image).await?;
         let attachment = self.attachment(state, index, parts.attachment)?;
         let place = Place {
             task_dir: &self.dir,
@@ -91,6 +83,23 @@ impl TaskContext {
                 Err(format!("{name}: Error response from daemon: {error}"))
             }
         }
+    }
+
+    /// `made`: what this agent got; what an earlier one got is on disk.
+    async fn image(
+        &self,
+        state: &TaskState,
+        index: ContainerIndex,
+        made: Option<Arc<Image>>,
+    ) -> Result<Arc<Image>, String> {
+        if let Some(image) = made {
+            return Ok(image);
+        }
+        let reference = &self.definition.containers[index].image;
+        let id = &state.containers[index].runtime_id;
+        let cached = PullBehavior::PreferCached;
+        let ensured = images::ensure(&self.host, reference, id, cached).await;
+        Ok(ensured.map_err(|error| error.reason())?.image)
     }
 
     /// Where the container's network is. `made` is its place on the bridge, if this agent made it.

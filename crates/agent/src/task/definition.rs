@@ -5,6 +5,7 @@
 //! the user asked for makes the task invalid.
 
 use super::docker::{DockerConfig, HostConfig};
+pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -195,70 +196,6 @@ pub struct PortMapping {
     pub protocol: String,
 }
 
-/// A volume shown in a container.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MountPoint {
-    /// Name of a volume of the task.
-    pub source_volume: String,
-    /// Absolute path in the container.
-    pub container_path: String,
-    /// Refuse writes.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub read_only: bool,
-}
-
-/// All volumes of another container.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VolumeFrom {
-    /// The other container.
-    pub source_container: String,
-    /// Refuse writes, whatever the other may do.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub read_only: bool,
-}
-
-/// A volume of a task.
-#[derive(Debug, Clone, Deserialize)]
-pub struct VolumeDefinition {
-    /// Its name in the task.
-    pub name: String,
-    /// `host` when absent.
-    #[serde(default, rename = "type", deserialize_with = "null_as_default")]
-    pub kind: String,
-    /// A directory of the host.
-    #[serde(default)]
-    pub host: Option<HostVolume>,
-    /// A volume that outlives its containers.
-    #[serde(default, rename = "dockerVolumeConfiguration")]
-    pub docker: Option<DockerVolume>,
-}
-
-/// A volume by Docker's rules.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct DockerVolume {
-    /// `task` (also when empty), or `shared`: kept on the host for every task that names it.
-    #[serde(deserialize_with = "null_as_default")]
-    pub scope: String,
-    /// `local`, also when empty.
-    #[serde(deserialize_with = "null_as_default")]
-    pub driver: String,
-    /// None, or those of a bind: `type=none`, `o=bind`, `device=PATH`.
-    #[serde(deserialize_with = "null_as_default")]
-    pub driver_opts: BTreeMap<String, String>,
-}
-
-/// A directory of the host.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HostVolume {
-    /// Absolute path; absent or empty is a directory of the task's own.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub source_path: String,
-}
-
 impl TaskDefinition {
     /// Reads a task that is to run. The error names the container and the member.
     pub fn parse(json: &serde_json::Value) -> Result<Self, InvalidTask> {
@@ -317,34 +254,6 @@ impl TaskDefinition {
     /// Hard CPU quota of the task, 1,024 to a CPU; `None` without one.
     pub fn cpu_units(&self) -> Option<u32> {
         (self.cpu > 0.0).then_some((self.cpu * 1024.0).round() as u32)
-    }
-}
-
-impl VolumeDefinition {
-    fn check(&self) -> Result<(), InvalidTask> {
-        let Some(docker) = self.docker.as_ref().filter(|_| self.kind == "docker") else {
-            return match self.kind.as_str() {
-                "" | "host" | "docker" => Ok(()),
-                other => Err(InvalidTask(format!("unsupported type {other}"))),
-            };
-        };
-        if !matches!(docker.driver.as_str(), "" | "local") {
-            return Err(InvalidTask(format!("unsupported driver {}", docker.driver)));
-        }
-        if docker.driver_opts.is_empty() || docker.bind_source().is_some() {
-            return Ok(());
-        }
-        Err(InvalidTask("unsupported driver options".into()))
-    }
-}
-
-impl DockerVolume {
-    /// The directory of the host that a volume of `type=none`, `o=bind` is.
-    pub fn bind_source(&self) -> Option<&str> {
-        let option = |name| self.driver_opts.get(name).map(String::as_str);
-        let binds = option("o").is_some_and(|all| all.split(',').any(|one| one.ends_with("bind")));
-        let is_plain = matches!(option("type"), None | Some("" | "none" | "bind"));
-        option("device").filter(|_| binds && is_plain)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod report;
 mod restart;
 pub mod resume;
 pub mod state;
+mod volume;
 
 #[cfg(test)]
 mod properties;

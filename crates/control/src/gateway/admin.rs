@@ -16,7 +16,7 @@ pub const PREFIX: &str = "/longshore/";
 
 /// Answers an administrative GET.
 pub fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
-    if let Err(refusal) = require_root(gateway, parts, body) {
+    if let Some(refusal) = refusal(gateway, parts, body) {
         return refusal;
     }
     let query: BTreeMap<String, String> = pairs(parts.uri.query().unwrap_or_default()).collect();
@@ -26,17 +26,17 @@ pub fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
     }
 }
 
-/// Refuses everyone but root.
-pub fn require_root(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Result<(), Answer> {
-    let refuse = |text: String| Err(answer::plain(StatusCode::FORBIDDEN, "text/plain", text));
+/// Refuses everyone but root: the answer that says so.
+pub fn refusal(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Option<Answer> {
     let identity = with_head(parts, |head| {
         authenticate::authenticate(gateway, head, body, "longshore")
     });
-    match identity {
-        Ok(identity) if identity.caller.principal == Principal::Root => Ok(()),
-        Ok(_) => refuse("only the root user may do this\n".into()),
-        Err(fault) => refuse(format!("{}\n", fault.error(Protocol::AwsJson11))),
-    }
+    let why = match identity {
+        Ok(identity) if identity.caller.principal == Principal::Root => return None,
+        Ok(_) => "only the root user may do this\n".to_owned(),
+        Err(fault) => format!("{}\n", fault.error(Protocol::AwsJson11)),
+    };
+    Some(answer::plain(StatusCode::FORBIDDEN, "text/plain", why))
 }
 
 /// One record as JSON, or the records of a table or of all tables as JSON lines.

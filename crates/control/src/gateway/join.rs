@@ -60,7 +60,7 @@ struct JoinAnswer {
 
 /// Makes a one-time token.
 pub async fn token(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
-    if let Err(refusal) = admin::require_root(gateway, parts, body) {
+    if let Some(refusal) = admin::refusal(gateway, parts, body) {
         return refusal;
     }
     let Ok(asked) = serde_json::from_slice::<TokenRequest>(body) else {
