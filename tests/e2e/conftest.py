@@ -12,6 +12,7 @@ import images
 import leaks
 import pytest
 from harness import AWS_V1, AWS_V2, BINARY, Longshore
+from hosts import Lan, Site
 
 
 def pytest_configure() -> None:
@@ -52,3 +53,22 @@ def longshore(busybox: Path) -> Iterator[Longshore]:
 def fresh(busybox: Path) -> Iterator[Longshore]:
     """Of one test's own, for tests that kill or restart it."""
     yield from _longshore(busybox)
+
+
+@pytest.fixture
+def lan() -> Iterator[Lan]:
+    lan = Lan()
+    try:
+        yield lan
+    finally:
+        lan.remove()
+
+
+@pytest.fixture
+def site(lan: Lan, busybox: Path) -> Iterator[Site]:
+    """A server and hosts of one test's own, in namespaces."""
+    site = Site(lan, busybox)
+    try:
+        yield site
+    finally:
+        site.remove()

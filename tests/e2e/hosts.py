@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +184,41 @@ class Host:
 
     def log(self) -> str:
         return self.output.read_text()[-4000:] if self.output.exists() else ""
+
+
+class Site:
+    """A server and whatever hosts a test makes."""
+
+    def __init__(self, lan: Lan, image: Path):
+        self.lan, self.image = lan, image
+        # Short: unix sockets lie below it.
+        self.directory = Path(tempfile.mkdtemp(prefix="ls-site-"))
+        self.hosts: list[Host] = []
+        self.api: Server | None = None
+
+    def server(self, *flags: str) -> Server:
+        self.api = Server(self.directory, self.lan, *flags).up()
+        return self.api
+
+    def host(self, *flags: str, cluster: str = "default") -> Host:
+        assert self.api
+        host = Host(self.directory, self.lan, self.api, cluster, *flags)
+        self.hosts.append(host)
+        return host
+
+    def joined(self, *flags: str) -> Host:
+        host = self.host(*flags).join()
+        host.load_image(self.image)
+        return host
+
+    def remove(self) -> None:
+        """Takes everything down; fails if anything is left."""
+        for host in self.hosts:
+            if host.process:
+                host.signal(signal.SIGCONT)
+            host.down()
+        if self.api:
+            self.api.down()
+            left = leaks.present(self.api.data)
+            assert not left, f"left behind after `longshore down`: {left}"
+        shutil.rmtree(self.directory, ignore_errors=True)

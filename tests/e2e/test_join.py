@@ -1,65 +1,17 @@
 """Machines that join a server over TLS, and hosts that are lost."""
 
-import json
 import os
 import signal
-import shutil
 import stat
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import leaks
 import pytest
 from harness import AWS_V1, BINARY, eventually
-from hosts import Host, Lan, Server
+from hosts import Server
 
 SLEEP = {"name": "app", "command": ["sh", "-c", "while :; do sleep 0.1; done"], "memory": 16, "stopTimeout": 2}
-
-
-@pytest.fixture
-def lan():
-    lan = Lan()
-    try:
-        yield lan
-    finally:
-        lan.remove()
-
-
-@pytest.fixture
-def site(lan, busybox):
-    """A server and whatever hosts the test makes; nothing of them is left afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="ls-join-"))
-    made: list = []
-
-    class Site:
-        def server(self, *flags):
-            self.api = Server(directory, lan, *flags).up()
-            return self.api
-
-        def host(self, *flags, cluster="default"):
-            host = Host(directory, lan, self.api, cluster, *flags)
-            made.append(host)
-            return host
-
-        def joined(self, *flags):
-            host = self.host(*flags).join()
-            host.load_image(busybox)
-            return host
-
-    site = Site()
-    try:
-        yield site
-    finally:
-        for host in made:
-            if host.process:
-                host.signal(signal.SIGCONT)
-            host.down()
-        site.api.down()
-        left = leaks.present(site.api.data)
-        shutil.rmtree(directory, ignore_errors=True)
-        assert not left, left
 
 
 def test_a_machine_joins_over_tls_and_runs_a_task(site, lan):
