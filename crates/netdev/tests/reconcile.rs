@@ -5,6 +5,7 @@
 mod support;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
 
 use netdev::{BridgeAttachment, HostNetwork, KeptAttachment, NetworkConfig};
 use support::{call, network, on_private_host, serve_tcp, sh, tcp};
@@ -76,7 +77,15 @@ fn a_port_that_another_took_meanwhile_is_reported_and_still_mapped() {
         let a = net.attach_bridge("a", &[tcp(80, 8080)]).await.unwrap();
         serve_tcp(&a.netns, 80, "a");
         drop(net);
-        let _foreign = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080)).unwrap();
+        // A child that another test forks holds the socket until it execs.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let _foreign = loop {
+            match TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080)) {
+                Ok(listener) => break listener,
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            std::thread::yield_now();
+        };
         let net = network("000000c2", dir.path());
         assert_eq!(
             net.adopt(&[kept("a", &a)]).await.unwrap().unheld,
