@@ -374,7 +374,10 @@ mod tests {
         ] {
             let item = whole.pointer_mut(&format!("/containerOverrides/0/{list}/0"));
             if let (Some(Value::Object(item)), Value::Object(sample)) = (item, sample) {
+                // What is given is a type; any value of another is refused for the type's sake.
+                let given = item.remove("type");
                 item.extend(sample);
+                item.extend(given.map(|given| ("type".to_owned(), given)));
             }
         }
         for size in ["cpu", "memory"] {

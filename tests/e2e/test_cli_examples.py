@@ -1,0 +1,157 @@
+"""The documented examples of the installed AWS CLI: each command is run here, and every member that an example's
+output shows is in our answer, with a value of the same kind."""
+
+import json
+import re
+from pathlib import Path
+
+import awscli
+import pytest
+
+EXAMPLES = Path(awscli.__file__).parent / "examples" / "ecs"
+# What an example shows of things that are not built yet, or of another moment.
+NOT_HERE = {
+    "attachments": "interfaces of awsvpc",
+    "networkInterfaces": "interfaces of awsvpc",
+    "capacityProvider": "capacity providers",
+    "platform": "Fargate",
+    "ephemeralStorage": "Fargate",
+    "fargateEphemeralStorage": "Fargate",
+    "serviceConnectDefaults": "services",
+    "targetType": "older answers of ListAttributes",
+    "versionInfo": "an agent's own",
+    "agentUpdateStatus": "a host whose agent updates itself",
+}
+# An example's answer is of a later moment than the call's.
+LATER = {"run-task": ("pullStartedAt", "pullStoppedAt"), "start-task": ("pullStartedAt", "pullStoppedAt")}
+
+
+def is_not_here(command, path):
+    names = path.replace("[]", "").split(".")
+    return any(name.startswith(known) for name in names for known in (*NOT_HERE, *LATER.get(command, ())))
+
+
+def outputs(command):
+    """The JSON outputs that the examples of a command show."""
+    text = (EXAMPLES / f"{command}.rst").read_text()
+    for block in re.split(r"Output::\s*\n", text)[1:]:
+        lines = []
+        for line in block.splitlines():
+            if line.strip() and not line.startswith((" ", "\t")):
+                break
+            lines.append(line)
+        try:
+            yield json.loads("\n".join(lines))
+        except json.JSONDecodeError:
+            continue  # not all examples are JSON as it is printed
+
+
+def kinds(value, path=""):
+    """The kind of every member at any depth, by its path."""
+    if isinstance(value, dict):
+        found = {path: "object"} if path else {}
+        for name, member in value.items():
+            found |= kinds(member, f"{path}.{name}" if path else name)
+        return found
+    if isinstance(value, list):
+        found = {path: "list"}
+        for item in value:
+            found |= kinds(item, f"{path}[]")
+        return found
+    if re.search(r"(At|Date)$", path):
+        return {path: "time"}  # older examples print seconds
+    return {path: "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__}
+
+
+@pytest.fixture(scope="module")
+def answers(longshore, tmp_path_factory):
+    """Each command of the examples that is served, run by the real CLI; its answer by its name."""
+    web = {
+        "family": "shown", "networkMode": "bridge", "taskRoleArn": "arn:aws:iam::000000000000:role/task", "cpu": "128", "memory": "64",
+        "volumes": [{"name": "v", "host": {"sourcePath": "/tmp"}}],
+        "placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}],
+        "tags": [{"key": "team", "value": "a"}], "executionRoleArn": "arn:aws:iam::000000000000:role/exec", "requiresCompatibilities": ["EC2"],
+        "containerDefinitions": [{
+            "name": "app", "image": "busybox:test", "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"],
+            "cpu": 10, "memory": 32, "portMappings": [{"containerPort": 80, "hostPort": 0}], "environment": [{"name": "A", "value": "b"}],
+            "mountPoints": [{"sourceVolume": "v", "containerPath": "/v", "readOnly": True}], "links": ["side"],
+            "logConfiguration": {"logDriver": "awslogs", "options": {
+                "awslogs-group": "/shown", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "s", "awslogs-create-group": "true"}},
+        }, {"name": "side", "image": "busybox:test", "memory": 16, "entryPoint": ["sh", "-c"], "command": ["trap 'exit 0' TERM; while :; do sleep 0.1; done"]}]}
+    file = tmp_path_factory.mktemp("cli") / "web.json"
+    file.write_text(json.dumps(web))
+    found = {}
+
+    def aws(command, *arguments):
+        answer = longshore.aws("ecs", command, *arguments)
+        found.setdefault(command, []).append(answer)
+        return answer
+
+    register = lambda: aws("register-task-definition", "--cli-input-json", f"file://{file}")["taskDefinition"]["taskDefinitionArn"]
+    definition = register()
+    aws("create-cluster", "--cluster-name", "other", "--tags", "key=k,value=v", "--settings", "name=containerInsights,value=enabled")
+    aws("update-cluster-settings", "--cluster", "other", "--settings", "name=containerInsights,value=disabled")
+    aws("update-cluster", "--cluster", "other", "--settings", "name=containerInsights,value=enabled")
+    aws("describe-clusters", "--clusters", "other", "nobody", "--include", "TAGS", "SETTINGS", "STATISTICS", "CONFIGURATIONS", "ATTACHMENTS")
+    aws("list-clusters")
+    instance = aws("list-container-instances")["containerInstanceArns"][0]
+    aws("describe-container-instances", "--container-instances", instance, "--include", "TAGS")
+    target = ("--attributes", f"name=stack,value=production,targetId={instance}")
+    aws("put-attributes", *target)
+    aws("list-attributes", "--target-type", "container-instance", "--attribute-name", "stack")
+    aws("delete-attributes", *target)
+    aws("put-account-setting", "--name", "serviceLongArnFormat", "--value", "enabled")
+    aws("put-account-setting-default", "--name", "serviceLongArnFormat", "--value", "enabled")
+    aws("list-account-settings", "--effective-settings")
+    aws("list-account-settings")
+    aws("delete-account-setting", "--name", "serviceLongArnFormat")
+    run = aws("run-task", "--task-definition", definition, "--started-by", "me", "--enable-ecs-managed-tags", "--propagate-tags", "TASK_DEFINITION")
+    task = run["tasks"][0]["taskArn"]
+    longshore.wait(task, "RUNNING")
+    aws("start-task", "--task-definition", definition, "--container-instances", instance, "--started-by", "me")
+    aws("describe-tasks", "--tasks", task, "--include", "TAGS")
+    aws("list-tasks")
+    aws("get-task-protection", "--cluster", "default", "--tasks", task)
+    aws("update-task-protection", "--cluster", "default", "--tasks", task, "--protection-enabled")
+    aws("tag-resource", "--resource-arn", task, "--tags", "key=k,value=v")
+    aws("list-tags-for-resource", "--resource-arn", task)
+    aws("untag-resource", "--resource-arn", task, "--tag-keys", "k")
+    aws("stop-task", "--task", task, "--reason", "enough")
+    longshore.wait(task, "STOPPED")
+    aws("stop-task", "--task", task)
+    aws("describe-task-definition", "--task-definition", definition, "--include", "TAGS")
+    aws("list-task-definitions")
+    aws("list-task-definition-families")
+    aws("update-container-instances-state", "--container-instances", instance, "--status", "DRAINING")
+    aws("update-container-instances-state", "--container-instances", instance, "--status", "ACTIVE")
+    aws("deregister-task-definition", "--task-definition", definition)
+    aws("delete-task-definitions", "--task-definition", definition)
+    aws("delete-cluster", "--cluster", "other")
+    return found
+
+
+SERVED = sorted(
+    path.stem for path in EXAMPLES.glob("*.rst")
+    if not any(word in path.stem for word in (
+        "service", "task-set", "capacity-provider", "execute-command", "put-account-settings",
+        # Our only host is not taken away, and its agent does not update itself: test_operations.py has these two.
+        "deregister-container-instance", "update-container-agent")))
+
+
+@pytest.mark.parametrize("command", SERVED)
+def test_an_answer_has_what_the_examples_show(answers, command):
+    ours = {}
+    for answer in answers[command]:
+        ours |= kinds(answer or {})
+    missing, other = {}, {}
+    for output in outputs(command):
+        for path, kind in kinds(output).items():
+            if is_not_here(command, path):
+                continue
+            if path not in ours:
+                # What holds nothing here shows nothing of its items.
+                if not any(path.startswith(f"{empty}[]") for empty, k in ours.items() if k == "list" and f"{empty}[]" not in ours):
+                    missing[path] = kind
+            elif ours[path] != kind:
+                other[path] = (kind, ours[path])
+    assert not missing and not other, json.dumps([missing, other])
