@@ -40,8 +40,10 @@ pub fn find(world: &World, text: &str) -> Vec<Found> {
         .map(|task| Found::Task(task.clone()));
     let instances = world
         .scan(&CONTAINER_INSTANCES)
-        .filter(|instance| may_be(":container-instance/"))
-        .filter(|instance| instance.key.id.0.starts_with(id) || instance.ec2_instance_id == id)
+        .filter(|instance| {
+            let is_named = instance.key.id.0.starts_with(id) || instance.ec2_instance_id == id;
+            is_named && may_be(":container-instance/")
+        })
         .map(|instance| Found::Instance(instance.clone()));
     tasks.chain(instances).collect()
 }
