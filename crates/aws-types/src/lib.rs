@@ -11,6 +11,7 @@
 mod arn;
 mod caller;
 mod ctx;
+mod decision;
 mod error;
 mod ids;
 mod scope;
@@ -19,6 +20,7 @@ mod timestamp;
 pub use arn::Arn;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
+pub use decision::Decision;
 pub use error::{AwsError, ErrorCode, Fault, codes};
 pub use ids::Ids;
 pub use scope::Scope;

@@ -37,6 +37,7 @@ pub fn ctx(scope: Scope, caller: Caller, request_id: String, ids: Ids) -> Ctx {
         request_id,
         now: now(),
         ids,
+        decisions: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@
 mod clock;
 mod compatibility;
 mod controllers;
+mod decision_log;
 mod gateway;
 mod inspect;
 mod key_files;
@@ -22,6 +23,7 @@ mod server;
 mod sessions;
 mod timing;
 mod tls;
+mod why;
 
 pub use compatibility::document as compatibility;
 pub use ecs::task::retention::KEPT_AT_LEAST as STOPPED_TASKS_VISIBLE_MIN;

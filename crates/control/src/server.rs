@@ -3,7 +3,8 @@
 
 use crate::clock;
 use crate::controllers::{self, Controllers};
-use crate::gateway::{self, Anchor, Gateway};
+use crate::decision_log::DecisionLog;
+use crate::gateway::{self, Anchor, Gateway, Stores};
 use crate::key_files::write_private;
 use crate::operations;
 use crate::sessions::{Registry, Sessions};
@@ -73,6 +74,7 @@ pub async fn run(
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
     let (state, _writer, logs) = open(&config)?;
     prepare(&state, &scope, &config.keys_dir, &endpoint.url).await?;
+    let decisions = Arc::new(DecisionLog::new(clock::now()));
     let registry = Arc::new(Registry::default());
     tokio::spawn(wake_sessions(state.clone(), registry.clone()));
     controllers::start(&Controllers {
@@ -81,6 +83,7 @@ pub async fn run(
         timing: config.timing,
         host_lost_after: config.host_lost_after,
         scope: scope.clone(),
+        decisions: decisions.clone(),
     });
     let sessions = Sessions {
         state: state.clone(),
@@ -90,7 +93,17 @@ pub async fn run(
         pem: tls.anchor_pem.clone(),
         fingerprint: tls.fingerprint.clone(),
     });
-    let gateway = Gateway::new(state, logs, sessions, scope, config.regions, anchor);
+    let gateway = Gateway::new(
+        Stores {
+            state,
+            logs,
+            decisions,
+        },
+        sessions,
+        scope,
+        config.regions,
+        anchor,
+    );
     ready(&endpoint)?;
     info!(url = endpoint.url, "listening");
     let acceptor = tls.map(|tls| tls.acceptor);

@@ -22,6 +22,8 @@
 pub mod account_settings;
 pub mod cluster;
 pub mod cluster_retention;
+pub mod decisions;
+pub mod explain;
 pub mod host_rights;
 pub mod instance;
 pub mod ops;

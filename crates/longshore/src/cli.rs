@@ -95,6 +95,8 @@ pub enum Command {
     Ps(PsOptions),
     /// Print or follow a task's logs
     Logs(LogsOptions),
+    /// Tell why a task, a container instance or a request went as it did
+    Why(crate::why::Options),
     /// Images of this host
     #[command(subcommand)]
     Image(ImageCommand),

@@ -28,6 +28,7 @@ mod settings;
 mod state;
 mod token;
 mod up;
+mod why;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor => doctor::run(&settings),
         Command::Ps(options) => ps::run(&settings, &options),
         Command::Logs(options) => logs::run(&settings, &options),
+        Command::Why(options) => why::run(&settings, &options),
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
         Command::Bench(options) => bench::run(&settings, &options),

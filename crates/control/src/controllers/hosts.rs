@@ -51,7 +51,7 @@ impl Hosts {
     async fn lose(&self, key: &InstanceKey) -> Result<(), AwsError> {
         loop {
             let key = key.clone();
-            let step = self.0.state.submit(self.0.ctx(), move |txn, ctx| {
+            let step = self.0.step(self.name(), move |txn, ctx| {
                 Ok(life::lost(txn, ctx, &key, TASKS_PER_STEP_MAX))
             });
             if step.await? == Step::Done {
@@ -63,7 +63,7 @@ impl Hosts {
     async fn orphan(&self, key: &InstanceKey) -> Result<(), AwsError> {
         loop {
             let key = key.clone();
-            let step = self.0.state.submit(self.0.ctx(), move |txn, ctx| {
+            let step = self.0.step(self.name(), move |txn, ctx| {
                 Ok(life::orphan(txn, ctx, &key, TASKS_PER_STEP_MAX))
             });
             if step.await? == Step::Done {

@@ -9,11 +9,12 @@ mod hosts;
 mod retention;
 
 use crate::clock;
+use crate::decision_log::{Asked, DecisionLog, Entry};
 use crate::timing::Timing;
 use aws_types::{AwsError, Ctx, Scope, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LogStore, StateHandle};
+use store::{LogStore, StateHandle, Txn};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
@@ -33,11 +34,38 @@ pub struct Controllers {
     pub host_lost_after: Duration,
     /// The default region's scope; controllers act in every region.
     pub scope: Scope,
+    /// Where decisions are told.
+    pub decisions: Arc<DecisionLog>,
 }
 
 impl Controllers {
     fn ctx(&self) -> Ctx {
         clock::own_ctx(&self.scope)
+    }
+
+    /// Commits a step of the controller `name` and tells what it decided.
+    async fn step<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        step: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError> + Send + 'static,
+    ) -> Result<T, AwsError> {
+        let ctx = self.ctx();
+        let asked = Asked::of(&ctx);
+        let submitted = self.state.submit(ctx, move |txn, ctx| {
+            let done = step(txn, ctx)?;
+            Ok((done, std::mem::take(&mut ctx.decisions)))
+        });
+        let (done, decisions) = submitted.await?;
+        if !decisions.is_empty() {
+            self.decisions.record(Entry {
+                asked,
+                service: "longshore",
+                operation: name,
+                refusal: None,
+                decisions,
+            });
+        }
+        Ok(done)
     }
 }
 

@@ -113,6 +113,7 @@ fn delete(logs: &dyn store::LogStore, stream: LogStreamId) -> Result<(), LogStor
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision_log::DecisionLog;
     use crate::operations;
     use aws_types::{Ctx, Scope};
     use ecs::records::{CLUSTERS, ClusterRecord, ClusterStatus, TASK_DEFINITIONS};
@@ -179,6 +180,7 @@ mod tests {
             timing: Timing::AWS,
             host_lost_after: Duration::from_secs(60),
             scope,
+            decisions: Arc::new(DecisionLog::new(clock::now())),
         });
         for _ in 0..2 {
             retention.activate().await.unwrap();

@@ -1,9 +1,10 @@
-//! The administration of this Longshore: `GET /longshore/state[?table=…&key=…]`, for root alone,
-//! signed for the service `longshore`.
+//! The administration of this Longshore: `GET /longshore/state[?table=…&key=…]` and
+//! `GET /longshore/why?of=…`, for root alone, signed for the service `longshore`.
 
 use super::answer::{self, Answer};
 use super::{Gateway, authenticate, with_head};
 use crate::inspect::inspect;
+use crate::why;
 use aws_api::Protocol;
 use aws_types::Principal;
 use aws_wire::head::pairs;
@@ -22,6 +23,7 @@ pub fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
     let query: BTreeMap<String, String> = pairs(parts.uri.query().unwrap_or_default()).collect();
     match parts.uri.path() {
         "/longshore/state" => state(gateway, &query),
+        "/longshore/why" => why(gateway, &query),
         _ => answer::plain(StatusCode::NOT_FOUND, "text/plain", "no such path\n".into()),
     }
 }
@@ -45,5 +47,14 @@ fn state(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
     match inspect(&gateway.state.snapshot(), text("table"), text("key")) {
         Ok(found) => answer::plain(StatusCode::OK, "application/json", found),
         Err(missing) => answer::plain(StatusCode::NOT_FOUND, "text/plain", format!("{missing}\n")),
+    }
+}
+
+/// What is known of a task, a container instance or a request, as JSON.
+fn why(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
+    let of = query.get("of").map(String::as_str).unwrap_or_default();
+    match why::why(&gateway.state.snapshot(), &gateway.decisions.kept(), of) {
+        Ok(known) => answer::plain(StatusCode::OK, "application/json", format!("{known:#}\n")),
+        Err(unknown) => answer::plain(StatusCode::NOT_FOUND, "text/plain", format!("{unknown}\n")),
     }
 }

@@ -1,5 +1,5 @@
 //! The one path of every AWS request: identify → authenticate → decode → check → authorise → run →
-//! commit → encode → log. The types of `iam::operations` keep the order: what is decoded can only
+//! commit → tell the decision log → encode → log. The types of `iam::operations` keep the order: what is decoded can only
 //! be authorised, and only what is authorised can run.
 
 use super::answer::{self, Answer};
@@ -7,8 +7,9 @@ use super::authenticate::{self, Identity};
 use super::body::BodyFault;
 use super::{Gateway, with_head};
 use crate::clock;
+use crate::decision_log::{Asked, Entry};
 use aws_api::Protocol;
-use aws_types::{AwsError, Ctx, ErrorCode, Fault, Ids, codes};
+use aws_types::{AwsError, Ctx, Decision, ErrorCode, Fault, Ids, codes};
 use aws_wire::protocol::{self, Encoded};
 use aws_wire::route::{self, Route};
 use ecs::host_rights::host_rights;
@@ -125,7 +126,9 @@ async fn run(
     started: Instant,
 ) -> Encoded {
     let ctx = clock::ctx(identity.scope, identity.caller, request_id.to_owned(), ids);
+    let (asked, is_host) = (Asked::of(&ctx), ctx.caller.host().is_some());
     let outcome = perform(gateway, request, ctx).await;
+    let outcome = tell(gateway, (asked, is_host), &route, outcome);
     log(
         route.service.name,
         route.operation.name,
@@ -144,19 +147,57 @@ async fn run(
     }
 }
 
-async fn perform(
+/// What ran.
+struct Ran {
+    answer: iam::Answer,
+    is_write: bool,
+    decisions: Vec<Box<dyn Decision>>,
+}
+
+/// Tells the decision log what it keeps of this call.
+fn tell(
     gateway: &Gateway,
-    request: Request,
-    mut ctx: Ctx,
+    (asked, is_host): (Asked, bool),
+    route: &Route,
+    outcome: Result<Ran, AwsError>,
 ) -> Result<iam::Answer, AwsError> {
+    let (outcome, decisions, is_kept) = match outcome {
+        Ok(ran) => {
+            let is_kept = !ran.decisions.is_empty() || (ran.is_write && !is_host);
+            (Ok(ran.answer), ran.decisions, is_kept)
+        }
+        Err(error) => (Err(error), Vec::new(), true),
+    };
+    if is_kept {
+        gateway.decisions.record(Entry {
+            asked,
+            service: route.service.name,
+            operation: route.operation.name,
+            refusal: outcome.as_ref().err().cloned(),
+            decisions,
+        });
+    }
+    outcome
+}
+
+async fn perform(gateway: &Gateway, request: Request, mut ctx: Ctx) -> Result<Ran, AwsError> {
+    let without_decisions = |answer| Ran {
+        answer,
+        is_write: false,
+        decisions: Vec::new(),
+    };
     let world = gateway.state.snapshot();
     match request.authorise(&world, &ctx, host_rights)? {
-        Authorised::Read(call) => call.run(&world, &mut ctx),
+        Authorised::Read(call) => call.run(&world, &mut ctx).map(without_decisions),
         Authorised::Write(call) => {
-            gateway
-                .state
-                .submit(ctx, move |txn, ctx| call.run(txn, ctx))
-                .await
+            let submitted = gateway.state.submit(ctx, move |txn, ctx| {
+                Ok(Ran {
+                    answer: call.run(txn, ctx)?,
+                    is_write: true,
+                    decisions: std::mem::take(&mut ctx.decisions),
+                })
+            });
+            submitted.await
         }
         Authorised::Logs(call) => {
             let logs = gateway.logs.clone();
@@ -168,6 +209,7 @@ async fn perform(
                         .with("An internal error occurred.")
                         .detail(panic))
                 })
+                .map(without_decisions)
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod listener;
 mod stream;
 
 use crate::clock;
+use crate::decision_log::DecisionLog;
 use crate::operations;
 use crate::sessions::{self, Sessions};
 use answer::Answer;
@@ -35,6 +36,7 @@ use store::{LogStore, StateHandle};
 pub struct Gateway {
     state: StateHandle,
     logs: Arc<dyn LogStore>,
+    decisions: Arc<DecisionLog>,
     sessions: Sessions,
     operations: BTreeMap<(&'static str, &'static str), Operation>,
     signing_keys: SigningKeys,
@@ -44,11 +46,21 @@ pub struct Gateway {
     anchor: Option<Anchor>,
 }
 
+/// What requests read and change.
+#[derive(Debug)]
+pub struct Stores {
+    /// The control plane's state.
+    pub state: StateHandle,
+    /// The log store.
+    pub logs: Arc<dyn LogStore>,
+    /// Where decisions are told.
+    pub decisions: Arc<DecisionLog>,
+}
+
 impl Gateway {
     /// A gateway to this state.
     pub fn new(
-        state: StateHandle,
-        logs: Arc<dyn LogStore>,
+        stores: Stores,
         sessions: Sessions,
         scope: Scope,
         regions: Vec<String>,
@@ -56,8 +68,9 @@ impl Gateway {
     ) -> Self {
         let operations = operations::operations();
         Self {
-            state,
-            logs,
+            state: stores.state,
+            logs: stores.logs,
+            decisions: stores.decisions,
             sessions,
             operations,
             signing_keys: SigningKeys::default(),

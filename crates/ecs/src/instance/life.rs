@@ -5,6 +5,7 @@
 //! done in steps of a few tasks each, so that no transaction grows with the number of tasks.
 //! Rule: design, "A lost host"; API reference, DeregisterContainerInstance.
 
+use crate::decisions::{Standing, StandingChanged};
 use crate::instance::load;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, Connection, ContainerInstanceRecord, InstanceKey, InstanceStatus,
@@ -81,7 +82,7 @@ pub fn server_started(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey) {
 /// reason. They hold their resources until the host confirms or is deregistered by force.
 ///
 /// Does nothing to an instance whose agent is connected.
-pub fn lost(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey, limit: usize) -> Step {
+pub fn lost(txn: &mut Txn, ctx: &mut Ctx, key: &InstanceKey, limit: usize) -> Step {
     let Some(instance) = txn.get(&CONTAINER_INSTANCES, key).cloned() else {
         return Step::Done;
     };
@@ -91,6 +92,10 @@ pub fn lost(txn: &mut Txn, ctx: &Ctx, key: &InstanceKey, limit: usize) -> Step {
     if let Connection::Away(since) = instance.connection {
         change(txn, key, |instance| {
             instance.connection = Connection::Lost(since);
+        });
+        ctx.decided(StandingChanged {
+            instance: key.id.clone(),
+            standing: Standing::Lost(since),
         });
     }
     let living = |task: &TaskRecord| task.last_status != TaskStatus::Stopped;

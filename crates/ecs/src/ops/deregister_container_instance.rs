@@ -4,6 +4,7 @@
 //! does the rest (`instance::life::orphan`). Rule: API reference, DeregisterContainerInstance.
 
 use crate::cluster;
+use crate::decisions::{Standing, StandingChanged};
 use crate::instance::life::{self, TASKS_PER_STEP_MAX};
 use crate::instance::{load, shape};
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
@@ -52,6 +53,10 @@ pub fn deregister_container_instance(
     life::deregister(txn, ctx, &key);
     // What is left is found again by the controller that watches INACTIVE instances.
     let _ = life::orphan(txn, ctx, &key, TASKS_PER_STEP_MAX - 2);
+    ctx.decided(StandingChanged {
+        instance: key.id.clone(),
+        standing: Standing::Deregistered,
+    });
     let record = txn.get(&CONTAINER_INSTANCES, &key);
     Ok(DeregisterContainerInstanceResponse {
         container_instance: record.map(|record| shape::instance(txn, record, true)),

@@ -76,6 +76,9 @@ pub fn run_task(
     let failures = refusals
         .map(|refusal| failure(ctx, &cluster.name, refusal))
         .collect();
+    let tasks = (keys.as_slice(), decision.placements);
+    let placed = launch.placed(txn, ctx, count, tasks);
+    ctx.decided(placed.with_refused(decision.refused));
     Ok(answer(txn, &keys, failures))
 }
 

@@ -5,7 +5,7 @@
 use super::run_task::{failure, tasks};
 use crate::cluster;
 use crate::place::problem;
-use crate::place::solve::{Placement, Reason, Refusal, refuses};
+use crate::place::solve::{Placement, Refusal, Refused, refuses};
 use crate::records::container_instance::CONTAINER_INSTANCES;
 use crate::records::task::TaskKey;
 use crate::rules::run_task as rules;
@@ -49,17 +49,37 @@ pub fn start_task(
     let named = rules::check_start(input)?;
     let cluster = cluster::require(txn, &ctx.scope, input.cluster.as_deref())?;
     let launch = launch::prepare(txn, ctx, &cluster, launch::Asked::from(input))?;
-    let (mut keys, mut failures) = (Vec::new(), Vec::new());
+    let (mut keys, mut placements) = (Vec::new(), Vec::new());
+    let (mut failures, mut why) = (Vec::new(), Refused::default());
+    let count = u32::try_from(named.len()).unwrap_or(u32::MAX);
     for instance in named {
         match start_on(txn, ctx, &cluster.name, instance, &launch) {
-            Ok(key) => keys.push(key),
-            Err(failure) => failures.push(failure),
+            Ok((key, placement)) => {
+                keys.push(key);
+                placements.push(placement);
+            }
+            Err(NotStarted::Missing(failure)) => failures.push(failure),
+            Err(NotStarted::Refused(refusal)) => {
+                failures.push(failure(ctx, &cluster.name, &refusal));
+                *why.counts.entry(refusal.reason.name()).or_default() += 1;
+                why.closest.push(refusal);
+            }
         }
     }
+    let placed = launch.placed(txn, ctx, count, (&keys, placements));
+    ctx.decided(placed.with_refused(Some(why)));
     Ok(StartTaskResponse {
         tasks: Some(tasks(txn, &keys)),
         failures: Some(failures),
     })
+}
+
+/// Why an instance that was named got no task.
+enum NotStarted {
+    /// It is not there.
+    Missing(Failure),
+    /// It does not take the task.
+    Refused(Refusal),
 }
 
 fn start_on(
@@ -68,28 +88,23 @@ fn start_on(
     cluster: &str,
     named: &str,
     launch: &Launch,
-) -> Result<TaskKey, Failure> {
+) -> Result<(TaskKey, Placement), NotStarted> {
     let key = reference::instance(&ctx.scope, cluster, named);
     let record = key.and_then(|key| txn.get(&CONTAINER_INSTANCES, &key).cloned());
     let Some(record) = record else {
-        return Err(Failure {
-            arn: Some(reference::shown_arn(
-                &ctx.scope,
-                cluster,
-                "container-instance",
-                named,
-            )),
+        let arn = reference::shown_arn(&ctx.scope, cluster, "container-instance", named);
+        return Err(NotStarted::Missing(Failure {
+            arn: Some(arn),
             reason: Some("MISSING".into()),
             detail: None,
-        });
+        }));
     };
     let candidate = problem::candidate(txn, &record, &launch.group);
-    let refuse = |reason: Reason| {
-        let instance = record.key.id.clone();
-        failure(ctx, cluster, &Refusal { instance, reason })
-    };
     match refuses(&candidate, &launch.requirement) {
-        Some(reason) => Err(refuse(reason)),
+        Some(reason) => {
+            let instance = record.key.id.clone();
+            Err(NotStarted::Refused(Refusal { instance, reason }))
+        }
         None => {
             let gpus = candidate.free.gpus.iter();
             let placement = Placement {
@@ -101,7 +116,7 @@ fn start_on(
                 tasks_of_group: candidate.tasks_of_group,
                 tasks: candidate.tasks,
             };
-            Ok(launch.insert(txn, ctx, &placement))
+            Ok((launch.insert(txn, ctx, &placement), placement))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Rule: API reference, StopTask.
 
 use crate::cluster;
+use crate::decisions::StopAsked;
 use crate::records::task::{TASKS, TaskKey};
 use crate::rules::invalid_parameter;
 use crate::task::report::ask_to_stop;
@@ -52,9 +53,16 @@ pub fn stop_task(
         .ok_or_else(not_found)?
         .as_ref()
         .clone();
-    if ask_to_stop(&mut record, StopReason::by_user(reason), ctx.now) {
+    let reason = StopReason::by_user(reason);
+    let is_first = ask_to_stop(&mut record, reason.clone(), ctx.now);
+    if is_first {
         txn.put(&TASKS, record.clone());
     }
+    ctx.decided(StopAsked {
+        task: record.key.id.clone(),
+        reason,
+        is_first,
+    });
     Ok(StopTaskResponse {
         task: Some(shape::task(txn, &record, true)),
     })

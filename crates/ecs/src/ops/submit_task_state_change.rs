@@ -4,6 +4,7 @@
 //! and holds back what came after it. Rule: the public agent.
 
 use crate::cluster;
+use crate::decisions::Stopped;
 use crate::records::task::{BindingRecord, TASKS};
 use crate::task::reference;
 use crate::task::report::{ContainerReport, TaskReport, apply};
@@ -55,7 +56,7 @@ pub fn submit_task_state_change(
 /// Applies a report to the task named by (cluster, task), if there is one.
 pub(super) fn apply_to(
     txn: &mut Txn,
-    ctx: &Ctx,
+    ctx: &mut Ctx,
     (cluster, task): (Option<&str>, Option<&str>),
     report: &TaskReport,
 ) {
@@ -67,7 +68,14 @@ pub(super) fn apply_to(
         return;
     };
     let mut record = record.as_ref().clone();
+    let was = record.last_status;
     if apply(&mut record, report, ctx.now) {
+        if record.last_status == TaskStatus::Stopped && was != TaskStatus::Stopped {
+            if let Some(reason) = record.stop.clone() {
+                let task = record.key.id.clone();
+                ctx.decided(Stopped { task, reason });
+            }
+        }
         txn.put(&TASKS, record);
     }
 }

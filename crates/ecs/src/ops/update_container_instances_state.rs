@@ -4,6 +4,7 @@
 //! scheduler's. Rule: API reference, UpdateContainerInstancesState.
 
 use crate::cluster;
+use crate::decisions::{Standing, StandingChanged};
 use crate::instance::{life, shape};
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
 use crate::rules::{instances, invalid_parameter};
@@ -45,9 +46,9 @@ pub fn update_container_instances_state(
     ctx: &mut Ctx,
     input: &UpdateContainerInstancesStateRequest,
 ) -> Result<UpdateContainerInstancesStateResponse, AwsError> {
-    let status = match input.status.as_deref() {
-        Some("ACTIVE") => InstanceStatus::Active,
-        Some("DRAINING") => InstanceStatus::Draining,
+    let (status, standing) = match input.status.as_deref() {
+        Some("ACTIVE") => (InstanceStatus::Active, Standing::Active),
+        Some("DRAINING") => (InstanceStatus::Draining, Standing::Draining),
         _ => {
             return Err(invalid_parameter(
                 "Container instance status should be one of [ACTIVE, DRAINING]",
@@ -65,6 +66,10 @@ pub fn update_container_instances_state(
             Some(record) if record.status == InstanceStatus::Inactive => "INACTIVE",
             Some(record) if seen.insert(record.key.clone()) => {
                 life::change(txn, &record.key, |instance| instance.status = status);
+                ctx.decided(StandingChanged {
+                    instance: record.key.id.clone(),
+                    standing,
+                });
                 let after = txn.get(&CONTAINER_INSTANCES, &record.key);
                 shown.extend(after.map(|after| shape::instance(txn, after, true)));
                 continue;

@@ -7,6 +7,7 @@ use super::query::{self, Expression};
 use crate::rules::invalid_parameter;
 use aws_api::ecs::{PlacementConstraint, TaskDefinition};
 use aws_types::AwsError;
+use std::fmt;
 
 /// API reference, RunTask, `placementConstraints`: at most 10, the definition's included.
 const CONSTRAINTS_MAX: usize = 10;
@@ -18,6 +19,15 @@ pub enum Constraint {
     DistinctInstance,
     /// The instance is what the expression asks for.
     MemberOf(Expression),
+}
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DistinctInstance => f.write_str("distinctInstance"),
+            Self::MemberOf(asked) => write!(f, "memberOf({asked})"),
+        }
+    }
 }
 
 /// The constraints of a call and of its task definition together.

@@ -104,6 +104,25 @@ impl Reason {
         }
     }
 
+    /// What was asked for and not found, in words.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Agent => "its agent is away, or has not yet confirmed what it stopped".into(),
+            Self::Inactive => "it is being drained, or was deregistered".into(),
+            Self::Cpu { wanted, free } => format!("needs {wanted} CPU units, {free} are left"),
+            Self::Memory { wanted, free } => {
+                format!("needs {wanted} MiB of memory, {free} are left")
+            }
+            Self::Gpu { wanted, free } => format!("needs {wanted} GPUs, {free} are left"),
+            Self::Ports(port) => format!("TCP port {port} is in use"),
+            Self::PortsUdp(port) => format!("UDP port {port} is in use"),
+            Self::Attribute(name) => format!("lacks the attribute {name}, or has another value"),
+            Self::MemberOf(asked) => format!("is not {asked}"),
+            Self::DistinctInstance => "has a task of the group".into(),
+        }
+    }
+
     /// How near the instance came: what is asked later is nearer, then a smaller part lacking (in
     /// thousandths of what is wanted).
     fn nearness(&self) -> (u8, Reverse<u64>) {

@@ -7,6 +7,7 @@
 use crate::rules::invalid_parameter;
 use aws_api::ecs::PlacementStrategy;
 use aws_types::AwsError;
+use std::fmt;
 
 /// API reference, RunTask, `placementStrategy`: at most 5.
 const STRATEGIES_MAX: usize = 5;
@@ -26,6 +27,18 @@ pub enum Criterion {
     SpreadInstance,
     /// Any.
     Random,
+}
+
+impl fmt::Display for Criterion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BinpackCpu => f.write_str("binpack(cpu)"),
+            Self::BinpackMemory => f.write_str("binpack(memory)"),
+            Self::SpreadAttribute(name) => write!(f, "spread({ATTRIBUTE}{name})"),
+            Self::SpreadInstance => f.write_str("spread(instanceId)"),
+            Self::Random => f.write_str("random"),
+        }
+    }
 }
 
 /// Reads strategies as a caller wrote them.

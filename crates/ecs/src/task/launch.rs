@@ -5,9 +5,11 @@
 use super::effective::{self, Effective};
 use super::log_mode;
 use super::status::{DesiredStatus, TaskStatus};
+use crate::decisions::{Placed, Seated};
 use crate::place::choose::{Question, choose};
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
+use crate::place::index::Cluster;
 use crate::place::problem::Requirement;
 use crate::place::solve::{Decision, Placement, refused};
 use crate::place::strategy::Criterion;
@@ -25,6 +27,7 @@ use aws_api::ecs::{
     Tag, TaskOverride, TaskVolumeConfiguration,
 };
 use aws_types::{AwsError, Ctx};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{TableKey, Txn, World};
 
@@ -178,6 +181,37 @@ impl Launch {
             decision.placements.push(placement);
         }
         (keys, decision)
+    }
+
+    /// What was asked for and where it went, for the decision log. `tasks` and `placements` go
+    /// together.
+    #[must_use]
+    pub fn placed(
+        &self,
+        world: &World,
+        ctx: &Ctx,
+        count: u32,
+        (tasks, placements): (&[TaskKey], Vec<Placement>),
+    ) -> Placed {
+        let key = ClusterKey::new(&ctx.scope, &self.cluster).encode();
+        let index = world.view(&PLACEMENT).cluster(&key);
+        let tasks = tasks.iter().map(|key| key.id.clone());
+        Placed {
+            cluster: self.cluster.clone(),
+            definition: format!("{}:{}", self.family, self.revision),
+            group: self.group.clone(),
+            count,
+            instances: index.map_or(0, Cluster::len),
+            needs: self.requirement.clone(),
+            strategy: self.strategy.clone(),
+            constraints: self.constraints.clone(),
+            placed: tasks
+                .zip(placements)
+                .map(|(task, at)| Seated { task, at })
+                .collect(),
+            refused: BTreeMap::new(),
+            closest: Vec::new(),
+        }
     }
 
     /// Stores one task where it was placed; gives its key.
