@@ -108,8 +108,8 @@ impl Simulation {
             }
             let was_stopped = before.last_status == TaskStatus::Stopped;
             let is_back = was_stopped && task.last_status != TaskStatus::Stopped;
-            let is_wanted_again = before.desired == DesiredStatus::Stopped
-                && task.desired == DesiredStatus::Running;
+            let is_wanted_again =
+                before.desired == DesiredStatus::Stopped && task.desired == DesiredStatus::Running;
             if is_back || is_wanted_again || (task.holds && !before.holds) {
                 self.violate(1, format!("{arn} came back from its end"));
             }
@@ -191,6 +191,11 @@ impl Simulation {
             return;
         };
         let (host, instance) = (found.agent.host, found.instance.clone());
+        let record = self.server.published.get(&CONTAINER_INSTANCES, &instance);
+        if record.is_none_or(|record| record.status == InstanceStatus::Inactive) {
+            // Deregistered by force: what runs goes on and is nobody's business (API reference).
+            return;
+        }
         let (now, mut late) = (self.now, Vec::new());
         let unwanted = &mut self.check.unwanted;
         let running = self.hosts[host].machine.running();

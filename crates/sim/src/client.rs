@@ -83,7 +83,11 @@ impl Simulation {
     }
 
     fn call_start(&mut self) {
-        let instances: Vec<_> = self.hosts.iter().filter_map(|h| h.agent.registered.clone()).collect();
+        let instances: Vec<_> = self
+            .hosts
+            .iter()
+            .filter_map(|h| h.agent.registered.clone())
+            .collect();
         let (Some(instance), Some(family)) =
             (self.random.pick(&instances), self.random.pick(&FAMILIES))
         else {
@@ -172,18 +176,23 @@ impl Simulation {
                     ops::start_task::start_task(txn, ctx, &input)
                 });
                 let answer = |answer: StartTaskResponse| (answer.tasks, answer.failures);
-                started.map(answer).map(|(tasks, failures)| Answer::Started {
-                    call,
-                    tasks: arns(tasks),
-                    refused: failures.map_or(0, |f| f.len() as u64),
-                })
+                started
+                    .map(answer)
+                    .map(|(tasks, failures)| Answer::Started {
+                        call,
+                        tasks: arns(tasks),
+                        refused: failures.map_or(0, |f| f.len() as u64),
+                    })
             }
             Request::Stop { input } => {
                 let stopped = self.server.submit(now, None, |txn, ctx| {
                     ops::stop_task::stop_task(txn, ctx, &input)
                 });
                 stopped.map(|answer| Answer::StopTaken {
-                    task: answer.task.and_then(|task| task.task_arn).unwrap_or_default(),
+                    task: answer
+                        .task
+                        .and_then(|task| task.task_arn)
+                        .unwrap_or_default(),
                 })
             }
             Request::Deregister { instance, force } => return self.deregister(&instance, force),
@@ -202,9 +211,12 @@ impl Simulation {
     fn run_tasks(&mut self, call: u64, input: &RunTaskRequest) -> Result<Answer, AwsError> {
         let now = self.now;
         let started = if self.has(Mutation::DoublePlacement) {
-            self.server.submit_on_stale(now, |txn, ctx| ops::run_task::run_task(txn, ctx, input))
+            self.server
+                .submit_on_stale(now, |txn, ctx| ops::run_task::run_task(txn, ctx, input))
         } else {
-            self.server.submit(now, None, |txn, ctx| ops::run_task::run_task(txn, ctx, input))
+            self.server.submit(now, None, |txn, ctx| {
+                ops::run_task::run_task(txn, ctx, input)
+            })
         };
         let RunTaskResponse { tasks, failures } = started?;
         Ok(Answer::Started {
@@ -238,7 +250,9 @@ impl Simulation {
             ops::register_container_instance::register_container_instance(txn, ctx, input)
         })?;
         let scope = self.server.ctx(self.now).scope.clone();
-        let arn = answer.container_instance.and_then(|i| i.container_instance_arn);
+        let arn = answer
+            .container_instance
+            .and_then(|i| i.container_instance_arn);
         let instance = reference::instance_arn(&scope, &arn.unwrap_or_default());
         let missing = || aws_types::codes::INTERNAL_FAILURE.with("a registration without an ARN");
         let instance = instance.ok_or_else(missing)?;
@@ -278,7 +292,10 @@ impl Simulation {
                 self.client.calls.insert(call, tasks);
             }
             Some(first) if *first != tasks => {
-                self.violate(1, format!("call {call} was repeated and started other tasks"));
+                self.violate(
+                    1,
+                    format!("call {call} was repeated and started other tasks"),
+                );
             }
             Some(_) => {}
         }
@@ -287,7 +304,10 @@ impl Simulation {
     /// A user reads that a stop was taken.
     pub fn stop_taken(&mut self, arn: &str) {
         if self.check.is_wanted(arn) {
-            self.violate(1, format!("the stop of {arn} was answered and is not there"));
+            self.violate(
+                1,
+                format!("the stop of {arn} was answered and is not there"),
+            );
         }
     }
 }
@@ -299,27 +319,30 @@ fn arns(tasks: Option<Vec<Task>>) -> Vec<String> {
 
 /// A report as the agent sends it.
 fn report(arn: &str, change: &TaskChange) -> SubmitTaskStateChangeRequest {
-    let containers = change.containers.iter().map(|container| ContainerStateChange {
-        container_name: Some(container.name.clone()),
-        runtime_id: container.runtime_id.clone(),
-        status: Some(container.status.as_str().into()),
-        exit_code: container.exit_code,
-        reason: container.reason.clone(),
-        network_bindings: Some(
-            container
-                .bindings
-                .iter()
-                .map(|binding| NetworkBinding {
-                    bind_ip: Some(binding.bind_ip.clone()),
-                    container_port: Some(i32::from(binding.container_port)),
-                    host_port: Some(i32::from(binding.host_port)),
-                    protocol: Some(binding.protocol.clone()),
-                    ..NetworkBinding::default()
-                })
-                .collect(),
-        ),
-        ..ContainerStateChange::default()
-    });
+    let containers = change
+        .containers
+        .iter()
+        .map(|container| ContainerStateChange {
+            container_name: Some(container.name.clone()),
+            runtime_id: container.runtime_id.clone(),
+            status: Some(container.status.as_str().into()),
+            exit_code: container.exit_code,
+            reason: container.reason.clone(),
+            network_bindings: Some(
+                container
+                    .bindings
+                    .iter()
+                    .map(|binding| NetworkBinding {
+                        bind_ip: Some(binding.bind_ip.clone()),
+                        container_port: Some(i32::from(binding.container_port)),
+                        host_port: Some(i32::from(binding.host_port)),
+                        protocol: Some(binding.protocol.clone()),
+                        ..NetworkBinding::default()
+                    })
+                    .collect(),
+            ),
+            ..ContainerStateChange::default()
+        });
     SubmitTaskStateChangeRequest {
         task: Some(arn.into()),
         status: Some(change.status.as_str().into()),

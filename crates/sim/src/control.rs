@@ -8,8 +8,8 @@ use ecs::instance::load;
 use ecs::records::container_instance::Connection;
 use ecs::records::{CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceStatus};
 
-use ecs::task::{retention, tokens};
 use aws_types::Timestamp;
+use ecs::task::{retention, tokens};
 use std::time::Duration;
 use store::StoreError;
 

@@ -200,7 +200,9 @@ impl Simulation {
         }
         let (process, started) = (self.number(), self.host_now(host));
         let found = &mut self.hosts[host];
-        let name = found.agent.live.get(arn)?.state.containers[index].name.clone();
+        let name = found.agent.live.get(arn)?.state.containers[index]
+            .name
+            .clone();
         let begun = found.machine.start(
             (arn.to_owned(), index),
             Process {

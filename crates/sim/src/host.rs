@@ -95,7 +95,10 @@ impl Machine {
     /// Starts a program. `Err`: one runs there already.
     pub fn start(&mut self, key: ContainerKey, process: Process) -> Result<(), String> {
         if self.processes.get(&key).is_some_and(|p| p.end.is_none()) {
-            return Err(format!("container {} of {} was started twice", key.1, key.0));
+            return Err(format!(
+                "container {} of {} was started twice",
+                key.1, key.0
+            ));
         }
         self.processes.insert(key, process);
         Ok(())
@@ -163,9 +166,7 @@ impl Machine {
         self.processes.clear();
         self.attached.clear();
         self.cgroups.clear();
-        self.disk
-            .tasks
-            .retain(|_, kept| kept.synced || !is_lost());
+        self.disk.tasks.retain(|_, kept| kept.synced || !is_lost());
         for kept in self.disk.tasks.values_mut() {
             if is_lost() {
                 kept.state.clone_from(&kept.durable);

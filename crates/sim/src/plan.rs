@@ -8,8 +8,8 @@ use std::fmt;
 pub struct Plan {
     /// Everything that chance decides follows from it.
     pub seed: u64,
-    /// Simulated hours under load and faults; a quiet end of half an hour follows.
-    pub hours: u64,
+    /// Simulated minutes under load and faults; a quiet end of half an hour follows.
+    pub minutes: u64,
     /// A bug to be planted at the simulator's own edge; for tests of the simulator.
     pub mutation: Option<Mutation>,
 }

@@ -107,7 +107,11 @@ impl Simulation {
             if found.open_since.is_none() {
                 return;
             }
-            let sent: Vec<_> = found.in_flight.values().flat_map(|(t, _)| t.clone()).collect();
+            let sent: Vec<_> = found
+                .in_flight
+                .values()
+                .flat_map(|(t, _)| t.clone())
+                .collect();
             let world = &self.server.published;
             let parcels = delivery::undelivered(world, &found.instance, &sent);
             if parcels.is_empty() {
@@ -162,7 +166,9 @@ impl Simulation {
         if now - found.heard > SILENCE_MAX {
             return self.end_session(session);
         }
-        found.in_flight.retain(|_, (_, at)| now - *at < RESEND_AFTER);
+        found
+            .in_flight
+            .retain(|_, (_, at)| now - *at < RESEND_AFTER);
         self.check_session(session);
         self.send_down(session, Down::Heartbeat);
         self.deliver(session);
@@ -261,11 +267,7 @@ impl Simulation {
 
     /// When the next frame arrives: after those before it, and not before the link is mended. `None`:
     /// it is lost, and with it the session.
-    fn arrival(
-        &mut self,
-        session: u64,
-        last: impl Fn(&mut Session) -> &mut u64,
-    ) -> Option<u64> {
+    fn arrival(&mut self, session: u64, last: impl Fn(&mut Session) -> &mut u64) -> Option<u64> {
         let agent = self.sessions.get(&session)?.agent;
         if self.random.chance(self.faults.lost / 10) {
             self.statistics.lost += 1;

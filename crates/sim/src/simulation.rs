@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use store::StoreError;
 
-/// Milliseconds of one hour.
-const HOUR: u64 = 3_600_000;
+/// Milliseconds of one minute.
+const MINUTE: u64 = 60_000;
 /// The end without load and faults, in which everything has to come to rest.
-const CALM: u64 = HOUR / 2;
+const CALM: u64 = 30 * MINUTE;
 /// More can only be waiting if something asks for ever more.
 const QUEUE_LEN_MAX: usize = 20_000;
 
@@ -121,8 +121,8 @@ impl Simulation {
         self.after(1000, Event::Controllers { life });
         self.after(3000, Event::Client);
         self.plan_troubles();
-        self.after(self.plan.hours * HOUR, Event::Calm);
-        self.after(self.plan.hours * HOUR + CALM, Event::End);
+        self.after(self.plan.minutes * MINUTE, Event::Calm);
+        self.after(self.plan.minutes * MINUTE + CALM, Event::End);
     }
 
     fn happen(&mut self, event: Event) -> Result<(), StoreError> {

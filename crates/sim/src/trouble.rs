@@ -107,9 +107,10 @@ impl Simulation {
         }
         self.hosts[host].agent.up = false;
         let life = self.hosts[host].agent.life;
-        let of_host = self.sessions.iter().filter(|(_, session)| {
-            session.agent.host == host && session.agent.life == life
-        });
+        let of_host = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.agent.host == host && session.agent.life == life);
         let numbers: Vec<u64> = of_host.map(|(number, _)| *number).collect();
         if self.hosts[host].cut_until <= self.now {
             for session in numbers {

@@ -9,7 +9,7 @@ const SEEDS: u64 = 40;
 fn found(mutation: Mutation) -> Violation {
     let plan = |seed| Plan {
         seed,
-        hours: 1,
+        minutes: 20,
         mutation: Some(mutation),
     };
     let mut outcomes = (0..SEEDS).map(|seed| (seed, sim::run(plan(seed)).unwrap()));

@@ -8,7 +8,7 @@ const SEEDS: u64 = 300;
 fn plan(seed: u64) -> Plan {
     Plan {
         seed,
-        hours: 1,
+        minutes: 20,
         mutation: None,
     }
 }
