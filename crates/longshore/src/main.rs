@@ -25,6 +25,7 @@ mod ps;
 mod role;
 mod roles;
 mod settings;
+mod sim;
 mod state;
 mod token;
 mod up;
@@ -63,6 +64,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
         Command::Bench(options) => bench::run(&settings, &options),
+        Command::Sim(options) => sim::run(&options),
         Command::Compatibility => {
             print!("{}", control::compatibility());
             Ok(ExitCode::SUCCESS)

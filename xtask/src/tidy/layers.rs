@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("runtime", 4),
     ("netdev", 4),
     ("agent", 5),
+    ("sim", 6),
     ("longshore", 7),
 ];
 

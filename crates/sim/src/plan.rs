@@ -1,0 +1,181 @@
+//! What one run is, and how it ended.
+
+use crate::random::Random;
+use std::fmt;
+
+/// One run. The same plan gives the same run, to the last step.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Everything that chance decides follows from it.
+    pub seed: u64,
+    /// Simulated minutes under load and faults; a quiet end of half an hour follows.
+    pub minutes: u64,
+    /// A bug to be planted at the simulator's own edge; for tests of the simulator.
+    pub mutation: Option<Mutation>,
+}
+
+/// A known bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// Calls of RunTask that wait for one commit each place from the same stale snapshot.
+    DoublePlacement,
+    /// Now and then a report of STOPPED is acknowledged and not applied.
+    ForgottenRelease,
+    /// The agent acknowledges a payload before it has kept it.
+    LostAcknowledgement,
+}
+
+/// How often what goes wrong; each seed has its own mixture, so that some runs are almost calm and
+/// others have one kind of trouble only.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// Mean milliseconds between kills of the server; 0 is never.
+    pub kill_server: u64,
+    /// Mean milliseconds between kills of some agent.
+    pub kill_agent: u64,
+    /// Mean milliseconds between power failures of some host.
+    pub power: u64,
+    /// Mean milliseconds between cuts of some host's link.
+    pub cut: u64,
+    /// Mean milliseconds between steps of some clock.
+    pub clock: u64,
+    /// Requests or answers lost, of a thousand.
+    pub lost: u64,
+    /// Requests that arrive twice, of a thousand.
+    pub twice: u64,
+    /// Pulls that take minutes, of a thousand.
+    pub slow_pull: u64,
+    /// Deeds on a host that fail, of a thousand.
+    pub failing: u64,
+    /// Commits and syncs of a disk that take seconds, of a thousand.
+    pub slow_disk: u64,
+}
+
+const MINUTE: u64 = 60_000;
+
+impl Faults {
+    /// No faults.
+    pub const NONE: Self = Self {
+        kill_server: 0,
+        kill_agent: 0,
+        power: 0,
+        cut: 0,
+        clock: 0,
+        lost: 0,
+        twice: 0,
+        slow_pull: 0,
+        failing: 0,
+        slow_disk: 0,
+    };
+
+    /// A seed's mixture.
+    pub fn draw(random: &mut Random) -> Self {
+        let mut mean = |minutes: u64| match random.below(3) {
+            0 => 0,
+            1 => minutes * MINUTE,
+            _ => minutes * MINUTE / 4,
+        };
+        let (kill_server, kill_agent, power) = (mean(20), mean(8), mean(60));
+        let (cut, clock) = (mean(12), mean(30));
+        let mut share = |most: u64| match random.below(3) {
+            0 => 0,
+            _ => random.between(1, most),
+        };
+        Self {
+            kill_server,
+            kill_agent,
+            power,
+            cut,
+            clock,
+            lost: share(100),
+            twice: share(100),
+            slow_pull: share(150),
+            failing: share(100),
+            slow_disk: share(50),
+        }
+    }
+}
+
+/// What must always hold and did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number in the design's list.
+    pub invariant: u8,
+    /// The step after which it was seen.
+    pub step: u64,
+    /// Simulated milliseconds since the start.
+    pub at_ms: u64,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (hours, rest) = (self.at_ms / 3_600_000, self.at_ms % 3_600_000);
+        write!(
+            f,
+            "invariant {} violated at step {} ({hours}h{:02}m{:02}.{:03}s): {}",
+            self.invariant,
+            self.step,
+            rest / MINUTE,
+            rest % MINUTE / 1000,
+            rest % 1000,
+            self.what
+        )
+    }
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Steps.
+    pub events: u64,
+    /// Tasks started.
+    pub tasks: u64,
+    /// Tasks that found no room.
+    pub refused: u64,
+    /// Containers started.
+    pub containers: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Kills of the server.
+    pub server_kills: u64,
+    /// Kills of agents, those of power failures included.
+    pub agent_kills: u64,
+    /// Requests, answers and frames lost.
+    pub lost: u64,
+    /// Requests that arrived twice.
+    pub twice: u64,
+    /// Hosts that were lost.
+    pub hosts_lost: u64,
+}
+
+impl Statistics {
+    /// The counts of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            tasks: self.tasks + other.tasks,
+            refused: self.refused + other.refused,
+            containers: self.containers + other.containers,
+            commits: self.commits + other.commits,
+            server_kills: self.server_kills + other.server_kills,
+            agent_kills: self.agent_kills + other.agent_kills,
+            lost: self.lost + other.lost,
+            twice: self.twice + other.twice,
+            hosts_lost: self.hosts_lost + other.hosts_lost,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The first violation; the run ends with it.
+    pub violation: Option<Violation>,
+    /// What was counted.
+    pub statistics: Statistics,
+    /// Of every step and every committed row: equal runs have equal ones.
+    pub trace: u64,
+}

@@ -1,0 +1,210 @@
+//! The server's writer over a disk in memory: transactions run at once, their answers wait for the
+//! commit, and a kill in between loses the one or the other.
+//!
+//! The order is the real writer's (`store/src/writer.rs`): batch, commit, publish, answer.
+
+use crate::event::Effect;
+use crate::random::Random;
+use aws_types::{AwsError, Caller, Ctx, Principal, Timestamp};
+use store::{Change, MemoryStore, Schema, Store, StoreError, Txn, World};
+
+/// The moment at which every run begins.
+pub const START_MS: i64 = 1_700_000_000_000;
+/// Transactions in one commit, as in the writer; a further one waits for the next.
+const BATCH_LEN_MAX: usize = 256;
+
+/// Transactions on their way to the disk.
+#[derive(Debug)]
+struct Batch {
+    world: World,
+    changes: Vec<Change>,
+    effects: Vec<Effect>,
+    transactions: usize,
+}
+
+/// The control plane's process and its disk.
+#[derive(Debug)]
+pub struct Server {
+    /// It runs.
+    pub up: bool,
+    /// Counts its processes.
+    pub life: u64,
+    /// Milliseconds by which its clock is off.
+    pub clock_ms: i64,
+    /// What readers see: durable.
+    pub published: World,
+    schema: Schema,
+    disk: MemoryStore,
+    fence: u64,
+    batch: Option<Batch>,
+    ctx: Ctx,
+    root: Caller,
+}
+
+/// What a commit made visible.
+#[derive(Debug)]
+pub struct Committed {
+    /// In the order of the transactions.
+    pub changes: Vec<Change>,
+    /// What waited for it.
+    pub effects: Vec<Effect>,
+}
+
+impl Server {
+    /// A server on an empty disk.
+    pub fn new(seed: u64) -> Result<Self, StoreError> {
+        let schema = Schema::new(&ecs::records::tables());
+        let mut disk = MemoryStore::default();
+        let fence = disk.lead("writer", std::time::Duration::ZERO)?;
+        let ctx = Ctx::for_tests(seed, Timestamp::from_millis(START_MS));
+        Ok(Self {
+            up: true,
+            life: 1,
+            clock_ms: 0,
+            published: disk.load(&schema)?,
+            schema,
+            disk,
+            fence,
+            batch: None,
+            root: ctx.caller.clone(),
+            ctx,
+        })
+    }
+
+    /// Its own clock.
+    pub fn now(&self, now_ms: u64) -> Timestamp {
+        let truth = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        Timestamp::from_millis(START_MS + truth + self.clock_ms)
+    }
+
+    /// The context of the next transaction or question of root's.
+    pub fn ctx(&mut self, now_ms: u64) -> &mut Ctx {
+        self.ctx.now = self.now(now_ms);
+        &mut self.ctx
+    }
+
+    /// Runs a transaction of the host's of this name, or of root's. An error leaves nothing behind.
+    pub fn submit<T>(
+        &mut self,
+        now_ms: u64,
+        host: Option<&str>,
+        run: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        let newest = match &self.batch {
+            Some(batch) => batch.world.clone(),
+            None => self.published.clone(),
+        };
+        let mut txn = Txn::new(newest);
+        let answer = self.run(now_ms, host, &mut txn, run)?;
+        let (world, changes) = txn.finish();
+        let batch = self.open_batch();
+        batch.world = world;
+        batch.changes.extend(changes);
+        Ok(answer)
+    }
+
+    /// A planted bug: the transaction sees what is published, not what is on its way.
+    pub fn submit_on_stale<T>(
+        &mut self,
+        now_ms: u64,
+        run: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        let mut txn = Txn::new(self.published.clone());
+        let answer = self.run(now_ms, None, &mut txn, run)?;
+        let (_, changes) = txn.finish();
+        let batch = self.open_batch();
+        for change in &changes {
+            let put = match &change.value {
+                Some(bytes) => batch.world.put_encoded(change.table, &change.key, bytes),
+                None => batch.world.delete_encoded(change.table, &change.key),
+            };
+            put.map_err(|error| aws_types::codes::INTERNAL_FAILURE.with(error.to_string()))?;
+        }
+        batch.changes.extend(changes);
+        Ok(answer)
+    }
+
+    /// Whether the writer takes a further transaction into its batch.
+    pub fn has_room(&self) -> bool {
+        let waiting = self.batch.as_ref().map_or(0, |batch| batch.transactions);
+        waiting < BATCH_LEN_MAX
+    }
+
+    /// Lets this wait for the commit of everything submitted; whether a commit has to be begun.
+    pub fn after_commit(&mut self, effect: Option<Effect>) -> bool {
+        let batch = self.open_batch();
+        batch.effects.extend(effect);
+        batch.transactions += 1;
+        batch.transactions == 1
+    }
+
+    /// The batch reaches the disk, then the readers.
+    pub fn commit(&mut self) -> Result<Option<Committed>, StoreError> {
+        let Some(mut batch) = self.batch.take() else {
+            return Ok(None);
+        };
+        let revision = self.published.revision() + 1;
+        self.disk.commit(&batch.changes, revision, self.fence)?;
+        batch.world.set_revision(revision);
+        self.published = batch.world;
+        Ok(Some(Committed {
+            changes: batch.changes,
+            effects: batch.effects,
+        }))
+    }
+
+    /// `kill -9`: nobody is answered; what was on its way to the disk got there or did not.
+    pub fn kill(&mut self, random: &mut Random) -> Result<(), StoreError> {
+        if random.chance(500) {
+            self.commit()?;
+        }
+        self.batch = None;
+        self.up = false;
+        Ok(())
+    }
+
+    /// A new process on the same disk. Gives the rows that differ from what was published.
+    pub fn start(&mut self) -> Result<Option<String>, StoreError> {
+        self.fence = self.disk.lead("writer", std::time::Duration::ZERO)?;
+        let world = self.disk.load(&self.schema)?;
+        let differs = world.encoded_rows().ne(self.published.encoded_rows());
+        let what = differs.then(|| {
+            format!(
+                "the store came back at revision {} unlike what was published at {}",
+                world.revision(),
+                self.published.revision()
+            )
+        });
+        self.published = world;
+        self.up = true;
+        self.life += 1;
+        Ok(what)
+    }
+
+    fn open_batch(&mut self) -> &mut Batch {
+        let world = &self.published;
+        self.batch.get_or_insert_with(|| Batch {
+            world: world.clone(),
+            changes: Vec::new(),
+            effects: Vec::new(),
+            transactions: 0,
+        })
+    }
+
+    fn run<T>(
+        &mut self,
+        now_ms: u64,
+        host: Option<&str>,
+        txn: &mut Txn,
+        run: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        self.ctx.now = self.now(now_ms);
+        self.ctx.caller = self.root.clone();
+        if let Some(host) = host {
+            self.ctx.caller.principal = Principal::Host { host: host.into() };
+        }
+        let answer = run(txn, &mut self.ctx);
+        self.ctx.caller = self.root.clone();
+        answer
+    }
+}

@@ -1,0 +1,262 @@
+//! The run itself: one queue, one step after the other.
+
+use crate::agent::Agent;
+use crate::check::Check;
+use crate::client::Client;
+use crate::event::{AgentId, Answer, Effect, Event, HostIndex};
+use crate::host::Machine;
+use crate::plan::{Faults, Mutation, Outcome, Plan, Statistics, Violation};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::server::{START_MS, Server};
+use crate::session::Session;
+use aws_types::Timestamp;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use store::StoreError;
+
+/// Milliseconds of one minute.
+const MINUTE: u64 = 60_000;
+/// The end without load and faults, in which everything has to come to rest.
+const CALM: u64 = 30 * MINUTE;
+/// More can only be waiting if something asks for ever more.
+const QUEUE_LEN_MAX: usize = 20_000;
+
+/// A machine of the cluster, with its agent.
+#[derive(Debug)]
+pub struct Host {
+    pub name: String,
+    pub machine: Machine,
+    pub agent: Agent,
+    /// Milliseconds by which its clock is off.
+    pub clock_ms: i64,
+    /// Its link is cut until then.
+    pub cut_until: u64,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub struct Simulation {
+    pub plan: Plan,
+    /// Milliseconds since the start: the true time, which nobody's clock has to show.
+    pub now: u64,
+    pub random: Random,
+    pub faults: Faults,
+    pub server: Server,
+    pub sessions: BTreeMap<u64, Session>,
+    pub hosts: Vec<Host>,
+    pub client: Client,
+    pub check: Check,
+    pub statistics: Statistics,
+    /// No load and no faults any more.
+    pub is_calm: bool,
+    queue: Queue<Event>,
+    numbers: u64,
+    trace: DefaultHasher,
+    violation: Option<Violation>,
+    is_over: bool,
+}
+
+impl Simulation {
+    /// A cluster at rest, its agents about to start.
+    pub fn new(plan: Plan) -> Result<Self, StoreError> {
+        let mut random = Random::new(plan.seed);
+        let faults = Faults::draw(&mut random);
+        let hosts = (0..random.between(2, 4)).map(|at| Host {
+            name: format!("host-{at}"),
+            machine: Machine::default(),
+            agent: Agent::default(),
+            clock_ms: 0,
+            cut_until: 0,
+        });
+        let mut simulation = Self {
+            plan,
+            now: 0,
+            hosts: hosts.collect(),
+            faults,
+            server: Server::new(plan.seed)?,
+            sessions: BTreeMap::new(),
+            client: Client::default(),
+            check: Check::default(),
+            statistics: Statistics::default(),
+            is_calm: false,
+            queue: Queue::new(),
+            numbers: 0,
+            trace: DefaultHasher::new(),
+            violation: None,
+            is_over: false,
+            random,
+        };
+        simulation.begin();
+        Ok(simulation)
+    }
+
+    /// Runs to the end, or to the first violation.
+    pub fn run(mut self) -> Result<Outcome, StoreError> {
+        while !self.is_over && self.violation.is_none() {
+            let Some((at, event)) = self.queue.pop() else {
+                break;
+            };
+            self.now = at;
+            self.statistics.events += 1;
+            (at, event.mark()).hash(&mut self.trace);
+            self.happen(event)?;
+            if self.queue.len() > QUEUE_LEN_MAX {
+                self.violate(9, "more and more is waiting".into());
+            }
+        }
+        Ok(Outcome {
+            violation: self.violation,
+            statistics: self.statistics,
+            trace: self.trace.finish(),
+        })
+    }
+
+    fn begin(&mut self) {
+        self.define_families();
+        for host in 0..self.hosts.len() {
+            self.after(host as u64 * 10, Event::AgentStarts(host));
+        }
+        let life = self.server.life;
+        self.after(1000, Event::Controllers { life });
+        self.after(3000, Event::Client);
+        self.plan_troubles();
+        self.after(self.plan.minutes * MINUTE, Event::Calm);
+        self.after(self.plan.minutes * MINUTE + CALM, Event::End);
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), StoreError> {
+        match event {
+            Event::Request(request) => self.serve(*request),
+            Event::Answer(answer) => self.answered(answer),
+            Event::Commit { life } if life == self.server.life && self.server.up => {
+                self.commit()?;
+            }
+            Event::Commit { .. } => {}
+            Event::Controllers { life } => self.control(life),
+            Event::ServerStarts => self.start_server()?,
+            Event::Client => self.client_turn(),
+            Event::Trouble(trouble) => self.make_trouble(trouble)?,
+            Event::Calm => self.calm_down(),
+            Event::StopAll { tries } => self.stop_all(tries),
+            Event::End => {
+                self.check_rest();
+                self.is_over = true;
+            }
+            Event::Upgrade { agent, session } => self.upgrade(agent, session),
+            Event::ToServer { session, frame } => self.server_hears(session, frame),
+            Event::SessionTurn { session } => self.session_turn(session),
+            Event::SessionClosed { session } => self.end_session(session),
+            Event::Exit {
+                host,
+                process,
+                exit_code,
+            } => self.exit(host, process, exit_code),
+            other => self.happen_to_agent(other),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Started {
+                call,
+                tasks,
+                refused,
+            } => self.started(call, tasks, refused),
+            Answer::StopTaken { task } => self.stop_taken(&task),
+            Answer::Registered { agent, instance } => self.registered(agent, instance),
+            Answer::Taken { agent, arn, number } => self.report_taken(agent, &arn, number),
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let Some(committed) = self.server.commit()? else {
+            return Ok(());
+        };
+        self.statistics.commits += 1;
+        for change in &committed.changes {
+            (change.table, &change.value).hash(&mut self.trace);
+        }
+        self.check_commit(&committed.changes);
+        for effect in committed.effects {
+            match effect {
+                Effect::Answer(answer) => self.send_answer(answer),
+                Effect::Opened { session, numbers } => self.opened(session, numbers),
+                Effect::Acknowledged { session, message } => self.recorded(session, message),
+            }
+        }
+        self.deliver_all();
+        Ok(())
+    }
+
+    /// An answer leaves the server; it may be lost.
+    fn send_answer(&mut self, answer: Answer) {
+        let host = match &answer {
+            Answer::Registered { agent, .. } | Answer::Taken { agent, .. } => Some(agent.host),
+            Answer::Started { .. } | Answer::StopTaken { .. } => None,
+        };
+        if self.is_lost(host) {
+            return;
+        }
+        let delay = self.random.wait(3) + 1;
+        self.after(delay, Event::Answer(answer));
+    }
+
+    /// Whether a request or answer on the way to or from this host, or a user, is lost.
+    pub fn is_lost(&mut self, host: Option<HostIndex>) -> bool {
+        let is_cut = host.is_some_and(|host| self.hosts[host].cut_until > self.now);
+        let is_lost = is_cut || self.random.chance(self.faults.lost);
+        self.statistics.lost += u64::from(is_lost);
+        is_lost
+    }
+
+    /// Lets a batch that has just been opened be committed.
+    pub fn wait_for_commit(&mut self, effect: Option<Effect>) {
+        if self.server.after_commit(effect) {
+            let is_slow = self.random.chance(self.faults.slow_disk);
+            let delay = self.random.wait(if is_slow { 2000 } else { 3 }) + 1;
+            let life = self.server.life;
+            self.after(delay, Event::Commit { life });
+        }
+    }
+
+    /// Lets something happen after so many milliseconds.
+    pub fn after(&mut self, delay: u64, event: Event) {
+        self.queue.push(self.now + delay, event);
+    }
+
+    /// A number that was not given before.
+    pub fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// What a host's clock shows.
+    pub fn host_now(&self, host: HostIndex) -> Timestamp {
+        let truth = i64::try_from(self.now).unwrap_or(i64::MAX);
+        Timestamp::from_millis(START_MS + truth + self.hosts[host].clock_ms)
+    }
+
+    /// Whether this process of an agent still runs.
+    pub fn is_alive(&self, agent: AgentId) -> bool {
+        let found = &self.hosts[agent.host].agent;
+        found.up && found.life == agent.life
+    }
+
+    /// Writes down the first violation; the run ends with this step.
+    pub fn violate(&mut self, invariant: u8, what: String) {
+        let (step, at_ms) = (self.statistics.events, self.now);
+        self.violation.get_or_insert(Violation {
+            invariant,
+            step,
+            at_ms,
+            what,
+        });
+    }
+
+    /// Whether this bug is planted.
+    pub fn has(&self, mutation: Mutation) -> bool {
+        self.plan.mutation == Some(mutation)
+    }
+}

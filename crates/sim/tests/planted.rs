@@ -1,0 +1,39 @@
+//! The simulator finds bugs that are there: each is planted, and some of few seeds shows it.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+use sim::{Mutation, Plan, Violation};
+
+const SEEDS: u64 = 40;
+
+/// The first violation of these seeds, and that it comes again at the same step.
+fn found(mutation: Mutation) -> Violation {
+    let plan = |seed| Plan {
+        seed,
+        minutes: 20,
+        mutation: Some(mutation),
+    };
+    let mut outcomes = (0..SEEDS).map(|seed| (seed, sim::run(plan(seed)).unwrap()));
+    let (seed, first) = outcomes
+        .find(|(_, outcome)| outcome.violation.is_some())
+        .unwrap_or_else(|| panic!("{mutation:?} was not found in {SEEDS} seeds"));
+    assert_eq!(sim::run(plan(seed)).unwrap(), first, "it does not replay");
+    first.violation.unwrap()
+}
+
+#[test]
+fn two_placements_from_one_stale_snapshot_are_found() {
+    let violation = found(Mutation::DoublePlacement);
+    assert_eq!(violation.invariant, 2, "{violation}");
+}
+
+#[test]
+fn a_report_of_stopped_that_was_not_applied_is_found() {
+    let violation = found(Mutation::ForgottenRelease);
+    assert_eq!(violation.invariant, 1, "{violation}");
+}
+
+#[test]
+fn an_acknowledgement_before_its_task_was_kept_is_found() {
+    let violation = found(Mutation::LostAcknowledgement);
+    assert_eq!(violation.invariant, 1, "{violation}");
+}

@@ -1,0 +1,45 @@
+//! Short runs of many seeds; and that a run replays.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+use sim::{Plan, Statistics};
+
+const SEEDS: u64 = 300;
+
+fn plan(seed: u64) -> Plan {
+    Plan {
+        seed,
+        minutes: 20,
+        mutation: None,
+    }
+}
+
+#[test]
+fn no_seed_violates_an_invariant() {
+    let mut all = Statistics::default();
+    for seed in 0..SEEDS {
+        let outcome = sim::run(plan(seed)).unwrap();
+        if let Some(violation) = outcome.violation {
+            panic!("seed {seed}: {violation}");
+        }
+        all = all.plus(outcome.statistics);
+    }
+    // Faults and load were there at all.
+    let counts = [
+        all.tasks,
+        all.refused,
+        all.containers,
+        all.server_kills,
+        all.agent_kills,
+        all.lost,
+        all.twice,
+        all.hosts_lost,
+    ];
+    assert!(counts.iter().all(|count| *count > SEEDS), "{all:?}");
+}
+
+#[test]
+fn a_seed_replays_to_the_last_step_and_another_differs() {
+    let first = sim::run(plan(7)).unwrap();
+    assert_eq!(sim::run(plan(7)).unwrap(), first);
+    assert_ne!(sim::run(plan(8)).unwrap().trace, first.trace);
+}
