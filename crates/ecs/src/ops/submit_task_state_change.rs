@@ -70,11 +70,10 @@ pub(super) fn apply_to(
     let mut record = record.as_ref().clone();
     let was = record.last_status;
     if apply(&mut record, report, ctx.now) {
-        if record.last_status == TaskStatus::Stopped && was != TaskStatus::Stopped {
-            if let Some(reason) = record.stop.clone() {
-                let task = record.key.id.clone();
-                ctx.decided(Stopped { task, reason });
-            }
+        let ended = record.last_status == TaskStatus::Stopped && was != TaskStatus::Stopped;
+        if let Some(reason) = record.stop.clone().filter(|_| ended) {
+            let task = record.key.id.clone();
+            ctx.decided(Stopped { task, reason });
         }
         txn.put(&TASKS, record);
     }
