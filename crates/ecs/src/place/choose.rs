@@ -337,7 +337,9 @@ impl<'a> Search<'a> {
         };
         let mut rank: Vec<u64> = self.question.strategy.iter().map(of).collect();
         if self.within.is_empty() {
-            rank.push(self.of_group(entry).into());
+            let node = self.cluster.node(&entry.id);
+            let tasks = node.map_or(0, |node| node.tasks);
+            rank.extend([self.of_group(entry), tasks].map(u64::from));
         }
         rank
     }
