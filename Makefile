@@ -60,7 +60,7 @@ e2e: setup-test build ## Only the end-to-end tests
 
 bench: build ## Measure this build on this machine (some two minutes; root)
 	$(say) "measuring; absolute figures move with the machine, compare within one run"
-	@for what in launch api state pull logs; do echo; $(SUDO) target/release/longshore bench $$what || exit 1; done
+	@for what in launch api state placement pull logs; do echo; $(SUDO) target/release/longshore bench $$what || exit 1; done
 
 codegen: ## Generate the wire shapes again
 	cargo xtask codegen

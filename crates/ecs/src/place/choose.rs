@@ -10,7 +10,7 @@
 use super::constraint::Constraint;
 use super::group::Group;
 use super::index::{Attributes, Class, Cluster};
-use super::node::{ClassKey, Node};
+use super::node::{ClassKey, Level, Node};
 use super::problem::Requirement;
 use super::query::{Expression, Facts};
 use super::strategy::Criterion;
@@ -59,7 +59,8 @@ pub fn choose(cluster: &Cluster, question: &Question<'_>, member: Member<'_>) ->
         if !search.admits_kind(&found.attributes) {
             continue;
         }
-        for (key, class) in cluster.classes_of(kind) {
+        let reached = cluster.classes_of(kind);
+        for (key, class) in reached.filter(|(key, _)| key.level.reaches(search.level)) {
             let Some(entry) = search.best_of(key, class) else {
                 continue;
             };
@@ -101,6 +102,7 @@ struct Search<'a> {
     cluster: &'a Cluster,
     question: &'a Question<'a>,
     wanted: Amounts,
+    level: Level,
     group: Option<&'a Group>,
     /// The strategies that tell instances of one class apart.
     within: Vec<&'a Criterion>,
@@ -127,14 +129,16 @@ impl<'a> Search<'a> {
             Constraint::MemberOf(asked) if !asked.asks_attributes_only() => Some(asked),
             Constraint::MemberOf(_) | Constraint::DistinctInstance => None,
         });
+        let wanted = Amounts {
+            cpu_units: reserved.cpu_units,
+            memory_mib: reserved.memory_mib,
+            gpus: question.requirement.gpus,
+        };
         Self {
             cluster,
             question,
-            wanted: Amounts {
-                cpu_units: reserved.cpu_units,
-                memory_mib: reserved.memory_mib,
-                gpus: question.requirement.gpus,
-            },
+            wanted,
+            level: Level::of(wanted),
             group: cluster.group(question.group),
             within: within.collect(),
             is_distinct: question.constraints.contains(&Constraint::DistinctInstance),
@@ -333,7 +337,9 @@ impl<'a> Search<'a> {
         };
         let mut rank: Vec<u64> = self.question.strategy.iter().map(of).collect();
         if self.within.is_empty() {
-            rank.push(self.of_group(entry).into());
+            let node = self.cluster.node(&entry.id);
+            let tasks = node.map_or(0, |node| node.tasks);
+            rank.extend([self.of_group(entry), tasks].map(u64::from));
         }
         rank
     }

@@ -1,13 +1,13 @@
 //! Every cluster's instances, arranged so that a placement looks at few of them.
 //!
-//! Instances that can only be told apart by amounts form a *class*: equal attributes (a *kind*) and
-//! equal ports in use. A question is asked once of each class; within a class, trees ordered by
+//! Instances that differ by amounts alone form a *class*: equal attributes (a *kind*), equal ports in
+//! use and roughly as much free. A question is asked once of each class; within a class, trees ordered by
 //! what is free find the best instance that has room. Per group it is known how many active tasks
 //! each kind has (spread over an attribute's values) and each instance of a class (spread over
 //! instances). Kept by [`super::feed`] with every write of an instance or a task, in any order.
 
 use super::group::Group;
-use super::node::{ClassKey, Node};
+use super::node::{ClassKey, InUse, Level, Node};
 pub use super::node::{Hold, Seat};
 use super::problem::{Candidate, Free};
 use super::tree::{Id, Tree};
@@ -46,6 +46,8 @@ pub struct Cluster {
     kinds: OrdMap<u32, Kind>,
     kind_ids: OrdMap<Arc<Attributes>, u32>,
     next_kind: u32,
+    /// Each once, and how many nodes share it.
+    in_use: OrdMap<InUse, usize>,
     classes: OrdMap<ClassKey, Class>,
     groups: OrdMap<Arc<str>, Group>,
 }
@@ -156,7 +158,8 @@ impl Cluster {
     pub(super) fn classes_of(&self, kind: u32) -> impl Iterator<Item = (&ClassKey, &Class)> {
         let first = ClassKey {
             kind,
-            in_use: Arc::default(),
+            level: Level::default(),
+            in_use: InUse::default(),
         };
         let from_it = self.classes.range(first..);
         from_it.take_while(move |(key, _)| key.kind == kind)
@@ -166,18 +169,47 @@ impl Cluster {
     fn change<T>(&mut self, id: &str, with: impl FnOnce(&mut Node) -> T) -> T {
         let (id, mut node) = match self.nodes.get_key_value(id) {
             Some((id, node)) => (id.clone(), node.clone()),
-            None => (id.into(), Node::default()),
+            None => {
+                let mut node = Node::default();
+                node.in_use = self.share(&node.in_use);
+                (id.into(), node)
+            }
         };
         let before = node.clone();
         let answer = with(&mut node);
+        if !node.in_use.is(&before.in_use) {
+            node.in_use = self.share(&node.in_use);
+            self.unshare(&before.in_use);
+        }
         self.arrange(&id, &before, &node);
         self.count_groups(&id, &before, &node);
         if node.seat.is_none() && node.tasks == 0 {
+            self.unshare(&node.in_use);
             self.nodes.remove(&id);
         } else {
             self.nodes.insert(id, node);
         }
         answer
+    }
+
+    /// The value that stands for all equal ones.
+    fn share(&mut self, in_use: &InUse) -> InUse {
+        let known = self.in_use.get_key_value(in_use);
+        let (shared, count) = match known {
+            Some((shared, count)) => (shared.clone(), *count),
+            None => (in_use.clone(), 0),
+        };
+        self.in_use.insert(shared.clone(), count + 1);
+        shared
+    }
+
+    /// One node less shares it.
+    fn unshare(&mut self, in_use: &InUse) {
+        match self.in_use.get(in_use).copied() {
+            None => {}
+            Some(0 | 1) => drop(self.in_use.remove(in_use)),
+            Some(count) => drop(self.in_use.insert(in_use.clone(), count - 1)),
+        }
     }
 
     fn arrange(&mut self, id: &Id, before: &Node, now: &Node) {

@@ -5,7 +5,9 @@ use super::index::Attributes;
 use super::problem::Standing;
 use super::tree::{Amounts, Entry, Id};
 use imbl::OrdMap;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// What an instance offers, as registered.
@@ -55,7 +57,7 @@ pub(super) struct Node {
     gpus: Vec<String>,
     tcp: Vec<u16>,
     udp: Vec<u16>,
-    pub(super) in_use: Arc<Ports>,
+    pub(super) in_use: InUse,
     pub(super) groups: OrdMap<Arc<str>, u32>,
 }
 
@@ -65,10 +67,61 @@ pub(super) struct Ports {
     pub(super) udp: BTreeSet<u16>,
 }
 
+/// Ports in use. Equal ones are one value shared by the cluster, so that comparing them is cheap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct InUse(Arc<Ports>);
+
+impl InUse {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for InUse {
+    type Target = Ports;
+
+    fn deref(&self) -> &Ports {
+        &self.0
+    }
+}
+
+impl Ord for InUse {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.is(other) {
+            true => Ordering::Equal,
+            false => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for InUse {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ClassKey {
     pub(super) kind: u32,
-    pub(super) in_use: Arc<Ports>,
+    /// Full instances would otherwise stand in the way of every order but that by what is free.
+    pub(super) level: Level,
+    pub(super) in_use: InUse,
+}
+
+/// Roughly how much is free: CPU and memory, by powers of four.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Level(u32, u32);
+
+impl Level {
+    pub(super) fn of(amounts: Amounts) -> Self {
+        let level = |amount: u32| (u32::BITS - amount.leading_zeros()).div_ceil(2);
+        Self(level(amounts.cpu_units), level(amounts.memory_mib))
+    }
+
+    /// Whether an instance of this level can have as much as the other's.
+    pub(super) fn reaches(self, wanted: Self) -> bool {
+        self.0 >= wanted.0 && self.1 >= wanted.1
+    }
 }
 
 impl Node {
@@ -154,6 +207,7 @@ impl Node {
     pub(super) fn class(&self) -> Option<ClassKey> {
         (self.standing() == Some(Standing::Ready)).then(|| ClassKey {
             kind: self.kind,
+            level: Level::of(self.free()),
             in_use: self.in_use.clone(),
         })
     }
@@ -177,10 +231,10 @@ impl Node {
         let all = |own: Option<&Vec<u16>>, tasks: &[u16]| {
             own.into_iter().flatten().chain(tasks).copied().collect()
         };
-        self.in_use = Arc::new(Ports {
+        self.in_use = InUse(Arc::new(Ports {
             tcp: all(own.map(|seat| &seat.tcp), &self.tcp),
             udp: all(own.map(|seat| &seat.udp), &self.udp),
-        });
+        }));
     }
 }
 
