@@ -70,8 +70,8 @@ pub(super) fn apply_to(
     let mut record = record.as_ref().clone();
     let was = record.last_status;
     if apply(&mut record, report, ctx.now) {
-        let ended = record.last_status == TaskStatus::Stopped && was != TaskStatus::Stopped;
-        if let Some(reason) = record.stop.clone().filter(|_| ended) {
+        let has_stopped = was != TaskStatus::Stopped && record.last_status == TaskStatus::Stopped;
+        if let Some(reason) = record.stop.clone().filter(|_| has_stopped) {
             let task = record.key.id.clone();
             ctx.decided(Stopped { task, reason });
         }
