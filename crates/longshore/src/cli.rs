@@ -110,7 +110,7 @@ pub enum Command {
     /// Measure this build on this machine
     Bench(BenchOptions),
     /// Simulate clusters with faults on a virtual clock and look for what must never happen
-    Sim(SimOptions),
+    Sim(crate::sim::SimOptions),
     /// Print docs/compatibility.md, made from the tables of this build
     #[command(hide = true)]
     Compatibility,
@@ -192,23 +192,6 @@ pub enum StateCommand {
     Export,
     /// Read an export from standard input into an empty state (no server running)
     Import,
-}
-
-/// A seed gives the same run on every machine, to the last step.
-#[derive(Args, Debug)]
-pub struct SimOptions {
-    /// The first seed
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// How many seeds, one after the other
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
-    pub seeds: u64,
-    /// Simulated hours of each seed
-    #[arg(long, default_value_t = 1)]
-    pub hours: u64,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -3,10 +3,27 @@
 //! A failing seed is printed with the step and what was violated; the same command with that seed
 //! alone does the same again.
 
-use crate::cli::SimOptions;
 use ::sim::{Plan, Statistics, Violation};
+use clap::Args;
 use std::process::ExitCode;
 use std::time::Instant;
+
+/// A seed gives the same run on every machine, to the last step.
+#[derive(Args, Debug)]
+pub struct SimOptions {
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds, one after the other
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub seeds: u64,
+    /// Simulated hours of each seed
+    #[arg(long, default_value_t = 1)]
+    pub hours: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Runs the seeds; fails if one of them violates an invariant.
 pub fn run(options: &SimOptions) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,7 @@
 //! (`ecs::task::delivery`, `ecs::instance::life`, `ecs::task::retention`), placement, payloads as
 //! they are on the wire, and the agent's task machine with its takeover after a kill
 //! (`agent::task`). Played are the edges: the writer's batch and disk ([`server`]), sessions and
-//! loops in virtual time ([`session`], [`control`]), the agent's process ([`agent`], [`deeds`]) and
+//! loops in virtual time ([`session`], [`control`]), the agent's process ([`agent`], [`orders`], [`deeds`]) and
 //! a host of programs, attachments and control groups that outlive it ([`host`]).
 //!
 //! Chance makes faults ([`trouble`]): requests lost and repeated, sessions cut, agents and server
@@ -24,6 +24,7 @@ mod control;
 mod deeds;
 mod event;
 mod host;
+mod orders;
 mod plan;
 mod queue;
 mod random;

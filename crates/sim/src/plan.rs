@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Plan {
     /// Everything that chance decides follows from it.
     pub seed: u64,
-    /// Simulated minutes under load and faults; a quiet end of half an hour follows.
+    /// Simulated minutes under load and faults; a quiet end of a quarter of an hour follows.
     pub minutes: u64,
     /// A bug to be planted at the simulator's own edge; for tests of the simulator.
     pub mutation: Option<Mutation>,

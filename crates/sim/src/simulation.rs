@@ -18,7 +18,7 @@ use store::StoreError;
 /// Milliseconds of one minute.
 const MINUTE: u64 = 60_000;
 /// The end without load and faults, in which everything has to come to rest.
-const CALM: u64 = 30 * MINUTE;
+const CALM: u64 = 15 * MINUTE;
 /// More can only be waiting if something asks for ever more.
 const QUEUE_LEN_MAX: usize = 20_000;
 

@@ -9,7 +9,7 @@ const SEEDS: u64 = 40;
 fn found(mutation: Mutation) -> Violation {
     let plan = |seed| Plan {
         seed,
-        minutes: 20,
+        minutes: 30,
         mutation: Some(mutation),
     };
     let mut outcomes = (0..SEEDS).map(|seed| (seed, sim::run(plan(seed)).unwrap()));

@@ -3,12 +3,12 @@
 
 use sim::{Plan, Statistics};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 fn plan(seed: u64) -> Plan {
     Plan {
         seed,
-        minutes: 20,
+        minutes: 15,
         mutation: None,
     }
 }
@@ -34,7 +34,7 @@ fn no_seed_violates_an_invariant() {
         all.twice,
         all.hosts_lost,
     ];
-    assert!(counts.iter().all(|count| *count > SEEDS), "{all:?}");
+    assert!(counts.iter().all(|count| *count >= SEEDS / 10), "{all:?}");
 }
 
 #[test]

@@ -34,13 +34,21 @@ impl Controller for Hosts {
                 }
                 continue;
             }
-            if let Connection::Away(since) = instance.connection {
-                let due = since.plus(self.0.host_lost_after);
-                if due <= now {
-                    self.lose(&instance.key).await?;
-                } else {
-                    wake_at = Some(wake_at.map_or(due, |earlier| earlier.min(due)));
+            match instance.connection {
+                Connection::Connected => {}
+                Connection::Away(since) => {
+                    let due = since.plus(self.0.host_lost_after);
+                    if due <= now {
+                        self.lose(&instance.key).await?;
+                    } else {
+                        wake_at = Some(wake_at.map_or(due, |earlier| earlier.min(due)));
+                    }
                 }
+                // A server that was killed between two steps did not finish with its tasks.
+                Connection::Lost(_) if load::is_busy(&world, &instance.key) => {
+                    self.lose(&instance.key).await?;
+                }
+                Connection::Lost(_) => {}
             }
         }
         Ok(wake_at)
