@@ -64,7 +64,8 @@ def test_a_web_application_with_a_log_router_and_a_sidecar(longshore):
 
 def test_a_batch_job_after_its_preparation(longshore):
     task = run(longshore, "batch", "STOPPED")
-    assert (task["stopCode"], container(task, "report")["exitCode"], container(task, "prepare")["exitCode"]) == ("EssentialContainerExited", 3, 0)
+    ends = {c["name"]: (c.get("exitCode"), c.get("reason")) for c in task["containers"]}
+    assert (task["stopCode"], ends) == ("EssentialContainerExited", {"report": (3, None), "prepare": (0, None)}), longshore.tail()
     assert lines(longshore, "/batch", f"nightly/report/{task['taskArn'].rsplit('/')[-1]}") == ["12 rows"]
     assert (task["cpu"], task["memory"]) == ("256", "256")
 
