@@ -153,14 +153,17 @@ impl Server {
         }))
     }
 
-    /// `kill -9`: nobody is answered; what was on its way to the disk got there or did not.
-    pub fn kill(&mut self, random: &mut Random) -> Result<(), StoreError> {
-        if random.chance(500) {
-            self.commit()?;
-        }
+    /// `kill -9`: nobody is answered; what was on its way to the disk got there or did not. Gives what
+    /// got there.
+    pub fn kill(&mut self, random: &mut Random) -> Result<Vec<Change>, StoreError> {
+        let landed = if random.chance(500) {
+            self.commit()?
+        } else {
+            None
+        };
         self.batch = None;
         self.up = false;
-        Ok(())
+        Ok(landed.map_or_else(Vec::new, |landed| landed.changes))
     }
 
     /// A new process on the same disk. Gives the rows that differ from what was published.

@@ -78,8 +78,9 @@ impl Simulation {
             return Ok(());
         }
         self.statistics.server_kills += 1;
-        self.server.kill(&mut self.random)?;
-        // What the kill let through is seen by nobody before the next start.
+        // What the kill let through is seen by nobody before the next start, but by the check.
+        let landed = self.server.kill(&mut self.random)?;
+        self.check_commit(&landed);
         for (number, session) in std::mem::take(&mut self.sessions) {
             self.hang_up(session.agent, number);
         }
