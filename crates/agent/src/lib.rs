@@ -26,7 +26,7 @@ mod records;
 mod registration;
 mod server;
 mod session;
-mod submit;
+pub mod submit;
 pub mod task;
 mod volumes;
 

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Resolves when the change was taken, or was refused for good.
-pub async fn submit(api: &Api, cluster: &str, task_arn: &str, change: &TaskChange) {
+pub(crate) async fn submit(api: &Api, cluster: &str, task_arn: &str, change: &TaskChange) {
     let input = request(cluster, task_arn, change);
     let mut wait = RETRY.0;
     loop {
@@ -32,7 +32,9 @@ pub async fn submit(api: &Api, cluster: &str, task_arn: &str, change: &TaskChang
     }
 }
 
-fn request(cluster: &str, task_arn: &str, change: &TaskChange) -> SubmitTaskStateChangeRequest {
+/// The call that tells of a change; the simulator makes the same.
+#[must_use]
+pub fn request(cluster: &str, task_arn: &str, change: &TaskChange) -> SubmitTaskStateChangeRequest {
     let containers = change
         .containers
         .iter()

@@ -6,9 +6,8 @@ use crate::simulation::Simulation;
 use crate::workload::{self, FAMILIES, STRATEGIES};
 use agent::task::report::{Status, TaskChange};
 use aws_api::ecs::{
-    ContainerStateChange, DeregisterContainerInstanceRequest, NetworkBinding,
-    RegisterContainerInstanceRequest, RunTaskRequest, RunTaskResponse, StartTaskRequest,
-    StartTaskResponse, StopTaskRequest, SubmitTaskStateChangeRequest, Task,
+    DeregisterContainerInstanceRequest, RegisterContainerInstanceRequest, RunTaskRequest,
+    RunTaskResponse, StartTaskRequest, StartTaskResponse, StopTaskRequest, Task,
 };
 use aws_types::AwsError;
 use ecs::ops;
@@ -269,7 +268,7 @@ impl Simulation {
     ) -> Result<Answer, AwsError> {
         let forgets = self.has(Mutation::ForgottenRelease) && change.status == Status::Stopped;
         if !(forgets && self.random.chance(200)) {
-            let input = report(&arn, change);
+            let input = agent::submit::request("", &arn, change);
             let name = self.hosts[agent.host].name.clone();
             self.server.submit(self.now, Some(&name), |txn, ctx| {
                 ops::submit_task_state_change::submit_task_state_change(txn, ctx, &input)
@@ -315,42 +314,4 @@ impl Simulation {
 fn arns(tasks: Option<Vec<Task>>) -> Vec<String> {
     let tasks = tasks.into_iter().flatten();
     tasks.filter_map(|task| task.task_arn).collect()
-}
-
-/// A report as the agent sends it.
-fn report(arn: &str, change: &TaskChange) -> SubmitTaskStateChangeRequest {
-    let containers = change
-        .containers
-        .iter()
-        .map(|container| ContainerStateChange {
-            container_name: Some(container.name.clone()),
-            runtime_id: container.runtime_id.clone(),
-            status: Some(container.status.as_str().into()),
-            exit_code: container.exit_code,
-            reason: container.reason.clone(),
-            network_bindings: Some(
-                container
-                    .bindings
-                    .iter()
-                    .map(|binding| NetworkBinding {
-                        bind_ip: Some(binding.bind_ip.clone()),
-                        container_port: Some(i32::from(binding.container_port)),
-                        host_port: Some(i32::from(binding.host_port)),
-                        protocol: Some(binding.protocol.clone()),
-                        ..NetworkBinding::default()
-                    })
-                    .collect(),
-            ),
-            ..ContainerStateChange::default()
-        });
-    SubmitTaskStateChangeRequest {
-        task: Some(arn.into()),
-        status: Some(change.status.as_str().into()),
-        reason: Some(change.reason.clone()),
-        containers: Some(containers.collect()),
-        pull_started_at: change.pull_started_at,
-        pull_stopped_at: change.pull_stopped_at,
-        execution_stopped_at: change.execution_stopped_at,
-        ..SubmitTaskStateChangeRequest::default()
-    }
 }
