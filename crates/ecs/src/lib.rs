@@ -9,6 +9,7 @@
 //! * [`task_definition`]: the stored normal form, what is computed from it, and how it is named.
 //! * [`task`]: a task's life: states, reports, stop reasons, what its host is told.
 //! * [`instance`]: a container instance's life: registered, connected, lost, deregistered.
+//! * [`service`]: a service's life: what is desired, kept by one pure plan.
 //! * [`place`]: where a task may run, as a pure question and answer.
 //! * [`cluster`]: how a cluster is named, found and shown. [`cluster_retention`]: how long a deleted
 //!   one is.
@@ -31,6 +32,7 @@ pub mod page;
 pub mod place;
 pub mod records;
 pub mod rules;
+pub mod service;
 pub mod tagged;
 pub mod task;
 pub mod task_definition;

@@ -7,9 +7,14 @@ pub mod cluster;
 pub mod container_instance;
 pub mod overrides;
 pub mod run_token;
+pub mod service;
+pub mod service_deployment;
+pub mod service_event;
+pub mod service_revision;
 pub mod tags;
 pub mod task;
 pub mod task_definition;
+pub mod task_set;
 pub mod task_table;
 
 pub use account_setting::ACCOUNT_SETTINGS;
@@ -19,6 +24,10 @@ pub use container_instance::{
     SERVER_ENDPOINT,
 };
 pub use run_token::RUN_TOKENS;
+pub use service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
+pub use service_deployment::SERVICE_DEPLOYMENTS;
+pub use service_event::SERVICE_EVENTS;
+pub use service_revision::SERVICE_REVISIONS;
 pub use tags::Tags;
 pub use task::{TASKS, TaskId, TaskKey, TaskRecord};
 pub use task_definition::{
@@ -40,5 +49,9 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &CONTAINER_INSTANCES,
         &RUN_TOKENS,
         &SERVER_ENDPOINT,
+        &SERVICES,
+        &SERVICE_REVISIONS,
+        &SERVICE_DEPLOYMENTS,
+        &SERVICE_EVENTS,
     ]
 }

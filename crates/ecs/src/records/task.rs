@@ -104,6 +104,18 @@ pub struct TaskRecord {
     pub log_mode: Option<String>,
     /// What its host has to be told, and was told.
     pub delivery: Delivery,
+    /// What ties it to a service.
+    #[serde(default)]
+    pub service: Option<Membership>,
+}
+
+/// A task as part of a service, whose name is in `group`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The number of the deployment or task set that started it.
+    pub deployment: u64,
+    /// Whether the service has drawn its conclusions from the task's end.
+    pub is_settled: bool,
 }
 
 impl TaskRecord {

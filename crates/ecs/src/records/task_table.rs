@@ -91,6 +91,43 @@ pub static BY_STOPPED_AT: Index<TaskRecord> = Index {
     },
 };
 
+/// By service, under one more component: `live` those that are not STOPPED, `ended` those that are
+/// and from whose end the service has not yet drawn its conclusions, and each by desired status.
+pub static BY_SERVICE: Index<TaskRecord> = Index {
+    name: "by_service",
+    keys: |task| {
+        let Some(membership) = task.service else {
+            return Vec::new();
+        };
+        let mut keys = vec![listed_parts(&task.key, &task.group, task.desired)];
+        if task.last_status != TaskStatus::Stopped {
+            keys.push(service_parts(&task.key, &task.group, LIVE));
+        } else if !membership.is_settled {
+            keys.push(service_parts(&task.key, &task.group, ENDED));
+        }
+        keys
+    },
+};
+
+/// Of a service, and of each of its deployments or task sets: its RUNNING and its pending tasks.
+pub static OF_SERVICE: Tally<TaskRecord> = Tally {
+    name: "of_service",
+    of: |task| {
+        let Some(membership) = task.service else {
+            return Vec::new();
+        };
+        let mut of = Vec::new();
+        for count in [Count::Running, Count::Pending, Count::Unfinished] {
+            if count.has(task) {
+                of.push((service_parts(&task.key, &task.group, count.name()), 1));
+                let deployment = membership.deployment;
+                of.push((deployment_parts(&task.key, deployment, count.name()), 1));
+            }
+        }
+        of
+    },
+};
+
 /// Of a cluster: its tasks in each [`Count`].
 pub static OF_CLUSTER: Tally<TaskRecord> = Tally {
     name: "of_cluster",
@@ -140,9 +177,10 @@ pub static TASKS: Table<TaskKey, TaskRecord> = Table::new(
         &UNDELIVERED,
         &BY_DEFINITION,
         &BY_STOPPED_AT,
+        &BY_SERVICE,
     ],
 )
-.with_tallies(&[&OF_CLUSTER, &OF_INSTANCE])
+.with_tallies(&[&OF_CLUSTER, &OF_INSTANCE, &OF_SERVICE])
 .with_feeds(&[&OF_TASKS]);
 
 /// What a task can count as; several at once.
@@ -199,6 +237,31 @@ impl Count {
 
 const HELD: &str = "held";
 const FREED: &str = "freed";
+/// The component of a service's tasks that are not STOPPED.
+pub const LIVE: &str = "live";
+/// The component of a service's tasks from whose end no conclusion was drawn yet.
+pub const ENDED: &str = "ended";
+
+/// The key of a service's tasks, by its cluster (of any task of it), its group, and `live`, `ended`
+/// or the name of a [`Count`].
+#[must_use]
+pub fn service_parts(of_cluster: &TaskKey, group: &str, part: &str) -> Key {
+    let TaskKey { scope, cluster, .. } = of_cluster;
+    Key::of(&[&scope.account, &scope.region, cluster, group, part])
+}
+
+/// The key of a deployment's or task set's tasks in [`OF_SERVICE`].
+#[must_use]
+pub fn deployment_parts(of_cluster: &TaskKey, deployment: u64, part: &str) -> Key {
+    let TaskKey { scope, cluster, .. } = of_cluster;
+    Key::build()
+        .text(&scope.account)
+        .text(&scope.region)
+        .text(cluster)
+        .number(deployment)
+        .text(part)
+        .finish()
+}
 
 /// The index key of an instance's tasks that still hold its resources.
 #[must_use]

@@ -17,7 +17,7 @@ use crate::place::{constraint, facts, strategy};
 use crate::records::cluster::{ClusterKey, ClusterRecord};
 use crate::records::overrides::TaskOverrides;
 use crate::records::task::{
-    ContainerRecord, Delivery, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
+    ContainerRecord, Delivery, Membership, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
 };
 use crate::records::{Tags, TaskDefinitionRecord, TaskDefinitionStatus};
 use crate::rules::{self, client, invalid_parameter, run_task};
@@ -89,21 +89,22 @@ impl<'a> From<&'a StartTaskRequest> for Asked<'a> {
 /// Everything about the tasks to start but where they go.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    cluster: String,
-    family: String,
-    revision: u32,
+    pub(crate) cluster: String,
+    pub(crate) family: String,
+    pub(crate) revision: u32,
     /// `group`, given or `family:FAMILY`.
     pub group: String,
-    started_by: Option<String>,
-    overrides: TaskOverrides,
-    effective: Effective,
+    pub(crate) started_by: Option<String>,
+    pub(crate) overrides: TaskOverrides,
+    pub(crate) effective: Effective,
     /// What each task reserves and needs.
     pub requirement: Requirement,
-    constraints: Vec<Constraint>,
-    strategy: Vec<Criterion>,
-    tags: Tags,
-    log_mode: Option<String>,
-    execute_command: bool,
+    pub(crate) constraints: Vec<Constraint>,
+    pub(crate) strategy: Vec<Criterion>,
+    pub(crate) tags: Tags,
+    pub(crate) log_mode: Option<String>,
+    pub(crate) execute_command: bool,
+    pub(crate) service: Option<Membership>,
 }
 
 /// Checks what was asked against the state.
@@ -147,6 +148,7 @@ pub fn prepare(
         tags: tags(cluster, &record, asked)?,
         log_mode: log_mode::of_caller(world, ctx),
         execute_command: asked.execute_command,
+        service: None,
     })
 }
 
@@ -260,6 +262,7 @@ impl Launch {
                 wanted: 1,
                 acknowledged: 0,
             },
+            service: self.service,
         };
         txn.put(&TASKS, record);
         key

@@ -1,0 +1,74 @@
+//! Service revisions: what a service ran or runs, immutable, readable after it was replaced.
+
+use super::service::{ServiceKey, Workload};
+use aws_types::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{Key, Table, TableKey};
+
+/// A revision of a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RevisionKey {
+    /// The service.
+    pub service: ServiceKey,
+    /// Up to 19 digits, the last part of its ARN.
+    pub number: u64,
+}
+
+impl RevisionKey {
+    /// `arn:PARTITION:ecs:REGION:ACCOUNT:service-revision/CLUSTER/SERVICE/NUMBER`.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let ServiceKey { cluster, name, .. } = &self.service;
+        let resource = format!("service-revision/{cluster}/{name}/{}", self.number);
+        self.service.scope.arn("ecs", &resource).to_string()
+    }
+}
+
+impl TableKey for RevisionKey {
+    fn encode(&self) -> Key {
+        let ServiceKey {
+            scope,
+            cluster,
+            name,
+        } = &self.service;
+        Key::build()
+            .text(&scope.account)
+            .text(&scope.region)
+            .text(cluster)
+            .text(name)
+            .number(self.number)
+            .finish()
+    }
+}
+
+/// One revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRevisionRecord {
+    /// Its service and number.
+    pub key: RevisionKey,
+    /// `createdAt`.
+    pub created: Timestamp,
+    /// What its tasks are made from.
+    pub workload: Workload,
+    /// The images as the first task of the revision resolved them, in the definition's order.
+    #[serde(default)]
+    pub images: Vec<ResolvedImage>,
+}
+
+/// A container's image as it was resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedImage {
+    /// The container's name.
+    pub container: String,
+    /// The image's name in the definition.
+    pub image: String,
+    /// `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+}
+
+/// All revisions of services that still exist.
+pub static SERVICE_REVISIONS: Table<RevisionKey, ServiceRevisionRecord> = Table::new(
+    "ecs.service_revisions",
+    |revision| revision.key.clone(),
+    &[],
+);

@@ -1,0 +1,83 @@
+//! Task sets: the parts of a service whose deployments an external controller makes.
+//!
+//! Rule: API reference, TaskSet.
+
+use super::Tags;
+use super::service::{Throttle, Workload, deployment_id};
+use aws_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskSetStatus {
+    /// It serves production traffic.
+    Primary,
+    /// It does not.
+    Active,
+    /// Deleted; some task is not yet stopped.
+    Draining,
+}
+
+impl TaskSetStatus {
+    /// AWS's word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "PRIMARY",
+            Self::Active => "ACTIVE",
+            Self::Draining => "DRAINING",
+        }
+    }
+}
+
+/// One task set of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskSet {
+    /// The number of its id, `ecs-svc/NUMBER`, which is also `startedBy` of its tasks.
+    pub number: u64,
+    /// `status`.
+    pub status: TaskSetStatus,
+    /// `externalId`.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// `startedBy`.
+    #[serde(default)]
+    pub started_by: Option<String>,
+    /// What its tasks are made from.
+    pub workload: Workload,
+    /// `scale.value` in hundredths of a percent of the service's desired count.
+    pub scale_hundredths: u32,
+    /// `createdAt`.
+    pub created: Timestamp,
+    /// `updatedAt`.
+    pub updated: Timestamp,
+    /// Since when it is in STEADY_STATE.
+    #[serde(default)]
+    pub steady: Option<Timestamp>,
+    /// When its stability last changed.
+    pub stability_at: Timestamp,
+    /// How its starts are held back.
+    #[serde(default)]
+    pub throttle: Throttle,
+    /// `tags`.
+    #[serde(default)]
+    pub tags: Tags,
+    /// The token of its creation, with the digest of what was asked.
+    #[serde(default)]
+    pub token: Option<(String, String)>,
+}
+
+impl TaskSet {
+    /// `ecs-svc/NUMBER`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        deployment_id(self.number)
+    }
+
+    /// `computedDesiredCount`: the desired count times the scale, rounded up.
+    #[must_use]
+    pub fn computed_desired(&self, desired: u32) -> u32 {
+        let scaled = u64::from(desired) * u64::from(self.scale_hundredths);
+        u32::try_from(scaled.div_ceil(10_000)).unwrap_or(u32::MAX)
+    }
+}

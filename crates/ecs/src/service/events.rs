@@ -1,0 +1,223 @@
+//! What a service tells: every text of its events, in AWS's words, in one place.
+//!
+//! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
+
+use crate::place::solve::{Reason, Refused};
+use crate::records::service::{ServiceRecord, deployment_id};
+use crate::records::service_event::{
+    EVENTS_LEN_MAX, SERVICE_EVENTS, ServiceEventKey, ServiceEventRecord,
+};
+use crate::records::task::TaskId;
+use aws_types::Ctx;
+use store::{Txn, World};
+
+/// One thing to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Tasks were started.
+    Started(Vec<TaskId>),
+    /// Running tasks are being stopped.
+    Stopped(Vec<TaskId>),
+    /// Tasks of a task set were started.
+    TaskSetStarted(u64, Vec<TaskId>),
+    /// Running tasks of a task set are being stopped.
+    TaskSetStopped(u64, Vec<TaskId>),
+    /// A task set became steady.
+    TaskSetSteady(u64),
+    /// Everything is as desired.
+    Steady,
+    /// A deployment completed.
+    Completed(u64),
+    /// A deployment failed, for this reason.
+    Failed(u64, String),
+    /// The revision of this deployment is being deployed in place of one that failed.
+    RollingBack(u64),
+    /// No instance takes a task.
+    Unplaced(String),
+    /// Tasks fail to start again and again.
+    Impaired,
+    /// Neither may a task be started nor one be stopped.
+    Blocked,
+    /// A task failed its containers' health checks.
+    Unhealthy(TaskId),
+    /// A task is stopped because its instance no longer matches.
+    Violated(TaskId),
+    /// Protected tasks keep the service from what is desired.
+    Protected,
+    /// Zones are being evened out; tasks by zone.
+    Rebalancing(Vec<(String, u32)>),
+    /// Zones are even again; tasks by zone.
+    Rebalanced(Vec<(String, u32)>),
+}
+
+const SEE: &str =
+    "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
+impl Message {
+    /// The text as DescribeServices shows it.
+    #[must_use]
+    pub fn text(&self, service: &str) -> String {
+        let of = format!("(service {service})");
+        match self {
+            Self::Started(tasks) => {
+                format!("{of} has started {} tasks: {}.", tasks.len(), named(tasks))
+            }
+            Self::Stopped(tasks) => {
+                let named = named(tasks);
+                format!("{of} has stopped {} running tasks: {named}.", tasks.len())
+            }
+            Self::TaskSetStarted(set, tasks) => {
+                let (of, named) = (of_set(service, *set), named(tasks));
+                format!("{of} has started {} tasks: {named}.", tasks.len())
+            }
+            Self::TaskSetStopped(set, tasks) => {
+                let (of, named) = (of_set(service, *set), named(tasks));
+                format!("{of} has stopped {} running tasks: {named}.", tasks.len())
+            }
+            Self::TaskSetSteady(set) => {
+                format!("{} updated state to STEADY_STATE.", of_set(service, *set))
+            }
+            Self::Steady => format!("{of} has reached a steady state."),
+            Self::Completed(number) => {
+                format!(
+                    "{of} (deployment {}) deployment completed.",
+                    deployment_id(*number)
+                )
+            }
+            Self::Failed(number, why) => {
+                format!(
+                    "{of} (deployment {}) deployment failed: {why}.",
+                    deployment_id(*number)
+                )
+            }
+            Self::RollingBack(number) => {
+                format!(
+                    "{of} rolling back to deployment {}.",
+                    deployment_id(*number)
+                )
+            }
+            Self::Unplaced(why) => format!(
+                "{of} was unable to place a task because no container instance met all of its \
+                 requirements. {why} {SEE}"
+            ),
+            Self::Impaired => {
+                format!("{of} is unable to consistently start tasks successfully. {SEE}")
+            }
+            Self::Blocked => format!(
+                "{of} was unable to stop or start tasks during a deployment because of the service \
+                 deployment configuration. Update the minimumHealthyPercent or maximumPercent value \
+                 and try again."
+            ),
+            Self::Unhealthy(task) => {
+                format!("{of} (task {}) failed container health checks.", task.0)
+            }
+            Self::Violated(task) => format!(
+                "{of} stopped (task {}) because its container instance no longer meets the \
+                 placement constraints.",
+                task.0
+            ),
+            Self::Protected => format!(
+                "{of} was unable to reach steady state because it was unable to scale in. Reason: \
+                 The number of protected tasks are more than the desired count of tasks."
+            ),
+            Self::Rebalancing(zones) => format!(
+                "{of} is not AZ balanced with {}. AZ Rebalancing in progress.",
+                by_zone(zones)
+            ),
+            Self::Rebalanced(zones) => format!("{of} is AZ balanced with {}.", by_zone(zones)),
+        }
+    }
+
+    /// Under which name a standing trouble is told once until it is over or six hours have passed;
+    /// `None` for what is told each time.
+    #[must_use]
+    pub fn standing(&self) -> Option<&'static str> {
+        match self {
+            Self::Unplaced(_) => Some("unplaced"),
+            Self::Impaired => Some("impaired"),
+            Self::Blocked => Some("blocked"),
+            Self::Protected => Some("protected"),
+            _ => None,
+        }
+    }
+}
+
+fn named(tasks: &[TaskId]) -> String {
+    let each: Vec<String> = tasks
+        .iter()
+        .map(|task| format!("(task {})", task.0))
+        .collect();
+    each.join(" ")
+}
+
+fn of_set(service: &str, set: u64) -> String {
+    format!("(service {service}, taskSet {})", deployment_id(set))
+}
+
+fn by_zone(zones: &[(String, u32)]) -> String {
+    let each: Vec<String> = zones
+        .iter()
+        .map(|(zone, tasks)| format!("{tasks} tasks in {zone}"))
+        .collect();
+    each.join(", ")
+}
+
+/// Why no instance takes a task, in AWS's words: of the closest one, if there is any.
+#[must_use]
+pub fn why_unplaced(refused: Option<&Refused>) -> String {
+    let closest = refused.and_then(|refused| refused.closest.first());
+    let Some(closest) = closest else {
+        return "Reason: No Container Instances were found in your cluster.".into();
+    };
+    let what = match &closest.reason {
+        Reason::Cpu { .. } => "has insufficient CPU units available",
+        Reason::Memory { .. } => "has insufficient memory available",
+        Reason::Gpu { .. } => "has insufficient GPU resource available",
+        Reason::Ports(_) | Reason::PortsUdp(_) => "is already using a port required by your task",
+        Reason::Attribute(_) => "is missing an attribute required by your task",
+        Reason::Agent => "encountered error \"AGENT\"",
+        Reason::Inactive => "encountered error \"INACTIVE\"",
+        Reason::MemberOf(_) => "encountered error \"MemberOf placement constraint unsatisfied.\"",
+        Reason::DistinctInstance => {
+            "encountered error \"DistinctInstance placement constraint unsatisfied.\""
+        }
+    };
+    let instance = &closest.instance.0;
+    format!("The closest matching (container-instance {instance}) {what}.")
+}
+
+/// Stores an event of the service; the oldest past the hundredth goes. The record counts them.
+pub fn tell(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, text: String) {
+    service.last_event += 1;
+    let number = service.last_event;
+    let key = |number| ServiceEventKey {
+        service: service.key.clone(),
+        number,
+    };
+    let event = ServiceEventRecord {
+        key: key(number),
+        id: ctx.ids.uuid(),
+        at: ctx.now,
+        text,
+    };
+    if let Some(oldest) = number.checked_sub(EVENTS_LEN_MAX) {
+        txn.delete(&SERVICE_EVENTS, &key(oldest));
+    }
+    txn.put(&SERVICE_EVENTS, event);
+}
+
+/// The kept events, the newest first.
+#[must_use]
+pub fn kept(world: &World, service: &ServiceRecord) -> Vec<ServiceEventRecord> {
+    let newest = service.last_event;
+    let oldest = newest.saturating_sub(EVENTS_LEN_MAX - 1).max(1);
+    let numbers = (oldest..=newest).rev();
+    let found = numbers.filter_map(|number| {
+        let key = ServiceEventKey {
+            service: service.key.clone(),
+            number,
+        };
+        world.get(&SERVICE_EVENTS, &key)
+    });
+    found.map(|event| event.as_ref().clone()).collect()
+}

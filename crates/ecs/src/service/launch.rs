@@ -1,0 +1,87 @@
+//! A service's task, ready to be placed.
+//!
+//! Unlike a call, a service keeps starting tasks of a definition that was deregistered, and spreads
+//! over Availability Zones where it has no strategy. Rule: semantics 3.7, 5.2.
+
+use crate::place::problem::Requirement;
+use crate::place::strategy::Criterion;
+use crate::place::{constraint, strategy};
+use crate::records::overrides::TaskOverrides;
+use crate::records::service::{Propagate, ServiceRecord, Workload, deployment_id};
+use crate::records::task::Membership;
+use crate::records::{TASK_DEFINITIONS, Tags, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::task::effective;
+use crate::task::launch::Launch;
+use aws_api::ecs::{PlacementConstraint, PlacementStrategy};
+use store::World;
+
+/// The attribute that names an instance's Availability Zone.
+pub const ZONE: &str = "ecs.availability-zone";
+
+/// The tasks that a deployment or task set of this number starts; `None` where the definition is
+/// gone or its stored rules can no longer be read.
+#[must_use]
+pub fn of(
+    world: &World,
+    service: &ServiceRecord,
+    number: u64,
+    workload: &Workload,
+) -> Option<Launch> {
+    let scope = &service.key.scope;
+    let key = TaskDefinitionKey::new(scope, &workload.family, workload.revision);
+    let record = world.get(&TASK_DEFINITIONS, &key)?;
+    let definition = &record.definition;
+    let overrides = TaskOverrides::default();
+    let effective = effective::merge(definition, &overrides);
+    let constraints: Vec<PlacementConstraint> = service
+        .constraints
+        .iter()
+        .map(|one| one.0.clone())
+        .collect();
+    let strategies: Vec<PlacementStrategy> =
+        service.strategy.iter().map(|one| one.0.clone()).collect();
+    let mut criteria = strategy::read(Some(&strategies)).ok()?;
+    if criteria.is_empty() {
+        criteria.push(Criterion::SpreadAttribute(ZONE.into()));
+    }
+    let requires = definition.requires_attributes.iter().flatten();
+    let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
+    Some(Launch {
+        cluster: service.key.cluster.clone(),
+        family: record.family.clone(),
+        revision: record.revision,
+        group: service.key.group(),
+        started_by: Some(deployment_id(number)),
+        requirement: Requirement {
+            reserved: effective::reserved(&effective),
+            attributes: requires.filter_map(attribute).collect(),
+            gpus: effective.containers.iter().map(effective::gpus).sum(),
+        },
+        constraints: constraint::read(Some(&constraints), definition).ok()?,
+        strategy: criteria,
+        overrides,
+        effective,
+        tags: tags(service, record),
+        log_mode: None,
+        execute_command: service.execute_command,
+        service: Some(Membership {
+            deployment: number,
+            is_settled: false,
+        }),
+    })
+}
+
+fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
+    let mut tags = match service.propagate {
+        Propagate::None => Tags::default(),
+        Propagate::TaskDefinition => definition.tags.clone(),
+        Propagate::Service => service.tags.clone(),
+    };
+    if service.managed_tags {
+        let cluster = service.key.cluster.clone();
+        tags.0.insert("aws:ecs:clusterName".into(), cluster);
+        let name = service.key.name.clone();
+        tags.0.insert("aws:ecs:serviceName".into(), name);
+    }
+    tags
+}
