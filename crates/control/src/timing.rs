@@ -2,6 +2,7 @@
 //!
 //! What a request, a definition or the configuration states, and what guards safety, is not here.
 
+use ecs::service::waits::Waits;
 use std::time::Duration;
 
 /// The waits in force.
@@ -13,6 +14,8 @@ pub struct Timing {
     pub inactive_visible: Duration,
     /// How often loops look at everything again, whatever woke them in between.
     pub slow_tick: Duration,
+    /// The waits of services.
+    pub services: Waits,
 }
 
 impl Timing {
@@ -21,18 +24,26 @@ impl Timing {
         stopped_task_visible: Duration::from_secs(3600),
         inactive_visible: Duration::from_secs(3600),
         slow_tick: Duration::from_secs(60),
+        services: Waits::AWS,
     };
 
     /// The waits of a laptop or a CI job. Stopped tasks stay visible as long: scripts look at them
     /// after the fact, and nobody waits for their end.
     pub const FAST: Self = Self {
         slow_tick: Duration::from_secs(10),
+        services: Waits {
+            healthy_after: Duration::from_secs(2),
+            retry_first: Duration::from_millis(500),
+            retry_max: Duration::from_secs(15),
+            place_again: Duration::from_secs(2),
+            tell_again: Duration::from_secs(60),
+        },
         ..Self::AWS
     };
 
     /// The table as `longshore doctor` prints it.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, Duration); 3] {
+    pub fn rows(&self) -> [(&'static str, Duration); 8] {
         [
             ("stopped task visible", self.stopped_task_visible),
             (
@@ -40,6 +51,20 @@ impl Timing {
                 self.inactive_visible,
             ),
             ("slow tick of controllers", self.slow_tick),
+            (
+                "task without a health check healthy after",
+                self.services.healthy_after,
+            ),
+            (
+                "failing task started again after",
+                self.services.retry_first,
+            ),
+            ("the longest such wait", self.services.retry_max),
+            (
+                "task without room placed again after",
+                self.services.place_again,
+            ),
+            ("standing state told again after", self.services.tell_again),
         ]
     }
 }

@@ -6,7 +6,9 @@
 //! failed step leaves the World as it was, and the next activation plans it anew.
 
 mod hosts;
+mod queue;
 mod retention;
+mod services;
 
 use crate::clock;
 use crate::decision_log::{Asked, DecisionLog, Entry};
@@ -89,6 +91,7 @@ pub fn start(shared: &Controllers) {
     for controller in controllers {
         tokio::spawn(run(controller, shared.clone()));
     }
+    tokio::spawn(services::run(shared.clone()));
 }
 
 async fn run(controller: Box<dyn Controller>, shared: Controllers) {

@@ -12,3 +12,4 @@ pub mod query;
 pub mod solve;
 pub mod strategy;
 pub mod tree;
+mod zones;

@@ -220,6 +220,9 @@ pub struct Deployment {
     /// The service deployment that it is part of.
     #[serde(default)]
     pub part_of: Option<ServiceDeploymentId>,
+    /// Whether it takes the place of one that failed.
+    #[serde(default)]
+    pub is_rollback: bool,
 }
 
 impl Deployment {
@@ -243,6 +246,9 @@ pub struct Throttle {
     pub rounds: u32,
     /// No task is started before.
     pub until: Option<Timestamp>,
+    /// When a task last failed.
+    #[serde(default)]
+    pub last: Option<Timestamp>,
 }
 
 /// A steady state: since when, and when an event last said so.
@@ -334,6 +340,9 @@ pub struct ServiceRecord {
     /// Whether its zones are being evened out.
     #[serde(default)]
     pub is_rebalancing: bool,
+    /// Zones are not evened out before: the zone that lacks tasks had no room.
+    #[serde(default)]
+    pub rebalance_after: Option<Timestamp>,
     /// The number of its last event.
     #[serde(default)]
     pub last_event: u64,

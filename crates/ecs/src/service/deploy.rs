@@ -114,6 +114,7 @@ pub fn push_primary(
             has_run: false,
             throttle: Throttle::default(),
             part_of,
+            is_rollback: false,
         },
     );
     service.steady = None;

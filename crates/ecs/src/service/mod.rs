@@ -2,15 +2,29 @@
 //!
 //! One pure decision, from what the state holds of a service ([`facts`]) to a [`plan`], which
 //! [`apply`] writes in steps of at most 32 tasks. Operations change only what is wanted (the record's
-//! desired count, a new [`deploy`]ment); everything that follows is the plan's.
+//! desired count, a new deployment: [`deploy`]); everything that follows is the plan's.
 //!
-//! In reading order of a plan: [`judge`] what ended tasks say of their deployments, [`progress`] of
-//! the deployments themselves, then what to start and to stop ([`replica`], [`daemon`],
-//! [`task_sets`], each within [`limits`]), then what is [`steady`] and what is told ([`events`]).
+//! In reading order of a plan: [`judge`] says what ended tasks mean for their deployment,
+//! [`progress`] what becomes of the deployment, then [`replica`], [`daemon`] or [`task_sets`] what to
+//! start and to stop within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
+//! What is told has its words in [`events`].
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
+pub mod apply;
 pub mod circuit_breaker;
+pub mod daemon;
 pub mod deploy;
 pub mod events;
+pub mod facts;
+pub mod judge;
 pub mod launch;
+pub mod limits;
+pub mod observe;
+pub mod plan;
+pub mod progress;
+pub mod rebalance;
+pub mod replica;
+pub mod task_sets;
+pub mod victims;
+pub mod waits;

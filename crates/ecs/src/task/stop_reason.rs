@@ -83,6 +83,24 @@ impl StopReason {
         )
     }
 
+    /// The service of a deployment has a task too many, or replaces it.
+    #[must_use]
+    pub fn scaling(deployment: &str) -> Self {
+        Self::new(
+            StopCode::ServiceSchedulerInitiated,
+            &format!("Scaling activity initiated by (deployment {deployment})"),
+        )
+    }
+
+    /// Its service replaces it because its containers' health checks failed.
+    #[must_use]
+    pub fn failed_health_checks() -> Self {
+        Self::new(
+            StopCode::ServiceSchedulerInitiated,
+            "Task failed container health checks",
+        )
+    }
+
     /// What a task that nobody asked to stop stopped for, judged by what the agent said.
     ///
     /// `ran`: the task was RUNNING at some time. `reason`: the report's own, task-level reason.

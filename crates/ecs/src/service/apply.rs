@@ -1,0 +1,468 @@
+//! Writes a service's plan, a few tasks at a time.
+//!
+//! A step observes and plans anew inside its transaction, so that nothing it relies on can have
+//! changed, and whatever it leaves the next one plans from. Placing a task is part of it: what finds
+//! no room is told, and tried again later or when room appears.
+
+use super::deploy;
+use super::events::{self, Message};
+use super::launch::{self, ZONE};
+use super::observe::{instance_key, observe};
+use super::plan::{Place, Plan, Start, Stop, Why, plan};
+use super::progress::{Note, RollBack};
+use super::waits::{Waits, earliest};
+use crate::instance::life::TASKS_PER_STEP_MAX;
+use crate::place::constraint::{self, Constraint};
+use crate::place::feed::PLACEMENT;
+use crate::place::solve::{Decision, Placement, Refusal, Refused, refuses};
+use crate::records::ClusterKey;
+use crate::records::container_instance::InstanceId;
+use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
+use crate::records::service_deployment::{
+    DeploymentStatus, Monitor, Rollback, SERVICE_DEPLOYMENTS, ServiceDeploymentId,
+    ServiceDeploymentKey, ServiceDeploymentRecord,
+};
+use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
+use crate::records::task::{TASKS, TaskId, TaskKey};
+use crate::task::launch::Launch;
+use crate::task::report::ask_to_stop;
+use crate::task::stop_reason::StopReason;
+use aws_types::{Ctx, Timestamp};
+use std::sync::Arc;
+use store::{TableKey, Txn, World};
+
+/// What a step left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Outcome {
+    /// Whether another step is to follow at once.
+    pub has_more: bool,
+    /// When to look again, with nothing happening until then.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Tasks that ended, in one step; the rest of a step is left for starts and stops.
+const ENDED_MAX: usize = TASKS_PER_STEP_MAX / 2;
+
+/// Whether there is anything to do for the service, and when next.
+#[must_use]
+pub fn is_due(
+    world: &World,
+    key: &ServiceKey,
+    now: Timestamp,
+    waits: Waits,
+) -> (bool, Option<Timestamp>) {
+    let Some(service) = world.get(&SERVICES, key) else {
+        return (false, None);
+    };
+    let plan = plan(&observe(world, service, now, waits, ENDED_MAX));
+    (!plan.is_empty(service), plan.wake_at)
+}
+
+/// Does what is to be done for the service, up to a number of tasks.
+pub fn step(txn: &mut Txn, ctx: &mut Ctx, key: &ServiceKey, waits: Waits) -> Outcome {
+    let Some(service) = txn.get(&SERVICES, key).cloned() else {
+        return Outcome::default();
+    };
+    let facts = observe(txn, &service, ctx.now, waits, ENDED_MAX);
+    let plan = plan(&facts);
+    let is_cut = facts.ended.len() == ENDED_MAX;
+    if plan.is_empty(&service) {
+        return Outcome {
+            has_more: false,
+            wake_at: plan.wake_at,
+        };
+    }
+    write(txn, ctx, &service, plan, waits, is_cut)
+}
+
+fn write(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    before: &Arc<ServiceRecord>,
+    plan: Plan,
+    waits: Waits,
+    is_cut: bool,
+) -> Outcome {
+    let mut work = Work {
+        service: plan.next,
+        left: TASKS_PER_STEP_MAX,
+        has_more: is_cut,
+        again: None,
+        waits,
+    };
+    work.settle(txn, &plan.settle);
+    work.stop(txn, ctx, &plan.stop);
+    for start in &plan.start {
+        work.start(txn, ctx, start);
+    }
+    if let Some(note) = plan.note {
+        work.note(txn, ctx, before, note);
+    }
+    if let Some(rollback) = plan.rollback {
+        work.roll_back(txn, ctx, before, rollback);
+    }
+    work.count_failures(txn, ctx.now, before);
+    for message in plan.messages {
+        work.tell(txn, ctx, &message);
+    }
+    let outcome = Outcome {
+        has_more: work.has_more,
+        wake_at: earliest(plan.wake_at, work.again),
+    };
+    if work.service != **before {
+        txn.put(&SERVICES, work.service);
+    }
+    outcome
+}
+
+struct Work {
+    service: ServiceRecord,
+    /// Tasks that this step may still touch.
+    left: usize,
+    has_more: bool,
+    again: Option<Timestamp>,
+    waits: Waits,
+}
+
+impl Work {
+    fn task_key(&self, id: &TaskId) -> TaskKey {
+        let ServiceKey { scope, cluster, .. } = &self.service.key;
+        TaskKey::new(scope, cluster, &id.0)
+    }
+
+    /// How many of so many tasks this step may touch.
+    fn take(&mut self, wanted: usize) -> usize {
+        let taken = wanted.min(self.left);
+        self.left -= taken;
+        self.has_more |= taken < wanted;
+        taken
+    }
+
+    fn settle(&mut self, txn: &mut Txn, tasks: &[TaskId]) {
+        let taken = self.take(tasks.len());
+        for id in tasks.iter().take(taken) {
+            txn.update(&TASKS, &self.task_key(id), |task| {
+                if let Some(membership) = &mut task.service {
+                    membership.is_settled = true;
+                }
+            });
+        }
+    }
+
+    fn stop(&mut self, txn: &mut Txn, ctx: &mut Ctx, stops: &[Stop]) {
+        let taken = self.take(stops.len());
+        let stops = &stops[..taken];
+        for stop in stops {
+            let why = match stop.why {
+                Why::Scaling | Why::Violated => StopReason::scaling(&self.initiator(stop)),
+                Why::Unhealthy => StopReason::failed_health_checks(),
+            };
+            txn.update(&TASKS, &self.task_key(&stop.task), |task| {
+                ask_to_stop(task, why, ctx.now);
+            });
+            match stop.why {
+                Why::Unhealthy => self.tell(txn, ctx, &Message::Unhealthy(stop.task.clone())),
+                Why::Violated => self.tell(txn, ctx, &Message::Violated(stop.task.clone())),
+                Why::Scaling => {}
+            }
+        }
+        let running = |stop: &&Stop| stop.was_running;
+        if self.service.controller.has_task_sets() {
+            for set in numbers(stops.iter().filter(running).map(|stop| stop.of)) {
+                let tasks = stops.iter().filter(running).filter(|stop| stop.of == set);
+                let tasks = tasks.map(|stop| stop.task.clone()).collect();
+                self.tell(txn, ctx, &Message::TaskSetStopped(set, tasks));
+            }
+            return;
+        }
+        let tasks: Vec<TaskId> = stops
+            .iter()
+            .filter(running)
+            .map(|s| s.task.clone())
+            .collect();
+        if !tasks.is_empty() {
+            self.tell(txn, ctx, &Message::Stopped(tasks));
+        }
+    }
+
+    /// The deployment in whose name a task is stopped: the one that is wanted now.
+    fn initiator(&self, stop: &Stop) -> String {
+        match self.service.primary() {
+            Some(primary) => primary.id(),
+            None => deployment_id(stop.of),
+        }
+    }
+
+    fn start(&mut self, txn: &mut Txn, ctx: &mut Ctx, start: &Start) {
+        let wanted = self.take(start.count as usize);
+        if wanted == 0 {
+            return;
+        }
+        let launch = self
+            .workload(txn, start.of)
+            .and_then(|workload| launch::of(txn, &self.service, start.of, &workload));
+        let Some(launch) = launch else {
+            return;
+        };
+        let count = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let (keys, decision) = match &start.place {
+            Place::Anywhere => launch.place(txn, ctx, count),
+            Place::In(zone) => in_zone(&launch, zone).place(txn, ctx, count),
+            Place::On(instance) => place_on(&launch, txn, ctx, instance),
+        };
+        let refused = decision.refused;
+        let tasks: Vec<TaskId> = keys.iter().map(|key| key.id.clone()).collect();
+        let placed = launch.placed(txn, ctx, count, (&keys, decision.placements));
+        ctx.decided(placed.with_refused(refused.clone()));
+        if !tasks.is_empty() {
+            self.tell(
+                txn,
+                ctx,
+                &match self.service.controller.has_task_sets() {
+                    true => Message::TaskSetStarted(start.of, tasks.clone()),
+                    false => Message::Started(tasks.clone()),
+                },
+            );
+        }
+        if tasks.len() < wanted {
+            self.left += wanted - tasks.len();
+            self.unplaced(txn, ctx, &start.place, refused.as_ref());
+        }
+    }
+
+    /// What follows from a task without a place.
+    fn unplaced(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Option<&Refused>) {
+        let again = ctx.now.plus(self.waits.place_again);
+        self.again = earliest(self.again, Some(again));
+        if let Place::In(_) = place {
+            self.service.is_rebalancing = false;
+            self.service.rebalance_after = Some(again);
+            return;
+        }
+        self.service.lacks_room = true;
+        let message = Message::Unplaced(events::why_unplaced(why));
+        self.tell(txn, ctx, &message);
+    }
+
+    fn workload(&self, world: &World, number: u64) -> Option<Workload> {
+        if let Some(set) = self
+            .service
+            .task_sets
+            .iter()
+            .find(|set| set.number == number)
+        {
+            return Some(set.workload.clone());
+        }
+        let deployment = self
+            .service
+            .deployments
+            .iter()
+            .find(|d| d.number == number)?;
+        let key = RevisionKey {
+            service: self.service.key.clone(),
+            number: deployment.revision,
+        };
+        let revision = world.get(&SERVICE_REVISIONS, &key)?;
+        Some(revision.workload.clone())
+    }
+
+    /// Tells it, unless it is a standing trouble that was told and not long ago.
+    fn tell(&mut self, txn: &mut Txn, ctx: &mut Ctx, message: &Message) {
+        let text = message.text(&self.service.key.name);
+        if let Some(kind) = message.standing() {
+            let again = |told: &Told| told.at.plus(self.waits.tell_again) <= ctx.now;
+            let told = self.service.told.get(kind);
+            if told.is_some_and(|told| told.text == text && !again(told)) {
+                return;
+            }
+            let told = Told {
+                text: text.clone(),
+                at: ctx.now,
+            };
+            self.service.told.insert(kind.into(), told);
+        }
+        events::tell(txn, ctx, &mut self.service, text);
+    }
+
+    fn note(&mut self, txn: &mut Txn, ctx: &Ctx, before: &ServiceRecord, note: Note) {
+        let now = ctx.now;
+        let is_rollback = before.primary().is_some_and(|primary| primary.is_rollback);
+        change(txn, before, now, |record| match note {
+            Note::Began => {
+                record.status = DeploymentStatus::InProgress;
+                record.started = Some(now);
+            }
+            Note::Succeeded => {
+                record.status = match is_rollback {
+                    true => DeploymentStatus::RollbackSuccessful,
+                    false => DeploymentStatus::Successful,
+                };
+                record.started.get_or_insert(now);
+                record.finished = Some(now);
+                complete(record);
+            }
+            Note::Stopped(reason) => {
+                record.status = DeploymentStatus::Stopped;
+                record.stopped = Some(now);
+                record.finished = Some(now);
+                record.reason = Some(reason);
+                trigger(record);
+            }
+            Note::RollbackFailed(reason) => {
+                record.status = DeploymentStatus::RollbackFailed;
+                record.finished = Some(now);
+                record.reason = Some(reason);
+                trigger(record);
+            }
+        });
+    }
+
+    fn roll_back(&mut self, txn: &mut Txn, ctx: &mut Ctx, before: &ServiceRecord, to: RollBack) {
+        let now = ctx.now;
+        change(txn, before, now, |record| {
+            record.status = DeploymentStatus::RollbackInProgress;
+            record.reason = Some(to.reason.clone());
+            record.rollback = Some(Rollback {
+                reason: to.reason.clone(),
+                started: now,
+                revision: to.revision,
+            });
+            if to.by_breaker {
+                record.breaker = Monitor::Triggered;
+            }
+        });
+        let number = deploy::number(&mut ctx.ids);
+        let part_of = part_of(before);
+        deploy::push_primary(&mut self.service, number, to.revision, part_of, now);
+        if let Some(primary) = self.service.deployments.first_mut() {
+            primary.is_rollback = true;
+            primary.reason = format!(
+                "ECS deployment circuit breaker: rolling back to deploymentId {}.",
+                deployment_id(number)
+            );
+        }
+        self.tell(txn, ctx, &Message::RollingBack(number));
+        self.has_more = true;
+    }
+
+    /// The service deployment shows what the circuit breaker counts.
+    fn count_failures(&self, txn: &mut Txn, now: Timestamp, before: &ServiceRecord) {
+        let number = before.primary().map(|primary| primary.number);
+        let after = self
+            .service
+            .deployments
+            .iter()
+            .find(|d| Some(d.number) == number);
+        let failures = after.map(|deployment| deployment.failed_tasks);
+        if let Some(failures) = failures
+            && before.primary().map(|primary| primary.failed_tasks) != Some(failures)
+        {
+            change(txn, before, now, |record| record.failures = failures);
+        }
+    }
+}
+
+fn part_of(service: &ServiceRecord) -> Option<ServiceDeploymentId> {
+    service
+        .primary()
+        .and_then(|primary| primary.part_of.clone())
+}
+
+fn change(
+    txn: &mut Txn,
+    service: &ServiceRecord,
+    now: Timestamp,
+    with: impl FnOnce(&mut ServiceDeploymentRecord),
+) {
+    let Some(id) = part_of(service) else { return };
+    let key = ServiceDeploymentKey {
+        service: service.key.clone(),
+        id,
+    };
+    txn.update(&SERVICE_DEPLOYMENTS, &key, |record| {
+        with(record);
+        record.updated = now;
+    });
+}
+
+fn complete(record: &mut ServiceDeploymentRecord) {
+    if record.breaker == Monitor::Monitoring {
+        record.breaker = Monitor::Complete;
+    }
+}
+
+fn trigger(record: &mut ServiceDeploymentRecord) {
+    if record.breaker == Monitor::Monitoring {
+        let is_breaker = record.failures >= record.threshold;
+        record.breaker = if is_breaker {
+            Monitor::Triggered
+        } else {
+            Monitor::Complete
+        };
+    }
+}
+
+/// Each number once, in order of appearance.
+fn numbers(all: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut once: Vec<u64> = Vec::new();
+    for number in all {
+        if !once.contains(&number) {
+            once.push(number);
+        }
+    }
+    once
+}
+
+/// The same tasks, only in this zone.
+fn in_zone(launch: &Launch, zone: &str) -> Launch {
+    let mut launch = launch.clone();
+    let asked = format!("attribute:{ZONE} == '{zone}'");
+    if let Ok(expression) = constraint::expression(&asked) {
+        launch.constraints.push(Constraint::MemberOf(expression));
+    }
+    launch
+}
+
+/// One task on this instance, if it takes it.
+fn place_on(
+    launch: &Launch,
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    instance: &InstanceId,
+) -> (Vec<TaskKey>, Decision) {
+    let key = instance_key(&ServiceKey::new(&ctx.scope, &launch.cluster, ""), instance);
+    let cluster = ClusterKey::new(&key.scope, &key.cluster).encode();
+    let index = txn.view(&PLACEMENT).cluster(&cluster);
+    let candidate = index.and_then(|index| index.candidate(&instance.0, &launch.group));
+    let Some(candidate) = candidate else {
+        return (Vec::new(), Decision::default());
+    };
+    if let Some(reason) = refuses(&candidate, &launch.requirement) {
+        let instance = instance.clone();
+        let refusal = Refusal { instance, reason };
+        let refused = Refused {
+            counts: [(refusal.reason.name(), 1)].into(),
+            closest: vec![refusal.clone()],
+            refusals: vec![refusal],
+        };
+        let decision = Decision {
+            placements: Vec::new(),
+            refused: Some(refused),
+        };
+        return (Vec::new(), decision);
+    }
+    let gpus = launch.requirement.gpus as usize;
+    let placement = Placement {
+        instance: instance.clone(),
+        gpus: candidate.free.gpus.into_iter().take(gpus).collect(),
+        tasks_of_group: candidate.tasks_of_group,
+        tasks: candidate.tasks,
+    };
+    let key = launch.insert(txn, ctx, &placement);
+    let decision = Decision {
+        placements: vec![placement],
+        refused: None,
+    };
+    (vec![key], decision)
+}

@@ -1,0 +1,349 @@
+//! What is to be done for a service now.
+//!
+//! Pure; equal facts give an equal plan, and once it was applied the next one is empty until
+//! something happens. Every part of it may be applied without the rest: no start relies on a stop of
+//! the same plan, no stop on a start.
+
+use super::daemon;
+use super::events::Message;
+use super::facts::Facts;
+use super::judge::{self, IMPAIRED_ROUNDS, held_until, judged};
+use super::progress::{self, Note, Progress, RollBack};
+use super::rebalance::{self, Evenness};
+use super::replica::{self, Moves};
+use super::task_sets;
+use super::waits::earliest;
+use crate::records::container_instance::InstanceId;
+use crate::records::service::{
+    Deployment, Rollout, Scheduling, ServiceRecord, ServiceStatus, Steady,
+};
+use crate::records::task::TaskId;
+use aws_types::Timestamp;
+
+/// What is to be done for a service now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Tasks from whose end everything was concluded.
+    pub settle: Vec<TaskId>,
+    /// Tasks to stop.
+    pub stop: Vec<Stop>,
+    /// Tasks to start.
+    pub start: Vec<Start>,
+    /// The service as it is then, but for what comes of placing tasks.
+    pub next: ServiceRecord,
+    /// What becomes of the service deployment under way.
+    pub note: Option<Note>,
+    /// The rollback that begins.
+    pub rollback: Option<RollBack>,
+    /// What is told besides starts and stops, in order.
+    pub messages: Vec<Message>,
+    /// When to look again, with nothing happening until then.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Tasks to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The number of the deployment or task set.
+    pub of: u64,
+    /// How many.
+    pub count: u32,
+    /// Where.
+    pub place: Place,
+}
+
+/// Where a task is to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where placement says.
+    Anywhere,
+    /// On this instance.
+    On(InstanceId),
+    /// In this zone.
+    In(String),
+}
+
+/// A task to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The task.
+    pub task: TaskId,
+    /// The number of the deployment or task set that started it.
+    pub of: u64,
+    /// Whether it is RUNNING.
+    pub was_running: bool,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a task is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is one too many, or replaced.
+    Scaling,
+    /// Its containers' health checks failed.
+    Unhealthy,
+    /// Its instance no longer matches.
+    Violated,
+}
+
+impl Plan {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self, of: &ServiceRecord) -> bool {
+        self.settle.is_empty()
+            && self.stop.is_empty()
+            && self.start.is_empty()
+            && self.note.is_none()
+            && self.rollback.is_none()
+            && self.messages.is_empty()
+            && self.next == *of
+    }
+
+    fn new(facts: &Facts<'_>) -> Self {
+        Self {
+            settle: facts.ended.iter().map(|ended| ended.task.clone()).collect(),
+            stop: Vec::new(),
+            start: Vec::new(),
+            next: facts.service.clone(),
+            note: None,
+            rollback: None,
+            messages: Vec::new(),
+            wake_at: None,
+        }
+    }
+}
+
+/// What is to be done for the service now.
+#[must_use]
+pub fn plan(facts: &Facts<'_>) -> Plan {
+    match facts.service.status {
+        ServiceStatus::Active if facts.service.controller.has_task_sets() => of_task_sets(facts),
+        ServiceStatus::Active => of_deployments(facts),
+        ServiceStatus::Draining => of_deleted(facts),
+        ServiceStatus::Inactive => Plan::new(facts),
+    }
+}
+
+/// A deleted service stops all its tasks, and is gone once all are asked to.
+fn of_deleted(facts: &Facts<'_>) -> Plan {
+    let mut plan = Plan::new(facts);
+    plan.stop = facts
+        .live()
+        .map(|member| Stop {
+            task: member.task.clone(),
+            of: member.of,
+            was_running: member.started.is_some(),
+            why: Why::Scaling,
+        })
+        .collect();
+    if plan.stop.is_empty() {
+        plan.next.status = ServiceStatus::Inactive;
+        plan.next.ended = Some(facts.now);
+        plan.next.deployments.clear();
+        plan.next.task_sets.clear();
+    }
+    plan
+}
+
+fn of_task_sets(facts: &Facts<'_>) -> Plan {
+    let mut plan = Plan::new(facts);
+    let progress = task_sets::progress(facts);
+    plan.start = progress.start;
+    plan.stop = progress.stop;
+    let steadied = progress.steadied.into_iter();
+    plan.messages.extend(steadied.map(Message::TaskSetSteady));
+    let held = progress
+        .sets
+        .iter()
+        .map(|set| held_until(set.throttle, facts.now));
+    plan.wake_at = held.fold(facts.next_healthy(), earliest);
+    plan.next.task_sets = progress.sets;
+    plan
+}
+
+fn of_deployments(facts: &Facts<'_>) -> Plan {
+    let mut plan = Plan::new(facts);
+    let Some(primary) = facts.service.primary() else {
+        return plan;
+    };
+    let desired = match facts.service.scheduling {
+        Scheduling::Replica => facts.service.desired,
+        Scheduling::Daemon => daemon::desired(facts),
+    };
+    let judged = judged(facts, primary);
+    let is_complete = is_complete(facts, &judged, desired);
+    let Progress {
+        primary,
+        note,
+        rollback,
+        messages,
+    } = progress::advance(facts, &judged, is_complete);
+    plan.note = note;
+    plan.rollback = rollback;
+    plan.messages = messages;
+    if plan.rollback.is_none() {
+        let moves = match facts.service.scheduling {
+            Scheduling::Replica => replica::moves(facts, &primary, desired),
+            Scheduling::Daemon => daemon::moves(facts, &primary),
+        };
+        merge(facts, &primary, desired, moves, &mut plan);
+    }
+    if primary.rollout == Rollout::Completed && judged.rollout != Rollout::Completed {
+        plan.next.completed_revision = Some(primary.revision);
+    }
+    let is_steady = is_complete && primary.rollout == Rollout::Completed;
+    even_out(facts, desired, is_steady, &mut plan);
+    plan.next.desired = desired;
+    plan.next.deployments = deployments(facts, primary, desired, &plan.stop);
+    steady(facts, is_steady && plan.start.is_empty(), &mut plan);
+    plan.wake_at = wake_at(facts, &plan);
+    plan
+}
+
+/// Everything that is wanted is there and healthy, and nothing else.
+fn is_complete(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> bool {
+    let is_good = |member: &super::facts::Member| {
+        !member.is_stopping && member.is_healthy() && facts.is_current(member, primary)
+    };
+    facts.members.len() == desired as usize && facts.members.iter().all(is_good)
+}
+
+fn merge(facts: &Facts<'_>, primary: &Deployment, desired: u32, moves: Moves, plan: &mut Plan) {
+    if moves.is_blocked {
+        plan.messages.push(Message::Blocked);
+    } else if desired == 0 || !moves.start.is_empty() || !moves.stop.is_empty() {
+        plan.next.told.remove("blocked");
+    }
+    if moves.is_protected {
+        plan.messages.push(Message::Protected);
+    } else {
+        plan.next.told.remove("protected");
+    }
+    match primary.throttle.rounds {
+        0 => {
+            plan.next.told.remove("impaired");
+        }
+        rounds if rounds >= IMPAIRED_ROUNDS && !facts.ended.is_empty() => {
+            plan.messages.push(Message::Impaired);
+        }
+        _ => {}
+    }
+    if moves.start.is_empty() && judge::held_until(primary.throttle, facts.now).is_none() {
+        plan.next.lacks_room = false;
+        plan.next.told.remove("unplaced");
+    }
+    let told = &facts.service.told;
+    let again = |at: Timestamp| at.plus(facts.waits.tell_again) <= facts.now;
+    plan.messages.retain(|message| match message.standing() {
+        Some(kind) => {
+            let text = message.text(&facts.service.key.name);
+            told.get(kind)
+                .is_none_or(|told| told.text != text || again(told.at))
+        }
+        None => true,
+    });
+    plan.start = moves.start;
+    plan.stop = moves.stop;
+}
+
+fn even_out(facts: &Facts<'_>, desired: u32, is_steady: bool, plan: &mut Plan) {
+    let is_quiet = is_steady && plan.start.is_empty() && plan.stop.is_empty();
+    if !facts.service.rebalances_zones || facts.service.scheduling != Scheduling::Replica {
+        plan.next.is_rebalancing = false;
+    } else if is_quiet {
+        match rebalance::evenness(facts, desired) {
+            Evenness::Lacks(zone) => {
+                if let Some(primary) = facts.service.primary() {
+                    plan.start.push(Start {
+                        of: primary.number,
+                        count: 1,
+                        place: Place::In(zone),
+                    });
+                }
+                if !facts.service.is_rebalancing {
+                    let zones = rebalance::by_zone(facts);
+                    plan.messages.push(Message::Rebalancing(zones));
+                }
+                plan.next.is_rebalancing = true;
+            }
+            Evenness::Even if facts.service.is_rebalancing => {
+                let zones = rebalance::by_zone(facts);
+                plan.messages.push(Message::Rebalanced(zones));
+                plan.next.is_rebalancing = false;
+            }
+            Evenness::Even => {}
+        }
+    }
+}
+
+/// The PRIMARY, and those before it that still have a task, with what each is to have.
+fn deployments(
+    facts: &Facts<'_>,
+    primary: Deployment,
+    desired: u32,
+    stops: &[Stop],
+) -> Vec<Deployment> {
+    let mut next = vec![Deployment { desired, ..primary }];
+    for earlier in facts.service.deployments.iter().skip(1) {
+        let mut members = facts.members.iter().filter(|m| m.of == earlier.number);
+        if members.clone().next().is_none() {
+            continue;
+        }
+        let stays = |task: &TaskId| !stops.iter().any(|stop| stop.task == *task);
+        let left = members
+            .by_ref()
+            .filter(|m| !m.is_stopping && stays(&m.task));
+        next.push(Deployment {
+            desired: u32::try_from(left.count()).unwrap_or(u32::MAX),
+            ..earlier.clone()
+        });
+    }
+    for deployment in &mut next {
+        let before = facts
+            .service
+            .deployments
+            .iter()
+            .find(|d| d.number == deployment.number);
+        if before.is_some_and(|before| before != deployment) {
+            deployment.updated = facts.now;
+        }
+    }
+    next
+}
+
+fn steady(facts: &Facts<'_>, is_steady: bool, plan: &mut Plan) {
+    let told = facts.service.steady.map(|steady| steady.told);
+    let is_due = told.is_none_or(|told| told.plus(facts.waits.tell_again) <= facts.now);
+    plan.next.steady = match (is_steady, facts.service.steady) {
+        (false, _) => None,
+        (true, Some(before)) if !is_due => Some(before),
+        (true, before) => {
+            plan.messages.push(Message::Steady);
+            Some(Steady {
+                since: before.map_or(facts.now, |before| before.since),
+                told: facts.now,
+            })
+        }
+    };
+}
+
+fn wake_at(facts: &Facts<'_>, plan: &Plan) -> Option<Timestamp> {
+    let primary = plan.next.primary();
+    let held = primary.and_then(|primary| held_until(primary.throttle, facts.now));
+    let told = plan
+        .next
+        .steady
+        .map(|steady| steady.told.plus(facts.waits.tell_again));
+    let unprotected = facts
+        .live()
+        .filter_map(|member| member.protected_until)
+        .min();
+    let rebalance = facts
+        .service
+        .rebalance_after
+        .filter(|after| *after > facts.now);
+    [held, told, unprotected, rebalance]
+        .into_iter()
+        .fold(facts.next_healthy(), earliest)
+}

@@ -1,0 +1,133 @@
+//! How a deployment goes on: completed, failed, rolled back, gone.
+//!
+//! Rule: semantics 6.2 (states and their texts), 6.5 (the circuit breaker), 6.6 (service
+//! deployments).
+
+use super::circuit_breaker;
+use super::events::Message;
+use super::facts::Facts;
+use crate::records::service::{Deployment, Rollout, ServiceStatus};
+use crate::records::service_deployment::DeploymentStatus;
+
+/// What a plan says of the PRIMARY and its service deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The PRIMARY as it is then.
+    pub primary: Deployment,
+    /// What becomes of its service deployment.
+    pub note: Option<Note>,
+    /// The revision that is deployed in its place, and why.
+    pub rollback: Option<RollBack>,
+    /// What is told.
+    pub messages: Vec<Message>,
+}
+
+/// What becomes of a service deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// It is under way.
+    Began,
+    /// It was completed; of a rollback: the rollback was.
+    Succeeded,
+    /// It ended without having been completed.
+    Stopped(String),
+    /// The rollback failed as well.
+    RollbackFailed(String),
+}
+
+/// A rollback that begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollBack {
+    /// The revision to deploy.
+    pub revision: u64,
+    /// Why.
+    pub reason: String,
+    /// Whether the circuit breaker asked for it.
+    pub by_breaker: bool,
+}
+
+const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
+const ASKED: &str = "Service deployment was rolled back by a StopServiceDeployment request.";
+const ABORTED: &str = "Service deployment was stopped by a StopServiceDeployment request.";
+
+/// How the PRIMARY goes on. `is_complete`: everything that it wants is there, and nothing else.
+#[must_use]
+pub fn advance(facts: &Facts<'_>, primary: &Deployment, is_complete: bool) -> Progress {
+    let mut progress = Progress {
+        primary: primary.clone(),
+        note: began(facts),
+        rollback: None,
+        messages: Vec::new(),
+    };
+    if primary.rollout != Rollout::InProgress || facts.service.status != ServiceStatus::Active {
+        return progress;
+    }
+    match facts.requested {
+        Some(DeploymentStatus::RollbackRequested) => roll_back(facts, ASKED, false, &mut progress),
+        Some(DeploymentStatus::StopRequested) => {
+            fail(ABORTED, &mut progress);
+            progress.note = Some(Note::Stopped(ABORTED.into()));
+        }
+        _ if is_tripped(facts, primary) => trip(facts, &mut progress),
+        _ if is_complete => complete(&mut progress),
+        _ => {}
+    }
+    progress
+}
+
+fn began(facts: &Facts<'_>) -> Option<Note> {
+    (facts.requested == Some(DeploymentStatus::Pending)).then_some(Note::Began)
+}
+
+fn is_tripped(facts: &Facts<'_>, primary: &Deployment) -> bool {
+    circuit_breaker::is_enabled(facts.service)
+        && primary.failed_tasks >= circuit_breaker::threshold(facts.service)
+}
+
+fn trip(facts: &Facts<'_>, progress: &mut Progress) {
+    let number = progress.primary.number;
+    let failed = Message::Failed(number, "tasks failed to start".into());
+    progress.messages.push(failed);
+    if circuit_breaker::rolls_back(facts.service) && !progress.primary.is_rollback {
+        roll_back(facts, TRIPPED, true, progress);
+    } else {
+        fail(TRIPPED, progress);
+        progress.note = Some(match progress.primary.is_rollback {
+            true => Note::RollbackFailed(TRIPPED.into()),
+            false => Note::Stopped(TRIPPED.into()),
+        });
+    }
+}
+
+/// Deploys the last revision that completed; where there is none, the deployment just fails.
+fn roll_back(facts: &Facts<'_>, reason: &str, by_breaker: bool, progress: &mut Progress) {
+    let failed = progress.primary.revision;
+    let earlier = facts
+        .service
+        .completed_revision
+        .filter(|earlier| *earlier != failed);
+    fail(reason, progress);
+    match earlier {
+        Some(revision) => {
+            progress.rollback = Some(RollBack {
+                revision,
+                reason: reason.into(),
+                by_breaker,
+            });
+        }
+        None => progress.note = Some(Note::Stopped(reason.into())),
+    }
+}
+
+fn fail(reason: &str, progress: &mut Progress) {
+    progress.primary.rollout = Rollout::Failed;
+    progress.primary.reason = reason.into();
+}
+
+fn complete(progress: &mut Progress) {
+    let primary = &mut progress.primary;
+    primary.rollout = Rollout::Completed;
+    primary.reason = format!("ECS deployment {} completed.", primary.id());
+    progress.messages.push(Message::Completed(primary.number));
+    progress.note = Some(Note::Succeeded);
+}
