@@ -10,7 +10,13 @@
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
+pub mod authorised;
 pub mod circuit_breaker;
 pub mod deploy;
+pub mod deployment_shape;
 pub mod events;
 pub mod launch;
+pub mod reference;
+pub mod retention;
+pub mod shape;
+pub mod wanted;
