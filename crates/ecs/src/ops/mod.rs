@@ -1,14 +1,17 @@
 //! The API's operations, one file each, and the table of them; nothing else.
 
 pub mod create_cluster;
+pub mod create_service;
 pub mod delete_account_setting;
 pub mod delete_attributes;
 pub mod delete_cluster;
+pub mod delete_service;
 pub mod delete_task_definitions;
 pub mod deregister_container_instance;
 pub mod deregister_task_definition;
 pub mod describe_clusters;
 pub mod describe_container_instances;
+pub mod describe_services;
 pub mod describe_task_definition;
 pub mod describe_tasks;
 pub mod discover_poll_endpoint;
@@ -17,6 +20,8 @@ pub mod list_account_settings;
 pub mod list_attributes;
 pub mod list_clusters;
 pub mod list_container_instances;
+pub mod list_services;
+pub mod list_services_by_namespace;
 pub mod list_tags_for_resource;
 pub mod list_task_definition_families;
 pub mod list_task_definitions;
@@ -38,6 +43,7 @@ pub mod update_cluster;
 pub mod update_cluster_settings;
 pub mod update_container_agent;
 pub mod update_container_instances_state;
+pub mod update_service;
 pub mod update_task_protection;
 
 use aws_api::ecs::operations as api;
@@ -53,6 +59,7 @@ pub fn operations() -> Vec<Operation> {
     all.extend(instances());
     all.extend(attributes());
     all.extend(account_settings());
+    all.extend(services());
     all
 }
 
@@ -231,6 +238,35 @@ fn attributes() -> Vec<Operation> {
         Operation::write::<api::PutAttributes>(
             put_attributes::authorisation,
             put_attributes::put_attributes,
+        ),
+    ]
+}
+
+fn services() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::CreateService>(
+            create_service::authorisation,
+            create_service::create_service,
+        ),
+        Operation::write::<api::UpdateService>(
+            update_service::authorisation,
+            update_service::update_service,
+        ),
+        Operation::write::<api::DeleteService>(
+            delete_service::authorisation,
+            delete_service::delete_service,
+        ),
+        Operation::read::<api::DescribeServices>(
+            describe_services::authorisation,
+            describe_services::describe_services,
+        ),
+        Operation::read::<api::ListServices>(
+            list_services::authorisation,
+            list_services::list_services,
+        ),
+        Operation::read::<api::ListServicesByNamespace>(
+            list_services_by_namespace::authorisation,
+            list_services_by_namespace::list_services_by_namespace,
         ),
     ]
 }

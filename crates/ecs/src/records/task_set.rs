@@ -68,6 +68,26 @@ pub struct TaskSet {
 }
 
 impl TaskSet {
+    /// A new ACTIVE task set at this scale.
+    #[must_use]
+    pub fn new(number: u64, workload: Workload, scale_hundredths: u32, now: Timestamp) -> Self {
+        Self {
+            number,
+            status: TaskSetStatus::Active,
+            external_id: None,
+            started_by: None,
+            workload,
+            scale_hundredths,
+            created: now,
+            updated: now,
+            steady: None,
+            stability_at: now,
+            throttle: Throttle::default(),
+            tags: Tags::default(),
+            token: None,
+        }
+    }
+
     /// `ecs-svc/NUMBER`.
     #[must_use]
     pub fn id(&self) -> String {

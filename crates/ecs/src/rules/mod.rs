@@ -8,6 +8,7 @@ pub mod attributes;
 pub mod cluster_settings;
 pub mod containers;
 pub mod dependencies;
+pub mod deployment_configuration;
 pub mod devices;
 pub mod fargate;
 pub mod health;
@@ -23,13 +24,17 @@ pub mod proxy;
 pub mod resources;
 pub mod run_task;
 pub mod secrets;
+pub mod service;
+pub mod service_not_yet;
 pub mod size;
 pub mod system_controls;
 #[cfg(test)]
 pub(crate) mod table;
 pub mod tags;
 pub mod task_definition;
+pub mod task_set;
 pub mod volumes;
+pub mod zone_rebalancing;
 
 use aws_api::ecs::errors;
 use aws_types::AwsError;

@@ -49,7 +49,8 @@ pub fn begin(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, workload
         images: Vec::new(),
     };
     txn.put(&SERVICE_REVISIONS, revision);
-    supersede(txn, ctx.now, service);
+    let why = "Deployment was superseded by a newer deployment.";
+    close(txn, ctx.now, service, why);
     let part_of = service_deployment_id(&mut ctx.ids);
     let sources = sources(txn, service);
     let enabled = circuit_breaker::is_enabled(service);
@@ -122,8 +123,8 @@ pub fn push_primary(
     service.told.clear();
 }
 
-/// Ends the service deployment that a newer one replaces.
-fn supersede(txn: &mut Txn, now: Timestamp, service: &ServiceRecord) {
+/// Ends the service deployment under way, if there is one, before it was complete.
+pub fn close(txn: &mut Txn, now: Timestamp, service: &ServiceRecord, why: &str) {
     let Some(id) = service
         .primary()
         .and_then(|primary| primary.part_of.clone())
@@ -140,7 +141,7 @@ fn supersede(txn: &mut Txn, now: Timestamp, service: &ServiceRecord) {
     if is_open {
         txn.update(&SERVICE_DEPLOYMENTS, &key, |record| {
             record.status = DeploymentStatus::Stopped;
-            record.reason = Some("Deployment was superseded by a newer deployment.".into());
+            record.reason = Some(why.into());
             record.stopped = Some(now);
             record.finished = Some(now);
             record.updated = now;
@@ -152,7 +153,8 @@ fn supersede(txn: &mut Txn, now: Timestamp, service: &ServiceRecord) {
 }
 
 /// The revisions that the service runs now, with their counts.
-fn sources(world: &World, service: &ServiceRecord) -> Vec<Source> {
+#[must_use]
+pub fn sources(world: &World, service: &ServiceRecord) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for deployment in &service.deployments {
         let running = count(world, &service.key, deployment.number, Count::Running);

@@ -12,9 +12,11 @@
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
 pub mod apply;
+pub mod authorised;
 pub mod circuit_breaker;
 pub mod daemon;
 pub mod deploy;
+pub mod deployment_shape;
 pub mod events;
 pub mod facts;
 pub mod judge;
@@ -24,7 +26,11 @@ pub mod observe;
 pub mod plan;
 pub mod progress;
 pub mod rebalance;
+pub mod reference;
 pub mod replica;
+pub mod retention;
+pub mod shape;
 pub mod task_sets;
 pub mod victims;
 pub mod waits;
+pub mod wanted;

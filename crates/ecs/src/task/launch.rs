@@ -269,7 +269,11 @@ impl Launch {
     }
 }
 
-fn definition(
+/// The ACTIVE definition that a call means.
+///
+/// # Errors
+/// `ClientException`.
+pub fn definition(
     world: &World,
     ctx: &Ctx,
     name: Option<&str>,

@@ -91,7 +91,8 @@ pub fn remove(txn: &mut Txn, keys: &[TokenKey]) {
     }
 }
 
-fn fingerprint(parameters: &impl Debug) -> String {
+/// The digest of what a call asked for.
+pub(crate) fn fingerprint(parameters: &impl Debug) -> String {
     let digest = Sha256::digest(format!("{parameters:?}"));
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,8 @@
 //! A World in memory with a cluster, hosts and definitions, driven through the real operations.
 #![allow(dead_code)] // Each test file uses its own part of it.
 
+pub mod services;
+
 use aws_api::agent::Task as Payload;
 use aws_api::ecs::*;
 use aws_types::{AwsError, Caller, Ctx, Principal, Timestamp};

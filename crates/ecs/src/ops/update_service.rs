@@ -1,0 +1,123 @@
+//! UpdateService: changes what is wanted of a service; a changed workload, or the wish, deploys it.
+//!
+//! Rule: API reference, UpdateService; semantics 2.3, "What UpdateService redeploys".
+
+use super::create_service::{check_execute_command, workload};
+use crate::place::{constraint, strategy};
+use crate::records::service::{SERVICES, ServiceRecord, Workload};
+use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::rules::{self, deployment_configuration, not_yet, run_task, zone_rebalancing};
+use crate::service::wanted::{self, Wanted};
+use crate::service::{authorised, reference, shape};
+use crate::task::launch;
+use aws_api::Stored;
+use aws_api::ecs::{
+    PlacementConstraint, PlacementStrategy, TaskDefinition, UpdateServiceRequest,
+    UpdateServiceResponse,
+};
+use aws_types::{AwsError, Ctx};
+use iam::Ask;
+use std::sync::Arc;
+use store::{Txn, World};
+
+/// `ecs:UpdateService` on the service, and to hand over the roles of a new definition.
+#[must_use]
+pub fn authorisation(input: &UpdateServiceRequest, world: &World, ctx: &Ctx) -> Vec<Ask> {
+    let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
+    let update = authorised::on_service("ecs:UpdateService", ctx, cluster, service);
+    let definition = input.task_definition.as_deref();
+    let roles = authorised::to_hand_over(world, ctx, definition, None);
+    [update].into_iter().chain(roles).collect()
+}
+
+/// The operation.
+///
+/// # Errors
+/// `ClusterNotFoundException`, `ServiceNotFoundException`, `ServiceNotActiveException`,
+/// `InvalidParameterException`, `ClientException`.
+pub fn update_service(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &UpdateServiceRequest,
+) -> Result<UpdateServiceResponse, AwsError> {
+    let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
+    let mut record = reference::require_active(txn, ctx, cluster, service)?;
+    let change = rules::service::check_update(input, record.scheduling, record.controller)?;
+    let given = match &input.task_definition {
+        Some(named) => Some(launch::definition(txn, ctx, Some(named))?),
+        None => None,
+    };
+    let present = wanted::workload(txn, &record);
+    let definition = given.clone().or_else(|| held(txn, ctx, present.as_ref()));
+    record.configuration = Stored(deployment_configuration::read(
+        input.deployment_configuration.as_ref(),
+        Some(&record.configuration.0),
+        record.scheduling,
+        record.controller,
+    )?);
+    record.grace_seconds = change.grace_seconds.or(record.grace_seconds);
+    record.propagate = change.propagate.unwrap_or(record.propagate);
+    let managed = input.enable_ecs_managed_tags;
+    record.managed_tags = managed.unwrap_or(record.managed_tags);
+    let execute = input.enable_execute_command;
+    record.execute_command = execute.unwrap_or(record.execute_command);
+    place(&mut record, input);
+    check(&mut record, input, definition.as_deref(), given.is_some())?;
+    let wanted = Wanted {
+        desired: change.desired,
+        workload: given.map(|given| workload(&given, &record.launch_type)),
+        force: input.force_new_deployment.unwrap_or(false),
+    };
+    wanted::want(txn, ctx, &mut record, wanted);
+    txn.put(&SERVICES, record.clone());
+    Ok(UpdateServiceResponse {
+        service: Some(shape::service(txn, &record, true)),
+    })
+}
+
+/// The definition that the service runs, whatever became of it.
+fn held(world: &World, ctx: &Ctx, present: Option<&Workload>) -> Option<Arc<TaskDefinitionRecord>> {
+    let Workload {
+        family, revision, ..
+    } = present?;
+    let key = TaskDefinitionKey::new(&ctx.scope, family, *revision);
+    world.get(&TASK_DEFINITIONS, &key).cloned()
+}
+
+/// Lists replace lists; what is absent stays.
+fn place(record: &mut ServiceRecord, input: &UpdateServiceRequest) {
+    if let Some(constraints) = &input.placement_constraints {
+        record.constraints = constraints.iter().cloned().map(Stored).collect();
+    }
+    if let Some(strategy) = &input.placement_strategy {
+        record.strategy = strategy.iter().cloned().map(Stored).collect();
+    }
+}
+
+fn check(
+    record: &mut ServiceRecord,
+    input: &UpdateServiceRequest,
+    definition: Option<&TaskDefinitionRecord>,
+    is_new: bool,
+) -> Result<(), AwsError> {
+    let none = TaskDefinition::default();
+    let shape = definition.map_or(&none, |definition| &definition.definition);
+    if is_new || input.network_configuration.is_some() {
+        run_task::check_network(shape, input.network_configuration.is_some())?;
+    }
+    if is_new {
+        not_yet::check(shape)?;
+    }
+    if definition.is_some() && (is_new || input.enable_execute_command.is_some()) {
+        check_execute_command(record.execute_command, shape, "updated")?;
+    }
+    let constraints = record.constraints.iter().map(|one| one.0.clone());
+    let constraints: Vec<PlacementConstraint> = constraints.collect();
+    constraint::read(Some(&constraints), shape)?;
+    let strategies = record.strategy.iter().map(|one| one.0.clone());
+    let strategies: Vec<PlacementStrategy> = strategies.collect();
+    let strategy = strategy::read(Some(&strategies))?;
+    let asked = zone_rebalancing::read(input.availability_zone_rebalancing.as_deref())?;
+    record.rebalances_zones = zone_rebalancing::of_changed(record, &strategy, asked)?;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! What a service may ask for that is not built yet: each is refused with its name, never ignored.
+//!
+//! Whoever builds one deletes its row.
+
+use super::run_task::not_yet;
+use super::{any, invalid_parameter};
+use aws_api::ecs::{
+    CapacityProviderStrategyItem, CreateServiceRequest, CreateTaskSetRequest,
+    DeploymentConfiguration, GatewayConnector, LoadBalancer, MonitoringConfiguration,
+    ServiceConnectConfiguration, ServiceRegistry, ServiceVolumeConfiguration, UpdateServiceRequest,
+    VpcLatticeConfiguration,
+};
+use aws_types::AwsError;
+
+/// What CreateService, UpdateService and CreateTaskSet have in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    launch_type: Option<&'a str>,
+    capacity_providers: Option<&'a Vec<CapacityProviderStrategyItem>>,
+    load_balancers: Option<&'a Vec<LoadBalancer>>,
+    registries: Option<&'a Vec<ServiceRegistry>>,
+    connect: Option<&'a ServiceConnectConfiguration>,
+    volumes: Option<&'a Vec<ServiceVolumeConfiguration>>,
+    lattice: Option<&'a Vec<VpcLatticeConfiguration>>,
+    gateways: Option<&'a Vec<GatewayConnector>>,
+    monitoring: Option<&'a MonitoringConfiguration>,
+    deployment: Option<&'a DeploymentConfiguration>,
+    platform_version: Option<&'a str>,
+}
+
+impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
+    fn from(input: &'a CreateServiceRequest) -> Self {
+        Self {
+            launch_type: input.launch_type.as_deref(),
+            capacity_providers: input.capacity_provider_strategy.as_ref(),
+            load_balancers: input.load_balancers.as_ref(),
+            registries: input.service_registries.as_ref(),
+            connect: input.service_connect_configuration.as_ref(),
+            volumes: input.volume_configurations.as_ref(),
+            lattice: input.vpc_lattice_configurations.as_ref(),
+            gateways: input.gateway_connectors.as_ref(),
+            monitoring: input.monitoring.as_ref(),
+            deployment: input.deployment_configuration.as_ref(),
+            platform_version: input.platform_version.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a UpdateServiceRequest> for Asked<'a> {
+    fn from(input: &'a UpdateServiceRequest) -> Self {
+        Self {
+            launch_type: None,
+            capacity_providers: input.capacity_provider_strategy.as_ref(),
+            load_balancers: input.load_balancers.as_ref(),
+            registries: input.service_registries.as_ref(),
+            connect: input.service_connect_configuration.as_ref(),
+            volumes: input.volume_configurations.as_ref(),
+            lattice: input.vpc_lattice_configurations.as_ref(),
+            gateways: input.gateway_connectors.as_ref(),
+            monitoring: input.monitoring.as_ref(),
+            deployment: input.deployment_configuration.as_ref(),
+            platform_version: input.platform_version.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a CreateTaskSetRequest> for Asked<'a> {
+    fn from(input: &'a CreateTaskSetRequest) -> Self {
+        Self {
+            launch_type: input.launch_type.as_deref(),
+            capacity_providers: input.capacity_provider_strategy.as_ref(),
+            load_balancers: input.load_balancers.as_ref(),
+            registries: input.service_registries.as_ref(),
+            platform_version: input.platform_version.as_deref(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A member that is refused, as the API names it, and whether a request asks for it.
+#[derive(Debug)]
+pub struct Row {
+    /// The member's path in the request.
+    pub member: &'static str,
+    asks: fn(&Asked<'_>) -> bool,
+}
+
+/// Every member of a service that is refused.
+pub const ROWS: &[Row] = &[
+    row("launchType", |asked| {
+        asked.launch_type.is_some_and(|given| given != "EC2")
+    }),
+    row("capacityProviderStrategy", |asked| {
+        any(asked.capacity_providers)
+    }),
+    row("loadBalancers", |asked| any(asked.load_balancers)),
+    row("serviceRegistries", |asked| any(asked.registries)),
+    row("serviceConnectConfiguration", |asked| {
+        let given = asked.connect;
+        given.is_some_and(|connect| connect.enabled.unwrap_or(false))
+    }),
+    row("volumeConfigurations", |asked| any(asked.volumes)),
+    row("vpcLatticeConfigurations", |asked| any(asked.lattice)),
+    row("gatewayConnectors", |asked| any(asked.gateways)),
+    row("monitoring", |asked| asked.monitoring.is_some()),
+    row("deploymentConfiguration.strategy", |asked| {
+        let strategy = asked.deployment.and_then(|d| d.strategy.as_deref());
+        strategy.is_some_and(|strategy| strategy != "ROLLING")
+    }),
+    row("deploymentConfiguration.bakeTimeInMinutes", |asked| {
+        let minutes = asked.deployment.and_then(|d| d.bake_time_in_minutes);
+        minutes.is_some_and(|minutes| minutes != 0)
+    }),
+    row("deploymentConfiguration.linearConfiguration", |asked| {
+        let given = asked.deployment;
+        given.is_some_and(|d| d.linear_configuration.is_some())
+    }),
+    row("deploymentConfiguration.canaryConfiguration", |asked| {
+        let given = asked.deployment;
+        given.is_some_and(|d| d.canary_configuration.is_some())
+    }),
+    row("deploymentConfiguration.lifecycleHooks", |asked| {
+        any(asked.deployment.and_then(|d| d.lifecycle_hooks.as_ref()))
+    }),
+    row("deploymentConfiguration.alarms", |asked| {
+        let alarms = asked.deployment.and_then(|d| d.alarms.as_ref());
+        alarms.is_some_and(|alarms| alarms.enable.unwrap_or(false))
+    }),
+    row("deploymentConfiguration.earlySuccessCriteria", |asked| {
+        let given = asked.deployment;
+        let early = given.and_then(|d| d.early_success_criteria.as_ref());
+        early.is_some_and(|early| early.enable.unwrap_or(false))
+    }),
+];
+
+const fn row(member: &'static str, asks: fn(&Asked<'_>) -> bool) -> Row {
+    Row { member, asks }
+}
+
+/// The form of what is asked for, then whether it is built.
+///
+/// # Errors
+/// `InvalidParameterException` for a bad form; `ClientException` for what is not built.
+pub fn check(asked: Asked<'_>) -> Result<(), AwsError> {
+    match asked.launch_type {
+        None | Some("EC2" | "FARGATE" | "EXTERNAL" | "MANAGED_INSTANCES") => {}
+        Some(_) => {
+            return Err(invalid_parameter(
+                "launchType should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]",
+            ));
+        }
+    }
+    if asked.launch_type.is_some() && any(asked.capacity_providers) {
+        return Err(invalid_parameter(
+            "Specify either Launch Type or Capacity Provider Strategy, but not both.",
+        ));
+    }
+    if asked.registries.is_some_and(|given| given.len() > 1) {
+        return Err(invalid_parameter(
+            "Service registries cannot have more than 1 items.",
+        ));
+    }
+    if let Some(row) = ROWS.iter().find(|row| (row.asks)(&asked)) {
+        return Err(not_yet(row.member));
+    }
+    match asked.platform_version {
+        Some(_) => Err(invalid_parameter(
+            "The platform version must be null when specifying an EC2 launch type.",
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_api::Stored;
+    use serde_json::json;
+
+    #[test]
+    fn every_row_is_asked_for_by_something_and_says_its_name() {
+        let samples = [
+            json!({"launchType": "FARGATE"}),
+            json!({"capacityProviderStrategy": [{"capacityProvider": "a"}]}),
+            json!({"loadBalancers": [{"containerName": "a"}]}),
+            json!({"serviceRegistries": [{"registryArn": "a"}]}),
+            json!({"serviceConnectConfiguration": {"enabled": true}}),
+            json!({"volumeConfigurations": [{"name": "v"}]}),
+            json!({"vpcLatticeConfigurations": [{"portName": "a"}]}),
+            json!({"gatewayConnectors": [{}]}),
+            json!({"monitoring": {}}),
+            json!({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}),
+            json!({"deploymentConfiguration": {"bakeTimeInMinutes": 5}}),
+            json!({"deploymentConfiguration": {"linearConfiguration": {}}}),
+            json!({"deploymentConfiguration": {"canaryConfiguration": {}}}),
+            json!({"deploymentConfiguration": {"lifecycleHooks": [{"targetType": "PAUSE"}]}}),
+            json!({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": true}}}),
+            json!({"deploymentConfiguration": {"earlySuccessCriteria": {"enable": true}}}),
+        ];
+        assert_eq!(samples.len(), ROWS.len());
+        for (sample, row) in samples.into_iter().zip(ROWS) {
+            let input: Stored<CreateServiceRequest> = serde_json::from_value(sample).unwrap();
+            let error = check(Asked::from(&input.0)).unwrap_err();
+            let expected = format!(
+                "ClientException: Longshore does not yet support {}",
+                row.member
+            );
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_taken_and_bad_forms_are_told_first() {
+        let both = "Specify either Launch Type or Capacity Provider Strategy, but not both.";
+        let null = "The platform version must be null when specifying an EC2 launch type.";
+        for (given, expected) in [
+            (json!({}), None),
+            (
+                json!({"launchType": "EC2", "loadBalancers": [], "serviceRegistries": []}),
+                None,
+            ),
+            (
+                json!({"serviceConnectConfiguration": {"enabled": false}}),
+                None,
+            ),
+            (
+                json!({"deploymentConfiguration": {"alarms": {"alarmNames": [], "enable": false}}}),
+                None,
+            ),
+            (
+                json!({"launchType": "ec2"}),
+                Some("launchType should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]"),
+            ),
+            (
+                json!({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "a"}]}),
+                Some(both),
+            ),
+            (json!({"platformVersion": "LATEST"}), Some(null)),
+        ] {
+            let input: Stored<CreateServiceRequest> =
+                serde_json::from_value(given.clone()).unwrap();
+            let got = check(Asked::from(&input.0)).err();
+            assert_eq!(got.as_ref().map(AwsError::message), expected, "{given}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Service deployments and service revisions as answers show them.
+//!
+//! Rule: API reference, ServiceDeployment, ServiceDeploymentBrief, ServiceRevision; semantics 2.5.
+
+use super::{deploy, shape};
+use crate::records::cluster::cluster_arn;
+use crate::records::service::{SERVICES, ServiceKey};
+use crate::records::service_deployment::{Monitor, ServiceDeploymentRecord};
+use crate::records::service_revision::{RevisionKey, ServiceRevisionRecord};
+use aws_api::ecs::{self as api, ServiceRevisionSummary};
+use store::World;
+
+/// A service deployment in full.
+#[must_use]
+pub fn full(world: &World, record: &ServiceDeploymentRecord) -> api::ServiceDeployment {
+    let service = &record.key.service;
+    let sources = record.sources.iter();
+    api::ServiceDeployment {
+        service_deployment_arn: Some(record.key.arn()),
+        service_arn: Some(service.arn()),
+        cluster_arn: Some(cluster_arn(&service.scope, &service.cluster)),
+        created_at: Some(record.created),
+        started_at: record.started,
+        finished_at: record.finished,
+        stopped_at: record.stopped,
+        updated_at: Some(record.updated),
+        source_service_revisions: Some(
+            sources
+                .map(|source| {
+                    let counts = [source.requested, source.running, source.pending];
+                    summary(service, source.revision, counts)
+                })
+                .collect(),
+        ),
+        target_service_revision: Some(target(world, record)),
+        status: Some(record.status.name().into()),
+        status_reason: record.reason.clone(),
+        deployment_configuration: Some(record.configuration.0.clone()),
+        rollback: record.rollback.as_ref().map(|rollback| api::Rollback {
+            reason: Some(rollback.reason.clone()),
+            started_at: Some(rollback.started),
+            service_revision_arn: Some(revision_arn(service, rollback.revision)),
+        }),
+        deployment_circuit_breaker: Some(api::ServiceDeploymentCircuitBreaker {
+            status: Some(record.breaker.name().into()),
+            failure_count: Some(shape::shown(record.failures)),
+            threshold: Some(shape::shown(record.threshold)),
+        }),
+        alarms: Some(api::ServiceDeploymentAlarms {
+            // No alarm can be watched yet: rules/service_not_yet.rs.
+            status: Some(Monitor::Disabled.name().into()),
+            ..api::ServiceDeploymentAlarms::default()
+        }),
+        ..api::ServiceDeployment::default()
+    }
+}
+
+/// A service deployment in a listing.
+#[must_use]
+pub fn brief(record: &ServiceDeploymentRecord) -> api::ServiceDeploymentBrief {
+    let service = &record.key.service;
+    api::ServiceDeploymentBrief {
+        service_deployment_arn: Some(record.key.arn()),
+        service_arn: Some(service.arn()),
+        cluster_arn: Some(cluster_arn(&service.scope, &service.cluster)),
+        started_at: record.started,
+        created_at: Some(record.created),
+        finished_at: record.finished,
+        target_service_revision_arn: Some(revision_arn(service, record.target)),
+        status: Some(record.status.name().into()),
+        status_reason: record.reason.clone(),
+    }
+}
+
+/// A revision.
+#[must_use]
+pub fn revision(record: &ServiceRevisionRecord) -> api::ServiceRevision {
+    let service = &record.key.service;
+    let images = record.images.iter();
+    api::ServiceRevision {
+        service_revision_arn: Some(record.key.arn()),
+        service_arn: Some(service.arn()),
+        cluster_arn: Some(cluster_arn(&service.scope, &service.cluster)),
+        task_definition: Some(shape::definition_arn(&service.scope, &record.workload)),
+        launch_type: Some(record.workload.launch_type.clone()),
+        container_images: Some(
+            images
+                .map(|image| api::ContainerImage {
+                    container_name: Some(image.container.clone()),
+                    image: Some(image.image.clone()),
+                    image_digest: Some(image.digest.clone()),
+                })
+                .collect(),
+        ),
+        guard_duty_enabled: Some(false),
+        service_connect_configuration: Some(api::ServiceConnectConfiguration {
+            enabled: Some(false),
+            ..api::ServiceConnectConfiguration::default()
+        }),
+        created_at: Some(record.created),
+        ..api::ServiceRevision::default()
+    }
+}
+
+/// The target with what runs of it now; of one that is no longer deployed, nothing.
+fn target(world: &World, record: &ServiceDeploymentRecord) -> ServiceRevisionSummary {
+    let service = &record.key.service;
+    let running = world
+        .get(&SERVICES, service)
+        .and_then(|running| {
+            let sources = deploy::sources(world, running);
+            let mut sources = sources.into_iter();
+            sources.find(|source| source.revision == record.target)
+        })
+        .map(|source| [source.requested, source.running, source.pending]);
+    summary(service, record.target, running.unwrap_or_default())
+}
+
+fn summary(
+    service: &ServiceKey,
+    revision: u64,
+    [requested, running, pending]: [u32; 3],
+) -> ServiceRevisionSummary {
+    ServiceRevisionSummary {
+        arn: Some(revision_arn(service, revision)),
+        requested_task_count: Some(shape::shown(requested)),
+        running_task_count: Some(shape::shown(running)),
+        pending_task_count: Some(shape::shown(pending)),
+        ..ServiceRevisionSummary::default()
+    }
+}
+
+fn revision_arn(service: &ServiceKey, number: u64) -> String {
+    let service = service.clone();
+    RevisionKey { service, number }.arn()
+}

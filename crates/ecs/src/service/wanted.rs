@@ -1,0 +1,88 @@
+//! What an operation may change of a service: what is wanted. Everything that follows is the plan's.
+//!
+//! Every operation changes a service here, so that its answer already shows what is asked for.
+//! Rule: semantics 2.3, "What UpdateService redeploys", 6.4 (an update ends the wait for a start at
+//! once).
+
+use super::deploy;
+use crate::records::service::{Scheduling, ServiceRecord, ServiceStatus, Throttle, Workload};
+use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
+use crate::records::task_set::TaskSetStatus;
+use aws_types::{Ctx, Timestamp};
+use store::{Txn, World};
+
+/// What is asked for; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `desiredCount`.
+    pub desired: Option<u32>,
+    /// What the tasks are made from; a new deployment where it differs from the PRIMARY's.
+    pub workload: Option<Workload>,
+    /// A new deployment in any case.
+    pub force: bool,
+}
+
+/// Makes this the service's. The record is changed, not stored.
+pub fn want(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, wanted: Wanted) {
+    let now = ctx.now;
+    if let Some(primary) = service.deployments.first_mut() {
+        primary.throttle = Throttle::default();
+        primary.failed_tasks = 0;
+    }
+    for set in &mut service.task_sets {
+        set.throttle = Throttle::default();
+    }
+    if let Some(desired) = wanted.desired {
+        desire(service, desired, now);
+    }
+    let present = workload(txn, service);
+    let next = wanted.workload.or_else(|| present.clone());
+    if !service.controller.has_task_sets()
+        && let Some(next) = next
+        && (wanted.force || present.as_ref() != Some(&next))
+    {
+        deploy::begin(txn, ctx, service, next);
+    }
+}
+
+/// Asks for the end of the service: no task of it is desired any more.
+pub fn drain(txn: &mut Txn, ctx: &Ctx, service: &mut ServiceRecord) {
+    service.status = ServiceStatus::Draining;
+    service.desired = 0;
+    for deployment in &mut service.deployments {
+        deployment.desired = 0;
+        deployment.updated = ctx.now;
+    }
+    for set in &mut service.task_sets {
+        set.status = TaskSetStatus::Draining;
+        set.scale_hundredths = 0;
+        set.updated = ctx.now;
+    }
+    service.lacks_room = false;
+    deploy::close(txn, ctx.now, service, "Service was deleted.");
+}
+
+fn desire(service: &mut ServiceRecord, desired: u32, now: Timestamp) {
+    if service.desired == desired {
+        return;
+    }
+    service.desired = desired;
+    service.steady = None;
+    if service.scheduling == Scheduling::Replica
+        && let Some(primary) = service.deployments.first_mut()
+    {
+        primary.desired = desired;
+        primary.updated = now;
+    }
+}
+
+/// What the PRIMARY deployment's tasks are made from.
+#[must_use]
+pub fn workload(world: &World, service: &ServiceRecord) -> Option<Workload> {
+    let key = RevisionKey {
+        service: service.key.clone(),
+        number: service.primary()?.revision,
+    };
+    let revision = world.get(&SERVICE_REVISIONS, &key)?;
+    Some(revision.workload.clone())
+}

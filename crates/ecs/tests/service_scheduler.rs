@@ -1,0 +1,665 @@
+//! What a service's scheduler does, step by step, by AWS's rules (semantics section 6).
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod support;
+
+use ecs::records::container_instance::AttributeRecord;
+use ecs::records::service::{Rollout, Scheduling, ServiceStatus};
+use ecs::records::service_deployment::{DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS};
+use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS};
+use ecs::service::apply;
+use ecs::service::waits::Waits;
+use ecs::task::health::HealthStatus;
+use support::House;
+use support::services::Settings;
+
+fn house() -> House {
+    let mut house = House::new();
+    house.host("a", 2048, 4096);
+    house.host("b", 2048, 4096);
+    house.define_app("web", 128);
+    house.define_app("web", 128);
+    house.define_app("web", 128);
+    house
+}
+
+fn statuses(house: &House) -> Vec<DeploymentStatus> {
+    let all = house.world.scan(&SERVICE_DEPLOYMENTS);
+    let mut all: Vec<_> = all.map(|record| (record.created, record.status)).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, status)| status).collect()
+}
+
+#[test]
+fn a_new_service_starts_its_tasks_and_becomes_steady() {
+    let mut house = house();
+    let key = house.service("web", "web", Settings::default());
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 3);
+    let task = house.kept(&key)[0].clone();
+    let primary = house.record(&key).primary().unwrap().clone();
+    assert_eq!(task.group, "service:web");
+    assert_eq!(task.started_by.as_deref(), Some(primary.id().as_str()));
+    assert_eq!(primary.rollout, Rollout::InProgress);
+    house.play(&key);
+    let wake_at = house.settle(&key);
+    let after_40_s = house.ctx.now.plus(Waits::AWS.healthy_after);
+    assert_eq!(wake_at, Some(after_40_s), "healthy after 40 s");
+    assert_eq!(house.record(&key).steady, None);
+    house.pass(40);
+    house.settle(&key);
+    let record = house.record(&key);
+    assert_eq!(record.primary().unwrap().rollout, Rollout::Completed);
+    assert!(record.steady.is_some());
+    let events = house.events(&key);
+    assert_eq!(events[0], "(service web) has reached a steady state.");
+    let completed = format!(
+        "(service web) (deployment {}) deployment completed.",
+        primary.id()
+    );
+    assert_eq!(events[1], completed);
+    assert!(
+        events[2].starts_with("(service web) has started 3 tasks: (task "),
+        "{events:?}"
+    );
+    assert_eq!(events.len(), 3);
+    assert_eq!(statuses(&house), [DeploymentStatus::Successful]);
+    let due = apply::is_due(&house.world, &key, house.ctx.now, Waits::AWS);
+    assert!(!due.0, "a second plan of the same facts is empty");
+}
+
+#[test]
+fn an_update_starts_the_new_before_it_stops_the_old() {
+    let mut house = house();
+    let key = house.service("web", "web", Settings::default());
+    house.until_steady(&key);
+    let old: Vec<_> = house
+        .kept(&key)
+        .iter()
+        .map(|task| task.key.clone())
+        .collect();
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 6, "200 percent");
+    house.play(&key);
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 6, "the new ones do not yet count");
+    house.pass(40);
+    house.settle(&key);
+    let kept = house.kept(&key);
+    assert_eq!(kept.len(), 3);
+    assert!(kept.iter().all(|task| task.revision == 2));
+    assert_eq!(
+        house.record(&key).deployments.len(),
+        2,
+        "old tasks are not yet stopped"
+    );
+    house.until_steady(&key);
+    let record = house.record(&key);
+    assert_eq!(record.deployments.len(), 1);
+    let id = record.primary().unwrap().id();
+    let stopped = house.world.get(&TASKS, &old[0]).unwrap();
+    let reason = format!("Scaling activity initiated by (deployment {id})");
+    assert_eq!(stopped.stop.as_ref().unwrap().text, reason);
+    assert!(
+        house
+            .events(&key)
+            .iter()
+            .any(|e| e.starts_with("(service web) has stopped 3 running tasks: "))
+    );
+}
+
+#[test]
+fn with_half_as_the_minimum_and_no_surplus_old_tasks_go_first() {
+    let mut house = house();
+    let settings = Settings {
+        desired: 4,
+        minimum: 50,
+        maximum: 100,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    house.until_steady(&key);
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    assert_eq!(
+        house.kept(&key).len(),
+        4,
+        "two old, and two new in place of two that stop"
+    );
+    assert_eq!(
+        house.kept(&key).iter().filter(|t| t.revision == 1).count(),
+        2
+    );
+    house.until_steady(&key);
+    assert!(house.kept(&key).iter().all(|task| task.revision == 2));
+}
+
+#[test]
+fn a_deployment_that_may_neither_start_nor_stop_says_so_once() {
+    let mut house = house();
+    let settings = Settings {
+        desired: 1,
+        minimum: 50,
+        maximum: 100,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    house.until_steady(&key);
+    house.deploy(&key, "web", 2);
+    for _ in 0..5 {
+        house.settle(&key);
+        house.pass(60);
+    }
+    let blocked = |e: &&String| e.contains("was unable to stop or start tasks during a deployment");
+    assert_eq!(house.events(&key).iter().filter(blocked).count(), 1);
+    assert_eq!(house.kept(&key)[0].revision, 1);
+    house.pass(6 * 3600);
+    house.settle(&key);
+    assert_eq!(
+        house.events(&key).iter().filter(blocked).count(),
+        2,
+        "again after six hours"
+    );
+}
+
+#[test]
+fn a_stopped_task_is_replaced_at_once_and_crash_loops_slow_down() {
+    let mut house = house();
+    let key = house.service(
+        "web",
+        "web",
+        Settings {
+            desired: 1,
+            ..Settings::default()
+        },
+    );
+    house.until_steady(&key);
+    let mut delays = Vec::new();
+    for _ in 0..12 {
+        let task = house.kept(&key)[0].key.clone();
+        house.report_stopped(&task, &["app"], 1);
+        let ended = house.ctx.now;
+        let wake_at = house.settle(&key);
+        if house.kept(&key).is_empty() {
+            house.ctx.now = wake_at.unwrap();
+            house.settle(&key);
+        }
+        delays.push(house.ctx.now.since(ended).as_secs());
+        house.play(&key);
+        house.pass(1);
+    }
+    assert_eq!(
+        &delays[..2],
+        [0, 0],
+        "the first is replaced at once, the next failure too"
+    );
+    assert!(
+        delays.windows(2).all(|pair| pair[0] <= pair[1]),
+        "{delays:?}"
+    );
+    assert_eq!(
+        *delays.last().unwrap(),
+        900,
+        "15 minutes at most: {delays:?}"
+    );
+    let impaired = "(service web) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+    assert!(house.events(&key).iter().any(|event| event == impaired));
+    house.until_steady(&key);
+    assert_eq!(
+        house.record(&key).primary().unwrap().throttle.rounds,
+        0,
+        "recovered"
+    );
+}
+
+#[test]
+fn the_circuit_breaker_rolls_back_to_what_completed() {
+    let mut house = house();
+    let settings = Settings {
+        breaker: Some(true),
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    house.until_steady(&key);
+    house.deploy(&key, "web", 2);
+    let failed = house.record(&key).primary().unwrap().clone();
+    for _ in 0..10 {
+        house.settle(&key);
+        for task in house.kept(&key).iter().filter(|task| task.revision == 2) {
+            house.fail_to_start(&task.key);
+        }
+        house.settle(&key);
+        if house.record(&key).primary().unwrap().number != failed.number {
+            break;
+        }
+        house.pass(60);
+    }
+    let record = house.record(&key);
+    let primary = record.primary().unwrap();
+    assert!(primary.is_rollback && primary.number != failed.number);
+    let text = format!(
+        "ECS deployment circuit breaker: rolling back to deploymentId {}.",
+        primary.id()
+    );
+    assert_eq!(primary.reason, text);
+    let events = house.events(&key).join("\n");
+    let told = format!(
+        "(service web) (deployment {}) deployment failed: tasks failed to start.",
+        failed.id()
+    );
+    assert!(events.contains(&told), "{events}");
+    assert!(
+        house.kept(&key).iter().all(|task| task.revision == 1),
+        "the old ones never went"
+    );
+    house.until_steady(&key);
+    assert_eq!(statuses(&house)[1], DeploymentStatus::RollbackSuccessful);
+    let of = house
+        .world
+        .scan(&SERVICE_DEPLOYMENTS)
+        .find(|d| d.rollback.is_some())
+        .unwrap();
+    assert_eq!(
+        (of.breaker, of.failures >= of.threshold),
+        (Monitor::Triggered, true)
+    );
+}
+
+#[test]
+fn without_rollback_a_tripped_deployment_starts_nothing_more() {
+    let mut house = house();
+    let settings = Settings {
+        breaker: Some(false),
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    for _ in 0..6 {
+        house.settle(&key);
+        for task in house.kept(&key) {
+            house.fail_to_start(&task.key);
+        }
+        house.settle(&key);
+        house.pass(900);
+    }
+    let record = house.record(&key);
+    assert_eq!(record.primary().unwrap().rollout, Rollout::Failed);
+    assert_eq!(
+        record.primary().unwrap().reason,
+        "ECS deployment circuit breaker: tasks failed to start."
+    );
+    assert!(house.kept(&key).is_empty());
+    assert_eq!(statuses(&house), [DeploymentStatus::Stopped]);
+}
+
+#[test]
+fn scaling_keeps_the_deployment_and_stops_what_does_not_count_first() {
+    let mut house = house();
+    let key = house.service("web", "web", Settings::default());
+    house.until_steady(&key);
+    let number = house.record(&key).primary().unwrap().number;
+    house.edit(&key, |service| service.desired = 5);
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 5);
+    house.edit(&key, |service| service.desired = 3);
+    house.settle(&key);
+    let kept = house.kept(&key);
+    assert_eq!(kept.len(), 3);
+    assert!(
+        kept.iter().all(|task| task.times.started.is_some()),
+        "pending ones went"
+    );
+    house.edit(&key, |service| service.desired = 0);
+    house.until_steady(&key);
+    assert!(house.live(&key).is_empty());
+    assert_eq!(house.record(&key).primary().unwrap().number, number);
+}
+
+#[test]
+fn protected_tasks_stay() {
+    let mut house = house();
+    let key = house.service("web", "web", Settings::default());
+    house.until_steady(&key);
+    let until = house.ctx.now.plus(std::time::Duration::from_secs(3600));
+    for task in house.kept(&key) {
+        house.change(|txn, _| {
+            txn.update(&TASKS, &task.key, |task| task.protected_until = Some(until))
+        });
+    }
+    house.edit(&key, |service| service.desired = 1);
+    let wake_at = house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 3);
+    assert_eq!(wake_at, Some(until));
+    assert!(
+        house.events(&key)[0]
+            .contains("The number of protected tasks are more than the desired count")
+    );
+    house.ctx.now = until;
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 1);
+}
+
+#[test]
+fn unhealthy_tasks_are_replaced_before_they_go() {
+    let mut house = House::new();
+    house.host("a", 2048, 4096);
+    house.host("b", 2048, 4096);
+    let names = [
+        "ecs.capability.container-health-check",
+        "com.amazonaws.ecs.capability.docker-remote-api.1.24",
+    ];
+    let instances: Vec<_> = house
+        .world
+        .scan(&CONTAINER_INSTANCES)
+        .map(|i| i.key.clone())
+        .collect();
+    for key in instances {
+        for name in names {
+            let attribute = AttributeRecord {
+                name: name.into(),
+                value: None,
+            };
+            house.change(|txn, _| {
+                txn.update(&CONTAINER_INSTANCES, &key, |i| i.attributes.push(attribute))
+            });
+        }
+    }
+    house.define_checked("web");
+    let key = house.service(
+        "web",
+        "web",
+        Settings {
+            desired: 2,
+            ..Settings::default()
+        },
+    );
+    house.settle(&key);
+    house.play(&key);
+    let set = |house: &mut House, health| {
+        for task in house.kept(&key) {
+            house.change(|txn, _| {
+                txn.update(&TASKS, &task.key, |task| {
+                    if task.containers[0].health == HealthStatus::Unknown {
+                        task.containers[0].health = health;
+                    }
+                })
+            });
+        }
+    };
+    house.pass(100);
+    house.settle(&key);
+    assert!(
+        house.record(&key).steady.is_none(),
+        "with a check, time alone does not count"
+    );
+    set(&mut house, HealthStatus::Healthy);
+    house.settle(&key);
+    assert!(house.record(&key).steady.is_some());
+    let sick = house.kept(&key)[0].key.clone();
+    house.change(|txn, _| {
+        txn.update(&TASKS, &sick, |t| {
+            t.containers[0].health = HealthStatus::Unhealthy
+        })
+    });
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 3, "its replacement comes first");
+    house.play(&key);
+    set(&mut house, HealthStatus::Healthy);
+    house.settle(&key);
+    let stopped = house.world.get(&TASKS, &sick).unwrap();
+    assert_eq!(
+        stopped.stop.as_ref().unwrap().text,
+        "Task failed container health checks"
+    );
+    assert_eq!(
+        stopped.stop.as_ref().unwrap().code.name(),
+        "ServiceSchedulerInitiated"
+    );
+    assert!(house.events(&key).iter().any(|e| *e
+        == format!(
+            "(service web) (task {}) failed container health checks.",
+            sick.id.0
+        )));
+}
+
+#[test]
+fn a_draining_instance_is_left_within_the_limits() {
+    let mut house = house();
+    let key = house.service(
+        "web",
+        "web",
+        Settings {
+            desired: 4,
+            ..Settings::default()
+        },
+    );
+    house.until_steady(&key);
+    let from = house.kept(&key)[0].instance_key();
+    house.change(|txn, _| {
+        txn.update(&CONTAINER_INSTANCES, &from, |i| {
+            i.status = InstanceStatus::Draining
+        })
+    });
+    house.settle(&key);
+    let there = |house: &House| {
+        house
+            .kept(&key)
+            .iter()
+            .filter(|t| t.instance == from.id)
+            .count()
+    };
+    assert_eq!(
+        (house.kept(&key).len(), there(&house)),
+        (6, 2),
+        "replacements first"
+    );
+    house.until_steady(&key);
+    assert_eq!((house.kept(&key).len(), there(&house)), (4, 0));
+}
+
+#[test]
+fn a_task_without_room_is_told_once_and_placed_when_there_is_room() {
+    let mut house = House::new();
+    house.define_app("big", 1024);
+    let key = house.service(
+        "web",
+        "big",
+        Settings {
+            desired: 2,
+            ..Settings::default()
+        },
+    );
+    house.settle(&key);
+    let nothing = "(service web) was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+    assert_eq!(house.events(&key), [nothing]);
+    let a = house.host("a", 1536, 4096);
+    house.settle(&key);
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 1);
+    let events = house.events(&key);
+    assert!(
+        events[0].contains(&format!(
+            "The closest matching (container-instance {}) has insufficient CPU units available.",
+            a.id.0
+        )),
+        "{events:?}"
+    );
+    assert_eq!(events.len(), 3, "{events:?}");
+    assert!(house.record(&key).lacks_room);
+    house.host("b", 2048, 4096);
+    house.until_steady(&key);
+    assert!(!house.record(&key).lacks_room && house.record(&key).told.is_empty());
+}
+
+#[test]
+fn a_daemon_is_on_every_instance() {
+    let mut house = house();
+    let daemon = Settings {
+        desired: 0,
+        minimum: 0,
+        maximum: 100,
+        scheduling: Scheduling::Daemon,
+        ..Settings::default()
+    };
+    let key = house.service("agent", "web", daemon);
+    house.until_steady(&key);
+    assert_eq!((house.kept(&key).len(), house.record(&key).desired), (2, 2));
+    let c = house.host("c", 2048, 4096);
+    house.until_steady(&key);
+    assert!(house.kept(&key).iter().any(|task| task.instance == c.id));
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    assert_eq!(
+        house.kept(&key).len(),
+        0,
+        "the old one goes before the new one starts"
+    );
+    house.until_steady(&key);
+    assert!(house.kept(&key).iter().all(|task| task.revision == 2));
+    house.run_all("web", 10);
+    house.change(|txn, _| {
+        txn.update(&CONTAINER_INSTANCES, &c, |i| {
+            i.status = InstanceStatus::Draining
+        })
+    });
+    house.settle(&key);
+    assert!(
+        house.kept(&key).iter().any(|t| t.instance == c.id),
+        "while other tasks are there"
+    );
+    let others: Vec<_> = house
+        .world
+        .scan(&TASKS)
+        .filter(|t| t.service.is_none() && t.instance == c.id)
+        .map(|t| t.key.clone())
+        .collect();
+    for task in others {
+        house.report_stopped(&task, &["app"], 0);
+    }
+    house.settle(&key);
+    assert!(
+        !house.kept(&key).iter().any(|t| t.instance == c.id),
+        "last of all"
+    );
+    house.until_steady(&key);
+    assert_eq!(house.record(&key).desired, 2);
+}
+
+#[test]
+fn a_daemon_is_left_alone_where_the_agent_is_away() {
+    let mut house = house();
+    let daemon = Settings {
+        desired: 0,
+        minimum: 0,
+        maximum: 100,
+        scheduling: Scheduling::Daemon,
+        ..Settings::default()
+    };
+    let key = house.service("agent", "web", daemon);
+    house.until_steady(&key);
+    let away = house.kept(&key)[0].instance_key();
+    house.change(|txn, ctx| ecs::instance::life::disconnected(txn, ctx, &away));
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 2);
+    assert!(house.record(&key).steady.is_some());
+}
+
+#[test]
+fn zones_are_evened_out_when_the_poor_one_has_room_again() {
+    let mut house = House::new();
+    let zoned = |house: &mut House, name: &str, zone: &str| {
+        let key = house.host(name, 2048, 4096);
+        house.change(|txn, _| {
+            txn.update(&CONTAINER_INSTANCES, &key, |i| {
+                let value = Some(zone.into());
+                i.attributes.push(AttributeRecord {
+                    name: "ecs.availability-zone".into(),
+                    value,
+                });
+            })
+        });
+        key
+    };
+    let a = zoned(&mut house, "a", "us-east-1a");
+    house.define_app("web", 128);
+    let key = house.service(
+        "web",
+        "web",
+        Settings {
+            desired: 4,
+            rebalances: true,
+            ..Settings::default()
+        },
+    );
+    house.until_steady(&key);
+    let b = zoned(&mut house, "b", "us-east-1b");
+    house.settle(&key);
+    assert!(house.record(&key).is_rebalancing);
+    assert_eq!(house.kept(&key).len(), 5, "one more in the poor zone");
+    for _ in 0..20 {
+        house.play(&key);
+        house.pass(40);
+        house.settle(&key);
+        eprintln!("{:?}",house.kept(&key).iter().map(|t|(t.instance==a.id,t.last_status)).collect::<Vec<_>>());
+        assert!(house.kept(&key).len() >= 4);
+    }
+    let on = |id: &_| {
+        house
+            .kept(&key)
+            .iter()
+            .filter(|t| t.instance == *id)
+            .count()
+    };
+    assert_eq!((on(&a.id), on(&b.id)), (2, 2));
+    assert!(!house.record(&key).is_rebalancing);
+    let events = house.events(&key).join("\n");
+    assert!(events.contains("(service web) is not AZ balanced with 4 tasks in us-east-1a, 0 tasks in us-east-1b. AZ Rebalancing in progress."), "{events}");
+    assert!(
+        events.contains(
+            "(service web) is AZ balanced with 2 tasks in us-east-1a, 2 tasks in us-east-1b."
+        ),
+        "{events}"
+    );
+}
+
+#[test]
+fn a_deleted_service_stops_its_tasks_and_is_inactive() {
+    let mut house = house();
+    let key = house.service(
+        "web",
+        "web",
+        Settings {
+            desired: 40,
+            ..Settings::default()
+        },
+    );
+    house.host("c", 8192, 8192);
+    house.until_steady(&key);
+    house.edit(&key, |service| {
+        service.status = ServiceStatus::Draining;
+        service.desired = 0;
+    });
+    house.settle(&key);
+    house.settle(&key);
+    assert!(house.kept(&key).is_empty());
+    assert_eq!(house.record(&key).status, ServiceStatus::Inactive);
+}
+
+#[test]
+fn events_are_the_hundred_newest() {
+    let mut house = house();
+    let key = house.service(
+        "web",
+        "web",
+        Settings {
+            desired: 1,
+            ..Settings::default()
+        },
+    );
+    for _ in 0..70 {
+        house.until_steady(&key);
+        let task = house.kept(&key)[0].key.clone();
+        house.report_stopped(&task, &["app"], 0);
+    }
+    assert_eq!(house.events(&key).len(), 100);
+}
