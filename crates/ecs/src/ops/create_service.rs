@@ -150,6 +150,7 @@ fn record(
         told: BTreeMap::new(),
         lacks_room: false,
         is_rebalancing: false,
+        rebalance_after: None,
         last_event: 0,
     })
 }
