@@ -6,6 +6,7 @@
 
 use crate::account_settings;
 use crate::records::container_instance::{CONTAINER_INSTANCES, REGISTERED};
+use crate::records::service::{self, SERVICES, ServiceStatus};
 use crate::records::task_table::{Count, OF_CLUSTER, TASKS, named_parts};
 use crate::records::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus, Tags};
 use crate::rules::account_settings::CONTAINER_INSIGHTS;
@@ -102,14 +103,22 @@ pub struct Counts {
     pub pending: i32,
     /// Tasks that are not STOPPED.
     pub unfinished: i32,
+    /// ACTIVE services.
+    pub services: i32,
+    /// DRAINING services.
+    pub draining_services: i32,
 }
 
-/// Counts a cluster's instances and tasks, at the same cost however many there are.
+/// Counts a cluster's instances, tasks and services, at the same cost however many there are.
 #[must_use]
 pub fn counts(world: &World, cluster: &ClusterRecord) -> Counts {
     let tasks = |count: Count| {
         let key = named_parts(&cluster.scope, &cluster.name, count.name());
         world.sum(&TASKS, &OF_CLUSTER, &key)
+    };
+    let services = |status: ServiceStatus| {
+        let key = named_parts(&cluster.scope, &cluster.name, status.name());
+        world.sum(&SERVICES, &service::OF_CLUSTER, &key)
     };
     let instances = world.sum(&CONTAINER_INSTANCES, &REGISTERED, &cluster.key().encode());
     let shown = |sum: i64| i32::try_from(sum).unwrap_or(i32::MAX);
@@ -118,6 +127,8 @@ pub fn counts(world: &World, cluster: &ClusterRecord) -> Counts {
         running: shown(tasks(Count::Running)),
         pending: shown(tasks(Count::Pending)),
         unfinished: shown(tasks(Count::Unfinished)),
+        services: shown(services(ServiceStatus::Active)),
+        draining_services: shown(services(ServiceStatus::Draining)),
     }
 }
 
@@ -148,7 +159,7 @@ pub fn shape(world: &World, cluster: &ClusterRecord, include: Include) -> Cluste
         registered_container_instances_count: Some(counts.instances),
         running_tasks_count: Some(counts.running),
         pending_tasks_count: Some(counts.pending),
-        active_services_count: Some(0),
+        active_services_count: Some(counts.services),
         statistics: Some(shown(include.statistics).map_or_else(Vec::new, |()| statistics(counts))),
         tags: Some(shown(include.tags).map_or_else(Vec::new, |()| tags::shape(&cluster.tags))),
         settings: Some(shown(include.settings).map_or_else(Vec::new, |()| settings(cluster))),
@@ -189,7 +200,7 @@ fn settings(cluster: &ClusterRecord) -> Vec<ClusterSetting> {
     }]
 }
 
-/// Every task runs on a registered instance until Fargate is built, and no service exists yet.
+/// Every task and service is on registered instances until Fargate is built.
 fn statistics(counts: Counts) -> Vec<KeyValuePair> {
     [
         ("runningEC2TasksCount", counts.running),
@@ -198,10 +209,10 @@ fn statistics(counts: Counts) -> Vec<KeyValuePair> {
         ("pendingFargateTasksCount", 0),
         ("runningExternalTasksCount", 0),
         ("pendingExternalTasksCount", 0),
-        ("activeEC2ServiceCount", 0),
+        ("activeEC2ServiceCount", counts.services),
         ("activeFargateServiceCount", 0),
         ("activeExternalServiceCount", 0),
-        ("drainingEC2ServiceCount", 0),
+        ("drainingEC2ServiceCount", counts.draining_services),
         ("drainingFargateServiceCount", 0),
         ("drainingExternalServiceCount", 0),
     ]

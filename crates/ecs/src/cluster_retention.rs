@@ -1,9 +1,10 @@
-//! How long a deleted cluster is still described: "a while" on AWS, and as long as a task or an
-//! instance that was in it is.
+//! How long a deleted cluster is still described: "a while" on AWS, and as long as a task, an
+//! instance or a service that was in it is.
 //!
 //! Rule: API reference, DeleteCluster.
 
 use crate::records::container_instance::CONTAINER_INSTANCES;
+use crate::records::service::SERVICES;
 use crate::records::task::TASKS;
 use crate::records::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus};
 use aws_types::Timestamp;
@@ -43,6 +44,7 @@ fn is_unused(world: &World, cluster: &ClusterRecord) -> bool {
     let within = cluster.key().encode();
     cluster.status == ClusterStatus::Inactive
         && world.scan_prefix(&TASKS, &within, None).next().is_none()
+        && world.scan_prefix(&SERVICES, &within, None).next().is_none()
         && world
             .scan_prefix(&CONTAINER_INSTANCES, &within, None)
             .next()

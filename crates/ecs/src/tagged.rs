@@ -1,8 +1,10 @@
-//! What carries tags: clusters, task definitions, tasks, container instances, by ARN.
+//! What carries tags: clusters, task definitions, tasks, container instances, services and their task
+//! sets, by ARN.
 //!
 //! Rule: API reference, TagResource. Short ARNs (without a cluster) are refused.
 
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus};
+use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
 use crate::records::task::{TASKS, TaskKey};
 use crate::records::{
     CLUSTERS, ClusterKey, ClusterStatus, TASK_DEFINITIONS, Tags, TaskDefinitionKey,
@@ -24,6 +26,10 @@ pub enum Tagged {
     Task(TaskKey),
     /// A container instance.
     Instance(InstanceKey),
+    /// A service.
+    Service(ServiceKey),
+    /// A task set of a service, by its number.
+    TaskSet(ServiceKey, u64),
 }
 
 /// Reads the ARN of a resource that can carry tags.
@@ -44,6 +50,14 @@ pub fn parse(scope: &Scope, arn: &str) -> Result<Tagged, AwsError> {
         ["task", cluster, id] => Ok(Tagged::Task(TaskKey::new(scope, cluster, id))),
         ["container-instance", cluster, id] => {
             Ok(Tagged::Instance(InstanceKey::new(scope, cluster, id)))
+        }
+        ["service", cluster, name] => Ok(Tagged::Service(ServiceKey::new(scope, cluster, name))),
+        ["task-set", cluster, name, "ecs-svc", number] => {
+            let number = number.parse().map_err(|_| invalid())?;
+            Ok(Tagged::TaskSet(
+                ServiceKey::new(scope, cluster, name),
+                number,
+            ))
         }
         ["task-definition", name] => {
             let (family, revision) = name.split_once(':').ok_or_else(invalid)?;
@@ -80,6 +94,15 @@ pub fn tags_of(world: &World, resource: &Tagged) -> Result<Tags, AwsError> {
             .get(&CONTAINER_INSTANCES, key)
             .map(|instance| instance.tags.clone())
             .ok_or_else(|| missing("container instance")),
+        Tagged::Service(key) => world
+            .get(&SERVICES, key)
+            .map(|service| service.tags.clone())
+            .ok_or_else(|| missing("service")),
+        Tagged::TaskSet(key, number) => world
+            .get(&SERVICES, key)
+            .and_then(|service| service.task_sets.iter().find(|set| set.number == *number))
+            .map(|set| set.tags.clone())
+            .ok_or_else(|| missing("task set")),
     }
 }
 
@@ -87,7 +110,7 @@ pub fn tags_of(world: &World, resource: &Tagged) -> Result<Tags, AwsError> {
 ///
 /// # Errors
 /// As [`tags_of`], those of `change`, and `InvalidParameterException` for a stopped task or an
-/// INACTIVE container instance.
+/// INACTIVE container instance or service.
 pub fn change(
     txn: &mut Txn,
     resource: &Tagged,
@@ -103,6 +126,16 @@ pub fn change(
         }
         Tagged::Task(key) => txn.update(&TASKS, key, |record| record.tags = tags),
         Tagged::Instance(key) => txn.update(&CONTAINER_INSTANCES, key, |record| record.tags = tags),
+        Tagged::Service(key) => txn.update(&SERVICES, key, |record| record.tags = tags),
+        Tagged::TaskSet(key, number) => {
+            let change = |record: &mut ServiceRecord| {
+                let mut sets = record.task_sets.iter_mut();
+                if let Some(set) = sets.find(|set| set.number == *number) {
+                    set.tags = tags;
+                }
+            };
+            txn.update(&SERVICES, key, change)
+        }
     };
     Ok(())
 }
@@ -118,6 +151,10 @@ fn refuse_gone(world: &World, resource: &Tagged) -> Result<(), AwsError> {
             .get(&CONTAINER_INSTANCES, key)
             .filter(|instance| instance.status == InstanceStatus::Inactive)
             .map(|_| "container instance"),
+        Tagged::Service(key) | Tagged::TaskSet(key, _) => world
+            .get(&SERVICES, key)
+            .filter(|service| service.status == ServiceStatus::Inactive)
+            .map(|_| "service"),
     };
     match gone {
         Some(what) => Err(invalid_parameter(format!(

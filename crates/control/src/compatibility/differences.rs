@@ -7,7 +7,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     (
         "Launch types",
         "EC2 alone. FARGATE, EXTERNAL and MANAGED_INSTANCES, capacity provider strategies and \
-         `networkMode` `awsvpc` are refused when a task starts.",
+         `networkMode` `awsvpc` are refused when a task starts or a service is made.",
     ),
     (
         "Callers",
@@ -23,7 +23,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          task as long, where AWS's reference says that StopTask deletes them.",
     ),
     (
-        "INACTIVE clusters and container instances",
+        "INACTIVE clusters, container instances and services",
         "Described for one hour; AWS says \"for a period of time\".",
     ),
     (
@@ -32,22 +32,27 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          `NoUpdateAvailableException`, or `MissingVersionException` where an agent never said its \
          version.",
     ),
+    ("Task protection", "GetTaskProtection needs `tasks`."),
     (
-        "Task protection",
-        "GetTaskProtection needs `tasks`. There are no services yet, so that every task answers \
-         `TASK_NOT_VALID`.",
+        "Services",
+        "`desiredCount` left out is 0. `healthCheckGracePeriodSeconds` is taken without a load \
+         balancer, as it covers container health checks too, and shown only where it was given. \
+         ListServicesByNamespace always answers `NamespaceNotFoundException`, and \
+         ContinueServiceDeployment that there is no such hook. A deployment controller cannot be \
+         changed.",
     ),
     (
-        "Texts of PutAttributes and account settings",
+        "Texts of services, PutAttributes and account settings",
         "Where no recording of AWS's error text is known to us, the error's code is AWS's and the \
-         text is ours: reserved attribute names, malformed attributes, a principal that is none.",
+         text is ours: task sets out of place, zone rebalancing that cannot be, stopping an ended \
+         deployment, reserved attribute names, malformed attributes, a principal that is none.",
     ),
     (
         "guardDutyActivate",
         "Always `off`, and read-only, as on AWS without GuardDuty.",
     ),
     (
-        "ListTasks by service or daemon",
+        "ListTasks by daemon",
         "Always `ServiceNotFoundException`: there are none.",
     ),
     (

@@ -6,6 +6,7 @@ mod differences;
 use differences::DIFFERENCES;
 use ecs::rules::account_settings;
 use ecs::rules::not_yet::{CONTAINER, EFFECTIVE, KEPT, TASK};
+use ecs::rules::service_not_yet::ROWS;
 use std::fmt::Write;
 
 /// The account settings that change what Longshore does.
@@ -24,6 +25,7 @@ pub fn document() -> String {
     );
     operations(&mut text);
     fields(&mut text);
+    services(&mut text);
     settings(&mut text);
     known(&mut text);
     text
@@ -81,6 +83,16 @@ fn fields(text: &mut String) {
     );
     text.push_str("\nOf a container:\n\n");
     bullets(text, containers);
+}
+
+fn services(text: &mut String) {
+    list(
+        text,
+        "Refused in a service",
+        "CreateService, UpdateService and CreateTaskSet answer `ClientException` \"Longshore does not \
+         yet support FIELD\".",
+        ROWS.iter().map(|row| row.member),
+    );
 }
 
 fn settings(text: &mut String) {

@@ -1,5 +1,6 @@
-//! What is kept for a while only: stopped tasks, inactive instances and clusters, remembered client
-//! tokens, expired join tokens, task definitions in deletion, log events past their group's retention or without a stream.
+//! What is kept for a while only: stopped tasks, inactive instances, services and clusters, remembered
+//! client tokens, expired join tokens, task definitions in deletion, log events past their group's
+//! retention or without a stream.
 
 use super::{Controller, Controllers};
 use crate::clock;
@@ -7,6 +8,7 @@ use crate::timing::Timing;
 use aws_types::{AwsError, Timestamp, codes};
 use ecs::cluster_retention;
 use ecs::instance::life;
+use ecs::service::retention as services;
 use ecs::task::{retention, tokens};
 use ecs::task_definition::deletion;
 use iam::join;
@@ -47,7 +49,12 @@ impl Controller for Retention {
             life::remove,
         )
         .await?;
-        // After tasks and instances, which keep them.
+        self.sweep(
+            |world, now| services::expired(world, now, inactive_visible),
+            services::remove,
+        )
+        .await?;
+        // After tasks, instances and services, which keep them.
         self.sweep(|world, _| deletion::due(world), deletion::remove)
             .await?;
         self.sweep(

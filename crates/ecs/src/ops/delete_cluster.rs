@@ -36,6 +36,10 @@ pub fn delete_cluster(
             "The Cluster cannot be deleted while Container Instances are active or draining.",
         ));
     }
+    if counts.services + counts.draining_services > 0 {
+        return Err(errors::CLUSTER_CONTAINS_SERVICES_EXCEPTION
+            .with("The Cluster cannot be deleted while Services are active."));
+    }
     if counts.unfinished > 0 {
         return Err(errors::CLUSTER_CONTAINS_TASKS_EXCEPTION
             .with("The Cluster cannot be deleted while Tasks are active."));

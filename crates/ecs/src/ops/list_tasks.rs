@@ -5,12 +5,14 @@
 use crate::cluster;
 use crate::page::Request;
 use crate::records::container_instance::{InstanceId, InstanceKey};
+use crate::records::service::SERVICES;
 use crate::records::task::{TaskKey, TaskRecord};
 use crate::records::task_table::{
-    BY_DESIRED, BY_FAMILY, BY_INSTANCE, BY_STARTED_BY, TASKS, freed_of, held_by, listed_parts,
-    named_parts,
+    BY_DESIRED, BY_FAMILY, BY_INSTANCE, BY_SERVICE, BY_STARTED_BY, TASKS, freed_of, held_by,
+    listed_parts, named_parts,
 };
 use crate::rules::invalid_parameter;
+use crate::service;
 use crate::task::reference;
 use crate::task::status::DesiredStatus;
 use aws_api::ecs::errors::SERVICE_NOT_FOUND_EXCEPTION;
@@ -41,7 +43,7 @@ pub fn list_tasks(
     input: &ListTasksRequest,
 ) -> Result<ListTasksResponse, AwsError> {
     let cluster = cluster::require(world, &ctx.scope, input.cluster.as_deref())?;
-    let filter = Filter::read(ctx, &cluster.name, input)?;
+    let filter = Filter::read(world, ctx, &cluster.name, input)?;
     let request = Request::read(
         &filter
             .listing(ctx, &cluster.name)
@@ -65,13 +67,20 @@ struct Filter<'a> {
     desired: DesiredStatus,
     family: Option<&'a str>,
     started_by: Option<&'a str>,
+    /// The group of the service's tasks.
+    service: Option<String>,
     instance: Option<InstanceId>,
     /// Whether the filters contradict what exists: no task has another launch type.
     nothing: bool,
 }
 
 impl<'a> Filter<'a> {
-    fn read(ctx: &Ctx, cluster: &str, input: &'a ListTasksRequest) -> Result<Self, AwsError> {
+    fn read(
+        world: &World,
+        ctx: &Ctx,
+        cluster: &str,
+        input: &'a ListTasksRequest,
+    ) -> Result<Self, AwsError> {
         let others = [
             &input.family,
             &input.service_name,
@@ -83,9 +92,13 @@ impl<'a> Filter<'a> {
                 "cannot specify startedBy with any other filter than desiredStatus.",
             ));
         }
-        if input.service_name.is_some() || input.daemon_name.is_some() {
+        if input.daemon_name.is_some() {
             return Err(SERVICE_NOT_FOUND_EXCEPTION.with("Service not found."));
         }
+        let service = match input.service_name.as_deref() {
+            None => None,
+            Some(name) => Some(group(world, ctx, cluster, name)?),
+        };
         let desired = match input.desired_status.as_deref() {
             None | Some("RUNNING") => DesiredStatus::Running,
             Some("STOPPED") => DesiredStatus::Stopped,
@@ -111,6 +124,7 @@ impl<'a> Filter<'a> {
             desired,
             family: input.family.as_deref(),
             started_by: input.started_by.as_deref(),
+            service,
             nothing: input.desired_status.as_deref() == Some("PENDING")
                 || launch_type.is_some_and(|t| t != "EC2")
                 || named == Some(None),
@@ -119,7 +133,7 @@ impl<'a> Filter<'a> {
     }
 
     /// What makes this listing another than others, for its tokens.
-    fn listing(&self, ctx: &Ctx, cluster: &str) -> [String; 8] {
+    fn listing(&self, ctx: &Ctx, cluster: &str) -> [String; 9] {
         [
             "ListTasks".into(),
             ctx.scope.account.clone(),
@@ -129,6 +143,7 @@ impl<'a> Filter<'a> {
             format!("{:?}", self.family),
             format!("{:?}", self.started_by),
             format!("{:?}", self.instance),
+            format!("{:?}", self.service),
         ]
     }
 
@@ -146,16 +161,18 @@ impl<'a> Filter<'a> {
         }
         let of_cluster = TaskKey::new(&ctx.scope, cluster, "");
         let listed = |name: &str| listed_parts(&of_cluster, name, self.desired);
-        let (index, key) = match (&self.instance, self.started_by, self.family) {
-            (Some(id), _, _) => {
+        let service = self.service.as_deref();
+        let (index, key) = match (&self.instance, self.started_by, service, self.family) {
+            (Some(id), _, _, _) => {
                 let key = InstanceKey::new(&ctx.scope, cluster, &id.0);
                 let held = world.find_after(&TASKS, &BY_INSTANCE, &held_by(&key), after);
                 let freed = world.find_after(&TASKS, &BY_INSTANCE, &freed_of(&key), after);
                 return Box::new(by_id(held, freed).filter(|task| self.shows(task)));
             }
-            (None, Some(by), _) => (&BY_STARTED_BY, listed(by)),
-            (None, None, Some(family)) => (&BY_FAMILY, listed(family)),
-            (None, None, None) => {
+            (None, Some(by), _, _) => (&BY_STARTED_BY, listed(by)),
+            (None, None, Some(group), _) => (&BY_SERVICE, listed(group)),
+            (None, None, None, Some(family)) => (&BY_FAMILY, listed(family)),
+            (None, None, None, None) => {
                 let desired = named_parts(&ctx.scope, cluster, self.desired.name());
                 (&BY_DESIRED, desired)
             }
@@ -171,10 +188,22 @@ impl<'a> Filter<'a> {
                 .started_by
                 .is_none_or(|by| task.started_by.as_deref() == Some(by))
             && self
+                .service
+                .as_ref()
+                .is_none_or(|group| task.service.is_some() && task.group == *group)
+            && self
                 .instance
                 .as_ref()
                 .is_none_or(|instance| task.instance == *instance)
     }
+}
+
+/// The group of the tasks of a service that exists, INACTIVE or not.
+fn group(world: &World, ctx: &Ctx, cluster: &str, name: &str) -> Result<String, AwsError> {
+    service::reference::service(&ctx.scope, cluster, name)
+        .filter(|key| world.get(&SERVICES, key).is_some())
+        .map(|key| key.group())
+        .ok_or_else(|| SERVICE_NOT_FOUND_EXCEPTION.with("Service not found."))
 }
 
 /// Two listings, each in order of id, as one.

@@ -1,18 +1,24 @@
 //! The API's operations, one file each, and the table of them; nothing else.
 
+pub mod continue_service_deployment;
 pub mod create_cluster;
 pub mod create_service;
+pub mod create_task_set;
 pub mod delete_account_setting;
 pub mod delete_attributes;
 pub mod delete_cluster;
 pub mod delete_service;
 pub mod delete_task_definitions;
+pub mod delete_task_set;
 pub mod deregister_container_instance;
 pub mod deregister_task_definition;
 pub mod describe_clusters;
 pub mod describe_container_instances;
+pub mod describe_service_deployments;
+pub mod describe_service_revisions;
 pub mod describe_services;
 pub mod describe_task_definition;
+pub mod describe_task_sets;
 pub mod describe_tasks;
 pub mod discover_poll_endpoint;
 pub mod get_task_protection;
@@ -20,6 +26,7 @@ pub mod list_account_settings;
 pub mod list_attributes;
 pub mod list_clusters;
 pub mod list_container_instances;
+pub mod list_service_deployments;
 pub mod list_services;
 pub mod list_services_by_namespace;
 pub mod list_tags_for_resource;
@@ -33,6 +40,7 @@ pub mod register_container_instance;
 pub mod register_task_definition;
 pub mod run_task;
 pub mod start_task;
+pub mod stop_service_deployment;
 pub mod stop_task;
 pub mod submit_attachment_state_changes;
 pub mod submit_container_state_change;
@@ -44,7 +52,9 @@ pub mod update_cluster_settings;
 pub mod update_container_agent;
 pub mod update_container_instances_state;
 pub mod update_service;
+pub mod update_service_primary_task_set;
 pub mod update_task_protection;
+pub mod update_task_set;
 
 use aws_api::ecs::operations as api;
 use iam::Operation;
@@ -60,6 +70,8 @@ pub fn operations() -> Vec<Operation> {
     all.extend(attributes());
     all.extend(account_settings());
     all.extend(services());
+    all.extend(task_sets());
+    all.extend(service_deployments());
     all
 }
 
@@ -267,6 +279,56 @@ fn services() -> Vec<Operation> {
         Operation::read::<api::ListServicesByNamespace>(
             list_services_by_namespace::authorisation,
             list_services_by_namespace::list_services_by_namespace,
+        ),
+    ]
+}
+
+fn task_sets() -> Vec<Operation> {
+    vec![
+        Operation::write::<api::CreateTaskSet>(
+            create_task_set::authorisation,
+            create_task_set::create_task_set,
+        ),
+        Operation::write::<api::UpdateTaskSet>(
+            update_task_set::authorisation,
+            update_task_set::update_task_set,
+        ),
+        Operation::write::<api::DeleteTaskSet>(
+            delete_task_set::authorisation,
+            delete_task_set::delete_task_set,
+        ),
+        Operation::read::<api::DescribeTaskSets>(
+            describe_task_sets::authorisation,
+            describe_task_sets::describe_task_sets,
+        ),
+        Operation::write::<api::UpdateServicePrimaryTaskSet>(
+            update_service_primary_task_set::authorisation,
+            update_service_primary_task_set::update_service_primary_task_set,
+        ),
+    ]
+}
+
+fn service_deployments() -> Vec<Operation> {
+    vec![
+        Operation::read::<api::ListServiceDeployments>(
+            list_service_deployments::authorisation,
+            list_service_deployments::list_service_deployments,
+        ),
+        Operation::read::<api::DescribeServiceDeployments>(
+            describe_service_deployments::authorisation,
+            describe_service_deployments::describe_service_deployments,
+        ),
+        Operation::read::<api::DescribeServiceRevisions>(
+            describe_service_revisions::authorisation,
+            describe_service_revisions::describe_service_revisions,
+        ),
+        Operation::write::<api::StopServiceDeployment>(
+            stop_service_deployment::authorisation,
+            stop_service_deployment::stop_service_deployment,
+        ),
+        Operation::read::<api::ContinueServiceDeployment>(
+            continue_service_deployment::authorisation,
+            continue_service_deployment::continue_service_deployment,
         ),
     ]
 }

@@ -7,7 +7,7 @@
 
 use super::Tags;
 use super::service_deployment::ServiceDeploymentId;
-use super::task_set::TaskSet;
+use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
 use crate::place::constraint::Constraint;
 use aws_api::Stored;
 use aws_api::ecs::{DeploymentConfiguration, PlacementConstraint, PlacementStrategy};
@@ -432,7 +432,7 @@ pub static OF_CLUSTER: Tally<ServiceRecord> = Tally {
 pub static SERVICES: Table<ServiceKey, ServiceRecord> = Table::new(
     "ecs.services",
     |service| service.key.clone(),
-    &[&LACKS_ROOM, &DAEMONS, &ACTIVE],
+    &[&LACKS_ROOM, &DAEMONS, &ACTIVE, &BY_TASK_SET_DEFINITION],
 )
 .with_tallies(&[&OF_CLUSTER]);
 

@@ -1,9 +1,10 @@
 //! Service revisions: what a service ran or runs, immutable, readable after it was replaced.
 
 use super::service::{ServiceKey, Workload};
+use super::task_table::definition_parts;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Key, Table, TableKey};
+use store::{Index, Key, Table, TableKey};
 
 /// A revision of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,9 +67,24 @@ pub struct ResolvedImage {
     pub digest: String,
 }
 
+/// By definition, so that a definition is not deleted under a service that runs it.
+pub static BY_DEFINITION: Index<ServiceRevisionRecord> = Index {
+    name: "by_definition",
+    keys: |record| {
+        let Workload {
+            family, revision, ..
+        } = &record.workload;
+        vec![definition_parts(
+            &record.key.service.scope,
+            family,
+            *revision,
+        )]
+    },
+};
+
 /// All revisions of services that still exist.
 pub static SERVICE_REVISIONS: Table<RevisionKey, ServiceRevisionRecord> = Table::new(
     "ecs.service_revisions",
     |revision| revision.key.clone(),
-    &[],
+    &[&BY_DEFINITION],
 );

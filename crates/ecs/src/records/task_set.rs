@@ -3,9 +3,11 @@
 //! Rule: API reference, TaskSet.
 
 use super::Tags;
-use super::service::{Throttle, Workload, deployment_id};
+use super::service::{ServiceRecord, ServiceStatus, Throttle, Workload, deployment_id};
+use super::task_table::definition_parts;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
+use store::Index;
 
 /// `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,3 +103,19 @@ impl TaskSet {
         u32::try_from(scaled.div_ceil(10_000)).unwrap_or(u32::MAX)
     }
 }
+
+/// Services by the definitions of their task sets, so that none is deleted under one.
+pub static BY_TASK_SET_DEFINITION: Index<ServiceRecord> = Index {
+    name: "by_task_set_definition",
+    keys: |service| match service.status {
+        ServiceStatus::Inactive => Vec::new(),
+        ServiceStatus::Active | ServiceStatus::Draining => {
+            let workloads = service.task_sets.iter().map(|set| &set.workload);
+            workloads
+                .map(|workload| {
+                    definition_parts(&service.key.scope, &workload.family, workload.revision)
+                })
+                .collect()
+        }
+    },
+};

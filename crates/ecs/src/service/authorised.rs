@@ -22,6 +22,21 @@ pub fn on_service(
     Ask::new(action, reference::shown_arn(&ctx.scope, &cluster, text))
 }
 
+/// The action on a task set of a service, both named as in the request; `*` for every one of it.
+#[must_use]
+pub fn on_task_set(
+    action: &'static str,
+    ctx: &Ctx,
+    cluster: Option<&str>,
+    service: Option<&str>,
+    set: &str,
+) -> Ask {
+    let service = on_service(action, ctx, cluster, service).resource;
+    let key = reference::service_arn(&ctx.scope, &service);
+    let shown = |key| reference::shown_task_set_arn(&key, set);
+    Ask::new(action, key.map_or(service, shown))
+}
+
 /// `iam:PassRole` on the roles that the service's tasks would get, and on the service's own.
 #[must_use]
 pub fn to_hand_over(

@@ -8,6 +8,7 @@ use crate::cluster;
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
 use crate::records::service_deployment::{ServiceDeploymentId, ServiceDeploymentKey};
 use crate::records::service_revision::RevisionKey;
+use crate::records::task_set::{TaskSet, TaskSetStatus};
 use aws_api::ecs::errors;
 use aws_types::{Arn, AwsError, Ctx, Scope};
 use store::World;
@@ -27,14 +28,20 @@ pub fn service(scope: &Scope, cluster: &str, text: &str) -> Option<ServiceKey> {
     }
 }
 
+/// The service whose full ARN `text` is, in whatever cluster.
+#[must_use]
+pub fn service_arn(scope: &Scope, text: &str) -> Option<ServiceKey> {
+    let parts = resource(scope, text)?;
+    match parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["service", cluster, name] => Some(ServiceKey::new(scope, cluster, name)),
+        _ => None,
+    }
+}
+
 /// The cluster that a service's full ARN names.
 #[must_use]
 pub fn cluster_in(scope: &Scope, text: &str) -> Option<String> {
-    let parts = resource(scope, text)?;
-    match parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["service", cluster, _] => Some(cluster.into()),
-        _ => None,
-    }
+    service_arn(scope, text).map(|key| key.cluster)
 }
 
 /// The number of the task set of this service that `text` names: its id or its ARN.
@@ -119,6 +126,36 @@ pub fn require_active(
         ServiceStatus::Draining | ServiceStatus::Inactive => {
             Err(errors::SERVICE_NOT_ACTIVE_EXCEPTION.with("Service was not ACTIVE."))
         }
+    }
+}
+
+/// Where in its service the task set stands that a call means to change; one that is deleted is
+/// not there any more.
+///
+/// # Errors
+/// `TaskSetNotFoundException`.
+pub fn require_task_set(service: &ServiceRecord, text: Option<&str>) -> Result<usize, AwsError> {
+    let number = task_set(&service.key, text.unwrap_or_default());
+    let is_meant =
+        |set: &TaskSet| Some(set.number) == number && set.status != TaskSetStatus::Draining;
+    service.task_sets.iter().position(is_meant).ok_or_else(|| {
+        errors::TASK_SET_NOT_FOUND_EXCEPTION.with("The specified task set does not exist.")
+    })
+}
+
+/// The ARN that an answer or a policy shows for a task set that was named so.
+#[must_use]
+pub fn shown_task_set_arn(service: &ServiceKey, text: &str) -> String {
+    let ServiceKey {
+        scope,
+        cluster,
+        name,
+    } = service;
+    match text.starts_with("arn:") {
+        true => text.into(),
+        false => scope
+            .arn("ecs", &format!("task-set/{cluster}/{name}/{text}"))
+            .to_string(),
     }
 }
 

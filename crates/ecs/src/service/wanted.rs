@@ -7,7 +7,7 @@
 use super::deploy;
 use crate::records::service::{Scheduling, ServiceRecord, ServiceStatus, Throttle, Workload};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
-use crate::records::task_set::TaskSetStatus;
+use crate::records::task_set::{TaskSet, TaskSetStatus};
 use aws_types::{Ctx, Timestamp};
 use store::{Txn, World};
 
@@ -54,12 +54,22 @@ pub fn drain(txn: &mut Txn, ctx: &Ctx, service: &mut ServiceRecord) {
         deployment.updated = ctx.now;
     }
     for set in &mut service.task_sets {
+        scale(set, 0, ctx.now);
         set.status = TaskSetStatus::Draining;
-        set.scale_hundredths = 0;
-        set.updated = ctx.now;
     }
     service.lacks_room = false;
     deploy::close(txn, ctx.now, service, "Service was deleted.");
+}
+
+/// Another scale of a task set, in hundredths of a percent; its starts are not held back any more.
+pub fn scale(set: &mut TaskSet, hundredths: u32, now: Timestamp) {
+    set.throttle = Throttle::default();
+    if set.scale_hundredths != hundredths {
+        set.scale_hundredths = hundredths;
+        set.steady = None;
+        set.stability_at = now;
+    }
+    set.updated = now;
 }
 
 fn desire(service: &mut ServiceRecord, desired: u32, now: Timestamp) {

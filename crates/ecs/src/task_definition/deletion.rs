@@ -1,10 +1,14 @@
 //! When a revision whose deletion was asked for goes: once no task names it any more, a stopped one
-//! that is still described included, since its answer is made from the definition.
+//! that is still described included, since its answer is made from the definition, and no service
+//! runs it or would roll back to it.
 //!
 //! Rule: API reference, DeleteTaskDefinitions.
 
 use super::revisions;
+use crate::records::service::{SERVICES, ServiceStatus};
+use crate::records::service_revision::{self, SERVICE_REVISIONS, ServiceRevisionRecord};
 use crate::records::task_definition::DELETING;
+use crate::records::task_set::BY_TASK_SET_DEFINITION;
 use crate::records::task_table::{BY_DEFINITION, TASKS, definition_parts};
 use crate::records::{
     TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord, TaskDefinitionStatus,
@@ -37,7 +41,26 @@ pub fn remove(txn: &mut Txn, keys: &[TaskDefinitionKey]) {
 }
 
 fn is_due(world: &World, record: &TaskDefinitionRecord) -> bool {
-    let tasks = definition_parts(&record.scope, &record.family, record.revision);
+    let key = definition_parts(&record.scope, &record.family, record.revision);
     record.status == TaskDefinitionStatus::DeleteInProgress
-        && world.find(&TASKS, &BY_DEFINITION, &tasks).next().is_none()
+        && world.find(&TASKS, &BY_DEFINITION, &key).next().is_none()
+        && !is_in_service(world, &key)
+}
+
+/// Whether some service that is not INACTIVE starts tasks of it, or may again.
+fn is_in_service(world: &World, definition: &Key) -> bool {
+    let runs = |revision: &ServiceRevisionRecord| {
+        let number = revision.key.number;
+        let service = world.get(&SERVICES, &revision.key.service);
+        service.is_some_and(|service| {
+            let mut deployments = service.deployments.iter();
+            service.status != ServiceStatus::Inactive
+                && (service.completed_revision == Some(number)
+                    || deployments.any(|deployment| deployment.revision == number))
+        })
+    };
+    let index = &service_revision::BY_DEFINITION;
+    let mut revisions = world.find(&SERVICE_REVISIONS, index, definition);
+    let mut with_sets = world.find(&SERVICES, &BY_TASK_SET_DEFINITION, definition);
+    with_sets.next().is_some() || revisions.any(|revision| runs(revision))
 }
