@@ -1,8 +1,11 @@
 """Each field of a container, looked at from inside the container."""
 
+import io
 import os
 import stat
+import tarfile
 
+import images
 import pytest
 from botocore.exceptions import ClientError
 from harness import eventually
@@ -190,6 +193,71 @@ def test_docker_volumes(longshore, tmp_path):
     assert first.splitlines()[0] == "bound" and first.splitlines()[-1] == "own"
     second = inside(longshore, tmp_path, script, volumes=volumes, mountPoints=mounts).splitlines()
     assert second[1] == "kept" and "/own/note" in second[2]
+
+
+@pytest.fixture(scope="module")
+def furnished(longshore, tmp_path_factory):
+    """An image with a directory that has content, an owner and a mode of its own."""
+    path = tmp_path_factory.mktemp("images") / "furnished.tar"
+
+    def layer(*members):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, kind, mode, (uid, gid) in members:
+                info = tarfile.TarInfo(name)
+                info.type, info.mode, info.uid, info.gid, info.mtime = kind, mode, uid, gid, 1_700_000_000
+                info.linkname = "srv/data" if kind == tarfile.SYMTYPE else ""
+                content = b"of the image\n" if kind == tarfile.REGTYPE else b""
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return archive.getvalue()
+
+    own, root = (77, 78), (0, 0)
+    furniture = layer(
+        ("srv/data", tarfile.DIRTYPE, 0o2750, (1000, 2000)), ("srv/data/in", tarfile.DIRTYPE, 0o700, own),
+        ("srv/data/in/file", tarfile.REGTYPE, 0o4755, own), ("srv/data/in/gone", tarfile.REGTYPE, 0o644, own),
+        ("data", tarfile.SYMTYPE, 0o777, root), ("opt/file", tarfile.REGTYPE, 0o644, root))
+    # What a later layer hides is not there.
+    hiding = layer(("srv/data", tarfile.DIRTYPE, 0o2750, (1000, 2000)), ("srv/data/in", tarfile.DIRTYPE, 0o700, own),
+                   ("srv/data/in/.wh.gone", tarfile.REGTYPE, 0o644, root))
+    longshore.load_image(images.save(path, "furnished:test", [images.busybox_layer(), furniture, hiding]))
+    return "furnished:test"
+
+
+LOOK = "stat -c '%n %a %u %g %Y' /data/. /data/in /data/in/file; ls /data/in; cat /data/in/file"
+FURNISHED = ["/data/. 2750 1000 2000 1700000000", "/data/in 700 77 78 1700000000", "/data/in/file 4755 77 78 1700000000", "file", "of the image"]
+
+
+@pytest.mark.parametrize("volume", [{"dockerVolumeConfiguration": {"scope": "task"}}, {"dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True}},
+                                    {}, {"host": {}}], ids=["task", "shared", "anonymous", "empty host"])
+def test_a_new_volume_gets_what_the_image_has(longshore, tmp_path, furnished, volume):
+    name = f"new-{os.getpid()}"
+    fields = {"image": furnished, "volumes": [{"name": name} | volume], "mountPoints": [{"sourceVolume": name, "containerPath": "/data", "readOnly": False}]}
+    seen = inside(longshore, tmp_path, f"{LOOK}; rm -r /data/in; echo mine > /data/own", **fields)
+    assert seen.splitlines() == FURNISHED
+    # The image itself is as it was.
+    assert inside(longshore, tmp_path, LOOK, image=furnished).splitlines() == FURNISHED
+    if "shared" in str(volume):
+        # No second time: it is not empty any more.
+        assert inside(longshore, tmp_path, "ls /data", **fields) == "own\n"
+
+
+def test_a_volume_for_reading_alone_and_a_directory_of_the_host(longshore, tmp_path, furnished):
+    host = tmp_path / "host"
+    host.mkdir()
+    volumes = [{"name": "new", "dockerVolumeConfiguration": {"scope": "task"}}, {"name": "host", "host": {"sourcePath": str(host)}}]
+    mounts = [{"sourceVolume": "new", "containerPath": "/data", "readOnly": True}, {"sourceVolume": "host", "containerPath": "/opt"}]
+    seen = inside(longshore, tmp_path, f"{LOOK}; touch /data/x 2> /dev/null || echo refused; ls /opt", image=furnished, volumes=volumes, mountPoints=mounts)
+    assert seen.splitlines() == [*FURNISHED, "refused"]
+    assert list(host.iterdir()) == []
+
+
+def test_volumes_of_another_are_filled_by_the_one_whose_they_are(longshore, tmp_path, furnished):
+    source = {"name": "source", "image": furnished, "essential": False, "command": ["sh", "-c", WAIT],
+              "mountPoints": [{"sourceVolume": "shared", "containerPath": "/data"}]}
+    seen = inside(longshore, tmp_path, LOOK, others=[source], volumes=[{"name": "shared", "dockerVolumeConfiguration": {"scope": "task"}}],
+                  volumesFrom=[{"sourceContainer": "source"}])
+    assert seen.splitlines() == FURNISHED
 
 
 def test_pid_and_ipc_of_the_task(longshore, tmp_path):

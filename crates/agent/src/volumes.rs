@@ -1,7 +1,8 @@
 //! Which directories of the host a container sees, and where.
 //!
 //! Docker's rules: volumes of other containers come with all that those have, their own foreign ones included; a mount
-//! of the container's own at the same place wins.
+//! of the container's own at the same place wins. A volume that is no directory which the host names is filled from the
+//! image when it is empty, by the container that states it, not by those that have it from others.
 
 use crate::bundle::Place;
 use crate::task::definition::{ContainerDefinition, TaskDefinition, VolumeDefinition};
@@ -29,6 +30,8 @@ pub fn mounts(
             source,
             target: wanted.target,
             read_only: wanted.read_only,
+            filled_from_image: wanted.is_own && is_dockers(task, &wanted.volume),
+            ..BindMount::default()
         });
     }
     Ok(mounts)
@@ -40,6 +43,8 @@ struct Wanted {
     volume: String,
     target: String,
     read_only: bool,
+    /// Of the container's own mount points.
+    is_own: bool,
 }
 
 fn wanted(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<Wanted> {
@@ -70,6 +75,7 @@ fn gather<'a>(
                 volume: mount.source_volume.clone(),
                 target: mount.container_path.clone(),
                 read_only: read_only || mount.read_only,
+                is_own: seen.len() == 1,
             });
         }
     }
@@ -105,6 +111,13 @@ fn source(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<PathBu
             Ok(parent.join("volumes").join(volume_directory(name)))
         }
     }
+}
+
+/// Whether it is one of what the public agent makes volumes of Docker's of: all but directories of
+/// the host.
+fn is_dockers(task: &TaskDefinition, name: &str) -> bool {
+    let volume = task.volumes.iter().find(|volume| volume.name == name);
+    volume.is_none_or(|volume| volume.docker.is_some() || path_of(volume).is_none())
 }
 
 /// The path of the host that a volume states.
