@@ -42,6 +42,7 @@ const CAPABILITIES: &[&str] = &[
     "com.amazonaws.ecs.capability.privileged-container",
     "ecs.capability.docker-plugin.local",
     "ecs.capability.pid-ipc-namespace-sharing",
+    "ecs.capability.network.container-port-range",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.

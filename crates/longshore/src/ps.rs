@@ -50,11 +50,13 @@ fn container(container: &Container) -> String {
         .iter()
         .flatten()
         .map(|binding| {
-            format!(
-                "{}->{}",
-                binding.host_port.unwrap_or_default(),
-                binding.container_port.unwrap_or_default()
-            )
+            let text = |one: Option<i32>, range: &Option<String>| {
+                let range = range.clone();
+                range.unwrap_or_else(|| one.unwrap_or_default().to_string())
+            };
+            let host = text(binding.host_port, &binding.host_port_range);
+            let inside = text(binding.container_port, &binding.container_port_range);
+            format!("{host}->{inside}")
         })
         .collect();
     match (ports.is_empty(), container.exit_code) {

@@ -5,6 +5,7 @@
 //! the user asked for makes the task invalid.
 
 use super::docker::{DockerConfig, HostConfig};
+pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -182,20 +183,6 @@ pub struct DockerStrings {
     host_config: String,
 }
 
-/// A port of a container.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PortMapping {
-    /// Port in the container.
-    pub container_port: u16,
-    /// Port on the host; 0 is any free one.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub host_port: u16,
-    /// `tcp` (also when absent) or `udp`.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub protocol: String,
-}
-
 impl TaskDefinition {
     /// Reads a task that is to run. The error names the container and the member.
     pub fn parse(json: &serde_json::Value) -> Result<Self, InvalidTask> {
@@ -278,12 +265,7 @@ impl ContainerDefinition {
             }
         }
         for port in &self.port_mappings {
-            if !matches!(port.protocol.as_str(), "" | "tcp" | "udp") {
-                return Err(InvalidTask(format!(
-                    "unsupported protocol {}",
-                    port.protocol
-                )));
-            }
+            port.check()?;
         }
         Ok(())
     }

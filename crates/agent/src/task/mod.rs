@@ -10,6 +10,7 @@ mod finish;
 pub mod health;
 pub mod machine;
 mod order;
+mod port;
 pub mod relations;
 pub mod report;
 mod restart;
