@@ -10,6 +10,7 @@
 mod actor;
 mod api;
 mod bundle;
+mod cdi;
 mod config;
 mod control_socket;
 mod down;

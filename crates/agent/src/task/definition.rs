@@ -4,6 +4,7 @@
 //! public agent does; a member whose effect this agent lacks and whose absence would change what
 //! the user asked for makes the task invalid.
 
+pub use super::association::Association;
 use super::docker::{DockerConfig, HostConfig};
 pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
@@ -71,6 +72,9 @@ pub struct TaskDefinition {
     /// `host`, `task`, `none`, or empty for a namespace of each container's own.
     #[serde(default, deserialize_with = "null_as_default")]
     pub ipc_mode: String,
+    /// Devices of the host that it was given.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub associations: Vec<Association>,
 }
 
 /// A container of a task.
@@ -201,6 +205,7 @@ impl TaskDefinition {
             })?;
         }
         super::relations::check(&task)?;
+        super::association::check(&task)?;
         let mut names: Vec<&str> = task.containers.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {

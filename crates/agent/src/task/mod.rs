@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no disk, no socket. [`machine::step`] decides, the crate's
 //! `actor` does.
 
+mod association;
 pub mod definition;
 pub mod docker;
 pub mod event;
