@@ -1,6 +1,7 @@
 """Each field of a container, looked at from inside the container."""
 
 import io
+import json
 import os
 import stat
 import tarfile
@@ -260,6 +261,24 @@ def test_volumes_of_another_are_filled_by_the_one_whose_they_are(longshore, tmp_
     assert seen.splitlines() == FURNISHED
 
 
+def test_volumes_that_an_image_asks_for(longshore, tmp_path):
+    """They can be written to where the root cannot, and come with the volumes of another container."""
+    layers = [images.busybox_layer(), images.layer({"data/file": (b"of the image\n", 0o644), "named/file": (b"hidden\n", 0o644)})]
+    config = {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "Volumes": {"/data": {}, "/named": {}}}
+    longshore.load_image(images.save(tmp_path / "volumes.tar", "volumes:test", layers, config))
+    host = tmp_path / "named"
+    host.mkdir()
+    source = {"name": "source", "image": "volumes:test", "essential": False, "readonlyRootFilesystem": True,
+              "command": ["sh", "-c", f"echo more >> /data/file; touch /root-is-closed || {WAIT}"],
+              "mountPoints": [{"sourceVolume": "named", "containerPath": "/named"}]}
+    script = "until grep more /data/file; do sleep 0.02; done; cat /data/file; ls /named"
+    seen = inside(longshore, tmp_path, script, others=[source], volumes=[{"name": "named", "host": {"sourcePath": str(host)}}],
+                  volumesFrom=[{"sourceContainer": "source"}])
+    assert seen == "more\nof the image\nmore\n"
+    # A container without them finds the image as it was.
+    assert inside(longshore, tmp_path, "cat /data/file /named/file", image="volumes:test") == "of the image\nhidden\n"
+
+
 def test_pid_and_ipc_of_the_task(longshore, tmp_path):
     other = {"name": "other", "essential": False, "command": ["sh", "-c", "echo there > /dev/shm/note; " + WAIT]}
     script = ("until [ -s /dev/shm/note ]; do sleep 0.02; done; cat /dev/shm/note; cat /proc/1/cmdline; echo;"
@@ -302,7 +321,31 @@ def test_interactive(longshore, tmp_path):
     longshore.wait(arn, "STOPPED")
 
 
-def test_docker_labels_are_kept(longshore):
-    arn = longshore.register("labels", {"name": "app", "dockerLabels": {"team": "a"}})
+def test_docker_labels(longshore, tmp_path):
+    labelled = images.save(tmp_path / "labelled.tar", "labelled:test", [images.busybox_layer()],
+                           {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "Labels": {"team": "of the image", "vendor": "v"}})
+    longshore.load_image(labelled)
+    arn = longshore.register("labels", {"name": "app", "image": "labelled:test", "command": ["sh", "-c", WAIT], "dockerLabels": {"team": "a", "b.c": ""}})
     definition = longshore.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-    assert definition["containerDefinitions"][0]["dockerLabels"] == {"team": "a"}
+    assert definition["containerDefinitions"][0]["dockerLabels"] == {"team": "a", "b.c": ""}
+    task = longshore.start(arn)[0]
+    described = longshore.wait(task, "RUNNING")
+    expected = {
+        "team": "a", "b.c": "", "vendor": "v", "com.amazonaws.ecs.cluster": "default", "com.amazonaws.ecs.container-name": "app",
+        "com.amazonaws.ecs.task-arn": task, "com.amazonaws.ecs.task-definition-family": "labels",
+        "com.amazonaws.ecs.task-definition-version": str(definition["revision"])}
+
+    def shown(*flags):
+        found = [one for one in json.loads(longshore.run("ps", "--json", *flags).stdout) if one["taskArn"] == task]
+        return found[0] if found else None
+
+    seen = shown()
+    assert seen["lastStatus"] == "RUNNING" and seen["containers"][0]["runtimeId"] == described["containers"][0]["runtimeId"]
+    assert seen["containers"][0]["labels"] == expected
+    # An agent that comes later knows them from the record.
+    longshore.kill("agent")
+    assert eventually(lambda: shown()["containers"][0].get("labels"), "the agent to be back") == expected
+    longshore.ecs.stop_task(task=task)
+    longshore.wait(task, "STOPPED")
+    eventually(lambda: "labels" not in shown("--all")["containers"][0], "the host to forget them")
+    assert shown() is None

@@ -11,6 +11,7 @@ from typing import Iterator
 import leaks
 import pytest
 from harness import Longshore, eventually
+from test_kills import kill
 
 WAIT = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 # A card, and one that has two names: the UUID is the one that lasts.
@@ -78,6 +79,17 @@ def resource(longshore, kind):
     return found[0]["stringSetValue"] if found else None
 
 
+def refusal(longshore, definition):
+    """Why no host takes a task of it, once an agent is there to be asked."""
+    def reasons():
+        answer = longshore.ecs.run_task(taskDefinition=definition)
+        assert answer["tasks"] == [], answer
+        found = [failure["reason"] for failure in answer["failures"]]
+        return found if found != ["AGENT"] else None
+
+    return eventually(reasons, "an agent to be connected")
+
+
 def test_a_host_offers_each_card_once(longshore):
     assert resource(longshore, "registeredResources") == CARDS
     assert resource(longshore, "remainingResources") == CARDS
@@ -110,17 +122,14 @@ def test_a_container_has_its_cards_and_no_other(longshore, place):
 
 def test_cards_are_given_once_and_come_back(longshore):
     definition = longshore.register("card", gpu("app", 1, WAIT), networkMode="none")
-    run = lambda: longshore.ecs.run_task(taskDefinition=definition)
     arns = longshore.start(definition, count=2)
     tasks = [longshore.wait(arn, "RUNNING") for arn in arns]
     assert sorted(task["containers"][0]["gpuIds"][0] for task in tasks) == sorted(CARDS)
     assert resource(longshore, "remainingResources") == []
-    refused = run()
-    assert refused["tasks"] == [] and [f["reason"] for f in refused["failures"]] == ["RESOURCE:GPU"]
+    assert refusal(longshore, definition) == ["RESOURCE:GPU"]
     # The cards stay given when the agent that gave them is gone.
-    longshore.kill("agent")
-    eventually(longshore.ready, "the agent to be back")
-    assert [f["reason"] for f in run()["failures"]] == ["RESOURCE:GPU"]
+    kill(longshore, "agent")
+    assert refusal(longshore, definition) == ["RESOURCE:GPU"]
     longshore.ecs.stop_task(task=arns[0])
     freed = longshore.wait(arns[0], "STOPPED")["containers"][0]["gpuIds"]
     third = longshore.start(definition)[0]
@@ -132,8 +141,7 @@ def test_cards_are_given_once_and_come_back(longshore):
 
 def test_more_cards_than_the_host_has(longshore):
     definition = longshore.register("three", gpu("app", 3, "true"), networkMode="none")
-    answer = longshore.ecs.run_task(taskDefinition=definition)
-    assert [f["reason"] for f in answer["failures"]] == ["RESOURCE:GPU"]
+    assert refusal(longshore, definition) == ["RESOURCE:GPU"]
 
 
 def test_a_card_that_is_gone_meanwhile(longshore, cards):
@@ -157,14 +165,13 @@ def test_a_host_without_cards_that_can_be_had(longshore, cards, edits):
     else:
         cards.file.write_text(json.dumps(cards.specification | {"containerEdits": edits}))
     try:
-        longshore.kill("agent")
+        kill(longshore, "agent")
         eventually(lambda: longshore.ready() and resource(longshore, "registeredResources") is None, "the host to be without")
         definition = longshore.register("none", gpu("app", 1, "true"), networkMode="none")
-        answer = longshore.ecs.run_task(taskDefinition=definition)
-        assert answer["tasks"] == [] and [f["reason"] for f in answer["failures"]] == ["RESOURCE:GPU"]
+        assert refusal(longshore, definition) == ["RESOURCE:GPU"]
         log = (longshore.data / "log" / "agent.log").read_text()
         assert edits is None or "is left out: hooks cannot be had here" in log
     finally:
         cards.file.write_text(json.dumps(cards.specification))
-        longshore.kill("agent")
+        kill(longshore, "agent")
         eventually(lambda: longshore.ready() and resource(longshore, "registeredResources") == CARDS, "the cards to be back")

@@ -2,11 +2,14 @@
 //!
 //! Docker's rules: volumes of other containers come with all that those have, their own foreign ones included; a mount
 //! of the container's own at the same place wins. A volume that is no directory which the host names is filled from the
-//! image when it is empty, by the container that states it, not by those that have it from others.
+//! image when it is empty, by the container that states it, not by those that have it from others. What the image itself
+//! calls a volume is one of the container's own, where nothing else is asked for in its place.
 
+use crate::anonymous;
 use crate::bundle::Place;
 use crate::task::definition::{ContainerDefinition, TaskDefinition, VolumeDefinition};
 use crate::task::relations;
+use runtime::image::Image;
 use runtime::spec::BindMount;
 use std::path::{Path, PathBuf};
 
@@ -17,15 +20,13 @@ use std::path::{Path, PathBuf};
 pub fn mounts(
     task: &TaskDefinition,
     container: &ContainerDefinition,
+    image: &Image,
     place: &Place<'_>,
 ) -> Result<Vec<BindMount>, String> {
     let mut mounts = Vec::new();
     for wanted in wanted(task, container) {
         let source = source(task, &wanted.volume, place)?;
-        if !source.exists() {
-            std::fs::create_dir_all(&source)
-                .map_err(|error| format!("cannot make {}: {error}", source.display()))?;
-        }
+        ensure(&source)?;
         mounts.push(BindMount {
             source,
             target: wanted.target,
@@ -34,7 +35,22 @@ pub fn mounts(
             ..BindMount::default()
         });
     }
+    for mount in anonymous::of_others(task, container, place.task_dir) {
+        anonymous::add(&mut mounts, mount);
+    }
+    for mount in anonymous::own(image, &place.container_dir) {
+        ensure(&mount.source)?;
+        anonymous::add(&mut mounts, mount);
+    }
     Ok(mounts)
+}
+
+fn ensure(source: &Path) -> Result<(), String> {
+    if source.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(source)
+        .map_err(|error| format!("cannot make {}: {error}", source.display()))
 }
 
 /// A volume at its place in the container.
@@ -131,7 +147,7 @@ fn path_of(volume: &VolumeDefinition) -> Option<&str> {
 }
 
 /// A volume's name as one safe path component.
-fn volume_directory(name: &str) -> String {
+pub(crate) fn volume_directory(name: &str) -> String {
     name.bytes()
         .map(|byte| {
             if byte.is_ascii_alphanumeric() || byte == b'-' {

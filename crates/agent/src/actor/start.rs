@@ -5,6 +5,7 @@ use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
 use crate::cdi;
 use crate::images;
+use crate::labels;
 use crate::logs::{LogStreamSpec, Pipes};
 use crate::task::definition::{ContainerDefinition, NetworkMode};
 use crate::task::machine::Event;
@@ -91,7 +92,11 @@ impl TaskContext {
     ) -> Result<ContainerSpec, String> {
         let task = &self.definition;
         let mut spec = bundle::spec(task, container, image, attachment, stream_mode, place)?;
-        cdi::add_gpus(&mut spec, &self.host.config.cdi_dirs, task, container)?;
+        let config = &self.host.config;
+        cdi::add_gpus(&mut spec, &config.cdi_dirs, task, container)?;
+        let labels = labels::of(task, container, image, &config.cluster);
+        labels::keep(&place.container_dir, place.runtime_id, labels)
+            .map_err(|error| format!("{}: {error}", place.container_dir.display()))?;
         Ok(spec)
     }
 

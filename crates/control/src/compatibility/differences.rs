@@ -33,6 +33,12 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          version.",
     ),
     (
+        "GPUs",
+        "Of the host's files of the Container Device Interface, in JSON and without hooks (see \
+         docs/gpus.md), where AWS's agent asks NVIDIA's runtime. The attributes that name the \
+         driver's version are not registered.",
+    ),
+    (
         "Task protection",
         "GetTaskProtection needs `tasks`. There are no services yet, so that every task answers \
          `TASK_NOT_VALID`.",

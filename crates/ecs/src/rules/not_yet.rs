@@ -214,6 +214,7 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.linuxParameters.maxSwap",
     // Where the host has cgroup v1; v2 keeps one value for the whole host.
     "containerDefinitions.linuxParameters.swappiness",
+    "containerDefinitions.dockerLabels",
     "containerDefinitions.hostname",
     "containerDefinitions.disableNetworking",
     "containerDefinitions.privileged",
@@ -235,7 +236,6 @@ pub static KEPT: &[&str] = &[
     "taskRoleArn",
     "executionRoleArn",
     "containerDefinitions.versionConsistency",
-    "containerDefinitions.dockerLabels",
     "volumes.dockerVolumeConfiguration.labels",
     "containerDefinitions.portMappings.name",
     "containerDefinitions.portMappings.appProtocol",
