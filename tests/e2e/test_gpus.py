@@ -120,6 +120,17 @@ def test_a_container_has_its_cards_and_no_other(longshore, place):
     assert (out / "second").read_text() == "refused\n\n"
 
 
+def test_a_container_of_two_cards(longshore, place):
+    out = place / "both"
+    out.mkdir(mode=0o777)
+    task = longshore.run_to_end(
+        gpu("app", 2, "{ ls /dev/card0 /dev/card1; echo $NVIDIA_VISIBLE_DEVICES; } > /out/seen",
+            mountPoints=[{"sourceVolume": "out", "containerPath": "/out"}]),
+        networkMode="none", volumes=[{"name": "out", "host": {"sourcePath": str(out)}}])
+    assert task["containers"][0]["gpuIds"] == CARDS
+    assert (out / "seen").read_text().split() == ["/dev/card0", "/dev/card1", ",".join(CARDS)]
+
+
 def test_cards_are_given_once_and_come_back(longshore):
     definition = longshore.register("card", gpu("app", 1, WAIT), networkMode="none")
     arns = longshore.start(definition, count=2)
