@@ -32,25 +32,18 @@ pub fn of_others(
     task_dir: &Path,
 ) -> Vec<BindMount> {
     let mut found = Vec::new();
-    let mut seen = vec![container.name.as_str()];
-    gather(
-        task,
-        container,
-        false,
-        &mut seen,
-        &mut |other, read_only| {
-            let dir = task_dir.join("containers").join(other).join(DIR);
-            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-                let target = entry.file_name().to_str().and_then(place);
-                found.extend(target.map(|target| BindMount {
-                    source: entry.path(),
-                    target,
-                    read_only,
-                    ..BindMount::default()
-                }));
-            }
-        },
-    );
+    for (other, read_only) in relations::volume_sources(task, container) {
+        let dir = task_dir.join("containers").join(&other.name).join(DIR);
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let target = entry.file_name().to_str().and_then(place);
+            found.extend(target.map(|target| BindMount {
+                source: entry.path(),
+                target,
+                read_only,
+                ..BindMount::default()
+            }));
+        }
+    }
     found
 }
 
@@ -58,28 +51,6 @@ pub fn of_others(
 pub fn add(mounts: &mut Vec<BindMount>, mount: BindMount) {
     if mounts.iter().all(|known| known.target != mount.target) {
         mounts.push(mount);
-    }
-}
-
-/// Every container whose volumes this one has, and whether for reading alone.
-fn gather<'a>(
-    task: &'a TaskDefinition,
-    container: &'a ContainerDefinition,
-    read_only: bool,
-    seen: &mut Vec<&'a str>,
-    found: &mut impl FnMut(&str, bool),
-) {
-    for from in &container.volumes_from {
-        let other = relations::index(task, &from.source_container);
-        let Some(other) = other.and_then(|index| task.containers.get(index)) else {
-            continue;
-        };
-        if !seen.contains(&other.name.as_str()) {
-            seen.push(&other.name);
-            let read_only = read_only || from.read_only;
-            found(&other.name, read_only);
-            gather(task, other, read_only, seen, found);
-        }
     }
 }
 

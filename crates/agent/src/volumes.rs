@@ -65,48 +65,22 @@ struct Wanted {
 
 fn wanted(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<Wanted> {
     let mut found: Vec<Wanted> = Vec::new();
-    gather(
-        task,
-        container,
-        false,
-        &mut vec![&container.name],
-        &mut found,
-    );
+    let own = std::iter::once((container, false));
+    let all = own.chain(relations::volume_sources(task, container));
+    for (of, read_only) in all {
+        for mount in &of.mount_points {
+            let target = &mount.container_path;
+            if found.iter().all(|known| known.target != *target) {
+                found.push(Wanted {
+                    volume: mount.source_volume.clone(),
+                    target: target.clone(),
+                    read_only: read_only || mount.read_only,
+                    is_own: of.name == container.name,
+                });
+            }
+        }
+    }
     found
-}
-
-fn gather<'a>(
-    task: &'a TaskDefinition,
-    container: &'a ContainerDefinition,
-    read_only: bool,
-    seen: &mut Vec<&'a str>,
-    found: &mut Vec<Wanted>,
-) {
-    for mount in &container.mount_points {
-        if found
-            .iter()
-            .all(|known| known.target != mount.container_path)
-        {
-            found.push(Wanted {
-                volume: mount.source_volume.clone(),
-                target: mount.container_path.clone(),
-                read_only: read_only || mount.read_only,
-                is_own: seen.len() == 1,
-            });
-        }
-    }
-    for from in &container.volumes_from {
-        let other = relations::index(task, &from.source_container);
-        let Some(other) = other.and_then(|index| task.containers.get(index)) else {
-            continue;
-        };
-        // Two that show each other's volumes have each once.
-        if !seen.contains(&other.name.as_str()) {
-            seen.push(&other.name);
-            gather(task, other, read_only || from.read_only, seen, found);
-            seen.pop();
-        }
-    }
 }
 
 /// Where a volume of the task is on this host.
