@@ -147,6 +147,9 @@ pub struct PsOptions {
     /// Stopped tasks too
     #[arg(long, short)]
     pub all: bool,
+    /// Print tasks as DescribeTasks answers them, with the labels of this machine's containers
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
