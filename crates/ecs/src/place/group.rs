@@ -4,12 +4,39 @@ use super::node::{ClassKey, Spot};
 use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
+/// Instances that take tasks and have one of the group at least, by number of its tasks.
+///
+/// Of those with as many the order is scattered: instances registered one after the other are often
+/// full together, and would have to be passed all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ByCount(OrdSet<(u32, u32)>);
+
+impl ByCount {
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many tasks, and the instance.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.0
+            .iter()
+            .map(|(count, scattered)| (*count, scattered.reverse_bits()))
+    }
+
+    fn insert(&mut self, count: u32, slot: u32) {
+        self.0.insert((count, slot.reverse_bits()));
+    }
+
+    fn remove(&mut self, count: u32, slot: u32) {
+        self.0.remove(&(count, slot.reverse_bits()));
+    }
+}
+
 /// The active tasks of a group.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) name: Arc<str>,
-    /// Instances with one at least that take tasks, by number of them, then of the instance.
-    pub(super) by_class: OrdMap<ClassKey, OrdSet<(u32, u32)>>,
+    pub(super) by_class: OrdMap<ClassKey, ByCount>,
     /// How many each kind has, whether its instances take tasks or not.
     pub(super) of_kind: OrdMap<u32, u32>,
     /// Instances with one at least, registered or not.
@@ -41,7 +68,7 @@ impl Group {
         }
         if let Some(class) = spot.class {
             let instances = self.by_class.entry(class).or_default();
-            instances.insert((count, spot.slot));
+            instances.insert(count, spot.slot);
         }
     }
 
@@ -61,8 +88,8 @@ impl Group {
             return;
         };
         if let Some(instances) = self.by_class.get_mut(&class) {
-            instances.remove(&(count, spot.slot));
-            if instances.is_empty() {
+            instances.remove(count, spot.slot);
+            if instances.len() == 0 {
                 self.by_class.remove(&class);
             }
         }

@@ -5,11 +5,12 @@
 //! without room, and through those with room. The one is short where many have room, the other where
 //! few have; both are gone in turn, a little further each time.
 //! What walks further: strategies after which many instances are still tied, `memberOf` that asks for
-//! more than attributes, and `distinctInstance` past instances that already have a task of the group.
+//! more than attributes, `distinctInstance`, and spreading past instances that have a task of the group
+//! already and fewer tasks in all than those that have none.
 
 use super::choose::{Member, Question};
 use super::constraint::Constraint;
-use super::group::Group;
+use super::group::{ByCount, Group};
 use super::index::{Class, Cluster};
 use super::node::{ClassKey, Node};
 use super::query::Expression;
@@ -161,7 +162,7 @@ impl<'a> Search<'a> {
     /// Through all instances, those with the fewest tasks of the group first.
     fn by_order(&self, key: ClassKey, class: &Class, length: u32) -> Way {
         let with_some = self.group.and_then(|(_, group)| group.by_class.get(&key));
-        let some_len = with_some.map_or(0, |some| u32::try_from(some.len()).unwrap_or(u32::MAX));
+        let some_len = with_some.map_or(0, ByCount::len);
         let mut left = length;
         if some_len < class.by_tasks.len() {
             match self.with_none(class, &mut left) {
@@ -171,7 +172,7 @@ impl<'a> Search<'a> {
         }
         let mut best = None;
         let mut least = None;
-        for (count, slot) in with_some.into_iter().flatten() {
+        for (count, slot) in with_some.into_iter().flat_map(ByCount::iter) {
             if least.is_some_and(|least| count > least) {
                 break;
             }
@@ -179,16 +180,16 @@ impl<'a> Search<'a> {
                 return Way::Longer;
             }
             left -= 1;
-            let node = self.cluster.node(*slot);
-            if !node.is_some_and(|node| self.has_room(node, *slot)) {
+            let node = self.cluster.node(slot);
+            if !node.is_some_and(|node| self.has_room(node, slot)) {
                 continue;
             }
             if self.within.len() <= 1 {
-                return Way::Known(Some(*slot));
+                return Way::Known(Some(slot));
             }
             least = Some(count);
-            if best.is_none_or(|than| self.compare(*slot, than) == Ordering::Less) {
-                best = Some(*slot);
+            if best.is_none_or(|than| self.compare(slot, than) == Ordering::Less) {
+                best = Some(slot);
             }
         }
         Way::Known(best)

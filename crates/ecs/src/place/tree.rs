@@ -311,7 +311,7 @@ mod tests {
             let wanted = Amounts { cpu_units, memory_mib, gpus };
             let from = (memory_mib, 0);
             prop_assert_eq!(tree.place(from) as usize, list.iter().filter(|e| e.rank < from).count());
-            let even = |e: &Entry| e.slot % 2 == 0;
+            let even = |e: &Entry| e.slot.is_multiple_of(2);
             let (mut looked_at, left) = (0, 1000);
             let accepts = &mut |e: &Entry| { looked_at += 1; even(e) };
             let found = tree.walk(skip as u32, &mut Walk { from, wanted, left, accepts });
