@@ -58,6 +58,11 @@ impl Check {
         record.is_some_and(|task| task.desired == DesiredStatus::Running)
     }
 
+    /// A server begins: what waited for one waits anew.
+    pub fn server_started(&mut self) {
+        self.lost.clear();
+    }
+
     /// A session begins: what waited for one waits anew.
     pub fn session_opened(&mut self, host: HostIndex, instance: &InstanceKey) {
         self.unwanted.retain(|(of, _), _| *of != host);

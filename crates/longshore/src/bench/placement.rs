@@ -136,12 +136,16 @@ fn cpu_seconds() -> f64 {
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
-fn pure(what: &PlacementBench) -> Pure {
+fn cluster(instances: usize) -> Cluster {
     let mut cluster = Cluster::default();
-    for at in 0..what.instances {
+    for at in 0..instances {
         cluster.seat(&format!("{at:032x}"), Some(seat(at)));
     }
-    let requirements = TASKS.map(|size| Requirement {
+    cluster
+}
+
+fn requirement(size: Amounts) -> Requirement {
+    Requirement {
         reserved: Reserved {
             cpu_units: size.cpu_units,
             memory_mib: size.memory_mib,
@@ -149,7 +153,12 @@ fn pure(what: &PlacementBench) -> Pure {
         },
         attributes: (0..3).map(|at| (capability(at), None)).collect(),
         gpus: 0,
-    });
+    }
+}
+
+fn pure(what: &PlacementBench) -> Pure {
+    let mut cluster = cluster(what.instances);
+    let requirements = TASKS.map(requirement);
     let groups: Vec<String> = (0..GROUPS).map(|at| format!("service:s{at}")).collect();
     let strategy = strategy(what.strategy);
     let mut held = VecDeque::new();
