@@ -11,6 +11,7 @@ pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
         ecs::ops::operations(),
         iam::ops::operations(),
         telemetry::ops::operations(),
+        events::ops::operations(),
     ]
     .into_iter()
     .flatten()
@@ -25,6 +26,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         ecs::records::tables(),
         iam::records::tables(),
         telemetry::records::tables(),
+        events::records::tables(),
     ]
     .into_iter()
     .flatten()
