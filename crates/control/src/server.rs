@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::RedbStore;
 use store::backend::FjallLogStore;
-use store::{LogStore, Schema, StateHandle, Txn};
+use store::{LogStore, StateHandle, Txn};
 use tracing::info;
 
 /// The first host's name; its agent is the one that `up` starts on this machine.
@@ -132,7 +132,7 @@ fn open(
     let path = config.state_dir.join("longshore.redb");
     let backend =
         RedbStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    let (state, writer) = store::start(Box::new(backend), Schema::new(&operations::tables()))?;
+    let (state, writer) = store::start(Box::new(backend), operations::schema())?;
     let path = config.state_dir.join("logs");
     let logs =
         FjallLogStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
