@@ -5,6 +5,7 @@ use crate::clock;
 use crate::controllers::{self, Controllers};
 use crate::decision_log::DecisionLog;
 use crate::gateway::{self, Anchor, Gateway, Stores};
+use crate::history::{self, History};
 use crate::key_files::write_private;
 use crate::operations;
 use crate::sessions::{Registry, Sessions};
@@ -15,6 +16,7 @@ use aws_types::{AwsError, Scope};
 use ecs::instance::{endpoints, life};
 use ecs::records::container_instance::CONTAINER_INSTANCES;
 use iam::records::{ACCESS_KEYS, AccessKey};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub struct ServerConfig {
     pub timing: Timing,
     /// An agent that is away this long is lost.
     pub host_lost_after: Duration,
+    /// HTTP endpoints that rules may name as targets: URLs by name.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// Where a server listens.
@@ -73,8 +77,17 @@ pub async fn run(
     let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
     let (state, _writer, logs) = open(&config)?;
-    prepare(&state, &scope, &config.keys_dir, &endpoint.url).await?;
+    prepare(
+        &state,
+        &scope,
+        &config.keys_dir,
+        &endpoint.url,
+        config.endpoints,
+    )
+    .await?;
     let decisions = Arc::new(DecisionLog::new(clock::now()));
+    let history = Arc::new(History::default());
+    tokio::spawn(history::keep(state.clone(), history.clone()));
     let registry = Arc::new(Registry::default());
     tokio::spawn(wake_sessions(state.clone(), registry.clone()));
     controllers::start(&Controllers {
@@ -98,6 +111,7 @@ pub async fn run(
             state,
             logs,
             decisions,
+            history,
         },
         sessions,
         scope,
@@ -146,10 +160,12 @@ async fn prepare(
     scope: &Scope,
     keys_dir: &Path,
     url: &str,
+    declared: BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
     let url = url.to_owned();
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         endpoints::set(txn, &url);
+        events::declared::set(txn, &declared);
         let instances: Vec<_> = txn
             .scan(&CONTAINER_INSTANCES)
             .map(|instance| instance.key.clone())

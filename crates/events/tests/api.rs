@@ -446,3 +446,41 @@ fn the_shapes_of_targets_are_kept_as_given() {
         json!({"Targets": [target]})
     );
 }
+
+#[test]
+fn a_failed_delivery_holds_back_those_behind_it_and_is_given_up_in_the_end() {
+    use events::outbox::{self, Failure, Fate};
+    let mut bench = Bench::new();
+    bench.ok("PutRule", json!({"Name": "r", "EventPattern": PATTERN}));
+    let retries = json!({"MaximumRetryAttempts": 2});
+    let target = json!({"Id": "t", "Arn": HOOK, "RetryPolicy": retries});
+    bench.ok("PutTargets", json!({"Rule": "r", "Targets": [target]}));
+    let entry = json!({"Source": "app", "DetailType": "t", "Detail": "{}"});
+    bench.ok("PutEvents", json!({"Entries": [entry, entry]}));
+    let target = outbox::targets(&bench.world).pop_first().unwrap();
+    let mut tries = 0;
+    let fate = loop {
+        let waiting = outbox::waiting(&bench.world, &target, bench.ctx.now, 10);
+        assert_eq!(waiting.due.len(), 2);
+        let mut txn = Txn::new(bench.world.clone());
+        let key = waiting.due[0].key.clone();
+        let fate = outbox::failed(&mut txn, bench.ctx.now, &key, Failure::ForNow, 0);
+        bench.world = txn.finish().0;
+        tries += 1;
+        let Fate::Again(at) = fate else { break fate };
+        let none = outbox::waiting(&bench.world, &target, bench.ctx.now, 10);
+        assert_eq!((none.due.len(), none.next), (0, Some(at)));
+        bench.ctx.now = at;
+    };
+    assert_eq!((fate, tries), (Fate::GivenUp, 3));
+    let left = outbox::waiting(&bench.world, &target, bench.ctx.now, 10);
+    assert_eq!(
+        (left.due.len(), left.due[0].failures),
+        (1, 0),
+        "the other one was never tried"
+    );
+    let mut txn = Txn::new(bench.world.clone());
+    let key = left.due[0].key.clone();
+    let fate = outbox::failed(&mut txn, bench.ctx.now, &key, Failure::ForGood, 0);
+    assert_eq!((fate, txn.count(&DELIVERIES)), (Fate::GivenUp, 0));
+}
