@@ -77,14 +77,7 @@ pub async fn run(
     let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
     let (state, _writer, logs) = open(&config)?;
-    prepare(
-        &state,
-        &scope,
-        &config.keys_dir,
-        &endpoint.url,
-        config.endpoints,
-    )
-    .await?;
+    prepare(&state, &scope, &config, &endpoint.url).await?;
     let decisions = Arc::new(DecisionLog::new(clock::now()));
     let history = Arc::new(History::default());
     tokio::spawn(history::keep(state.clone(), history.clone()));
@@ -153,16 +146,15 @@ fn open(
     Ok((state, writer, Arc::new(logs)))
 }
 
-/// What must be in the state before the first request: keys, the endpoint, and that no host is
-/// connected yet. Time that the server was away never counts against a host.
+/// What must be in the state before the first request: keys, the endpoint, what the operator declared,
+/// and that no host is connected yet. Time that the server was away never counts against a host.
 async fn prepare(
     state: &StateHandle,
     scope: &Scope,
-    keys_dir: &Path,
+    config: &ServerConfig,
     url: &str,
-    declared: BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
-    let url = url.to_owned();
+    let (url, declared) = (url.to_owned(), config.endpoints.clone());
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         endpoints::set(txn, &url);
         events::declared::set(txn, &declared);
@@ -183,8 +175,8 @@ async fn prepare(
         Ok::<_, AwsError>((root, host))
     });
     let (root, host) = submitted.await.context("cannot write the state")?;
-    write_key(keys_dir, "root", &root)?;
-    write_key(keys_dir, "host", &host)
+    write_key(&config.keys_dir, "root", &root)?;
+    write_key(&config.keys_dir, "host", &host)
 }
 
 fn key_of(txn: &Txn, wanted: impl Fn(&aws_types::Principal) -> bool) -> Option<AccessKey> {

@@ -55,8 +55,15 @@ pub fn fire(txn: &mut Txn, ctx: &mut Ctx, key: &RuleKey) -> Published {
     published
 }
 
-/// Stores when a rule that was just put, enabled or disabled fires next.
+/// Stores when a rule that was just put, enabled or disabled fires next. A rule that is put again with
+/// the schedule that it has keeps its time: one that has come is not lost.
 pub fn plan(txn: &mut Txn, now: Timestamp, rule: &RuleRecord) {
+    let is_same = txn
+        .get(&RULES, &rule.key)
+        .is_some_and(|before| (before.state, &before.schedule) == (rule.state, &rule.schedule));
+    if is_same {
+        return;
+    }
     let schedule = match rule.state {
         RuleState::Enabled => rule.schedule.as_deref().and_then(Schedule::parse),
         RuleState::Disabled => None,

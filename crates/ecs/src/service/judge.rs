@@ -56,7 +56,7 @@ pub fn throttled(facts: &Facts<'_>, number: u64, before: Throttle) -> Throttle {
         return before;
     };
     let rounds = before.rounds.saturating_add(1);
-    let wait = facts.waits.retry(rounds, number ^ u64::from(rounds) * 97);
+    let wait = facts.waits.retry(rounds, number ^ (u64::from(rounds) * 97));
     Throttle {
         rounds,
         until: (!wait.is_zero()).then(|| facts.now.plus(wait)),
