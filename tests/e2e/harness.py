@@ -136,6 +136,10 @@ class Longshore:
     def logs(self) -> Any:
         return self.client("logs")
 
+    @property
+    def events(self) -> Any:
+        return self.client("events")
+
     def aws(self, *arguments: str, check: bool = True, version: int = 1) -> Any:
         """The real AWS CLI; its JSON answer, or the finished process where check is off."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}

@@ -16,6 +16,7 @@ mod compatibility;
 mod controllers;
 mod decision_log;
 mod gateway;
+mod history;
 mod inspect;
 mod key_files;
 mod operations;

@@ -2,7 +2,7 @@
 
 use iam::Operation;
 use std::collections::BTreeMap;
-use store::TableDefinition;
+use store::{Schema, TableDefinition};
 
 /// The operations of all services, by service and name.
 #[must_use]
@@ -11,6 +11,7 @@ pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
         ecs::ops::operations(),
         iam::ops::operations(),
         telemetry::ops::operations(),
+        events::ops::operations(),
     ]
     .into_iter()
     .flatten()
@@ -18,13 +19,20 @@ pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
     .collect()
 }
 
-/// The tables of all services: the schema of the state.
+/// The schema of the state: all tables, and what ends every transaction.
+#[must_use]
+pub fn schema() -> Schema {
+    Schema::new(&tables()).with_finish(ecs::emit::emit)
+}
+
+/// The tables of all services.
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
     [
         ecs::records::tables(),
         iam::records::tables(),
         telemetry::records::tables(),
+        events::records::tables(),
     ]
     .into_iter()
     .flatten()

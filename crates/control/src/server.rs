@@ -5,6 +5,7 @@ use crate::clock;
 use crate::controllers::{self, Controllers};
 use crate::decision_log::DecisionLog;
 use crate::gateway::{self, Anchor, Gateway, Stores};
+use crate::history::{self, History};
 use crate::key_files::write_private;
 use crate::operations;
 use crate::sessions::{Registry, Sessions};
@@ -15,13 +16,14 @@ use aws_types::{AwsError, Scope};
 use ecs::instance::{endpoints, life};
 use ecs::records::container_instance::CONTAINER_INSTANCES;
 use iam::records::{ACCESS_KEYS, AccessKey};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::RedbStore;
 use store::backend::FjallLogStore;
-use store::{LogStore, Schema, StateHandle, Txn};
+use store::{LogStore, StateHandle, Txn};
 use tracing::info;
 
 /// The first host's name; its agent is the one that `up` starts on this machine.
@@ -46,6 +48,8 @@ pub struct ServerConfig {
     pub timing: Timing,
     /// An agent that is away this long is lost.
     pub host_lost_after: Duration,
+    /// HTTP endpoints that rules may name as targets: URLs by name.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// Where a server listens.
@@ -73,8 +77,10 @@ pub async fn run(
     let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
     let (state, _writer, logs) = open(&config)?;
-    prepare(&state, &scope, &config.keys_dir, &endpoint.url).await?;
+    prepare(&state, &scope, &config, &endpoint.url).await?;
     let decisions = Arc::new(DecisionLog::new(clock::now()));
+    let history = Arc::new(History::default());
+    tokio::spawn(history::keep(state.clone(), history.clone()));
     let registry = Arc::new(Registry::default());
     tokio::spawn(wake_sessions(state.clone(), registry.clone()));
     controllers::start(&Controllers {
@@ -99,6 +105,7 @@ pub async fn run(
             state,
             logs,
             decisions,
+            history,
         },
         sessions,
         scope,
@@ -133,24 +140,25 @@ fn open(
     let path = config.state_dir.join("longshore.redb");
     let backend =
         RedbStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    let (state, writer) = store::start(Box::new(backend), Schema::new(&operations::tables()))?;
+    let (state, writer) = store::start(Box::new(backend), operations::schema())?;
     let path = config.state_dir.join("logs");
     let logs =
         FjallLogStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     Ok((state, writer, Arc::new(logs)))
 }
 
-/// What must be in the state before the first request: keys, the endpoint, and that no host is
-/// connected yet. Time that the server was away never counts against a host.
+/// What must be in the state before the first request: keys, the endpoint, what the operator declared,
+/// and that no host is connected yet. Time that the server was away never counts against a host.
 async fn prepare(
     state: &StateHandle,
     scope: &Scope,
-    keys_dir: &Path,
+    config: &ServerConfig,
     url: &str,
 ) -> anyhow::Result<()> {
-    let url = url.to_owned();
+    let (url, declared) = (url.to_owned(), config.endpoints.clone());
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         endpoints::set(txn, &url);
+        events::declared::set(txn, &declared);
         let instances: Vec<_> = txn
             .scan(&CONTAINER_INSTANCES)
             .map(|instance| instance.key.clone())
@@ -168,8 +176,8 @@ async fn prepare(
         Ok::<_, AwsError>((root, host))
     });
     let (root, host) = submitted.await.context("cannot write the state")?;
-    write_key(keys_dir, "root", &root)?;
-    write_key(keys_dir, "host", &host)
+    write_key(&config.keys_dir, "root", &root)?;
+    write_key(&config.keys_dir, "host", &host)
 }
 
 fn key_of(txn: &Txn, wanted: impl Fn(&aws_types::Principal) -> bool) -> Option<AccessKey> {

@@ -15,6 +15,7 @@
 //!   one is.
 //! * [`tagged`]: what carries tags. [`account_settings`]: which setting holds for whom.
 //! * [`host_rights`]: what a host's agent may do.
+//! * [`emit`]: the events that go to EventBridge's rules.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
 //! Invariants: revisions of a family only grow and are never reused; a record that other records
@@ -24,6 +25,7 @@ pub mod account_settings;
 pub mod cluster;
 pub mod cluster_retention;
 pub mod decisions;
+pub mod emit;
 pub mod explain;
 pub mod host_rights;
 pub mod instance;

@@ -101,6 +101,8 @@ pub enum Command {
     Logs(LogsOptions),
     /// Tell why a task, a container instance or a request went as it did
     Why(crate::why::Options),
+    /// Show what ECS emitted: tasks, instances, deployments and services as they change
+    Events(crate::events::Options),
     /// Images of this host
     #[command(subcommand)]
     Image(ImageCommand),

@@ -17,6 +17,7 @@ mod doctor;
 mod down;
 mod duration;
 mod env;
+mod events;
 mod http;
 mod image;
 mod logs;
@@ -61,6 +62,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Ps(options) => ps::run(&settings, &options),
         Command::Logs(options) => logs::run(&settings, &options),
         Command::Why(options) => why::run(&settings, &options),
+        Command::Events(options) => events::run(&settings, &options),
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
         Command::Bench(options) => bench::run(&settings, &options),

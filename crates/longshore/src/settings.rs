@@ -44,6 +44,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// What is known of single registries.
     pub registries: Vec<RegistrySettings>,
+    /// HTTP endpoints that rules may name as targets: URLs by name.
+    pub targets: BTreeMap<String, String>,
 }
 
 /// A `[[registry]]` table of `longshore.toml`.
@@ -57,6 +59,42 @@ pub struct RegistrySettings {
     /// Whether it speaks plain HTTP.
     #[serde(default)]
     pub insecure: bool,
+}
+
+/// A `[[target]]` table of `longshore.toml`: an HTTP endpoint that rules may name as
+/// `arn:aws:events:REGION:ACCOUNT:api-destination/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSettings {
+    /// Letters, digits, `.`, `-` and `_`.
+    pub name: String,
+    /// `http://…` or `https://…`.
+    pub url: String,
+}
+
+impl TargetSettings {
+    /// URLs by name.
+    ///
+    /// # Errors
+    /// A name or a URL is malformed, or two have one name.
+    fn by_name(all: Vec<Self>) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut targets = BTreeMap::new();
+        for Self { name, url } in all {
+            let is_name = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+            if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
+                bail!(
+                    "target {name:?}: a name has up to 64 letters, digits, dots, hyphens and underscores"
+                );
+            }
+            if !(url.starts_with("http://") || url.starts_with("https://")) {
+                bail!("target {name}: {url:?} is no URL that begins with http:// or https://");
+            }
+            if targets.insert(name.clone(), url).is_some() {
+                bail!("target {name} is declared twice");
+            }
+        }
+        Ok(targets)
+    }
 }
 
 /// The `[agent]` table of `longshore.toml`.
@@ -157,6 +195,7 @@ struct File {
     stopped_tasks_visible: Option<Duration>,
     agent: AgentSettings,
     registry: Vec<RegistrySettings>,
+    target: Vec<TargetSettings>,
 }
 
 impl Settings {
@@ -249,6 +288,7 @@ impl Settings {
             stopped_tasks_visible,
             agent: file.agent,
             registries: file.registry,
+            targets: TargetSettings::by_name(file.target)?,
         })
     }
 }
@@ -292,6 +332,25 @@ mod tests {
             seconds(policy.minimum_age),
             policy.images_max,
         ))
+    }
+
+    #[test]
+    fn targets_have_one_name_and_one_url_each() {
+        let read = |text: &str| {
+            let file: File = toml::from_str(text)?;
+            TargetSettings::by_name(file.target)
+        };
+        let one = "[[target]]\nname = \"hook\"\nurl = \"http://127.0.0.1:9/\"\n";
+        let targets = read(one).unwrap();
+        assert_eq!(targets["hook"], "http://127.0.0.1:9/");
+        for wrong in [
+            format!("{one}{one}"),
+            one.replace("hook", "a/b"),
+            one.replace("http:", "file:"),
+            one.replace("url", "uri"),
+        ] {
+            assert!(read(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub struct Committed {
 impl Server {
     /// A server on an empty disk.
     pub fn new(seed: u64) -> Result<Self, StoreError> {
-        let schema = Schema::new(&ecs::records::tables());
+        let tables = [ecs::records::tables(), events::records::tables()].concat();
+        let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
         let mut disk = MemoryStore::default();
         let fence = disk.lead("writer", std::time::Duration::ZERO)?;
         let ctx = Ctx::for_tests(seed, Timestamp::from_millis(START_MS));
@@ -230,6 +231,9 @@ impl Server {
         }
         let answer = run(txn, &mut self.ctx);
         self.ctx.caller = self.root.clone();
+        if answer.is_ok() {
+            txn.end(&mut self.ctx);
+        }
         match std::mem::take(&mut self.fails_late) {
             true => Err(aws_types::codes::INTERNAL_FAILURE.with("An internal error occurred.")),
             false => answer,

@@ -5,7 +5,7 @@
 use crate::backend::Limits;
 use crate::key::Key;
 use crate::state::{Answer, Transaction};
-use crate::txn::{Change, Txn};
+use crate::txn::{Change, Note, Txn};
 use crate::world::World;
 use aws_types::{AwsError, codes};
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ pub(crate) struct Ran {
     answer: Box<dyn Answer>,
     /// The World after it, and its changes; `None` when it changed nothing.
     written: Option<(World, Vec<Change>)>,
+    notes: Vec<Note>,
 }
 
 impl Ran {
@@ -30,6 +31,7 @@ pub(crate) struct Batch {
     changes: BTreeMap<(&'static str, Key), Option<Vec<u8>>>,
     bytes: usize,
     answers: Vec<Box<dyn Answer>>,
+    notes: Vec<Note>,
 }
 
 impl Batch {
@@ -40,6 +42,7 @@ impl Batch {
             changes: BTreeMap::new(),
             bytes: 0,
             answers: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -52,10 +55,19 @@ impl Batch {
     pub(crate) fn run(&self, transaction: Box<dyn Transaction>, limits: Limits) -> Option<Ran> {
         let mut txn = Txn::new(self.world.clone());
         let answer = transaction.run(&mut txn);
-        if !answer.keeps_writes() || txn.staged_rows() == 0 {
+        if !answer.keeps_writes() {
             return Some(Ran {
                 answer,
                 written: None,
+                notes: Vec::new(),
+            });
+        }
+        let notes = txn.take_notes();
+        if txn.staged_rows() == 0 {
+            return Some(Ran {
+                answer,
+                written: None,
+                notes,
             });
         }
         let (world, changes) = txn.finish();
@@ -74,6 +86,7 @@ impl Batch {
         Some(Ran {
             answer,
             written: Some((world, changes)),
+            notes,
         })
     }
 
@@ -88,6 +101,7 @@ impl Batch {
     /// Takes the transaction in; the next one sees what it wrote.
     pub(crate) fn add(&mut self, ran: Ran) {
         self.answers.push(ran.answer);
+        self.notes.extend(ran.notes);
         let Some((world, changes)) = ran.written else {
             return;
         };
@@ -99,14 +113,14 @@ impl Batch {
         }
     }
 
-    /// What to commit, the World to publish then, and who is to be answered.
-    pub(crate) fn finish(self) -> (Vec<Change>, World, Vec<Box<dyn Answer>>) {
+    /// What to commit, the World to publish then, who is to be answered, and what is to be told.
+    pub(crate) fn finish(self) -> (Vec<Change>, World, Vec<Box<dyn Answer>>, Vec<Note>) {
         let changes = self
             .changes
             .into_iter()
             .map(|((table, key), value)| Change { table, key, value })
             .collect();
-        (changes, self.world, self.answers)
+        (changes, self.world, self.answers, self.notes)
     }
 }
 

@@ -4,6 +4,7 @@
 //! and reads everything again: a change may come late or coalesced, and is never lost in silence.
 
 use crate::key::Key;
+use crate::txn::Note;
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -11,13 +12,15 @@ use tokio::sync::broadcast;
 /// Batches kept for slow subscribers; one that is further behind gets [`Lagged`].
 pub(crate) const CHANGES_LEN_MAX: usize = 1024;
 
-/// The rows that one commit changed.
+/// The rows that one commit changed, and what its transactions noted.
 #[derive(Debug)]
 pub struct CommittedBatch {
     /// The revision of the World that holds these changes.
     pub revision: u64,
     /// Table and key of each changed row, in order. The rows are read from a snapshot.
     pub changes: Vec<(&'static str, Key)>,
+    /// What the transactions noted, in their order.
+    pub notes: Vec<Note>,
 }
 
 /// The subscriber missed changes and must read everything again.

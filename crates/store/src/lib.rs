@@ -37,8 +37,8 @@ pub use log_store::{
 pub use rows::Rows;
 pub use state::StateHandle;
 pub use table::{Index, Record, Table, TableDefinition, Tally};
-pub use txn::{Change, Txn};
+pub use txn::{Change, Note, Txn};
 pub use view::{Derived, Feed, FeedDefinition, View, ViewDefinition, Views};
 pub use visits::visited;
-pub use world::{LoadError, Schema, UnknownTable, World};
+pub use world::{Finish, LoadError, Schema, UnknownTable, World};
 pub use writer::{WriterGuard, start};

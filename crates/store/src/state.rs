@@ -145,12 +145,16 @@ where
             reply,
         } = *self;
         // Unwind safe: after a panic the writer drops `txn`, and nobody else sees it or `ctx`.
-        let result =
-            catch_unwind(AssertUnwindSafe(|| call(txn, &mut ctx))).unwrap_or_else(|panic| {
-                Err(codes::INTERNAL_FAILURE
-                    .with("An internal error occurred.")
-                    .detail(format_args!("panic: {}", panic_text(panic.as_ref()))))
-            });
+        let run = || {
+            let done = call(txn, &mut ctx)?;
+            txn.end(&mut ctx);
+            Ok(done)
+        };
+        let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            Err(codes::INTERNAL_FAILURE
+                .with("An internal error occurred.")
+                .detail(format_args!("panic: {}", panic_text(panic.as_ref()))))
+        });
         Box::new(Answered { result, reply })
     }
 

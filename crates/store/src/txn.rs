@@ -7,6 +7,8 @@ use crate::key::{Key, TableKey};
 use crate::rows::encode;
 use crate::table::{Record, Table};
 use crate::world::World;
+use aws_types::Ctx;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -22,11 +24,17 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+/// Something to tell once the transaction is durable; the store never learns what. Told to
+/// whoever watches, and lost with the process: no part of the state.
+pub type Note = Arc<dyn Any + Send + Sync>;
+
 /// The newest World with staged writes. Reads through `Deref` to [`World`].
 #[derive(Debug)]
 pub struct Txn {
+    before: World,
     world: World,
     staged: BTreeMap<(&'static str, Key), Option<Vec<u8>>>,
+    notes: Vec<Note>,
 }
 
 impl Txn {
@@ -34,8 +42,10 @@ impl Txn {
     #[must_use]
     pub fn new(world: World) -> Self {
         Self {
+            before: world.clone(),
             world,
             staged: BTreeMap::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -89,6 +99,41 @@ impl Txn {
             .map(|((table, key), value)| Change { table, key, value })
             .collect();
         (self.world, changes)
+    }
+
+    /// Has this told once the transaction is durable.
+    pub fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// Each row of the table that was written so far, as it was before and as it is now, in order of
+    /// key; `None` where there was or is none.
+    #[must_use]
+    pub fn changed<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+    ) -> Vec<(Option<Arc<R>>, Option<Arc<R>>)> {
+        let name = table.name();
+        let written = self.staged.range((name, Key::empty())..);
+        let keys = written.take_while(|((table, _), _)| *table == name);
+        keys.map(|((_, key), _)| {
+            let row = |world: &World| world.row(table, key).cloned();
+            (row(&self.before), row(&self.world))
+        })
+        .collect()
+    }
+
+    /// Runs what the schema has for the end of a transaction that succeeded. The writer does, and
+    /// whoever stands in for it.
+    pub fn end(&mut self, ctx: &mut Ctx) {
+        if let Some(finish) = self.world.schema().finish() {
+            finish(self, ctx);
+        }
+    }
+
+    /// What is to be told.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
     }
 
     /// The number of rows staged so far.

@@ -5,15 +5,24 @@
 use crate::key::{Key, TableKey};
 use crate::rows::{Rows, TypedRows};
 use crate::table::{Index, Record, Table, TableDefinition, Tally};
+use crate::txn::Txn;
 use crate::view::{View, Views};
 use crate::visits;
+use aws_types::Ctx;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
+/// What runs at the end of every transaction that succeeded, before anything of it is committed: it
+/// sees what was changed, and may change and note more.
+pub type Finish = fn(&mut Txn, &mut Ctx);
+
 /// The list of tables that a store holds. Made once, at start, from every service's tables.
 #[derive(Clone, Debug)]
-pub struct Schema(Arc<[&'static dyn TableDefinition]>);
+pub struct Schema {
+    tables: Arc<[&'static dyn TableDefinition]>,
+    finish: Option<Finish>,
+}
 
 impl Schema {
     /// A schema of these tables.
@@ -27,16 +36,35 @@ impl Schema {
         for pair in sorted.windows(2) {
             assert_ne!(pair[0].name(), pair[1].name(), "two tables of one name");
         }
-        Self(sorted.into())
+        Self {
+            tables: sorted.into(),
+            finish: None,
+        }
+    }
+
+    /// The same tables, with this at the end of every transaction.
+    #[must_use]
+    pub fn with_finish(self, finish: Finish) -> Self {
+        Self {
+            finish: Some(finish),
+            ..self
+        }
+    }
+
+    /// What runs at the end of a transaction that succeeded.
+    pub(crate) fn finish(&self) -> Option<Finish> {
+        self.finish
     }
 
     /// The tables in order of name.
     pub fn tables(&self) -> impl Iterator<Item = &'static dyn TableDefinition> + '_ {
-        self.0.iter().copied()
+        self.tables.iter().copied()
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.0.binary_search_by(|table| table.name().cmp(name)).ok()
+        self.tables
+            .binary_search_by(|table| table.name().cmp(name))
+            .ok()
     }
 }
 
@@ -102,6 +130,16 @@ impl World {
     ) -> Option<&Arc<R>> {
         visits::count();
         self.rows(table).rows.get(&key.encode())
+    }
+
+    /// The record of this encoded key.
+    pub(crate) fn row<K: TableKey + 'static, R: Record>(
+        &self,
+        table: &'static Table<K, R>,
+        key: &Key,
+    ) -> Option<&Arc<R>> {
+        visits::count();
+        self.rows(table).rows.get(key)
     }
 
     /// All records in order of key.

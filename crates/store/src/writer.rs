@@ -162,7 +162,7 @@ impl Writer {
 
     /// Makes the batch durable, publishes, answers, notifies.
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let (changes, mut world, answers) = batch.finish();
+        let (changes, mut world, answers, notes) = batch.finish();
         if !changes.is_empty() {
             let revision = self.newest().revision() + 1;
             if let Err(error) = self.store.commit(&changes, revision, self.fence) {
@@ -176,6 +176,7 @@ impl Writer {
             let committed = CommittedBatch {
                 revision,
                 changes: changes.into_iter().map(|c| (c.table, c.key)).collect(),
+                notes,
             };
             for answer in answers {
                 answer.send();
@@ -185,6 +186,14 @@ impl Writer {
         } else {
             for answer in answers {
                 answer.send();
+            }
+            if !notes.is_empty() {
+                let told = CommittedBatch {
+                    revision: self.newest().revision(),
+                    changes: Vec::new(),
+                    notes,
+                };
+                drop(self.changes.send(Notice::Committed(Arc::new(told))));
             }
         }
         Ok(())

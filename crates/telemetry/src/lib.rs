@@ -8,6 +8,7 @@
 //!
 //! * [`records`]: what is stored. [`ops`]: one file per API operation.
 //! * [`rules`]: limits and wording that several operations share.
+//! * [`own_stream`]: streams that services of ours write.
 //! * [`page`]: the tokens of GetLogEvents, FilterLogEvents and the listings.
 //! * [`filter`]: filter patterns as values, parsed once, matched per message.
 //!
@@ -15,6 +16,7 @@
 
 pub mod filter;
 pub mod ops;
+pub mod own_stream;
 pub mod page;
 pub mod records;
 pub mod retention;

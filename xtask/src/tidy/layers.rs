@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("store", 2),
     ("iam", 3),
     ("telemetry", 3),
+    ("events", 3),
     ("ecs", 3),
     ("control", 4),
     ("runtime", 4),
@@ -30,6 +31,7 @@ const PURE: &[&str] = &[
     "aws-wire",
     "iam",
     "telemetry",
+    "events",
     "ecs",
 ];
 

@@ -3,10 +3,16 @@
 //! The services, one module each.
 
 pub mod ecs;
+pub mod events;
 pub mod logs;
 pub mod sts;
 
 use crate::description::ServiceDescription;
 
 /// Every service served.
-pub static SERVICES: &[&ServiceDescription] = &[&ecs::SERVICE, &logs::SERVICE, &sts::SERVICE];
+pub static SERVICES: &[&ServiceDescription] = &[
+    &ecs::SERVICE,
+    &events::SERVICE,
+    &logs::SERVICE,
+    &sts::SERVICE,
+];

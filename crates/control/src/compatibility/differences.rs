@@ -54,6 +54,15 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          deployment, reserved attribute names, malformed attributes, a principal that is none.",
     ),
     (
+        "EventBridge",
+        "One bus, `default`. Targets are log groups, ECS clusters and API destinations that the \
+         operator declared in longshore.toml, in the rule's own account and region; anything else is \
+         refused by PutTargets, and so are parameters of other targets, `HttpParameters` and dead-letter \
+         queues. Roles are checked by their shape alone. A schedule that came due while no server ran \
+         fires once when one runs again. A target that is away keeps at most 1,000 events. Reasons of \
+         `InvalidEventPatternException` are worded as near to AWS's as is known to us.",
+    ),
+    (
         "guardDutyActivate",
         "Always `off`, and read-only, as on AWS without GuardDuty.",
     ),

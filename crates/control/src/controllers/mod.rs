@@ -5,9 +5,11 @@
 //! steps of at most 32 tasks, and says when it wants to look again. It never retries by itself: a
 //! failed step leaves the World as it was, and the next activation plans it anew.
 
+mod event_targets;
 mod hosts;
 mod queue;
 mod retention;
+mod schedules;
 mod services;
 
 use crate::clock;
@@ -84,14 +86,16 @@ trait Controller: Send + Sync {
 
 /// Starts every controller.
 pub fn start(shared: &Controllers) {
-    let controllers: [Box<dyn Controller>; 2] = [
+    let controllers: [Box<dyn Controller>; 3] = [
         Box::new(hosts::Hosts(shared.clone())),
         Box::new(retention::Retention(shared.clone())),
+        Box::new(schedules::Schedules(shared.clone())),
     ];
     for controller in controllers {
         tokio::spawn(run(controller, shared.clone()));
     }
     tokio::spawn(services::run(shared.clone()));
+    tokio::spawn(event_targets::run(shared.clone()));
 }
 
 async fn run(controller: Box<dyn Controller>, shared: Controllers) {

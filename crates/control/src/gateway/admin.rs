@@ -1,5 +1,6 @@
-//! The administration of this Longshore: `GET /longshore/state[?table=…&key=…]` and
-//! `GET /longshore/why?of=…`, for root alone, signed for the service `longshore`.
+//! The administration of this Longshore: `GET /longshore/state[?table=…&key=…]`,
+//! `GET /longshore/why?of=…` and `GET /longshore/events[?of=…&after=…]`, for root alone, signed for the
+//! service `longshore`.
 
 use super::answer::{self, Answer};
 use super::{Gateway, authenticate, with_head};
@@ -24,6 +25,7 @@ pub fn answer(gateway: &Gateway, parts: &Parts, body: &[u8]) -> Answer {
     match parts.uri.path() {
         "/longshore/state" => state(gateway, &query),
         "/longshore/why" => why(gateway, &query),
+        "/longshore/events" => events(gateway, &query),
         _ => answer::plain(StatusCode::NOT_FOUND, "text/plain", "no such path\n".into()),
     }
 }
@@ -57,4 +59,12 @@ fn why(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
         Ok(known) => answer::plain(StatusCode::OK, "application/json", format!("{known:#}\n")),
         Err(unknown) => answer::plain(StatusCode::NOT_FOUND, "text/plain", format!("{unknown}\n")),
     }
+}
+
+/// The kept events after the number `after` of the history `of`, as JSON.
+fn events(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
+    let after = query.get("after").and_then(|after| after.parse().ok());
+    let of = query.get("of").map(String::as_str);
+    let told = gateway.history.told(&gateway.state.snapshot(), of, after);
+    answer::plain(StatusCode::OK, "application/json", format!("{told}\n"))
 }

@@ -111,9 +111,10 @@ fn decode(gateway: &Gateway, route: &Route, body: &[u8], query: &str) -> Result<
 fn validation_code(route: &Route) -> ErrorCode {
     match route.protocol {
         Protocol::AwsQuery => ErrorCode::sender("ValidationError", 400),
-        Protocol::AwsJson10 | Protocol::AwsJson11 => {
-            ErrorCode::sender("InvalidParameterException", 400)
-        }
+        Protocol::AwsJson10 | Protocol::AwsJson11 => match route.service.name {
+            "events" => ErrorCode::sender("ValidationException", 400),
+            _ => ErrorCode::sender("InvalidParameterException", 400),
+        },
     }
 }
 

@@ -14,6 +14,7 @@ mod stream;
 
 use crate::clock;
 use crate::decision_log::DecisionLog;
+use crate::history::History;
 use crate::operations;
 use crate::sessions::{self, Sessions};
 use answer::Answer;
@@ -37,6 +38,7 @@ pub struct Gateway {
     state: StateHandle,
     logs: Arc<dyn LogStore>,
     decisions: Arc<DecisionLog>,
+    history: Arc<History>,
     sessions: Sessions,
     operations: BTreeMap<(&'static str, &'static str), Operation>,
     signing_keys: SigningKeys,
@@ -55,6 +57,8 @@ pub struct Stores {
     pub logs: Arc<dyn LogStore>,
     /// Where decisions are told.
     pub decisions: Arc<DecisionLog>,
+    /// The events that were emitted.
+    pub history: Arc<History>,
 }
 
 impl Gateway {
@@ -71,6 +75,7 @@ impl Gateway {
             state: stores.state,
             logs: stores.logs,
             decisions: stores.decisions,
+            history: stores.history,
             sessions,
             operations,
             signing_keys: SigningKeys::default(),

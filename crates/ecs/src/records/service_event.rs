@@ -3,6 +3,7 @@
 //! Rule: developer guide, "Amazon ECS service event messages": the 100 newest are shown.
 
 use super::service::ServiceKey;
+use crate::service::action::Action;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Key, Table, TableKey};
@@ -47,6 +48,9 @@ pub struct ServiceEventRecord {
     pub at: Timestamp,
     /// `message`.
     pub text: String,
+    /// What it is called in the service's action events, if it has a name there.
+    #[serde(default)]
+    pub action: Option<Action>,
 }
 
 /// The kept events of all services.

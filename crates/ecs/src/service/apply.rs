@@ -265,20 +265,17 @@ impl Work {
 
     /// Tells it, unless it is a standing trouble that was told and not long ago.
     fn tell(&mut self, txn: &mut Txn, ctx: &mut Ctx, message: &Message) {
-        let text = message.text(&self.service.key.name);
         if let Some(kind) = message.standing() {
+            let text = message.text(&self.service.key.name);
             let again = |told: &Told| told.at.plus(self.waits.tell_again) <= ctx.now;
             let told = self.service.told.get(kind);
             if told.is_some_and(|told| told.text == text && !again(told)) {
                 return;
             }
-            let told = Told {
-                text: text.clone(),
-                at: ctx.now,
-            };
+            let told = Told { text, at: ctx.now };
             self.service.told.insert(kind.into(), told);
         }
-        events::tell(txn, ctx, &mut self.service, text);
+        events::tell(txn, ctx, &mut self.service, message);
     }
 }
 

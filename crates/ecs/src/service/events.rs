@@ -2,6 +2,7 @@
 //!
 //! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
 
+use super::action::Action;
 use crate::place::solve::{Reason, Refused};
 use crate::records::service::{ServiceRecord, deployment_id};
 use crate::records::service_event::{
@@ -29,7 +30,7 @@ pub enum Message {
     /// The revision of this deployment is being deployed in place of one that failed.
     RollingBack(u64),
     /// No instance takes a task.
-    Unplaced(String),
+    Unplaced(Unplaced),
     /// Tasks fail to start again and again.
     Impaired,
     /// Neither may a task be started nor one be stopped.
@@ -67,6 +68,15 @@ impl TaskSetNews {
     }
 }
 
+/// Why no instance takes a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// In a sentence.
+    pub why: String,
+    /// In AWS's word, e.g. `RESOURCE:CPU`; `None` where there is no instance.
+    pub reason: Option<&'static str>,
+}
+
 const SEE: &str =
     "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
@@ -98,7 +108,7 @@ impl Message {
                     deployment_id(*number)
                 )
             }
-            Self::Unplaced(why) => format!(
+            Self::Unplaced(Unplaced { why, .. }) => format!(
                 "{of} was unable to place a task because no container instance met all of its \
                  requirements. {why} {SEE}"
             ),
@@ -175,10 +185,13 @@ fn by_zone(zones: &[(String, u32)]) -> String {
 
 /// Why no instance takes a task, in AWS's words: of the closest one, if there is any.
 #[must_use]
-pub fn why_unplaced(refused: Option<&Refused>) -> String {
+pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
     let closest = refused.and_then(|refused| refused.closest.first());
     let Some(closest) = closest else {
-        return "Reason: No Container Instances were found in your cluster.".into();
+        return Unplaced {
+            why: "Reason: No Container Instances were found in your cluster.".into(),
+            reason: None,
+        };
     };
     let what = match &closest.reason {
         Reason::Cpu { .. } => "has insufficient CPU units available",
@@ -194,11 +207,15 @@ pub fn why_unplaced(refused: Option<&Refused>) -> String {
         }
     };
     let instance = &closest.instance.0;
-    format!("The closest matching (container-instance {instance}) {what}.")
+    Unplaced {
+        why: format!("The closest matching (container-instance {instance}) {what}."),
+        reason: Some(closest.reason.name()),
+    }
 }
 
 /// Stores an event of the service; the oldest past the hundredth goes. The record counts them.
-pub fn tell(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, text: String) {
+pub fn tell(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, message: &Message) {
+    let text = message.text(&service.key.name);
     service.last_event += 1;
     let number = service.last_event;
     let key = |number| ServiceEventKey {
@@ -210,6 +227,7 @@ pub fn tell(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, text: Str
         id: ctx.ids.uuid(),
         at: ctx.now,
         text,
+        action: Action::of_message(message),
     };
     if let Some(oldest) = number.checked_sub(EVENTS_LEN_MAX) {
         txn.delete(&SERVICE_EVENTS, &key(oldest));

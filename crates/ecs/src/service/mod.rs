@@ -7,11 +7,12 @@
 //! In reading order of a plan: [`judge`] says what ended tasks mean for their deployment,
 //! [`progress`] what becomes of the deployment, then [`replica`], [`daemon`] or [`task_sets`] what to
 //! start and to stop within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
-//! What is told has its words in [`events`], what
-//! becomes of the service deployment is written by [`history`].
+//! What is told has its words in [`events`] and its names in [`action`]; what becomes of the service
+//! deployment is written by [`history`].
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
+pub mod action;
 pub mod apply;
 pub mod authorised;
 pub mod circuit_breaker;

@@ -1,6 +1,7 @@
 //! A task's life: its states, what its host reports, why it stops, what its host is told.
 
 pub mod authorised;
+pub mod by_rule;
 pub mod delivery;
 pub mod docker_config;
 pub mod effective;

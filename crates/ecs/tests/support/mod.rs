@@ -37,6 +37,7 @@ impl House {
     ) -> Result<T, AwsError> {
         let mut txn = Txn::new(self.world.clone());
         let answer = with(&mut txn, &mut self.ctx)?;
+        txn.end(&mut self.ctx);
         self.world = txn.finish().0;
         Ok(answer)
     }

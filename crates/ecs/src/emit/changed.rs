@@ -1,0 +1,102 @@
+//! What a transaction changed that is to be told.
+
+use super::said::Fact;
+use crate::instance::shape;
+use crate::records::container_instance::{
+    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey,
+};
+use crate::records::service::{SERVICES, Scheduling, ServiceRecord};
+use crate::records::service_event::SERVICE_EVENTS;
+use crate::records::task::TASKS;
+use crate::service::action::Action;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::{Txn, World};
+
+/// Everything, in the order of tasks, instances, services, and what services did.
+pub(super) fn facts(txn: &Txn) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (before, now) in txn.changed(&TASKS) {
+        if let Some(now) = now
+            && before.is_none_or(|before| before.version != now.version)
+        {
+            facts.push(Fact::Task(now));
+        }
+    }
+    for (before, now) in txn.changed(&CONTAINER_INSTANCES) {
+        if let Some(now) = now
+            && before.is_none_or(|before| before.version != now.version)
+        {
+            facts.push(instance(txn, &now));
+        }
+    }
+    for (before, now) in txn.changed(&SERVICES) {
+        if let Some(now) = now {
+            of_service(before.as_deref(), &now, &mut facts);
+        }
+    }
+    for (before, now) in txn.changed(&SERVICE_EVENTS) {
+        if let (None, Some(now)) = (before, now)
+            && let Some(action) = now.action.clone()
+        {
+            facts.push(Fact::Action {
+                service: now.key.service.clone(),
+                action,
+            });
+        }
+    }
+    facts
+}
+
+/// The instances on which tasks took or freed resources, their own record being as it was.
+pub(super) fn loads(txn: &Txn) -> Vec<Fact> {
+    let mut keys: BTreeSet<InstanceKey> = BTreeSet::new();
+    for (before, now) in txn.changed(&TASKS) {
+        let holds =
+            |task: Option<&_>| task.is_some_and(|task: &crate::records::TaskRecord| task.holds);
+        if holds(before.as_deref()) != holds(now.as_deref()) {
+            keys.extend(now.or(before).map(|task| task.instance_key()));
+        }
+    }
+    for (before, now) in txn.changed(&CONTAINER_INSTANCES) {
+        if let Some(now) = now
+            && before.is_none_or(|before| before.version != now.version)
+        {
+            keys.remove(&now.key);
+        }
+    }
+    let found = keys
+        .iter()
+        .filter_map(|key| txn.get(&CONTAINER_INSTANCES, key));
+    found.map(|record| instance(txn, record)).collect()
+}
+
+fn instance(world: &World, record: &Arc<ContainerInstanceRecord>) -> Fact {
+    // Made now: what is left of an instance is another thing later.
+    Fact::Instance {
+        key: record.key.clone(),
+        shown: Box::new(shape::instance(world, record, false)),
+    }
+}
+
+fn of_service(before: Option<&ServiceRecord>, now: &ServiceRecord, facts: &mut Vec<Fact>) {
+    for deployment in now.deployments.iter().rev() {
+        let earlier = before.and_then(|before| {
+            let mut all = before.deployments.iter();
+            all.find(|earlier| earlier.number == deployment.number)
+        });
+        if earlier.is_none_or(|earlier| earlier.rollout != deployment.rollout) {
+            facts.push(Fact::Deployment {
+                service: now.key.clone(),
+                deployment: Box::new(deployment.clone()),
+            });
+        }
+    }
+    let is_replica = now.scheduling == Scheduling::Replica;
+    if is_replica && before.is_some_and(|before| before.desired != now.desired) {
+        facts.push(Fact::Action {
+            service: now.key.clone(),
+            action: Action::desired_count_updated(now.desired),
+        });
+    }
+}

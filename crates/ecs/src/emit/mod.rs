@@ -1,0 +1,49 @@
+//! The events that ECS emits: made of what a transaction changed, inside of it.
+//!
+//! A task or an instance is told of when its `version` grew, a deployment when its rollout state
+//! changed, a service's action when it is stored with the service's own events. So each transition
+//! is told once, with the version that the API shows.
+//! Rule: semantics 12; developer guide, "Amazon ECS events".
+
+mod changed;
+mod detail;
+mod json;
+mod said;
+
+use aws_types::Ctx;
+use events::bus;
+use events::history::{self, Tell};
+use said::Said;
+use std::sync::Arc;
+use store::Txn;
+
+/// Runs at the end of every transaction: publishes what is to be told of it. Where no rule listens
+/// nothing is staged, and no event is made before somebody reads the history.
+pub fn emit(txn: &mut Txn, ctx: &mut Ctx) {
+    let is_heard = bus::has_listeners(txn);
+    let mut dropped = 0;
+    for fact in changed::facts(txn) {
+        let said = Said {
+            id: ctx.ids.uuid(),
+            at: ctx.now,
+            fact,
+        };
+        if is_heard {
+            let event = said.event(txn);
+            dropped += bus::publish(txn, ctx.now, &event).dropped;
+        }
+        history::note(txn, Arc::new(said));
+    }
+    if is_heard {
+        for instance in changed::loads(txn) {
+            let said = Said {
+                id: ctx.ids.uuid(),
+                at: ctx.now,
+                fact: instance,
+            };
+            let event = said.event(txn);
+            dropped += bus::publish(txn, ctx.now, &event).dropped;
+        }
+    }
+    history::note_dropped(txn, dropped);
+}

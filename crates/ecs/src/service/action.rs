@@ -1,0 +1,163 @@
+//! What a service did, in the words of its `ECS Service Action` events.
+//!
+//! Deployments have events of their own (`ECS Deployment State Change`); what has no name there, such
+//! as a failed health check, is told in the service's messages alone.
+//! Rule: semantics 12; developer guide, "Amazon ECS service action events".
+
+use super::events::{Message, TaskSetNews};
+use crate::records::task::TaskId;
+use serde::{Deserialize, Serialize};
+
+/// One action.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// `eventName`.
+    pub name: String,
+    /// `reason`.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// `taskArns`.
+    #[serde(default)]
+    pub tasks: Vec<TaskId>,
+    /// `taskSetArns`: the task set's number.
+    #[serde(default)]
+    pub task_set: Option<u64>,
+    /// `desiredCount`.
+    #[serde(default)]
+    pub desired: Option<u32>,
+}
+
+impl Action {
+    fn of(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    fn on(name: &str, tasks: &[TaskId]) -> Self {
+        Self {
+            tasks: tasks.to_vec(),
+            ..Self::of(name)
+        }
+    }
+
+    /// Somebody changed what is desired.
+    #[must_use]
+    pub fn desired_count_updated(desired: u32) -> Self {
+        Self {
+            desired: Some(desired),
+            ..Self::of("SERVICE_DESIRED_COUNT_UPDATED")
+        }
+    }
+
+    /// `eventType`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.name.as_str() {
+            "SERVICE_TASK_START_IMPAIRED" => "WARN",
+            "SERVICE_TASK_PLACEMENT_FAILURE" | "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
+                "ERROR"
+            }
+            _ => "INFO",
+        }
+    }
+
+    /// The action that a message tells of, if it has a name.
+    #[must_use]
+    pub fn of_message(message: &Message) -> Option<Self> {
+        Some(match message {
+            Message::Started(tasks) => Self::on("TASKS_STARTED", tasks),
+            Message::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
+            Message::OfTaskSet(set, news) => Self {
+                task_set: Some(*set),
+                ..match news {
+                    TaskSetNews::Started(tasks) => Self::on("TASKS_STARTED", tasks),
+                    TaskSetNews::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
+                    TaskSetNews::Steady => Self::of("TASKSET_STEADY_STATE"),
+                }
+            },
+            Message::Steady => Self::of("SERVICE_STEADY_STATE"),
+            Message::Unplaced(unplaced) => Self {
+                reason: unplaced.reason.map(Into::into),
+                ..Self::of("SERVICE_TASK_PLACEMENT_FAILURE")
+            },
+            Message::Impaired => Self::of("SERVICE_TASK_START_IMPAIRED"),
+            Message::Violated(task) => Self::on(
+                "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED",
+                std::slice::from_ref(task),
+            ),
+            Message::Rebalancing(_) => Self::of("SERVICE_REBALANCING_STARTED"),
+            Message::Rebalanced(_) => Self::of("SERVICE_REBALANCING_COMPLETED"),
+            Message::Completed(_)
+            | Message::Failed(..)
+            | Message::RollingBack(_)
+            | Message::Blocked
+            | Message::Unhealthy(_)
+            | Message::Protected => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::events::Unplaced;
+
+    #[test]
+    fn messages_have_the_names_of_the_guide() {
+        let task = TaskId("t".into());
+        let unplaced = Unplaced {
+            why: "why".into(),
+            reason: Some("RESOURCE:CPU"),
+        };
+        for (message, expected) in [
+            (Message::Steady, Some(("INFO", "SERVICE_STEADY_STATE"))),
+            (
+                Message::OfTaskSet(1, TaskSetNews::Steady),
+                Some(("INFO", "TASKSET_STEADY_STATE")),
+            ),
+            (
+                Message::Started(vec![task.clone()]),
+                Some(("INFO", "TASKS_STARTED")),
+            ),
+            (
+                Message::Stopped(vec![task.clone()]),
+                Some(("INFO", "TASKS_STOPPED")),
+            ),
+            (
+                Message::Unplaced(unplaced.clone()),
+                Some(("ERROR", "SERVICE_TASK_PLACEMENT_FAILURE")),
+            ),
+            (
+                Message::Impaired,
+                Some(("WARN", "SERVICE_TASK_START_IMPAIRED")),
+            ),
+            (
+                Message::Violated(task.clone()),
+                Some(("ERROR", "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED")),
+            ),
+            (
+                Message::Rebalancing(vec![]),
+                Some(("INFO", "SERVICE_REBALANCING_STARTED")),
+            ),
+            (
+                Message::Rebalanced(vec![]),
+                Some(("INFO", "SERVICE_REBALANCING_COMPLETED")),
+            ),
+            (Message::Completed(1), None),
+            (Message::Blocked, None),
+        ] {
+            let action = Action::of_message(&message);
+            let found = action
+                .as_ref()
+                .map(|action| (action.kind(), action.name.as_str()));
+            assert_eq!(found, expected, "{message:?}");
+        }
+        let action = Action::of_message(&Message::Unplaced(unplaced)).unwrap();
+        assert_eq!(action.reason.as_deref(), Some("RESOURCE:CPU"));
+        let action =
+            Action::of_message(&Message::OfTaskSet(7, TaskSetNews::Stopped(vec![task]))).unwrap();
+        assert_eq!((action.task_set, action.tasks.len()), (Some(7), 1));
+    }
+}

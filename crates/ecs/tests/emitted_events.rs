@@ -1,0 +1,292 @@
+//! The events that transactions emit: one for each transition, with the API's version.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use aws_api::ecs::{PortMapping, UpdateServiceRequest};
+use ecs::ops::update_service::update_service;
+use events::records::{
+    DELIVERIES, RULES, RuleKey, RuleRecord, RuleState, TARGETS, TargetKey, TargetRecord,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use store::{Schema, World};
+use support::services::Settings;
+use support::{House, container, port};
+
+const TASK: &str = "ECS Task State Change";
+const INSTANCE: &str = "ECS Container Instance State Change";
+const DEPLOYMENT: &str = "ECS Deployment State Change";
+const ACTION: &str = "ECS Service Action";
+
+/// A house whose transactions end as the server's do.
+fn house() -> House {
+    let tables = [ecs::records::tables(), events::records::tables()].concat();
+    let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
+    House {
+        world: World::empty(&schema),
+        ctx: House::new().ctx,
+    }
+}
+
+/// Has one rule with one target listen to everything of ECS.
+fn listen(house: &mut House) {
+    let key = RuleKey::new(&house.ctx.scope, "all");
+    house.change(|txn, _| {
+        txn.put(
+            &RULES,
+            RuleRecord {
+                key: key.clone(),
+                state: RuleState::Enabled,
+                pattern: Some(r#"{"source":["aws.ecs"]}"#.into()),
+                schedule: None,
+                description: None,
+                role: None,
+                tags: Default::default(),
+                created_by: "000000000000".into(),
+            },
+        );
+        txn.put(
+            &TARGETS,
+            TargetRecord {
+                key: TargetKey {
+                    rule: key,
+                    id: "t".into(),
+                },
+                target: Default::default(),
+                stream: "s".into(),
+            },
+        );
+    });
+}
+
+/// Takes the events that were staged, in the order of their moments.
+fn taken(house: &mut House) -> Vec<Value> {
+    let staged: Vec<_> = house.world.scan(&DELIVERIES).cloned().collect();
+    house.change(|txn, _| {
+        for delivery in &staged {
+            txn.delete(&DELIVERIES, &delivery.key);
+        }
+    });
+    staged
+        .iter()
+        .map(|delivery| serde_json::from_str(&delivery.input).unwrap())
+        .collect()
+}
+
+fn of_type<'e>(events: &'e [Value], kind: &str) -> Vec<&'e Value> {
+    events
+        .iter()
+        .filter(|event| event["detail-type"] == kind)
+        .collect()
+}
+
+fn named(events: &[Value], kind: &str) -> BTreeSet<String> {
+    let names = of_type(events, kind)
+        .into_iter()
+        .map(|event| event["detail"]["eventName"].as_str().unwrap().to_owned());
+    names.collect()
+}
+
+#[test]
+fn each_transition_of_a_task_is_told_once_with_the_version_of_the_api() {
+    let mut house = house();
+    let instance = house.host("h", 1024, 1024);
+    let mut app = container("app", 10, 10);
+    app.port_mappings = Some(vec![port(80, 0), PortMapping { ..port(81, 8081) }]);
+    let definition = house.define("f", vec![app]);
+    listen(&mut house);
+    let task = house.run_all(&definition, 1).remove(0);
+    let expect = |house: &mut House, status: &str, desired: &str| {
+        let shown = house.describe(&task);
+        let events = taken(house);
+        let told = of_type(&events, TASK);
+        assert_eq!(told.len(), 1, "{events:#?}");
+        let detail = &told[0]["detail"];
+        assert_eq!(detail["version"], json!(shown.version.unwrap()));
+        assert_eq!(
+            (&detail["lastStatus"], &detail["desiredStatus"]),
+            (&json!(status), &json!(desired))
+        );
+        assert_eq!(told[0]["resources"], json!([task.arn()]));
+        assert_eq!(told[0]["source"], "aws.ecs");
+        events.clone()
+    };
+    let events = expect(&mut house, "PENDING", "RUNNING");
+    let first = of_type(&events, TASK)[0]["detail"].clone();
+    assert_eq!(first["createdAt"], "2023-11-14T22:13:20.000Z");
+    assert_eq!(first["updatedAt"], "2023-11-14T22:13:20.000Z");
+    assert_eq!(first["containers"][0]["name"], "app");
+    assert_eq!(first["containers"][0]["image"], "longshore/hello");
+    assert_eq!(first["containers"][0]["taskArn"], task.arn());
+    assert_eq!(
+        first["overrides"],
+        json!({"containerOverrides": [{"name": "app"}]})
+    );
+    for absent in ["tags", "healthStatus", "inferenceAccelerators"] {
+        assert_eq!(first.get(absent), None, "{absent}");
+    }
+    let load = of_type(&events, INSTANCE);
+    assert_eq!(load.len(), 1, "the instance's resources changed");
+    assert_eq!(load[0]["resources"], json!([instance.arn()]));
+    let remaining = load[0]["detail"]["remainingResources"].as_array().unwrap();
+    let cpu = remaining.iter().find(|r| r["name"] == "CPU").unwrap();
+    assert_eq!(cpu["integerValue"], 1014);
+    house.deliver(&instance);
+    expect(&mut house, "PENDING", "RUNNING");
+    house.report_running(&task, &["app"]);
+    let events = expect(&mut house, "RUNNING", "RUNNING");
+    assert!(
+        of_type(&events, INSTANCE).is_empty(),
+        "nothing was taken or freed"
+    );
+    house.report_running(&task, &["app"]);
+    assert!(taken(&mut house).is_empty(), "said again, nothing changed");
+    house.stop(&task.id.0, Some("enough")).unwrap();
+    expect(&mut house, "RUNNING", "STOPPED");
+    house.report_stopped(&task, &["app"], 3);
+    let events = expect(&mut house, "STOPPED", "STOPPED");
+    let last = &of_type(&events, TASK)[0]["detail"];
+    assert_eq!(
+        (&last["stoppedReason"], &last["stopCode"]),
+        (&json!("enough"), &json!("UserInitiated"))
+    );
+    assert_eq!(last["containers"][0]["exitCode"], 3);
+    assert_eq!(of_type(&events, INSTANCE).len(), 1);
+}
+
+#[test]
+fn an_instance_is_told_of_when_its_version_grows() {
+    let mut house = house();
+    listen(&mut house);
+    let instance = house.host("h", 1024, 1024);
+    let shown = house.instance(&instance);
+    let events = taken(&mut house);
+    let versions: Vec<_> = of_type(&events, INSTANCE)
+        .iter()
+        .map(|e| e["detail"]["version"].clone())
+        .collect();
+    let last = shown.version.unwrap();
+    let mut sorted: Vec<i64> = versions.iter().map(|v| v.as_i64().unwrap()).collect();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (1..=last).collect::<Vec<_>>());
+    let newest = of_type(&events, INSTANCE)
+        .into_iter()
+        .find(|e| e["detail"]["version"] == last)
+        .unwrap();
+    assert_eq!(newest["detail"]["agentConnected"], true);
+    assert_eq!(
+        newest["detail"]["clusterArn"],
+        "arn:aws:ecs:us-east-1:000000000000:cluster/default"
+    );
+    assert_eq!(newest["detail"]["containerInstanceArn"], instance.arn());
+    assert_eq!(newest["detail"].get("runningTasksCount"), None);
+}
+
+#[test]
+fn where_no_rule_listens_nothing_is_staged() {
+    let mut house = house();
+    house.host("h", 1024, 1024);
+    let definition = house.define("f", vec![container("app", 10, 10)]);
+    house.run_all(&definition, 3);
+    assert_eq!(house.world.count(&DELIVERIES), 0);
+}
+
+#[test]
+fn a_service_tells_its_deployments_and_its_actions() {
+    let mut house = house();
+    house.host("h", 4096, 4096);
+    house.define("f", vec![container("app", 10, 10)]);
+    listen(&mut house);
+    let key = house.service(
+        "web",
+        "f",
+        Settings {
+            desired: 2,
+            ..Settings::default()
+        },
+    );
+    house.settle(&key);
+    for _ in 0..3 {
+        house.play(&key);
+        house.pass(60);
+        house.settle(&key);
+    }
+    let events = taken(&mut house);
+    let names = named(&events, ACTION);
+    assert_eq!(
+        names,
+        ["SERVICE_STEADY_STATE", "TASKS_STARTED"]
+            .map(String::from)
+            .into()
+    );
+    let started = of_type(&events, ACTION)
+        .into_iter()
+        .find(|e| e["detail"]["eventName"] == "TASKS_STARTED")
+        .unwrap();
+    assert_eq!(started["detail"]["taskArns"].as_array().unwrap().len(), 2);
+    assert_eq!(started["detail"]["eventType"], "INFO");
+    assert_eq!(started["resources"], json!([key.arn()]));
+    let deployments = of_type(&events, DEPLOYMENT);
+    let told: Vec<_> = deployments
+        .iter()
+        .map(|e| e["detail"]["eventName"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            "SERVICE_DEPLOYMENT_COMPLETED"
+        ]
+    );
+    let id = house.record(&key).deployments[0].id();
+    assert_eq!(deployments[1]["detail"]["deploymentId"], json!(id));
+    assert_eq!(
+        deployments[1]["detail"]["reason"],
+        json!(format!("ECS deployment {id} completed."))
+    );
+    let input = UpdateServiceRequest {
+        service: Some("web".into()),
+        desired_count: Some(1),
+        ..UpdateServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| update_service(txn, ctx, &input))
+        .unwrap();
+    house.settle(&key);
+    let events = taken(&mut house);
+    let scaled = of_type(&events, ACTION)
+        .into_iter()
+        .find(|e| e["detail"]["eventName"] == "SERVICE_DESIRED_COUNT_UPDATED")
+        .unwrap();
+    assert_eq!(scaled["detail"]["desiredCount"], 1);
+    assert!(named(&events, ACTION).contains("TASKS_STOPPED"));
+}
+
+#[test]
+fn a_task_without_room_is_an_error_with_its_reason() {
+    let mut house = house();
+    house.host("h", 15, 1024);
+    house.define("f", vec![container("app", 10, 10)]);
+    listen(&mut house);
+    let key = house.service(
+        "web",
+        "f",
+        Settings {
+            desired: 2,
+            ..Settings::default()
+        },
+    );
+    house.settle(&key);
+    let events = taken(&mut house);
+    let failure = of_type(&events, ACTION)
+        .into_iter()
+        .find(|e| e["detail"]["eventType"] == "ERROR")
+        .unwrap();
+    assert_eq!(
+        failure["detail"]["eventName"],
+        "SERVICE_TASK_PLACEMENT_FAILURE"
+    );
+    assert_eq!(failure["detail"]["reason"], "RESOURCE:CPU");
+}

@@ -1,0 +1,252 @@
+"""EventBridge: what ECS emits reaches rules' targets, and rules run tasks by schedule."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+import uuid
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Iterator
+
+import leaks
+import pytest
+from botocore.exceptions import ClientError
+from harness import Longshore, eventually
+
+PREFIX = "arn:aws:events:us-east-1:000000000000:api-destination"
+ROLE = "arn:aws:iam::000000000000:role/ecsEventsRole"
+CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/default"
+NAP = {"name": "app", "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]}
+
+
+class Listener:
+    """An HTTP endpoint on loopback that keeps what it takes; it can be told to fail."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict] = []
+        self.refused = 0
+        self.failing = False
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                assert self.headers["content-type"].startswith("application/json")
+                if listener.failing:
+                    listener.refused += 1
+                else:
+                    listener.taken.append(event)
+                self.send_response(500 if listener.failing else 200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def of(self, task: str) -> list[dict]:
+        return [event for event in list(self.taken) if event["resources"] == [task]]
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def longshore(busybox: Path, listener: Listener) -> Iterator[Longshore]:
+    """One whose operator declared the listener as the target `hook`."""
+    directory = Path(tempfile.mkdtemp(prefix="ls-e2e-"))
+    instance = Longshore(directory)
+    instance.data.mkdir()
+    (instance.data / "longshore.toml").write_text(f'[[target]]\nname = "hook"\nurl = "{listener.url}"\n')
+    try:
+        instance.up().load_image(busybox)
+        yield instance
+    finally:
+        instance.down()
+        left = leaks.present(instance.data)
+        shutil.rmtree(directory, ignore_errors=True)
+        assert not left, f"left behind after `longshore down`: {left}"
+
+
+def name(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def drop(longshore: Longshore, rule: str) -> None:
+    targets = longshore.events.list_targets_by_rule(Rule=rule)["Targets"]
+    if targets:
+        longshore.events.remove_targets(Rule=rule, Ids=[target["Id"] for target in targets])
+    longshore.events.delete_rule(Name=rule)
+
+
+def listen(longshore: Longshore, pattern: dict, **target: object) -> str:
+    rule = name("rule")
+    longshore.events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    answer = longshore.events.put_targets(Rule=rule, Targets=[{"Id": "t"} | target])
+    assert answer["FailedEntryCount"] == 0, answer
+    return rule
+
+
+def logged(longshore: Longshore, group: str) -> list[dict]:
+    pages = longshore.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [json.loads(event["message"]) for page in pages for event in page["events"]]
+
+
+def test_a_log_group_sees_every_state_of_a_task_with_the_version_of_the_api(longshore: Longshore) -> None:
+    group = name("/events")
+    longshore.logs.create_log_group(logGroupName=group)
+    arn = longshore.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["arn"]
+    rule = listen(longshore, {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"],
+                              "detail": {"group": ["family:told"]}}, Arn=arn)
+    task = longshore.start(longshore.register("told", NAP))[0]
+    running = longshore.wait(task, "RUNNING")
+    longshore.ecs.stop_task(task=task, reason="enough")
+    stopped = longshore.wait(task, "STOPPED")
+    # One event for each version, the first being what RunTask answered, the last what is described now.
+    versions = list(range(1, stopped["version"] + 1))
+    eventually(lambda: len(logged(longshore, group)) >= len(versions), f"{len(versions)} events in {group}")
+    events = sorted(logged(longshore, group), key=lambda event: event["detail"]["version"])
+    assert [event["detail"]["version"] for event in events] == versions
+    assert {event["resources"][0] for event in events} == {task}
+    statuses = list(dict.fromkeys(event["detail"]["lastStatus"] for event in events))
+    assert statuses == ["PENDING", "RUNNING", "STOPPED"], events
+    of_running = next(event for event in events if event["detail"]["version"] == running["version"])
+    assert of_running["detail"]["lastStatus"] == "RUNNING"
+    assert of_running["detail"]["containers"][0]["runtimeId"] == running["containers"][0]["runtimeId"]
+    last = events[-1]["detail"]
+    assert (last["stoppedReason"], last["containers"][0]["exitCode"]) == ("enough", 0)
+    at = datetime.strptime(last["stoppedAt"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    assert abs(at - stopped["stoppedAt"]) < timedelta(milliseconds=2)
+    drop(longshore, rule)
+
+
+def test_patterns_choose_and_inputs_shape(longshore: Longshore) -> None:
+    group = name("/chosen")
+    longshore.logs.create_log_group(logGroupName=group)
+    arn = f"arn:aws:logs:us-east-1:000000000000:log-group:{group}"
+    failed = {"source": ["aws.ecs"], "detail": {"lastStatus": ["STOPPED"], "containers": {"exitCode": [{"anything-but": 0}]}}}
+    shape = {"InputPathsMap": {"code": "$.detail.containers[0].exitCode", "task": "$.detail.taskArn"},
+             "InputTemplate": '{"code": <code>, "text": "task <task> failed"}'}
+    rule = listen(longshore, failed, Arn=arn, InputTransformer=shape)
+    good = longshore.run_to_end({"name": "app", "command": ["true"]})
+    bad = longshore.run_to_end({"name": "app", "command": ["sh", "-c", "exit 3"]})
+    eventually(lambda: logged(longshore, group), "the failed task's event")
+    assert logged(longshore, group) == [{"code": 3, "text": f"task {bad['taskArn']} failed"}], good
+    event = {"id": "1", "account": "000000000000", "source": "aws.ecs", "time": "2024-01-01T00:00:00Z",
+             "region": "us-east-1", "resources": [], "detail-type": "t",
+             "detail": {"lastStatus": "STOPPED", "containers": [{"exitCode": 1}]}}
+    matches = longshore.events.test_event_pattern(EventPattern=json.dumps(failed), Event=json.dumps(event))
+    assert matches["Result"] is True
+    drop(longshore, rule)
+
+
+def test_an_endpoint_gets_events_through_failures_and_a_killed_server(longshore: Longshore, listener: Listener) -> None:
+    rule = listen(longshore, {"detail-type": ["ECS Task State Change"]}, Arn=f"{PREFIX}/hook")
+    task = longshore.start(longshore.register("posted", NAP))[0]
+    longshore.wait(task, "RUNNING")
+    eventually(lambda: any(e["detail"]["lastStatus"] == "RUNNING" for e in listener.of(task)), "the RUNNING event")
+    listener.failing = True
+    longshore.ecs.stop_task(task=task)
+    stopped = longshore.wait(task, "STOPPED")
+    eventually(lambda: listener.refused > 0, "a try that fails")
+    longshore.kill("server")
+    eventually(longshore.ready, "the server to be back")
+    refused = listener.refused
+    eventually(lambda: listener.refused > refused, "a try by the new server")
+    listener.failing = False
+    versions = set(range(1, stopped["version"] + 1))
+    eventually(lambda: {e["detail"]["version"] for e in listener.of(task)} >= versions, "every version of the task")
+    assert {e["detail"]["version"] for e in listener.of(task)} == versions
+    drop(longshore, rule)
+
+
+def test_a_schedule_runs_a_task(longshore: Longshore) -> None:
+    definition = longshore.register("nightly", {"name": "app", "command": ["sh", "-c", "test \"$WHO\" = cron"]})
+    at = datetime.now(timezone.utc) + timedelta(seconds=62)
+    rule = name("nightly")
+    longshore.events.put_rule(Name=rule, ScheduleExpression=f"cron({at.minute} {at.hour} {at.day} {at.month} ? {at.year})")
+    overrides = {"containerOverrides": [{"name": "app", "environment": [{"name": "WHO", "value": "cron"}]}]}
+    longshore.events.put_targets(Rule=rule, Targets=[{
+        "Id": "t", "Arn": CLUSTER, "RoleArn": ROLE, "Input": json.dumps(overrides),
+        "EcsParameters": {"TaskDefinitionArn": definition, "TaskCount": 1},
+    }])
+    started_by = f"events-rule/{rule}"
+    find = lambda: longshore.ecs.list_tasks(startedBy=started_by, desiredStatus="STOPPED")["taskArns"]
+    # A restart before its time neither loses nor doubles it.
+    longshore.kill("server")
+    eventually(longshore.ready, "the server to be back")
+    arns = eventually(find, "the scheduled task", 150)
+    task = longshore.wait(arns[0], "STOPPED")
+    assert (task["startedBy"], task["group"]) == (started_by, "family:nightly")
+    assert task["containers"][0]["exitCode"] == 0, task
+    assert task["createdAt"] >= at.replace(second=0, microsecond=0)
+    assert len(find()) == 1
+    drop(longshore, rule)
+
+
+def test_what_nobody_declared_is_refused(longshore: Longshore) -> None:
+    rule = name("refused")
+    longshore.events.put_rule(Name=rule, EventPattern='{"source":["x"]}')
+    for arn, words in (
+        (f"{PREFIX}/undeclared", "is not declared in longshore.toml"),
+        ("http://127.0.0.1:1/", "Provided Arn is not in correct format."),
+        ("arn:aws:lambda:us-east-1:000000000000:function:f", "delivers to log groups"),
+    ):
+        with pytest.raises(ClientError, match="ValidationException") as refused:
+            longshore.events.put_targets(Rule=rule, Targets=[{"Id": "t", "Arn": arn}])
+        assert words in str(refused.value)
+    with pytest.raises(longshore.events.exceptions.InvalidEventPatternException):
+        longshore.events.put_rule(Name=name("x"), EventPattern='{"source": "x"}')
+    with pytest.raises(longshore.events.exceptions.ResourceNotFoundException, match="Rule gone does not exist on EventBus default."):
+        longshore.events.describe_rule(Name="gone")
+    with pytest.raises(ClientError, match="ValidationException"):
+        longshore.events.put_rule(Name="a b", ScheduleExpression="rate(1 hour)")
+    described = longshore.aws("events", "describe-rule", "--name", rule)
+    assert described["State"] == "ENABLED"
+    drop(longshore, rule)
+
+
+def test_users_publish_events_of_their_own(longshore: Longshore, listener: Listener) -> None:
+    rule = listen(longshore, {"source": ["shop"]}, Arn=f"{PREFIX}/hook", InputPath="$.detail")
+    order = name("order")
+    answer = longshore.events.put_events(Entries=[{"Source": "shop", "DetailType": "order", "Detail": json.dumps({"resources": [order]})}])
+    assert answer["FailedEntryCount"] == 0
+    eventually(lambda: listener.of(order), "the order")
+    drop(longshore, rule)
+
+
+def test_the_history_can_be_followed(longshore: Longshore) -> None:
+    follow = subprocess.Popen(longshore.command("events", "--follow", "--json", "--type", "task"),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: [lines.append(line) for line in follow.stdout], daemon=True)
+    reader.start()
+    try:
+        task = longshore.run_to_end({"name": "app", "command": ["true"]})
+        of_task = lambda: [e for e in map(json.loads, list(lines)) if e["resources"] == [task["taskArn"]]]
+        eventually(lambda: any(e["detail"]["lastStatus"] == "STOPPED" for e in of_task()), "the followed STOPPED event")
+        assert [e["detail"]["version"] for e in of_task()] == list(range(1, task["version"] + 1))
+    finally:
+        follow.kill()
+        follow.wait()
+    shown = longshore.run("events", "--cluster", "default").stdout
+    id = task["taskArn"].rsplit("/", 1)[1]
+    assert f"task {id} STOPPED (desired STOPPED) version {task['version']} group family:once" in shown
+    assert "instance " in shown
+    assert longshore.run("events", "--cluster", "elsewhere").stdout == ""
