@@ -18,6 +18,11 @@ SMALL = {
     ),
     "pull": (["--layers", "2", "--mib", "1"], {"pull, verify, unpack": "mib_per_s"}),
     "logs": (["--lines", "2000"], {"at once: written, then readable": "per_second"}),
+    "replace": (["--tasks", "2", "--count", "3"], {"kill -9 to RUNNING again, bridge": "p50_ms", "kill -9 to RUNNING again, host": "p50_ms"}),
+    "deploy": (
+        ["--tasks", "4"],
+        {"none, by ten (0 to 100 percent)": "work_ms", "host, all at once (100 to 200 percent)": "total_ms"},
+    ),
 }
 
 

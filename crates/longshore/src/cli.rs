@@ -221,6 +221,10 @@ pub enum BenchCommand {
     Pull(PullBench),
     /// Log lines a second from a container to GetLogEvents
     Logs(LogsBench),
+    /// A service's container killed until its replacement is RUNNING
+    Replace(ReplaceBench),
+    /// A rolling update on one host; beside a shell loop over runc where it is installed
+    Deploy(DeployBench),
 }
 
 #[derive(Args, Debug)]
@@ -305,6 +309,23 @@ pub struct LogsBench {
     /// Bytes of each line, its end included
     #[arg(long, default_value_t = 100)]
     pub bytes: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplaceBench {
+    /// Tasks of the service
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub tasks: u8,
+    /// Kills of each network mode, one after the other
+    #[arg(long, default_value_t = 50)]
+    pub count: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct DeployBench {
+    /// Tasks of the service
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..))]
+    pub tasks: u8,
 }
 
 /// Writes the completion script of a shell to standard output.

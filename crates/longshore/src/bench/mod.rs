@@ -6,15 +6,18 @@
 //! the machine and its load: compare rows of one run.
 
 mod api;
+mod deploy;
 mod launch;
 mod logs;
 mod memory;
 mod placement;
 mod pull;
 mod registry;
+mod replace;
 mod report;
 mod runc;
 mod sample;
+mod services;
 mod state;
 mod subject;
 mod tasks;
@@ -22,6 +25,9 @@ mod tasks;
 use crate::cli::{BenchCommand, BenchOptions};
 use crate::settings::Settings;
 use std::process::ExitCode;
+
+/// What most benches run.
+const IMAGE: &str = "longshore/hello";
 
 /// Runs one bench.
 pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCode> {
@@ -36,6 +42,8 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Placement(what) => placement::run(what).await,
             BenchCommand::Pull(what) => pull::run(settings, what).await,
             BenchCommand::Logs(what) => logs::run(settings, what).await,
+            BenchCommand::Replace(what) => replace::run(settings, what).await,
+            BenchCommand::Deploy(what) => deploy::run(settings, what).await,
         }
     })?;
     if options.json {
