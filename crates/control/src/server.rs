@@ -98,6 +98,7 @@ pub async fn run(
             state,
             logs,
             decisions,
+            waits: config.timing.services,
         },
         sessions,
         scope,

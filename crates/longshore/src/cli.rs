@@ -99,8 +99,10 @@ pub enum Command {
     Ps(PsOptions),
     /// Print or follow a task's logs
     Logs(LogsOptions),
-    /// Tell why a task, a container instance or a request went as it did
+    /// Tell why a task, a container instance, a service or a request went as it did
     Why(crate::why::Options),
+    /// Watch clusters, services, deployments, tasks and events
+    Top(crate::top::Options),
     /// Images of this host
     #[command(subcommand)]
     Image(ImageCommand),

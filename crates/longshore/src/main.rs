@@ -28,6 +28,7 @@ mod settings;
 mod sim;
 mod state;
 mod token;
+mod top;
 mod up;
 mod why;
 
@@ -61,6 +62,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Ps(options) => ps::run(&settings, &options),
         Command::Logs(options) => logs::run(&settings, &options),
         Command::Why(options) => why::run(&settings, &options),
+        Command::Top(options) => top::run(&settings, &options),
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
         Command::Bench(options) => bench::run(&settings, &options),

@@ -21,6 +21,7 @@ use authenticate::SigningKeys;
 use aws_types::{Ids, Scope};
 use aws_wire::Head;
 use body::Room;
+use ecs::service::waits::Waits;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HOST};
 use hyper::http::request::Parts;
@@ -37,6 +38,7 @@ pub struct Gateway {
     state: StateHandle,
     logs: Arc<dyn LogStore>,
     decisions: Arc<DecisionLog>,
+    waits: Waits,
     sessions: Sessions,
     operations: BTreeMap<(&'static str, &'static str), Operation>,
     signing_keys: SigningKeys,
@@ -55,6 +57,8 @@ pub struct Stores {
     pub logs: Arc<dyn LogStore>,
     /// Where decisions are told.
     pub decisions: Arc<DecisionLog>,
+    /// The waits of services in force, to tell what a service waits for.
+    pub waits: Waits,
 }
 
 impl Gateway {
@@ -71,6 +75,7 @@ impl Gateway {
             state: stores.state,
             logs: stores.logs,
             decisions: stores.decisions,
+            waits: stores.waits,
             sessions,
             operations,
             signing_keys: SigningKeys::default(),
