@@ -22,6 +22,11 @@ SMALL = {
         ["--containers", "4", "--interval", "5", "--seconds", "6"],
         {"with checks": "own_percent", "the checks' own cost": "checks_per_s", "without checks": "n"},
     ),
+    "replace": (["--tasks", "2", "--count", "3"], {"kill -9 to RUNNING again, bridge": "p50_ms", "kill -9 to RUNNING again, host": "p50_ms"}),
+    "deploy": (
+        ["--tasks", "4"],
+        {"none, by ten (0 to 100 percent)": "work_ms", "host, all at once (100 to 200 percent)": "total_ms"},
+    ),
 }
 
 

@@ -148,3 +148,43 @@ def test_after_a_restart_the_records_still_tell_and_the_log_says_what_it_lost(fr
     text = told(fresh, task["taskArn"])
     assert re.search(r"^container +app: STOPPED, exit code 3, essential", text, re.M), text
     assert re.search(r"^log +decisions before .* are known no more", text, re.M), text
+
+
+def test_a_service_tells_what_it_waits_for(longshore, instance):
+    free = longshore.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
+    left = next(r["integerValue"] for r in free["remainingResources"] if r["name"] == "MEMORY")
+    large = longshore.register("why-service", {"name": "app", "memory": left + 1})
+    small = longshore.register("why-service", {"name": "app", "image": "longshore/hello", "memory": 32}, networkMode="none")
+    name = "why-service"
+    service = longshore.ecs.create_service(serviceName=name, taskDefinition=large, desiredCount=2)["service"]
+    try:
+        waits = lambda: why(longshore, name)["service"]["waits_for"]
+        eventually(lambda: [wait["kind"] for wait in waits()] == ["no-place"], "no place to be found")
+        known = why(longshore, service["serviceArn"])
+        assert known["kind"] == "service" and known["service"]["limits"] == {"minimum_healthy": 2, "maximum": 4}
+        [wait] = known["service"]["waits_for"]
+        assert wait["missing"] == 2 and wait["refused"] == {"RESOURCE:MEMORY": 1}
+        assert wait["closest"][0]["instance"] == instance.rsplit("/", 1)[1]
+        assert decisions(known, "placement")[-1]["group"] == f"service:{name}"
+        text = told(longshore, f"default/{name}")
+        assert re.search(r"^waits for +room: 2 tasks are missing, and no container instance takes one$", text, re.M), text
+        assert f"needs {left + 1} MiB of memory, {left} are left" in text
+        assert re.search(r"^event +\S+ \(service why-service\) was unable to place a task", text, re.M), text
+
+        longshore.ecs.update_service(service=name, taskDefinition=small)
+        eventually(lambda: why(longshore, name)["service"]["steady_since"], f"{name} to be steady")
+        known = why(longshore, name)["service"]
+        assert known["waits_for"] == [] and known["looks_again_at"]
+        [deployment] = known["deployments"]
+        assert (deployment["running"], deployment["state"]) == (2, "COMPLETED")
+        assert known["events"][0][1] == f"(service {name}) has reached a steady state."
+        assert re.search(r"^steady +since \S+Z$", told(longshore, name), re.M)
+        # Somebody stops a task: who it was is told of the service too.
+        victim = longshore.ecs.list_tasks(serviceName=name)["taskArns"][0]
+        stopped = longshore.ecs.stop_task(task=victim, reason="look here")
+        asked = [entry["request_id"] for entry in why(longshore, name)["entries"]]
+        assert request_id(stopped) in asked
+    finally:
+        longshore.ecs.delete_service(service=name, force=True)
+        gone = lambda: longshore.ecs.describe_services(services=[name])["services"][0]["status"] == "INACTIVE"
+        eventually(lambda: gone() and not longshore.ecs.list_tasks(serviceName=name)["taskArns"], f"{name} to be gone")

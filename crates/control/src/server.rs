@@ -106,6 +106,7 @@ pub async fn run(
             logs,
             decisions,
             history,
+            waits: config.timing.services,
         },
         sessions,
         scope,

@@ -1,15 +1,19 @@
-//! Why a task, a container instance or a request went as it did: what the records say, and what
+//! Why a task, a container instance, a service or a request went as it did: what the records say, and what
 //! the decision log still holds of it.
 
 use crate::decision_log::{Entry, Kept};
 use aws_types::{Decision, Timestamp};
 use ecs::explain::{self, Found};
+use ecs::records::service::ServiceRecord;
+use ecs::service::waits::Waits;
 use serde_json::{Value, json};
 use std::fmt;
 use store::World;
 
 /// As many entries are told, the newest.
 const ENTRIES_TOLD_MAX: usize = 50;
+/// The same of a service, whose tasks come and go.
+const OF_SERVICE_TOLD_MAX: usize = 10;
 
 /// Nothing, or too much, is known by this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +37,8 @@ impl fmt::Display for Unknown {
             Self::Ambiguous(arns) => write!(f, "that may be any of:\n{}", arns.join("\n")),
             Self::Nowhere { of, since, fallen } => write!(
                 f,
-                "nothing is known of '{of}': no task or container instance has that id, and the \
-                 decision log does not name it. The log reaches back to {}, {fallen} older entries \
+                "nothing is known of '{of}': no task or container instance has that id, no service \
+                 that name, and the decision log does not name it. The log reaches back to {}, {fallen} older entries \
                  fell out of it, and it never keeps reads that succeeded or calls that could not be \
                  authenticated",
                 since.iso8601()
@@ -43,12 +47,17 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// Everything known of what `of` names: a task or a container instance (ARN, id or the first digits
-/// of one), or the id of a request.
+/// Everything known at this moment of what `of` names: a task or a container instance (ARN, id or the
+/// first digits of one), a service (ARN, name or CLUSTER/NAME), or the id of a request.
 ///
 /// # Errors
 /// It names nothing that is known, or several things.
-pub fn why(world: &World, log: &Kept, of: &str) -> Result<Value, Unknown> {
+pub fn why(
+    world: &World,
+    log: &Kept,
+    (now, waits): (Timestamp, Waits),
+    of: &str,
+) -> Result<Value, Unknown> {
     let found = explain::find(world, of);
     match found.as_slice() {
         [Found::Task(task)] => {
@@ -77,9 +86,35 @@ pub fn why(world: &World, log: &Kept, of: &str) -> Result<Value, Unknown> {
             known["log"]["is_complete"] = json!(log.since <= instance.registered_at);
             Ok(known)
         }
+        [Found::Service(service)] => {
+            let entries = of_service(world, log, service);
+            let mut known = answer("service", of, log, entries);
+            known["service"] = explain::service(world, service, now, waits);
+            known["log"]["is_complete"] = json!(log.since <= service.created);
+            Ok(known)
+        }
         [] => unrecorded(log, of),
         several => Err(Unknown::Ambiguous(several.iter().map(arn).collect())),
     }
+}
+
+/// What was decided of a service's tasks: where they went, what refused them, who stopped them.
+fn of_service(world: &World, log: &Kept, service: &ServiceRecord) -> Vec<Value> {
+    let tasks = explain::task_ids(world, &service.key);
+    let (cluster, group) = (&service.key.cluster, service.key.group());
+    let is_its_own = |decision: &Value| {
+        let of_task = decision["task"]
+            .as_str()
+            .is_some_and(|id| tasks.contains(id));
+        of_task || (decision["group"] == group.as_str() && decision["cluster"] == cluster.as_str())
+    };
+    let entries = told(log, |entry| {
+        let about = |decision: &dyn Decision| is_its_own(&decision.facts());
+        let concerns = entry.decisions.iter().any(|decision| about(&**decision));
+        concerns.then(|| entry.facts(about))
+    });
+    let older = entries.len().saturating_sub(OF_SERVICE_TOLD_MAX);
+    entries.into_iter().skip(older).collect()
 }
 
 /// A request, or what no record holds any more.
@@ -137,5 +172,6 @@ fn arn(found: &Found) -> String {
     match found {
         Found::Task(task) => task.key.arn(),
         Found::Instance(instance) => instance.key.arn(),
+        Found::Service(service) => service.key.arn(),
     }
 }

@@ -1,19 +1,38 @@
-//! What the records say of a task or a container instance to somebody who asks why.
+//! What the records say of a task, a container instance or a service to somebody who asks why.
 //!
 //! Pure. It adds nothing to the records: who asked is in the decision log, if there at all.
 
 use crate::instance::load;
+use crate::place::choose::{Question, choose};
+use crate::place::facts as place_facts;
+use crate::place::feed::PLACEMENT;
+use crate::place::solve::{Refusal, Refused, refused, refuses};
+use crate::records::ClusterKey;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, Connection, ContainerInstanceRecord, InstanceStatus,
 };
-use crate::records::task::{ContainerRecord, TASKS, TaskRecord};
+use crate::records::service::{Deployment, SERVICES, Scheduling, ServiceKey, ServiceRecord};
+use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
+use crate::records::task::{ContainerRecord, TASKS, TaskKey, TaskRecord};
+use crate::records::task_table::{BY_SERVICE, Count, listed_parts};
+use crate::service::facts::Facts;
+use crate::service::limits::Limits;
+use crate::service::observe::observe;
+use crate::service::waits::Waits;
+use crate::service::{deploy, events, explain, launch, plan};
+use crate::task::status::DesiredStatus;
 use aws_types::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::World;
+use store::{TableKey, World};
 
 /// As many digits of an id have to be given.
 const PREFIX_LEN_MIN: usize = 4;
+/// As many events of a service are told, the newest.
+const EVENTS_TOLD_MAX: usize = 10;
+/// Ended tasks that the plan looks at.
+const ENDED_MAX: usize = 32;
 
 /// A record that is asked about.
 #[derive(Clone, Debug)]
@@ -22,15 +41,23 @@ pub enum Found {
     Task(Arc<TaskRecord>),
     /// A container instance.
     Instance(Arc<ContainerInstanceRecord>),
+    /// A service.
+    Service(Arc<ServiceRecord>),
 }
 
-/// The tasks and container instances that a text may mean: an ARN, an id, the first digits of one,
-/// or the id of an instance's machine (`i-…`). Looks at every record.
+/// The tasks, container instances and services that a text may mean: an ARN, an id, the first digits
+/// of one, the id of an instance's machine (`i-…`), a service's name or CLUSTER/NAME. Looks at every
+/// record.
 #[must_use]
 pub fn find(world: &World, text: &str) -> Vec<Found> {
+    let services = world.scan(&SERVICES).filter(|service| {
+        let ServiceKey { cluster, name, .. } = &service.key;
+        text == name || text == format!("{cluster}/{name}") || text == service.key.arn()
+    });
+    let services: Vec<Found> = services.cloned().map(Found::Service).collect();
     let id = text.rsplit('/').next().unwrap_or(text);
     if id.len() < PREFIX_LEN_MIN {
-        return Vec::new();
+        return services;
     }
     // An ARN names what it means.
     let may_be = |kind: &str| !text.starts_with("arn:") || text.contains(kind);
@@ -45,7 +72,7 @@ pub fn find(world: &World, text: &str) -> Vec<Found> {
             is_named && may_be(":container-instance/")
         })
         .map(|instance| Found::Instance(instance.clone()));
-    tasks.chain(instances).collect()
+    tasks.chain(instances).chain(services).collect()
 }
 
 /// What its record says of a task.
@@ -175,4 +202,132 @@ fn standing(world: &World, instance: &ContainerInstanceRecord) -> Vec<String> {
         ));
     }
     why
+}
+
+/// What its record, and those of its tasks, say of a service, and what it waits for at `now`.
+#[must_use]
+pub fn service(world: &World, service: &ServiceRecord, now: Timestamp, waits: Waits) -> Value {
+    let facts = observe(world, service, now, waits, ENDED_MAX);
+    let plan = plan::plan(&facts);
+    let no_place = |number| no_place(world, &facts, number);
+    let waits_for = explain::waits(&facts, &plan, &no_place);
+    let has_limits =
+        service.scheduling == Scheduling::Replica && !service.controller.has_task_sets();
+    let limits = has_limits.then(|| Limits::of(service, service.desired));
+    let sets = service.task_sets.iter().map(|set| {
+        json!({
+            "id": set.id(), "status": set.status.name(),
+            "definition": format!("{}:{}", set.workload.family, set.workload.revision),
+            "desired": set.computed_desired(service.desired),
+            "running": deploy::count(world, &service.key, set.number, Count::Running),
+            "pending": deploy::count(world, &service.key, set.number, Count::Pending),
+            "state": if set.steady.is_some() { "STEADY_STATE" } else { "STABILIZING" },
+        })
+    });
+    let deployments = service.deployments.iter().enumerate();
+    let deployments = deployments.map(|(at, one)| deployment(world, service, at == 0, one));
+    let told = events::kept(world, service).into_iter();
+    json!({
+        "name": service.key.name,
+        "arn": service.key.arn(),
+        "cluster": service.key.cluster,
+        "status": service.status.name(),
+        "scheduling": service.scheduling.name(),
+        "controller": service.controller.name(),
+        "desired": service.desired,
+        "limits": limits.map(|limits| json!({
+            "minimum_healthy": limits.lower, "maximum": limits.upper,
+        })),
+        "failures_that_end_a_deployment": explain::breaker(service),
+        "deployments": deployments.chain(sets).collect::<Vec<_>>(),
+        "waits_for": waits_for.iter().map(explain::Wait::facts).collect::<Vec<_>>(),
+        "steady_since": service.steady.map(|steady| steady.since.iso8601()),
+        "looks_again_at": plan.wake_at.map(Timestamp::iso8601),
+        "events": told
+            .take(EVENTS_TOLD_MAX)
+            .map(|event| json!([event.at.iso8601(), event.text]))
+            .collect::<Vec<_>>(),
+    })
+}
+
+/// Ids of a service's tasks, those that are STOPPED and still described included.
+#[must_use]
+pub fn task_ids(world: &World, service: &ServiceKey) -> BTreeSet<String> {
+    let of_cluster = TaskKey::new(&service.scope, &service.cluster, "");
+    let group = service.group();
+    let parts = [DesiredStatus::Running, DesiredStatus::Stopped]
+        .map(|desired| listed_parts(&of_cluster, &group, desired));
+    let found = parts
+        .iter()
+        .flat_map(|parts| world.find(&TASKS, &BY_SERVICE, parts));
+    found.map(|task| task.key.id.0.clone()).collect()
+}
+
+fn deployment(
+    world: &World,
+    service: &ServiceRecord,
+    is_primary: bool,
+    deployment: &Deployment,
+) -> Value {
+    let key = RevisionKey {
+        service: service.key.clone(),
+        number: deployment.revision,
+    };
+    let revision = world.get(&SERVICE_REVISIONS, &key);
+    json!({
+        "id": deployment.id(),
+        "status": if is_primary { "PRIMARY" } else { "ACTIVE" },
+        "definition": revision.map(|revision| {
+            format!("{}:{}", revision.workload.family, revision.workload.revision)
+        }),
+        "desired": deployment.desired,
+        "running": deploy::count(world, &service.key, deployment.number, Count::Running),
+        "pending": deploy::count(world, &service.key, deployment.number, Count::Pending),
+        "state": deployment.rollout.name(),
+        "reason": deployment.reason,
+        "failed_tasks": deployment.failed_tasks,
+    })
+}
+
+/// Why no instance takes a task of this deployment or task set; `None` where one does.
+fn no_place(world: &World, facts: &Facts<'_>, number: u64) -> Option<Refused> {
+    let service = facts.service;
+    let workload = match service.task_sets.iter().find(|set| set.number == number) {
+        Some(set) => set.workload.clone(),
+        None => crate::service::wanted::workload(world, service)?,
+    };
+    let launch = launch::of(world, service, number, &workload)?;
+    let ServiceKey { scope, cluster, .. } = &service.key;
+    let index = world
+        .view(&PLACEMENT)
+        .cluster(&ClusterKey::new(scope, cluster).encode());
+    // A cluster that never had an instance has no index.
+    let Some(index) = index else {
+        return Some(Refused::default());
+    };
+    let (needs, group) = (&launch.requirement, &launch.group);
+    if service.scheduling == Scheduling::Daemon {
+        let has = |id: &str| facts.members.iter().any(|member| member.instance.0 == id);
+        let empty = facts.seats.iter().filter(|seat| !has(&seat.instance.0));
+        let refusals: Vec<Refusal> = empty
+            .filter_map(|seat| {
+                let reason = refuses(&index.candidate(&seat.instance.0, group)?, needs)?;
+                let instance = seat.instance.clone();
+                Some(Refusal { instance, reason })
+            })
+            .collect();
+        return (!refusals.is_empty()).then(|| Refused::of(refusals));
+    }
+    let member = |id: &str, asked: &_| place_facts::holds_by_id(world, scope, cluster, id, asked);
+    let question = Question {
+        requirement: needs,
+        group,
+        constraints: &launch.constraints,
+        strategy: &launch.strategy,
+        seed: 0,
+    };
+    match choose(index, &question, &member) {
+        Some(_) => None,
+        None => Some(refused(index, needs, &launch.constraints, group, &member)),
+    }
 }

@@ -99,10 +99,12 @@ pub enum Command {
     Ps(PsOptions),
     /// Print or follow a task's logs
     Logs(LogsOptions),
-    /// Tell why a task, a container instance or a request went as it did
+    /// Tell why a task, a container instance, a service or a request went as it did
     Why(crate::why::Options),
     /// Show what ECS emitted: tasks, instances, deployments and services as they change
     Events(crate::events::Options),
+    /// Watch clusters, services, deployments, tasks and events
+    Top(crate::top::Options),
     /// Images of this host
     #[command(subcommand)]
     Image(ImageCommand),
@@ -225,6 +227,10 @@ pub enum BenchCommand {
     Logs(LogsBench),
     /// Processor time of health checks, beside the same containers without any
     Health(HealthBench),
+    /// A service's container killed until its replacement is RUNNING
+    Replace(ReplaceBench),
+    /// A rolling update on one host; beside a shell loop over runc where it is installed
+    Deploy(DeployBench),
 }
 
 #[derive(Args, Debug)]
@@ -322,6 +328,23 @@ pub struct HealthBench {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplaceBench {
+    /// Tasks of the service
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub tasks: u8,
+    /// Kills of each network mode, one after the other
+    #[arg(long, default_value_t = 50)]
+    pub count: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct DeployBench {
+    /// Tasks of the service
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..))]
+    pub tasks: u8,
 }
 
 /// Writes the completion script of a shell to standard output.

@@ -29,6 +29,7 @@ mod settings;
 mod sim;
 mod state;
 mod token;
+mod top;
 mod up;
 mod why;
 
@@ -63,6 +64,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Command::Logs(options) => logs::run(&settings, &options),
         Command::Why(options) => why::run(&settings, &options),
         Command::Events(options) => events::run(&settings, &options),
+        Command::Top(options) => top::run(&settings, &options),
         Command::Image(command) => image::run(&settings, &command),
         Command::State(command) => state::run(&settings, &command),
         Command::Bench(options) => bench::run(&settings, &options),

@@ -4,6 +4,7 @@
 
 use super::answer::{self, Answer};
 use super::{Gateway, authenticate, with_head};
+use crate::clock;
 use crate::inspect::inspect;
 use crate::why;
 use aws_api::Protocol;
@@ -52,10 +53,16 @@ fn state(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
     }
 }
 
-/// What is known of a task, a container instance or a request, as JSON.
+/// What is known of a task, a container instance, a service or a request, as JSON.
 fn why(gateway: &Gateway, query: &BTreeMap<String, String>) -> Answer {
     let of = query.get("of").map(String::as_str).unwrap_or_default();
-    match why::why(&gateway.state.snapshot(), &gateway.decisions.kept(), of) {
+    let moment = (clock::now(), gateway.waits);
+    match why::why(
+        &gateway.state.snapshot(),
+        &gateway.decisions.kept(),
+        moment,
+        of,
+    ) {
         Ok(known) => answer::plain(StatusCode::OK, "application/json", format!("{known:#}\n")),
         Err(unknown) => answer::plain(StatusCode::NOT_FOUND, "text/plain", format!("{unknown}\n")),
     }

@@ -22,6 +22,7 @@ use authenticate::SigningKeys;
 use aws_types::{Ids, Scope};
 use aws_wire::Head;
 use body::Room;
+use ecs::service::waits::Waits;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HOST};
 use hyper::http::request::Parts;
@@ -39,6 +40,7 @@ pub struct Gateway {
     logs: Arc<dyn LogStore>,
     decisions: Arc<DecisionLog>,
     history: Arc<History>,
+    waits: Waits,
     sessions: Sessions,
     operations: BTreeMap<(&'static str, &'static str), Operation>,
     signing_keys: SigningKeys,
@@ -59,6 +61,8 @@ pub struct Stores {
     pub decisions: Arc<DecisionLog>,
     /// The events that were emitted.
     pub history: Arc<History>,
+    /// The waits of services in force, to tell what a service waits for.
+    pub waits: Waits,
 }
 
 impl Gateway {
@@ -76,6 +80,7 @@ impl Gateway {
             logs: stores.logs,
             decisions: stores.decisions,
             history: stores.history,
+            waits: stores.waits,
             sessions,
             operations,
             signing_keys: SigningKeys::default(),

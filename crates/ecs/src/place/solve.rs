@@ -151,24 +151,32 @@ pub fn refused(
     group: &str,
     member: Member<'_>,
 ) -> Refused {
-    let mut refused = Refused::default();
-    for id in cluster.ids() {
-        let Some(candidate) = cluster.candidate(id, group) else {
-            continue;
-        };
-        let reason =
-            refuses(&candidate, requirement).or_else(|| violates(&candidate, constraints, member));
-        let Some(reason) = reason else {
-            continue;
-        };
-        *refused.counts.entry(reason.name()).or_default() += 1;
+    let refusals = cluster.ids().filter_map(|id| {
+        let candidate = cluster.candidate(id, group)?;
+        let reason = refuses(&candidate, requirement)
+            .or_else(|| violates(&candidate, constraints, member))?;
         let instance = candidate.instance;
-        refused.refusals.push(Refusal { instance, reason });
+        Some(Refusal { instance, reason })
+    });
+    Refused::of(refusals.collect())
+}
+
+impl Refused {
+    /// What these refusals, in order of id, come to.
+    #[must_use]
+    pub fn of(refusals: Vec<Refusal>) -> Self {
+        let mut counts = BTreeMap::new();
+        for refusal in &refusals {
+            *counts.entry(refusal.reason.name()).or_default() += 1;
+        }
+        let mut closest: Vec<&Refusal> = refusals.iter().collect();
+        closest.sort_by_key(|refusal| Reverse(refusal.reason.nearness()));
+        Self {
+            counts,
+            closest: closest.into_iter().take(CLOSEST_LEN).cloned().collect(),
+            refusals,
+        }
     }
-    let mut closest: Vec<&Refusal> = refused.refusals.iter().collect();
-    closest.sort_by_key(|refusal| Reverse(refusal.reason.nearness()));
-    refused.closest = closest.into_iter().take(CLOSEST_LEN).cloned().collect();
-    refused
 }
 
 /// The first constraint that the instance violates.

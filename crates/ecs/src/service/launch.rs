@@ -118,14 +118,9 @@ pub fn place_on(
     if let Some(reason) = refuses(&candidate, &launch.requirement) {
         let instance = instance.clone();
         let refusal = Refusal { instance, reason };
-        let refused = Refused {
-            counts: [(refusal.reason.name(), 1)].into(),
-            closest: vec![refusal.clone()],
-            refusals: vec![refusal],
-        };
         let decision = Decision {
             placements: Vec::new(),
-            refused: Some(refused),
+            refused: Some(Refused::of(vec![refusal])),
         };
         return (Vec::new(), decision);
     }

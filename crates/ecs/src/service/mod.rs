@@ -8,7 +8,7 @@
 //! [`progress`] what becomes of the deployment, then [`replica`], [`daemon`] or [`task_sets`] what to
 //! start and to stop within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
 //! What is told has its words in [`events`] and its names in [`action`]; what becomes of the service
-//! deployment is written by [`history`].
+//! deployment is written by [`history`]; [`explain`] says what a service waits for.
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
@@ -20,6 +20,7 @@ pub mod daemon;
 pub mod deploy;
 pub mod deployment_shape;
 pub mod events;
+pub mod explain;
 pub mod facts;
 pub mod history;
 pub mod judge;

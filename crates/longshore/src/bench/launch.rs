@@ -5,13 +5,12 @@ use super::report::{Report, Row};
 use super::runc::Runc;
 use super::sample::Sample;
 use super::subject::Subject;
-use super::tasks;
+use super::{IMAGE, tasks};
 use crate::api::Session;
 use crate::cli::LaunchBench;
 use crate::settings::Settings;
 use std::time::{Duration, Instant};
 
-const IMAGE: &str = "longshore/hello";
 const MODES: [&str; 3] = ["host", "none", "bridge"];
 /// Launches that are not counted: the first ones load files and make connections.
 const WARM_UP: usize = 5;

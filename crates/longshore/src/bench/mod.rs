@@ -6,6 +6,7 @@
 //! the machine and its load: compare rows of one run.
 
 mod api;
+mod deploy;
 mod health;
 mod launch;
 mod logs;
@@ -14,9 +15,11 @@ mod placement;
 mod processor;
 mod pull;
 mod registry;
+mod replace;
 mod report;
 mod runc;
 mod sample;
+mod services;
 mod state;
 mod subject;
 mod tasks;
@@ -24,6 +27,9 @@ mod tasks;
 use crate::cli::{BenchCommand, BenchOptions};
 use crate::settings::Settings;
 use std::process::ExitCode;
+
+/// What most benches run.
+const IMAGE: &str = "longshore/hello";
 
 /// Runs one bench.
 pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCode> {
@@ -39,6 +45,8 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Pull(what) => pull::run(settings, what).await,
             BenchCommand::Logs(what) => logs::run(settings, what).await,
             BenchCommand::Health(what) => health::run(settings, what).await,
+            BenchCommand::Replace(what) => replace::run(settings, what).await,
+            BenchCommand::Deploy(what) => deploy::run(settings, what).await,
         }
     })?;
     if options.json {

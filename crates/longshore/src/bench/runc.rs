@@ -9,6 +9,32 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Starts (`start`), replaces (`replace`) or removes (`end`) so many containers, some at a time.
+/// `runc delete --force` kills and waits for the end. Whether all went well is looked at afterwards.
+const LOOP: &str = r#"
+action=$1 prefix=$2 count=$3 by=$4 state=$5 bundle=$6
+one() {
+    case $action in
+    start) runc --root "$state" run --detach --bundle "$bundle" "$prefix-old-$1" ;;
+    replace)
+        runc --root "$state" delete --force "$prefix-old-$1"
+        runc --root "$state" run --detach --bundle "$bundle" "$prefix-new-$1"
+        ;;
+    end)
+        runc --root "$state" delete --force "$prefix-old-$1"
+        runc --root "$state" delete --force "$prefix-new-$1"
+        ;;
+    esac
+}
+at=0
+while [ "$at" -lt "$count" ]; do
+    one "$at" &
+    at=$((at + 1))
+    [ $((at % by)) -ne 0 ] || wait
+done
+wait
+"#;
+
 /// A bundle, and runc's own state beside it.
 #[derive(Debug)]
 pub struct Runc {
@@ -61,6 +87,39 @@ impl Runc {
             );
         }
         Ok(elapsed)
+    }
+
+    /// Time until a shell loop has replaced so many running containers, `by` of them at a time and
+    /// these at once. All are deleted afterwards.
+    pub fn replace_all(&self, count: usize, by: usize) -> anyhow::Result<Duration> {
+        let prefix = format!("longshore-bench-{}", std::process::id());
+        let script = |action: &str| -> anyhow::Result<()> {
+            let done = Command::new("sh")
+                .args(["-c", LOOP, "sh", action, &prefix])
+                .args([count.to_string(), by.to_string()])
+                .arg(self.directory.join("state"))
+                .arg(&self.directory)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()?;
+            anyhow::ensure!(done.success(), "the shell loop over runc: {done}");
+            Ok(())
+        };
+        let measured = script("start").and_then(|()| {
+            let began = Instant::now();
+            script("replace")?;
+            let elapsed = began.elapsed();
+            let listed = self.runc().args(["list", "--quiet"]).output()?;
+            let running = String::from_utf8_lossy(&listed.stdout).lines().count();
+            anyhow::ensure!(
+                running == count,
+                "runc runs {running} of {count} containers"
+            );
+            Ok(elapsed)
+        });
+        script("end")?;
+        measured
     }
 
     fn runc(&self) -> Command {

@@ -1,5 +1,6 @@
-//! `longshore why`: why a task, a container instance or a request went as it did.
+//! `longshore why`: why a task, a container instance, a service or a request went as it did.
 
+mod service;
 mod text;
 
 use crate::api::Root;
@@ -12,8 +13,9 @@ use std::process::ExitCode;
 /// What is asked.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Task or container instance (ARN, id, or the first digits of one), or a request's id
-    #[arg(value_name = "TASK|INSTANCE|REQUEST-ID")]
+    /// Task or container instance (ARN, id, or the first digits of one), a service (ARN, name or
+    /// CLUSTER/NAME), or a request's id
+    #[arg(value_name = "TASK|INSTANCE|SERVICE|REQUEST-ID")]
     pub of: String,
     /// Print the same as JSON
     #[arg(long)]

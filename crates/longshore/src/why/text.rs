@@ -2,6 +2,7 @@
 //!
 //! Pure, and lenient: a member that another version's server does not send is left out.
 
+use super::service;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -11,6 +12,7 @@ pub fn of(known: &Value) -> String {
     match known["kind"].as_str() {
         Some("task") => task(&mut out, &known["task"]),
         Some("instance") => instance(&mut out, &known["instance"]),
+        Some("service") => service::tell(&mut out, &known["service"]),
         Some("gone") => line(
             &mut out,
             "record",
@@ -219,10 +221,15 @@ fn placement(out: &mut String, decision: &Value) {
         );
         line(out, "", &went);
     }
-    for (reason, count) in decision["refused"].as_object().into_iter().flatten() {
+    refusals(out, decision);
+}
+
+/// How many instances refused a task and why, and those that came closest to taking it.
+pub(super) fn refusals(out: &mut String, of: &Value) {
+    for (reason, count) in of["refused"].as_object().into_iter().flatten() {
         line(out, "no room", &format!("{count} refused with {reason}"));
     }
-    for refusal in list(&decision["closest"]) {
+    for refusal in list(&of["closest"]) {
         let closest = format!(
             "{} {}: {}",
             text(&refusal["instance"]),
@@ -258,7 +265,7 @@ fn amounts(of: &Value) -> String {
     words_of
 }
 
-fn line(out: &mut String, name: &str, what: &str) {
+pub(super) fn line(out: &mut String, name: &str, what: &str) {
     // Writing to a String does not fail.
     let _ = writeln!(out, "{name:<13}{what}");
 }
@@ -270,7 +277,7 @@ fn or(words: String, otherwise: &str) -> String {
     }
 }
 
-fn words(of: &Value, between: &str) -> String {
+pub(super) fn words(of: &Value, between: &str) -> String {
     let words = list(of).iter().map(|one| match one {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -278,11 +285,11 @@ fn words(of: &Value, between: &str) -> String {
     words.collect::<Vec<_>>().join(between)
 }
 
-fn list(of: &Value) -> &[Value] {
+pub(super) fn list(of: &Value) -> &[Value] {
     of.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn text(of: &Value) -> &str {
+pub(super) fn text(of: &Value) -> &str {
     of.as_str().unwrap_or("?")
 }
 
