@@ -129,7 +129,7 @@ pub fn waits(
             waits.push(Wait::NoPlace { missing, refused });
         }
     }
-    waits.extend(minimum(facts, primary));
+    waits.extend(minimum(facts, primary.filter(|_| failed.is_none())));
     if service.told.contains_key("blocked") {
         waits.push(Wait::Blocked);
     }

@@ -1,6 +1,6 @@
 //! The deployments of the service that is looked at, each with how far it is.
 
-use super::frame::{block, status};
+use super::frame::{block, counted, status};
 use super::model::{DeploymentRow, ServiceRow};
 use super::words::{bar, cut};
 use ratatui::buffer::Buffer;
@@ -15,7 +15,8 @@ const WIDE: u16 = 110;
 /// Draws them.
 pub fn draw(service: &ServiceRow, area: Rect, buffer: &mut Buffer) {
     let name = format!("deployments of {}", service.name);
-    let block = block(name, false);
+    let shown = usize::from(area.height.saturating_sub(1)).min(service.deployments.len());
+    let block = block(counted(&name, shown, service.deployments.len()), false);
     let inside = block.inner(area);
     block.render(area, buffer);
     let lines = Layout::vertical(vec![Constraint::Length(1); inside.height.into()]).split(inside);

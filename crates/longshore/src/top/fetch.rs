@@ -11,7 +11,7 @@ use aws_api::ecs::{
     ListServicesRequest, ListTasksRequest,
 };
 
-/// More are counted and not read: a frame comes twice a second.
+/// More are counted and not read: a frame comes twice a second, and a cluster may have 100,000 tasks.
 const SERVICES_MAX: usize = 200;
 const TASKS_MAX: usize = 300;
 /// What one call describes at most.
@@ -79,12 +79,13 @@ async fn services(session: &mut Session, cluster: &str, seen: &mut Seen) -> anyh
         let page = session.call::<ListServices>(&input).await?;
         arns.extend(page.service_arns.unwrap_or_default());
         next_token = page.next_token;
-        if next_token.is_none() {
+        if next_token.is_none() || arns.len() >= SERVICES_MAX {
             break;
         }
     }
-    arns.sort_unstable();
-    seen.services_len = arns.len();
+    let counted = seen.clusters.iter().find(|row| row.name == cluster);
+    let counted = counted.map_or(0, |row| row.services);
+    seen.services_len = len(&arns, next_token.is_some(), counted);
     arns.truncate(SERVICES_MAX);
     for some in arns.chunks(SERVICES_DESCRIBED_MAX) {
         let input = DescribeServicesRequest {
@@ -117,11 +118,19 @@ async fn tasks(session: &mut Session, view: &View, seen: &mut Seen) -> anyhow::R
         let page = session.call::<ListTasks>(&input).await?;
         arns.extend(page.task_arns.unwrap_or_default());
         next_token = page.next_token;
-        if next_token.is_none() {
+        if next_token.is_none() || arns.len() >= TASKS_MAX {
             break;
         }
     }
-    seen.tasks_len = arns.len();
+    let of_service = view.service_at(seen).filter(|_| service.is_some());
+    let counted = match of_service.map(|at| &seen.services[at]) {
+        Some(row) => row.running + row.pending,
+        None => {
+            let cluster = seen.clusters.iter().find(|row| row.name == view.cluster);
+            cluster.map_or(0, |row| row.running + row.pending)
+        }
+    };
+    seen.tasks_len = len(&arns, next_token.is_some(), counted);
     arns.truncate(TASKS_MAX);
     for some in arns.chunks(TASKS_DESCRIBED_MAX) {
         let input = DescribeTasksRequest {
@@ -137,4 +146,13 @@ async fn tasks(session: &mut Session, view: &View, seen: &mut Seen) -> anyhow::R
     let newest = |task: &super::model::TaskRow| (std::cmp::Reverse(task.since), task.id.clone());
     seen.tasks.sort_by_key(newest);
     Ok(())
+}
+
+/// How many there are: those listed, or, where the listing was left off, as many as are counted.
+fn len(listed: &[String], has_more: bool, counted: i32) -> usize {
+    let counted = usize::try_from(counted).unwrap_or(0);
+    match has_more {
+        true => counted.max(listed.len()),
+        false => listed.len(),
+    }
 }
