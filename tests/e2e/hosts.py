@@ -64,18 +64,17 @@ class Lan:
             ip("netns", "delete", name)
 
 
-class Server(Longshore):
-    """`longshore server` alone, on the LAN."""
+class LoopbackServer(Longshore):
+    """`longshore server` alone, for this machine, over plain HTTP."""
 
-    def __init__(self, directory: Path, lan: Lan, *flags: str):
+    def __init__(self, directory: Path, *flags: str, address: str = "127.0.0.1"):
         super().__init__(directory)
-        self.lan, self.flags = lan, flags
-        self.url = f"https://{lan.address}:{self.port}"
+        self.address, self.flags = address, flags
 
-    def up(self) -> "Server":
+    def up(self) -> "LoopbackServer":
         with self.output.open("ab") as log:
             self.supervisor = subprocess.Popen(
-                self.command("server", "--listen", f"{self.lan.address}:{self.port}", *self.flags),
+                self.command("server", "--listen", f"{self.address}:{self.port}", *self.flags),
                 stdout=log, stderr=log, cwd="/", env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")})
         eventually(self.ready, "the server to answer")
         return self
@@ -89,6 +88,28 @@ class Server(Longshore):
             self._clients.clear()
             return False
 
+    def token(self, *flags: str) -> str:
+        return self.run("server", "token", *flags).stdout.strip()
+
+    def stop(self) -> None:
+        assert self.supervisor
+        self.supervisor.terminate()
+        self.supervisor.wait(timeout=30 * SLOWNESS)
+        self.supervisor = None
+
+
+class Server(LoopbackServer):
+    """`longshore server` alone, on the LAN."""
+
+    def __init__(self, directory: Path, lan: Lan, *flags: str):
+        super().__init__(directory, *flags, address=lan.address)
+        self.lan = lan
+        self.url = f"https://{lan.address}:{self.port}"
+
+    def up(self) -> "Server":
+        super().up()
+        return self
+
     @property
     def ca(self) -> Path:
         return self.data / "keys" / "ca.pem"
@@ -100,20 +121,11 @@ class Server(Longshore):
         finally:
             del os.environ["AWS_CA_BUNDLE"]
 
-    def token(self, *flags: str) -> str:
-        return self.run("server", "token", *flags).stdout.strip()
-
     def instance(self, host: "Host") -> dict:
         """The container instance of a host that has joined."""
         answer = self.ecs.describe_container_instances(
             cluster=host.cluster, containerInstances=[host.arn], include=["TAGS"])
         return answer["containerInstances"][0]
-
-    def stop(self) -> None:
-        assert self.supervisor
-        self.supervisor.terminate()
-        self.supervisor.wait(timeout=30 * SLOWNESS)
-        self.supervisor = None
 
 
 class Host:

@@ -18,6 +18,10 @@ SMALL = {
     ),
     "pull": (["--layers", "2", "--mib", "1"], {"pull, verify, unpack": "mib_per_s"}),
     "logs": (["--lines", "2000"], {"at once: written, then readable": "per_second"}),
+    "health": (
+        ["--containers", "4", "--interval", "5", "--seconds", "6"],
+        {"with checks": "own_percent", "the checks' own cost": "checks_per_s", "without checks": "n"},
+    ),
 }
 
 

@@ -1,8 +1,12 @@
 """Each field of a container, looked at from inside the container."""
 
+import io
+import json
 import os
 import stat
+import tarfile
 
+import images
 import pytest
 from botocore.exceptions import ClientError
 from harness import eventually
@@ -192,6 +196,89 @@ def test_docker_volumes(longshore, tmp_path):
     assert second[1] == "kept" and "/own/note" in second[2]
 
 
+@pytest.fixture(scope="module")
+def furnished(longshore, tmp_path_factory):
+    """An image with a directory that has content, an owner and a mode of its own."""
+    path = tmp_path_factory.mktemp("images") / "furnished.tar"
+
+    def layer(*members):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, kind, mode, (uid, gid) in members:
+                info = tarfile.TarInfo(name)
+                info.type, info.mode, info.uid, info.gid, info.mtime = kind, mode, uid, gid, 1_700_000_000
+                info.linkname = "srv/data" if kind == tarfile.SYMTYPE else ""
+                content = b"of the image\n" if kind == tarfile.REGTYPE else b""
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return archive.getvalue()
+
+    own, root = (77, 78), (0, 0)
+    furniture = layer(
+        ("srv/data", tarfile.DIRTYPE, 0o2750, (1000, 2000)), ("srv/data/in", tarfile.DIRTYPE, 0o700, own),
+        ("srv/data/in/file", tarfile.REGTYPE, 0o4755, own), ("srv/data/in/gone", tarfile.REGTYPE, 0o644, own),
+        ("data", tarfile.SYMTYPE, 0o777, root), ("opt/file", tarfile.REGTYPE, 0o644, root))
+    # What a later layer hides is not there.
+    hiding = layer(("srv/data", tarfile.DIRTYPE, 0o2750, (1000, 2000)), ("srv/data/in", tarfile.DIRTYPE, 0o700, own),
+                   ("srv/data/in/.wh.gone", tarfile.REGTYPE, 0o644, root))
+    longshore.load_image(images.save(path, "furnished:test", [images.busybox_layer(), furniture, hiding]))
+    return "furnished:test"
+
+
+LOOK = "stat -c '%n %a %u %g %Y' /data/. /data/in /data/in/file; ls /data/in; cat /data/in/file"
+FURNISHED = ["/data/. 2750 1000 2000 1700000000", "/data/in 700 77 78 1700000000", "/data/in/file 4755 77 78 1700000000", "file", "of the image"]
+
+
+@pytest.mark.parametrize("volume", [{"dockerVolumeConfiguration": {"scope": "task"}}, {"dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True}},
+                                    {}, {"host": {}}], ids=["task", "shared", "anonymous", "empty host"])
+def test_a_new_volume_gets_what_the_image_has(longshore, tmp_path, furnished, volume):
+    name = f"new-{os.getpid()}"
+    fields = {"image": furnished, "volumes": [{"name": name} | volume], "mountPoints": [{"sourceVolume": name, "containerPath": "/data", "readOnly": False}]}
+    seen = inside(longshore, tmp_path, f"{LOOK}; rm -r /data/in; echo mine > /data/own", **fields)
+    assert seen.splitlines() == FURNISHED
+    # The image itself is as it was.
+    assert inside(longshore, tmp_path, LOOK, image=furnished).splitlines() == FURNISHED
+    if "shared" in str(volume):
+        # No second time: it is not empty any more.
+        assert inside(longshore, tmp_path, "ls /data", **fields) == "own\n"
+
+
+def test_a_volume_for_reading_alone_and_a_directory_of_the_host(longshore, tmp_path, furnished):
+    host = tmp_path / "host"
+    host.mkdir()
+    volumes = [{"name": "new", "dockerVolumeConfiguration": {"scope": "task"}}, {"name": "host", "host": {"sourcePath": str(host)}}]
+    mounts = [{"sourceVolume": "new", "containerPath": "/data", "readOnly": True}, {"sourceVolume": "host", "containerPath": "/opt"}]
+    seen = inside(longshore, tmp_path, f"{LOOK}; touch /data/x 2> /dev/null || echo refused; ls /opt", image=furnished, volumes=volumes, mountPoints=mounts)
+    assert seen.splitlines() == [*FURNISHED, "refused"]
+    assert list(host.iterdir()) == []
+
+
+def test_volumes_of_another_are_filled_by_the_one_whose_they_are(longshore, tmp_path, furnished):
+    source = {"name": "source", "image": furnished, "essential": False, "command": ["sh", "-c", WAIT],
+              "mountPoints": [{"sourceVolume": "shared", "containerPath": "/data"}]}
+    seen = inside(longshore, tmp_path, LOOK, others=[source], volumes=[{"name": "shared", "dockerVolumeConfiguration": {"scope": "task"}}],
+                  volumesFrom=[{"sourceContainer": "source"}])
+    assert seen.splitlines() == FURNISHED
+
+
+def test_volumes_that_an_image_asks_for(longshore, tmp_path):
+    """They can be written to where the root cannot, and come with the volumes of another container."""
+    layers = [images.busybox_layer(), images.layer({"data/file": (b"of the image\n", 0o644), "named/file": (b"hidden\n", 0o644)})]
+    config = {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "Volumes": {"/data": {}, "/named": {}}}
+    longshore.load_image(images.save(tmp_path / "volumes.tar", "volumes:test", layers, config))
+    host = tmp_path / "named"
+    host.mkdir()
+    source = {"name": "source", "image": "volumes:test", "essential": False, "readonlyRootFilesystem": True,
+              "command": ["sh", "-c", f"echo more >> /data/file; touch /root-is-closed || {WAIT}"],
+              "mountPoints": [{"sourceVolume": "named", "containerPath": "/named"}]}
+    script = "until grep more /data/file; do sleep 0.02; done; cat /data/file; ls /named"
+    seen = inside(longshore, tmp_path, script, others=[source], volumes=[{"name": "named", "host": {"sourcePath": str(host)}}],
+                  volumesFrom=[{"sourceContainer": "source"}])
+    assert seen == "more\nof the image\nmore\n"
+    # A container without them finds the image as it was.
+    assert inside(longshore, tmp_path, "cat /data/file /named/file", image="volumes:test") == "of the image\nhidden\n"
+
+
 def test_pid_and_ipc_of_the_task(longshore, tmp_path):
     other = {"name": "other", "essential": False, "command": ["sh", "-c", "echo there > /dev/shm/note; " + WAIT]}
     script = ("until [ -s /dev/shm/note ]; do sleep 0.02; done; cat /dev/shm/note; cat /proc/1/cmdline; echo;"
@@ -234,7 +321,31 @@ def test_interactive(longshore, tmp_path):
     longshore.wait(arn, "STOPPED")
 
 
-def test_docker_labels_are_kept(longshore):
-    arn = longshore.register("labels", {"name": "app", "dockerLabels": {"team": "a"}})
+def test_docker_labels(longshore, tmp_path):
+    labelled = images.save(tmp_path / "labelled.tar", "labelled:test", [images.busybox_layer()],
+                           {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "Labels": {"team": "of the image", "vendor": "v"}})
+    longshore.load_image(labelled)
+    arn = longshore.register("labels", {"name": "app", "image": "labelled:test", "command": ["sh", "-c", WAIT], "dockerLabels": {"team": "a", "b.c": ""}})
     definition = longshore.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-    assert definition["containerDefinitions"][0]["dockerLabels"] == {"team": "a"}
+    assert definition["containerDefinitions"][0]["dockerLabels"] == {"team": "a", "b.c": ""}
+    task = longshore.start(arn)[0]
+    described = longshore.wait(task, "RUNNING")
+    expected = {
+        "team": "a", "b.c": "", "vendor": "v", "com.amazonaws.ecs.cluster": "default", "com.amazonaws.ecs.container-name": "app",
+        "com.amazonaws.ecs.task-arn": task, "com.amazonaws.ecs.task-definition-family": "labels",
+        "com.amazonaws.ecs.task-definition-version": str(definition["revision"])}
+
+    def shown(*flags):
+        found = [one for one in json.loads(longshore.run("ps", "--json", *flags).stdout) if one["taskArn"] == task]
+        return found[0] if found else None
+
+    seen = shown()
+    assert seen["lastStatus"] == "RUNNING" and seen["containers"][0]["runtimeId"] == described["containers"][0]["runtimeId"]
+    assert seen["containers"][0]["labels"] == expected
+    # An agent that comes later knows them from the record.
+    longshore.kill("agent")
+    assert eventually(lambda: shown()["containers"][0].get("labels"), "the agent to be back") == expected
+    longshore.ecs.stop_task(task=task)
+    longshore.wait(task, "STOPPED")
+    eventually(lambda: "labels" not in shown("--all")["containers"][0], "the host to forget them")
+    assert shown() is None

@@ -98,6 +98,7 @@ REGISTER: list[tuple[dict, str, str]] = [
     (task(requiresCompatibilities=["EC2"], ephemeralStorage={"sizeInGiB": 30}), CLIENT, "Tasks using the EC2 launch type do not support EphemeralStorage."),
     (task(runtimePlatform={"cpuArchitecture": "arm64"}), CLIENT, "cpuArchitecture should be one of [X86_64,ARM64]"),
     (task(placementConstraints=[{"type": "distinctInstance"}]), CLIENT, "Placement constraint type should be one of [memberOf]"),
+    (task(placementConstraints=[{"type": "memberOf", "expression": "attribute:a is x"}]), CLIENT, "Invalid expression 'attribute:a is x': expected an operator at character 12."),
     # Names, images, sizes of containers.
     (one(name=""), CLIENT, "Container.name should not be null or empty."),
     (one(name="a.b"), CLIENT, "Container.name contains invalid characters."),

@@ -1,5 +1,6 @@
 """kill -9 of each process at points of a task's life: containers go on, the result is the same."""
 
+import json
 import os
 import random
 import signal
@@ -155,6 +156,30 @@ def test_a_killed_zygote_is_replaced_and_its_containers_go_on(longshore, definit
     after = begin(longshore, definitions[COUNT])
     for each in (life, after):
         check_end(longshore, each, unkilled[COUNT], [str(i) for i in range(1, LINES + 1)])
+
+
+def test_the_holder_of_a_tasks_namespaces_outlives_the_agent(longshore):
+    wait = "while :; do sleep 0.05; done"
+    # The code that the second ends with says whether it still sees what the first shares with it.
+    found = "grep -l 'first-of-tw[o]' /proc/[0-9]*/cmdline && [ $(cat /dev/shm/note) = shared ]"
+    arn = longshore.start(longshore.register(
+        "held", {"name": "app", "command": ["sh", "-c", f": first-of-two; trap 'exit 0' TERM; echo shared > /dev/shm/note; {wait}"]},
+        {"name": "second", "command": ["sh", "-c", f"ask() {{ {found} && exit 3; exit 4; }}; trap ask TERM; {wait}"],
+         "dependsOn": [{"containerName": "app", "condition": "START"}]}, pidMode="task", ipcMode="task"))[0]
+    life = Life(longshore, arn)
+    longshore.wait(arn, "RUNNING")
+    holder = json.loads((life.dir / "containers" / "~holder" / "state.json").read_text())
+    spaces = lambda: [os.readlink(f"/proc/{holder['pid']}/ns/{kind}") for kind in ("pid", "ipc")]
+    before = spaces()
+    kill(longshore, "agent")
+    eventually(longshore.ready, "the agent to be back")
+    assert spaces() == before and longshore.describe(arn)["lastStatus"] == "RUNNING"
+    longshore.ecs.stop_task(task=arn)
+    task = longshore.wait(arn, "STOPPED")
+    codes = {container["name"]: container["exitCode"] for container in task["containers"]}
+    assert codes == {"app": 0, "second": 3}
+    nothing_left(longshore, life)
+    assert not Path(f"/proc/{holder['pid']}").exists()
 
 
 @pytest.mark.parametrize("mode", ["blocking", "non-blocking"])

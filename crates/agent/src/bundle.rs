@@ -114,7 +114,7 @@ pub fn spec(
             Attachment::None => NetworkNamespace::New,
             Attachment::Bridge(bridge) => NetworkNamespace::Path(bridge.netns.clone()),
         },
-        mounts: volumes::mounts(task, container, place)?,
+        mounts: volumes::mounts(task, container, image, place)?,
         etc_files,
         memory_limit_mib: (container.memory > 0).then_some(container.memory),
         memory_reservation_mib: (host.memory_reservation > 0)

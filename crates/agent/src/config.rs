@@ -45,6 +45,9 @@ pub struct AgentConfig {
     pub image_cleanup: Option<ImageCleanup>,
     /// When a registry is asked (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
     pub image_pull_behavior: PullBehavior,
+    /// Directories of the Container Device Interface's files, which say what GPUs there are; the
+    /// later, the more it counts.
+    pub cdi_dirs: Vec<PathBuf>,
     /// Kernel calls that are not used, so that their fallbacks are.
     pub without: Vec<KernelFeature>,
 }

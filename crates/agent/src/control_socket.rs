@@ -1,7 +1,9 @@
 //! The agent's own socket, `run/agent.sock`: images are loaded, listed and removed by the process
-//! that has their store open. Root alone can reach it.
+//! that has their store open, and what is known of this host's containers alone is told. Root alone
+//! can reach it.
 
 use crate::engine::Host;
+use crate::labels;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,13 +15,15 @@ use tracing::warn;
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ImageRequest {
+pub enum HostRequest {
     /// Load an archive or OCI layout; answers the names.
     Load(PathBuf),
     /// Answers each name's [`ImageSummary`](runtime::image::ImageSummary) in JSON.
     List,
     /// Remove an image by name.
     Remove(String),
+    /// Answers each container's [`ContainerLabels`](crate::ContainerLabels) in JSON.
+    Labels,
 }
 
 type Answer = Result<Vec<String>, String>;
@@ -28,7 +32,7 @@ type Answer = Result<Vec<String>, String>;
 ///
 /// # Errors
 /// No agent runs, or it refused.
-pub async fn ask(run_dir: &Path, request: &ImageRequest) -> io::Result<Vec<String>> {
+pub async fn ask(run_dir: &Path, request: &HostRequest) -> io::Result<Vec<String>> {
     let mut stream = UnixStream::connect(run_dir.join("agent.sock"))
         .await
         .map_err(|error| {
@@ -89,18 +93,19 @@ async fn converse(host: &Host, stream: UnixStream) -> io::Result<()> {
         .await
 }
 
-async fn perform(host: &Host, request: ImageRequest) -> Answer {
+async fn perform(host: &Host, request: HostRequest) -> Answer {
     let images = &host.images;
     match request {
-        ImageRequest::Load(path) => images.load(&path).await.map_err(|error| error.to_string()),
-        ImageRequest::List => {
+        HostRequest::Load(path) => images.load(&path).await.map_err(|error| error.to_string()),
+        HostRequest::List => {
             let listed = images.list().await.map_err(|error| error.to_string())?;
             let lines = listed.iter().map(serde_json::to_string);
             lines
                 .collect::<Result<_, _>>()
                 .map_err(|error| error.to_string())
         }
-        ImageRequest::Remove(name) => match images.remove(&name).await {
+        HostRequest::Labels => Ok(labels::all(host)),
+        HostRequest::Remove(name) => match images.remove(&name).await {
             Ok(true) => Ok(vec![name]),
             Ok(false) => Err(format!("No such image: {name}")),
             Err(error) => Err(error.to_string()),

@@ -298,14 +298,18 @@ fn kept_attachments(task: &StoredTask) -> Vec<KeptAttachment> {
         let address: Option<Ipv4Addr> = std::fs::read_to_string(file)
             .ok()
             .and_then(|text| text.trim().parse().ok());
-        let bindings = container.bindings.iter().map(|binding| PortBinding {
-            container_port: binding.container_port,
-            host_port: binding.host_port,
-            protocol: if binding.protocol == "udp" {
+        let bindings = container.bindings.iter().flat_map(|binding| {
+            let protocol = if binding.protocol == "udp" {
                 Protocol::Udp
             } else {
                 Protocol::Tcp
-            },
+            };
+            let ports = binding.ports();
+            ports.map(move |(container_port, host_port)| PortBinding {
+                container_port,
+                host_port,
+                protocol,
+            })
         });
         KeptAttachment {
             id: container.runtime_id.clone(),

@@ -8,8 +8,10 @@
 //! from there; nothing that it asks for depends on being asked once.
 
 mod actor;
+mod anonymous;
 mod api;
 mod bundle;
+mod cdi;
 mod config;
 mod control_socket;
 mod down;
@@ -18,6 +20,7 @@ mod etc;
 mod health;
 mod images;
 mod join;
+mod labels;
 mod links;
 mod logs;
 mod metrics;
@@ -31,11 +34,12 @@ pub mod task;
 mod volumes;
 
 pub use config::AgentConfig;
-pub use control_socket::{ImageRequest, ask};
+pub use control_socket::{HostRequest, ask};
 pub use down::down;
 pub use engine::run;
 pub use images::ImageCleanup;
 pub use join::{Membership, join};
+pub use labels::ContainerLabels;
 pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,

@@ -18,6 +18,7 @@ pub fn linux(
         host_path: given.path_on_host.clone().into(),
         path: given.path_in_container.clone().into(),
         permissions: given.cgroup_permissions.clone(),
+        ..Device::default()
     };
     let tmpfs = |(target, options): (&String, &String)| Tmpfs {
         target: target.clone(),
@@ -132,6 +133,7 @@ mod tests {
                 host_path: "/dev/a".into(),
                 path: "/dev/b".into(),
                 permissions: "r".into(),
+                ..Device::default()
             }],
             memory_and_swap: Some(SwapLimit::Unlimited),
             swappiness: Some(0),

@@ -57,12 +57,17 @@ impl Records {
         self.lock().clone()
     }
 
-    /// Writes down which container instance this agent is.
+    /// Writes down which container instance this agent is. Another instance's numbers begin anew:
+    /// what the last one was told may be higher, where the control plane's clock was set back.
     pub fn keep_instance(&self, arn: Option<String>) -> io::Result<()> {
         let mut agent = self.lock();
+        let latest_seq_num = match agent.container_instance_arn == arn {
+            true => agent.latest_seq_num,
+            false => 0,
+        };
         let changed = AgentRecord {
             container_instance_arn: arn,
-            ..agent.clone()
+            latest_seq_num,
         };
         write(&self.dir, "agent.json", &changed, true)?;
         *agent = changed;
@@ -179,4 +184,26 @@ fn write(dir: &Path, name: &str, value: &impl Serialize, durable: bool) -> io::R
         std::fs::File::open(dir)?.sync_all()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_only_grow_and_begin_anew_with_another_instance() {
+        let dir = std::env::temp_dir().join(format!("ls-records-{}", std::process::id()));
+        let records = Records::open(&dir).expect("a directory can be made");
+        let latest = || records.agent().latest_seq_num;
+        let keep = |arn: &str| records.keep_instance(Some(arn.into()));
+        keep("a").expect("written");
+        records.keep_seq_num(7).expect("written");
+        records.keep_seq_num(5).expect("written");
+        assert_eq!(latest(), 7);
+        keep("a").expect("written");
+        assert_eq!(latest(), 7, "registered again as the same");
+        keep("b").expect("written");
+        assert_eq!(latest(), 0);
+        std::fs::remove_dir_all(&dir).expect("removed");
+    }
 }

@@ -1,8 +1,10 @@
 //! Makes this machine a container instance of its cluster.
 
+use crate::cdi;
 use crate::engine::Host;
 use aws_api::ecs::{
-    Attribute, RegisterContainerInstanceRequest, Resource, operations::RegisterContainerInstance,
+    Attribute, PlatformDevice, RegisterContainerInstanceRequest, Resource,
+    operations::RegisterContainerInstance,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,7 @@ const CAPABILITIES: &[&str] = &[
     "com.amazonaws.ecs.capability.privileged-container",
     "ecs.capability.docker-plugin.local",
     "ecs.capability.pid-ipc-namespace-sharing",
+    "ecs.capability.network.container-port-range",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.
@@ -83,25 +86,38 @@ fn request(host: &Host, arn: Option<String>) -> RegisterContainerInstanceRequest
         integer_value: Some(value),
         ..Resource::default()
     };
-    let ports = |name: &str, ports: &[&str]| Resource {
+    let set = |name: &str, texts: Vec<String>| Resource {
         name: Some(name.into()),
         r#type: Some("STRINGSET".into()),
-        string_set_value: Some(ports.iter().map(|port| (*port).to_owned()).collect()),
+        string_set_value: Some(texts),
         ..Resource::default()
     };
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let memory = memory_mib().saturating_sub(host.config.reserved_memory_mib);
+    let mut resources = vec![
+        number("CPU", i32::try_from(cpus * 1024).unwrap_or(i32::MAX)),
+        number("MEMORY", i32::try_from(memory).unwrap_or(i32::MAX)),
+        set("PORTS", RESERVED_PORTS.map(str::to_owned).to_vec()),
+        set("PORTS_UDP", Vec::new()),
+    ];
+    let gpus = cdi::gpus(&host.config.cdi_dirs);
+    if !gpus.is_empty() {
+        resources.push(set("GPU", gpus.clone()));
+    }
     RegisterContainerInstanceRequest {
         cluster: Some(host.config.cluster.clone()),
         container_instance_arn: arn,
-        total_resources: Some(vec![
-            number("CPU", i32::try_from(cpus * 1024).unwrap_or(i32::MAX)),
-            number("MEMORY", i32::try_from(memory).unwrap_or(i32::MAX)),
-            ports("PORTS", &RESERVED_PORTS),
-            ports("PORTS_UDP", &[]),
-        ]),
+        total_resources: Some(resources),
+        platform_devices: Some(gpus.into_iter().map(platform_device).collect()),
         attributes: Some(attributes(host)),
         ..RegisterContainerInstanceRequest::default()
+    }
+}
+
+fn platform_device(id: String) -> PlatformDevice {
+    PlatformDevice {
+        id: Some(id),
+        r#type: Some("GPU".into()),
     }
 }
 

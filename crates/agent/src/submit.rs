@@ -2,6 +2,7 @@
 
 use crate::api::Api;
 use crate::task::report::TaskChange;
+use crate::task::state::Binding;
 use aws_api::ecs::{
     ContainerStateChange, NetworkBinding, SubmitTaskStateChangeRequest,
     operations::SubmitTaskStateChange,
@@ -45,19 +46,7 @@ pub fn request(cluster: &str, task_arn: &str, change: &TaskChange) -> SubmitTask
             status: Some(container.status.as_str().into()),
             exit_code: container.exit_code,
             reason: container.reason.clone(),
-            network_bindings: Some(
-                container
-                    .bindings
-                    .iter()
-                    .map(|binding| NetworkBinding {
-                        bind_ip: Some(binding.bind_ip.clone()),
-                        container_port: Some(i32::from(binding.container_port)),
-                        host_port: Some(i32::from(binding.host_port)),
-                        protocol: Some(binding.protocol.clone()),
-                        ..NetworkBinding::default()
-                    })
-                    .collect(),
-            ),
+            network_bindings: Some(container.bindings.iter().map(network_binding).collect()),
         });
     SubmitTaskStateChangeRequest {
         cluster: Some(cluster.into()),
@@ -69,5 +58,27 @@ pub fn request(cluster: &str, task_arn: &str, change: &TaskChange) -> SubmitTask
         pull_stopped_at: change.pull_stopped_at,
         execution_stopped_at: change.execution_stopped_at,
         ..SubmitTaskStateChangeRequest::default()
+    }
+}
+
+/// A range is told as such, without a single port. Rule: API reference, NetworkBinding.
+fn network_binding(binding: &Binding) -> NetworkBinding {
+    let common = NetworkBinding {
+        bind_ip: Some(binding.bind_ip.clone()),
+        protocol: Some(binding.protocol.clone()),
+        ..NetworkBinding::default()
+    };
+    let Some(count) = binding.range_len else {
+        return NetworkBinding {
+            container_port: Some(i32::from(binding.container_port)),
+            host_port: Some(i32::from(binding.host_port)),
+            ..common
+        };
+    };
+    let range = |first: u16| format!("{first}-{}", first.saturating_add(count - 1));
+    NetworkBinding {
+        container_port_range: Some(range(binding.container_port)),
+        host_port_range: Some(range(binding.host_port)),
+        ..common
     }
 }

@@ -1,11 +1,15 @@
 //! Which directories of the host a container sees, and where.
 //!
 //! Docker's rules: volumes of other containers come with all that those have, their own foreign ones included; a mount
-//! of the container's own at the same place wins.
+//! of the container's own at the same place wins. A volume that is no directory which the host names is filled from the
+//! image when it is empty, by the container that states it, not by those that have it from others. What the image itself
+//! calls a volume is one of the container's own, where nothing else is asked for in its place.
 
+use crate::anonymous;
 use crate::bundle::Place;
 use crate::task::definition::{ContainerDefinition, TaskDefinition, VolumeDefinition};
 use crate::task::relations;
+use runtime::image::Image;
 use runtime::spec::BindMount;
 use std::path::{Path, PathBuf};
 
@@ -16,22 +20,37 @@ use std::path::{Path, PathBuf};
 pub fn mounts(
     task: &TaskDefinition,
     container: &ContainerDefinition,
+    image: &Image,
     place: &Place<'_>,
 ) -> Result<Vec<BindMount>, String> {
     let mut mounts = Vec::new();
     for wanted in wanted(task, container) {
         let source = source(task, &wanted.volume, place)?;
-        if !source.exists() {
-            std::fs::create_dir_all(&source)
-                .map_err(|error| format!("cannot make {}: {error}", source.display()))?;
-        }
+        ensure(&source)?;
         mounts.push(BindMount {
             source,
             target: wanted.target,
             read_only: wanted.read_only,
+            filled_from_image: wanted.is_own && is_dockers(task, &wanted.volume),
+            ..BindMount::default()
         });
     }
+    for mount in anonymous::of_others(task, container, place.task_dir) {
+        anonymous::add(&mut mounts, mount);
+    }
+    for mount in anonymous::own(image, &place.container_dir) {
+        ensure(&mount.source)?;
+        anonymous::add(&mut mounts, mount);
+    }
     Ok(mounts)
+}
+
+fn ensure(source: &Path) -> Result<(), String> {
+    if source.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(source)
+        .map_err(|error| format!("cannot make {}: {error}", source.display()))
 }
 
 /// A volume at its place in the container.
@@ -40,51 +59,28 @@ struct Wanted {
     volume: String,
     target: String,
     read_only: bool,
+    /// Of the container's own mount points.
+    is_own: bool,
 }
 
 fn wanted(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<Wanted> {
     let mut found: Vec<Wanted> = Vec::new();
-    gather(
-        task,
-        container,
-        false,
-        &mut vec![&container.name],
-        &mut found,
-    );
+    let own = std::iter::once((container, false));
+    let all = own.chain(relations::volume_sources(task, container));
+    for (of, read_only) in all {
+        for mount in &of.mount_points {
+            let target = &mount.container_path;
+            if found.iter().all(|known| known.target != *target) {
+                found.push(Wanted {
+                    volume: mount.source_volume.clone(),
+                    target: target.clone(),
+                    read_only: read_only || mount.read_only,
+                    is_own: of.name == container.name,
+                });
+            }
+        }
+    }
     found
-}
-
-fn gather<'a>(
-    task: &'a TaskDefinition,
-    container: &'a ContainerDefinition,
-    read_only: bool,
-    seen: &mut Vec<&'a str>,
-    found: &mut Vec<Wanted>,
-) {
-    for mount in &container.mount_points {
-        if found
-            .iter()
-            .all(|known| known.target != mount.container_path)
-        {
-            found.push(Wanted {
-                volume: mount.source_volume.clone(),
-                target: mount.container_path.clone(),
-                read_only: read_only || mount.read_only,
-            });
-        }
-    }
-    for from in &container.volumes_from {
-        let other = relations::index(task, &from.source_container);
-        let Some(other) = other.and_then(|index| task.containers.get(index)) else {
-            continue;
-        };
-        // Two that show each other's volumes have each once.
-        if !seen.contains(&other.name.as_str()) {
-            seen.push(&other.name);
-            gather(task, other, read_only || from.read_only, seen, found);
-            seen.pop();
-        }
-    }
 }
 
 /// Where a volume of the task is on this host.
@@ -107,6 +103,13 @@ fn source(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<PathBu
     }
 }
 
+/// Whether it is one of what the public agent makes volumes of Docker's of: all but directories of
+/// the host.
+fn is_dockers(task: &TaskDefinition, name: &str) -> bool {
+    let volume = task.volumes.iter().find(|volume| volume.name == name);
+    volume.is_none_or(|volume| volume.docker.is_some() || path_of(volume).is_none())
+}
+
 /// The path of the host that a volume states.
 fn path_of(volume: &VolumeDefinition) -> Option<&str> {
     let bound = volume
@@ -118,7 +121,7 @@ fn path_of(volume: &VolumeDefinition) -> Option<&str> {
 }
 
 /// A volume's name as one safe path component.
-fn volume_directory(name: &str) -> String {
+pub(crate) fn volume_directory(name: &str) -> String {
     name.bytes()
         .map(|byte| {
             if byte.is_ascii_alphanumeric() || byte == b'-' {

@@ -94,6 +94,7 @@ pub async fn run(
     let sessions = Sessions {
         state: state.clone(),
         registry,
+        manifest_every: config.timing.manifest_every,
     };
     let anchor = tls.as_ref().map(|tls| Anchor {
         pem: tls.anchor_pem.clone(),

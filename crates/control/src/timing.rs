@@ -16,6 +16,9 @@ pub struct Timing {
     pub slow_tick: Duration,
     /// The waits of services.
     pub services: Waits,
+    /// How often a connected host is told all that it should run, whatever it was told before. AWS
+    /// names no time; one frame of a host's tasks in five minutes costs nothing that shows.
+    pub manifest_every: Duration,
 }
 
 impl Timing {
@@ -25,6 +28,7 @@ impl Timing {
         inactive_visible: Duration::from_secs(3600),
         slow_tick: Duration::from_secs(60),
         services: Waits::AWS,
+        manifest_every: Duration::from_secs(300),
     };
 
     /// The waits of a laptop or a CI job. Stopped tasks stay visible as long: scripts look at them
@@ -38,12 +42,13 @@ impl Timing {
             place_again: Duration::from_secs(2),
             tell_again: Duration::from_secs(60),
         },
+        manifest_every: Duration::from_secs(30),
         ..Self::AWS
     };
 
     /// The table as `longshore doctor` prints it.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, Duration); 8] {
+    pub fn rows(&self) -> [(&'static str, Duration); 9] {
         [
             ("stopped task visible", self.stopped_task_visible),
             (
@@ -65,6 +70,7 @@ impl Timing {
                 self.services.place_again,
             ),
             ("standing state told again after", self.services.tell_again),
+            ("whole manifest to a connected host", self.manifest_every),
         ]
     }
 }

@@ -10,12 +10,13 @@ use ecs::place::problem::{Requirement, Standing};
 use ecs::place::query::Expression;
 use ecs::place::strategy::Criterion;
 use ecs::place::tree::Amounts;
+use ecs::place::visited;
 use ecs::records::task::Reserved;
 use proptest::prelude::*;
 use std::cell::Cell;
 
 /// More than are compared one by one, so that the orders decide too.
-const HOSTS: usize = 40;
+const HOSTS: usize = 80;
 const ZONE: &str = "zone";
 
 /// A host as a plain list of what it was told.
@@ -408,5 +409,89 @@ fn a_decision_asks_as_few_of_many_instances_as_of_few() {
         let of = |hosts| asked_by_one_decision(hosts, &strategy);
         assert_eq!(of(5000), of(300), "{strategy:?}");
         assert!(of(5000) <= 60, "twenty of each zone: {strategy:?}");
+    }
+}
+
+/// How full a cluster is when it is asked.
+#[derive(Clone, Copy, Debug)]
+enum Filled {
+    No,
+    /// Every instance has two tasks of the group, and room for more.
+    Half,
+    /// As before, and only the last of each zone has room.
+    ButThree,
+    Wholly,
+}
+
+/// What one decision looks at, in nodes of the index.
+fn visits_of_one_decision(hosts: usize, filled: Filled, strategy: &[Criterion]) -> u64 {
+    let mut cluster = cluster_of(hosts);
+    for at in 0..hosts {
+        let left = match filled {
+            Filled::No => break,
+            Filled::Half => 1024,
+            Filled::ButThree if at + 3 >= hosts => 256,
+            Filled::ButThree | Filled::Wholly => 64 * (at as u32 % 4),
+        };
+        for (number, group) in ["web", "web", "db"].into_iter().enumerate() {
+            let used = if at < hosts / 10 { 0 } else { 4096 - left };
+            let hold = Hold {
+                group: group.into(),
+                is_active: true,
+                is_unconfirmed: false,
+                size: Amounts {
+                    cpu_units: if number == 0 { used } else { 0 },
+                    memory_mib: 64 * (1 + at as u32 % 3),
+                    gpus: 0,
+                },
+                gpus: Vec::new(),
+                tcp: Vec::new(),
+                udp: Vec::new(),
+            };
+            cluster.take(&format!("{at:032x}"), &hold);
+        }
+    }
+    let requirement = Requirement {
+        reserved: Reserved {
+            cpu_units: 256,
+            memory_mib: 512,
+            ..Reserved::default()
+        },
+        ..Requirement::default()
+    };
+    let question = Question {
+        requirement: &requirement,
+        group: "web",
+        constraints: &[],
+        strategy,
+        seed: 7,
+    };
+    let (placement, visits) = visited(|| choose(&cluster, &question, &|_, _| true));
+    let expected = !matches!(filled, Filled::Wholly);
+    assert_eq!(placement.is_some(), expected, "{filled:?} {strategy:?}");
+    visits
+}
+
+#[test]
+fn a_decision_looks_at_hardly_more_of_5000_instances_than_of_ten() {
+    let zone = || Criterion::SpreadAttribute(ZONE.into());
+    for filled in [Filled::No, Filled::Half, Filled::ButThree, Filled::Wholly] {
+        for strategy in [
+            vec![],
+            vec![Criterion::BinpackMemory],
+            vec![Criterion::BinpackCpu],
+            vec![Criterion::SpreadInstance],
+            vec![zone(), Criterion::SpreadInstance],
+            vec![zone(), Criterion::BinpackMemory],
+            vec![Criterion::Random],
+        ] {
+            let of = |hosts| visits_of_one_decision(hosts, filled, &strategy);
+            // What is more is the depth of three trees and the first short ways.
+            let (few, many) = (of(10), of(5000));
+            assert!(
+                many <= few + 120,
+                "{filled:?} {strategy:?}: {few}, then {many}"
+            );
+        }
     }
 }

@@ -714,11 +714,8 @@ fn the_history_of_a_service_is_listed_and_described() {
     let mut house = house();
     let arn = web(&mut house).service_arn.unwrap();
     house.pass(1);
-    update(
-        &mut house,
-        json!({"service": "web", "taskDefinition": "web:2"}),
-    )
-    .unwrap();
+    let asked = json!({"service": "web", "taskDefinition": "web:2", "desiredCount": 3});
+    update(&mut house, asked).unwrap();
     let all = deployments(&mut house, json!({"service": arn})).unwrap();
     let statuses: Vec<_> = all.iter().map(|d| d.status.clone().unwrap()).collect();
     assert_eq!(statuses, ["PENDING", "STOPPED"], "the newest first");
@@ -761,7 +758,7 @@ fn the_history_of_a_service_is_listed_and_described() {
         Some("MISSING")
     );
     let full = shown(found.service_deployments.unwrap().remove(0));
-    assert_eq!(full["targetServiceRevision"]["requestedTaskCount"], 2);
+    assert_eq!(full["targetServiceRevision"]["requestedTaskCount"], 3);
     assert_eq!(full["sourceServiceRevisions"][0]["requestedTaskCount"], 2);
     let off = json!({"status": "DISABLED", "failureCount": 0, "threshold": 3});
     assert_eq!(full["deploymentCircuitBreaker"], off);
@@ -887,6 +884,18 @@ fn a_cluster_counts_its_services_and_is_not_deleted_under_them() {
     let key = ServiceKey::new(&house.ctx.scope, "blue", "web");
     house.change(|txn, _| txn.update(&SERVICES, &key, |s| s.status = ServiceStatus::Inactive));
     assert!(delete_cluster(&mut house).is_ok());
+    house.pass(7200);
+    let expired = |house: &House| {
+        let hour = std::time::Duration::from_secs(3600);
+        ecs::cluster_retention::expired(&house.world, house.ctx.now, hour).len()
+    };
+    assert_eq!(
+        expired(&house),
+        0,
+        "a service that was in it is still described"
+    );
+    house.change(|txn, _| ecs::service::retention::forget(txn, &key));
+    assert_eq!(expired(&house), 1);
 }
 
 #[test]

@@ -398,7 +398,7 @@ fn unhealthy_tasks_are_replaced_before_they_go() {
     let sick = house.kept(&key)[0].key.clone();
     house.change(|txn, _| {
         txn.update(&TASKS, &sick, |t| {
-            t.containers[0].health = HealthStatus::Unhealthy
+            t.containers[0].health = HealthStatus::Unhealthy;
         })
     });
     house.settle(&key);
@@ -437,7 +437,7 @@ fn a_draining_instance_is_left_within_the_limits() {
     let from = house.kept(&key)[0].instance_key();
     house.change(|txn, _| {
         txn.update(&CONTAINER_INSTANCES, &from, |i| {
-            i.status = InstanceStatus::Draining
+            i.status = InstanceStatus::Draining;
         })
     });
     house.settle(&key);
@@ -519,7 +519,7 @@ fn a_daemon_is_on_every_instance() {
     house.run_all("web", 10);
     house.change(|txn, _| {
         txn.update(&CONTAINER_INSTANCES, &c, |i| {
-            i.status = InstanceStatus::Draining
+            i.status = InstanceStatus::Draining;
         })
     });
     house.settle(&key);

@@ -82,6 +82,7 @@ fn config(
             .image_pull_behavior
             .unwrap_or_default()
             .into(),
+        cdi_dirs: settings.agent.cdi_dirs(),
         without: settings.agent.without.clone(),
     })
 }

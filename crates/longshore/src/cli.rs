@@ -149,6 +149,9 @@ pub struct PsOptions {
     /// Stopped tasks too
     #[arg(long, short)]
     pub all: bool,
+    /// Print tasks as DescribeTasks answers them, with the labels of this machine's containers
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -220,6 +223,8 @@ pub enum BenchCommand {
     Pull(PullBench),
     /// Log lines a second from a container to GetLogEvents
     Logs(LogsBench),
+    /// Processor time of health checks, beside the same containers without any
+    Health(HealthBench),
 }
 
 #[derive(Args, Debug)]
@@ -304,6 +309,19 @@ pub struct LogsBench {
     /// Bytes of each line, its end included
     #[arg(long, default_value_t = 100)]
     pub bytes: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct HealthBench {
+    /// Containers, each a task
+    #[arg(long, default_value_t = 300)]
+    pub containers: usize,
+    /// Seconds between two checks of a container
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(5..=300))]
+    pub interval: u32,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: u64,
 }
 
 /// Writes the completion script of a shell to standard output.

@@ -2,7 +2,7 @@
 
 use crate::cli::ImageCommand;
 use crate::settings::Settings;
-use agent::{ImageRequest, ImageSummary, Origin};
+use agent::{HostRequest, ImageSummary, Origin};
 use anyhow::Context;
 use aws_types::Timestamp;
 use std::process::ExitCode;
@@ -13,10 +13,10 @@ pub fn run(settings: &Settings, command: &ImageCommand) -> anyhow::Result<ExitCo
         ImageCommand::Load { file } => {
             let path = std::fs::canonicalize(file)
                 .with_context(|| format!("cannot read {}", file.display()))?;
-            ImageRequest::Load(path)
+            HostRequest::Load(path)
         }
-        ImageCommand::List => ImageRequest::List,
-        ImageCommand::Remove { reference } => ImageRequest::Remove(reference.clone()),
+        ImageCommand::List => HostRequest::List,
+        ImageCommand::Remove { reference } => HostRequest::Remove(reference.clone()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

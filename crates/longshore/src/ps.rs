@@ -3,8 +3,13 @@
 use crate::api::Root;
 use crate::cli::PsOptions;
 use crate::settings::Settings;
+use agent::{ContainerLabels, HostRequest};
+use aws_api::Shape;
 use aws_api::ecs::operations::{DescribeTasks, ListTasks};
 use aws_api::ecs::{Container, DescribeTasksRequest, ListTasksRequest, Task};
+use aws_wire::protocol::json::JsonWriter;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 /// Prints the tasks of a cluster.
@@ -20,6 +25,51 @@ pub fn run(settings: &Settings, options: &PsOptions) -> anyhow::Result<ExitCode>
         }
         anyhow::Ok(tasks)
     })?;
+    if options.json {
+        let labels = runtime.block_on(labels(settings))?;
+        println!("{}", json(&tasks, &labels)?);
+    } else {
+        print(&tasks);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The labels of this machine's containers by their runtime ids; none where no agent runs.
+async fn labels(settings: &Settings) -> anyhow::Result<HashMap<String, BTreeMap<String, String>>> {
+    let Ok(lines) = agent::ask(&settings.data.run(), &HostRequest::Labels).await else {
+        return Ok(HashMap::new());
+    };
+    let each = lines.iter().map(|line| {
+        let of: ContainerLabels = serde_json::from_str(line)?;
+        Ok((of.runtime_id, of.labels))
+    });
+    each.collect()
+}
+
+/// A JSON list: each task as the API has it, and `labels` of each container that is here.
+fn json(
+    tasks: &[Task],
+    labels: &HashMap<String, BTreeMap<String, String>>,
+) -> anyhow::Result<String> {
+    let mut all = Vec::new();
+    for task in tasks {
+        let mut writer = JsonWriter::default();
+        task.write(&mut writer);
+        let mut shown: Value = serde_json::from_slice(&writer.into_bytes())?;
+        for container in shown["containers"].as_array_mut().into_iter().flatten() {
+            let of = container["runtimeId"]
+                .as_str()
+                .and_then(|id| labels.get(id));
+            if let Some(of) = of {
+                container["labels"] = serde_json::to_value(of)?;
+            }
+        }
+        all.push(shown);
+    }
+    Ok(serde_json::to_string_pretty(&all)?)
+}
+
+fn print(tasks: &[Task]) {
     println!(
         "{:<34}{:<24}{:<11}CONTAINERS",
         "TASK", "DEFINITION", "STATUS"
@@ -36,11 +86,10 @@ pub fn run(settings: &Settings, options: &PsOptions) -> anyhow::Result<ExitCode>
             "{:<34}{:<24}{:<11}{}",
             last(&task.task_arn),
             last(&task.task_definition_arn),
-            task.last_status.unwrap_or_default(),
+            task.last_status.as_deref().unwrap_or_default(),
             containers.join("  ")
         );
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn container(container: &Container) -> String {
@@ -50,11 +99,13 @@ fn container(container: &Container) -> String {
         .iter()
         .flatten()
         .map(|binding| {
-            format!(
-                "{}->{}",
-                binding.host_port.unwrap_or_default(),
-                binding.container_port.unwrap_or_default()
-            )
+            let text = |one: Option<i32>, range: &Option<String>| {
+                let range = range.clone();
+                range.unwrap_or_else(|| one.unwrap_or_default().to_string())
+            };
+            let host = text(binding.host_port, &binding.host_port_range);
+            let inside = text(binding.container_port, &binding.container_port_range);
+            format!("{host}->{inside}")
         })
         .collect();
     match (ports.is_empty(), container.exit_code) {

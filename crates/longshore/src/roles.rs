@@ -91,6 +91,9 @@ pub fn start_log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would tell of a line that could not be written by a line that must be: on a full disk
+        // that is a panic.
+        .log_internal_errors(false)
         .try_init();
 }
 

@@ -15,6 +15,8 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
 const HOST_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
+/// Of the CDI specification.
+const CDI_DIRS: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
 const IMAGE_CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What every command works with.
@@ -120,12 +122,21 @@ pub struct AgentSettings {
     pub images_deleted_per_cycle: Option<usize>,
     /// The agent's ECS_DISABLE_IMAGE_CLEANUP.
     pub disable_image_cleanup: bool,
+    /// Directories of the Container Device Interface's files, which say what GPUs there are; the
+    /// later, the more it counts [default: /etc/cdi, /var/run/cdi].
+    pub cdi_dirs: Option<Vec<PathBuf>>,
     /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
     /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
     pub without: Vec<agent::KernelFeature>,
 }
 
 impl AgentSettings {
+    /// Where the Container Device Interface's files are.
+    pub fn cdi_dirs(&self) -> Vec<PathBuf> {
+        let default = || CDI_DIRS.map(PathBuf::from).to_vec();
+        self.cdi_dirs.clone().unwrap_or_else(default)
+    }
+
     /// When unused images go; never where images of the past are preferred, as with the public agent.
     pub fn image_cleanup(&self) -> Option<agent::ImageCleanup> {
         let preserved = self.image_pull_behavior == Some(PullBehavior::PreferCached);

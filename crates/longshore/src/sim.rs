@@ -69,7 +69,7 @@ fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64,
     println!(
         "{} seeds, {failed} failed; {} simulated hours in {seconds:.1} s; {} events, {} tasks, \
          {} refused, {} containers, {} commits; {} server kills, {} agent kills, {} hosts lost, \
-         {} messages lost, {} repeated; trace {trace:016x}",
+         {} messages lost, {} repeated, {} requests failed; trace {trace:016x}",
         options.seeds,
         options.hours * options.seeds,
         all.events,
@@ -82,6 +82,7 @@ fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64,
         all.hosts_lost,
         all.lost,
         all.twice,
+        all.failed,
     );
 }
 
@@ -117,6 +118,7 @@ fn json(
         "hosts_lost": all.hosts_lost,
         "messages_lost": all.lost,
         "messages_repeated": all.twice,
+        "requests_failed": all.failed,
         "violations": violations.iter().map(one).collect::<Vec<_>>(),
     })
 }

@@ -17,6 +17,7 @@ const PORT: PortRequest = PortRequest {
     container_port: 80,
     host_port: 0,
     protocol: Protocol::Tcp,
+    count: 1,
 };
 
 #[allow(unsafe_code)]

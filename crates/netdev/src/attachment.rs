@@ -25,10 +25,13 @@ impl fmt::Display for Protocol {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortRequest {
+    /// The first, where there are several.
     pub container_port: u16,
     /// 0: any free port of the dynamic range.
     pub host_port: u16,
     pub protocol: Protocol,
+    /// So many ports in a row, on the host as in the container; 0 counts as 1.
+    pub count: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub struct BridgeAttachment {
     pub prefix_len: u8,
     pub gateway: Ipv4Addr,
     pub mac: [u8; 6],
-    /// In the order of the requests.
+    /// In the order of the requests, one for each port.
     pub bindings: Vec<PortBinding>,
 }
 

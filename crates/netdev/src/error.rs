@@ -25,6 +25,9 @@ pub enum NetworkError {
         first: u16,
         last: u16,
     },
+    /// The public agent's words.
+    #[error("{count} contiguous host ports are unavailable")]
+    NoFreePorts { count: u16 },
     #[error("no address is free in the bridge's range {range}")]
     NoFreeAddress { range: String },
     #[error("container {id} is attached already")]

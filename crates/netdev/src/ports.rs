@@ -3,6 +3,7 @@
 //! The TCP socket is bound and does not listen: a packet that misses the map is refused as if nobody
 //! were there. `SO_REUSEADDR` stays off, or another process could bind and listen beside us.
 //! The dynamic search goes on from the last port given, so that a port rests before it is used again.
+//! Several ports in a row are had together or not at all.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -70,22 +71,26 @@ impl<H: Holder> PortAllocator<H> {
         id: &str,
         requests: &[PortRequest],
     ) -> Result<Vec<PortBinding>, NetworkError> {
-        let mut taken: Vec<(usize, PortBinding)> = Vec::with_capacity(requests.len());
+        let mut taken: Vec<(usize, Vec<PortBinding>)> = Vec::with_capacity(requests.len());
         let (dynamic, named): (Vec<_>, Vec<_>) = requests
             .iter()
             .enumerate()
             .partition(|(_, request)| request.host_port == 0);
         for (index, request) in named.into_iter().chain(dynamic) {
-            match self.take_one(id, *request) {
-                Ok(binding) => taken.push((index, binding)),
+            match self.take_row(id, *request) {
+                Ok(bindings) => taken.push((index, bindings)),
                 Err(why) => {
-                    taken.iter().for_each(|(_, binding)| self.release(*binding));
+                    let taken = taken.iter().flat_map(|(_, bindings)| bindings);
+                    taken.for_each(|binding| self.release(*binding));
                     return Err(why);
                 }
             }
         }
         taken.sort_by_key(|(index, _)| *index);
-        Ok(taken.into_iter().map(|(_, binding)| binding).collect())
+        Ok(taken
+            .into_iter()
+            .flat_map(|(_, bindings)| bindings)
+            .collect())
     }
 
     /// Puts a mapping made before a restart back on the books; `false` when it could not be held.
@@ -105,42 +110,64 @@ impl<H: Holder> PortAllocator<H> {
         self.held.clear();
     }
 
-    fn take_one(&mut self, id: &str, request: PortRequest) -> Result<PortBinding, NetworkError> {
+    fn take_row(
+        &mut self,
+        id: &str,
+        request: PortRequest,
+    ) -> Result<Vec<PortBinding>, NetworkError> {
         let PortRequest {
             container_port,
             host_port,
             protocol,
+            count,
         } = request;
-        let host_port = if host_port == 0 {
-            self.take_dynamic(id, protocol)?
+        let count = count.max(1);
+        let first = if host_port == 0 {
+            self.take_dynamic(id, protocol, count)?
         } else {
-            let taken = self.try_take((protocol, host_port), id)?;
-            if !taken {
+            if let Some(port) = self.try_take_row((protocol, host_port), count, id)? {
                 return Err(NetworkError::PortInUse {
                     id: id.to_owned(),
-                    port: host_port,
+                    port,
                     protocol,
                 });
             }
             host_port
         };
-        Ok(PortBinding {
-            container_port,
-            host_port,
+        let binding = |offset| PortBinding {
+            container_port: container_port.saturating_add(offset),
+            host_port: first + offset,
             protocol,
-        })
+        };
+        Ok((0..count).map(binding).collect())
     }
 
-    fn take_dynamic(&mut self, id: &str, protocol: Protocol) -> Result<u16, NetworkError> {
-        for port in (self.next..=*self.range.end()).chain(*self.range.start()..self.next) {
-            if self.try_take((protocol, port), id)? {
-                self.next = if port == *self.range.end() {
-                    *self.range.start()
-                } else {
-                    port + 1
+    /// The first of so many free ports in a row, which are ours then.
+    fn take_dynamic(
+        &mut self,
+        id: &str,
+        protocol: Protocol,
+        count: u16,
+    ) -> Result<u16, NetworkError> {
+        let (start, end) = (u32::from(*self.range.start()), u32::from(*self.range.end()));
+        // A row that begins later does not fit.
+        let latest = (end + 1).saturating_sub(u32::from(count));
+        let next = u32::from(self.next);
+        for (mut first, to) in [(next, latest), (start, latest.min(next - 1))] {
+            while first <= to {
+                let candidate = u16::try_from(first).expect("not above the range's end");
+                let Some(taken) = self.try_take_row((protocol, candidate), count, id)? else {
+                    let following = candidate.checked_add(count);
+                    self.next = following
+                        .filter(|next| self.range.contains(next))
+                        .unwrap_or(*self.range.start());
+                    return Ok(candidate);
                 };
-                return Ok(port);
+                first = u32::from(taken) + 1;
             }
+        }
+        if count > 1 {
+            return Err(NetworkError::NoFreePorts { count });
         }
         let (first, last) = (*self.range.start(), *self.range.end());
         Err(NetworkError::NoFreePort {
@@ -149,6 +176,26 @@ impl<H: Holder> PortAllocator<H> {
             first,
             last,
         })
+    }
+
+    /// Takes all of a row, or none and says which port somebody else has.
+    fn try_take_row(
+        &mut self,
+        (protocol, first): HostPort,
+        count: u16,
+        id: &str,
+    ) -> Result<Option<u16>, NetworkError> {
+        for offset in 0..count {
+            let port = first.saturating_add(offset);
+            let taken = self.try_take((protocol, port), id);
+            if !matches!(taken, Ok(true)) {
+                for ours in first..port {
+                    self.held.remove(&(protocol, ours));
+                }
+                return taken.map(|_| Some(port));
+            }
+        }
+        Ok(None)
     }
 
     /// `false`: somebody has it. Running out of file descriptors is no reason to try the next port.
@@ -195,7 +242,42 @@ mod tests {
             container_port,
             host_port,
             protocol: Protocol::Tcp,
+            count: 1,
         }
+    }
+
+    fn row(container_port: u16, count: u16) -> PortRequest {
+        PortRequest {
+            count,
+            ..tcp(container_port, 0)
+        }
+    }
+
+    fn host_ports(bindings: &[PortBinding]) -> Vec<u16> {
+        bindings.iter().map(|binding| binding.host_port).collect()
+    }
+
+    #[test]
+    fn ports_in_a_row_are_had_together_or_not_at_all() {
+        let others = BTreeSet::from([(Protocol::Tcp, 102)]);
+        let mut ports = PortAllocator::new(Others(others), 100..=109, 1);
+        let got = ports.take("a", &[row(80, 3), tcp(90, 105)]).unwrap();
+        assert_eq!(host_ports(&got), [106, 107, 108, 105]);
+        assert_eq!(got[2].container_port, 82);
+        // Round the end, past what others have.
+        let got = ports.take("b", &[row(80, 2)]).unwrap();
+        assert_eq!(host_ports(&got), [100, 101]);
+        let refused = ports.take("c", &[tcp(1, 0), row(80, 2)]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "2 contiguous host ports are unavailable"
+        );
+        assert_eq!(ports.held.len(), 6);
+        let too_many = ports.take("d", &[row(1, 5000)]).unwrap_err();
+        assert_eq!(
+            too_many.to_string(),
+            "5000 contiguous host ports are unavailable"
+        );
     }
 
     #[test]
@@ -227,21 +309,24 @@ mod tests {
         fn ports_are_given_once_within_the_range_and_never_those_of_others(
             others in proptest::collection::btree_set(100u16..120, 0..10),
             seed: u16,
-            steps in proptest::collection::vec(any::<(bool, u8)>(), 1..100),
+            steps in proptest::collection::vec((any::<bool>(), any::<u8>(), 1u16..4), 1..100),
         ) {
             let others: BTreeSet<HostPort> = others.into_iter().map(|p| (Protocol::Tcp, p)).collect();
             let mut ports = PortAllocator::new(Others(others.clone()), 100..=119, seed);
             let mut mine: Vec<PortBinding> = Vec::new();
-            for (take, which) in steps {
+            let free = |mine: &[PortBinding], first: u16, count: u16| (first..first + count).all(|port| {
+                port < 120 && !others.contains(&(Protocol::Tcp, port)) && mine.iter().all(|b| b.host_port != port)
+            });
+            for (take, which, count) in steps {
                 if take {
-                    match ports.take("x", &[tcp(80, 0)]) {
+                    match ports.take("x", &[row(80, count)]) {
                         Ok(got) => {
-                            prop_assert!(!mine.contains(&got[0]));
-                            prop_assert!(!others.contains(&(Protocol::Tcp, got[0].host_port)));
-                            prop_assert!((100..=119).contains(&got[0].host_port));
-                            mine.push(got[0]);
+                            prop_assert_eq!(got.len(), usize::from(count));
+                            prop_assert!(got[0].host_port >= 100 && free(&mine, got[0].host_port, count));
+                            prop_assert!(got.windows(2).all(|two| two[0].host_port + 1 == two[1].host_port));
+                            mine.extend(got);
                         }
-                        Err(_) => prop_assert_eq!(mine.len() + others.len(), 20),
+                        Err(_) => prop_assert!((100..120).all(|first| !free(&mine, first, count))),
                     }
                 } else if !mine.is_empty() {
                     ports.release(mine.swap_remove(usize::from(which) % mine.len()));

@@ -93,4 +93,13 @@ pub struct Device {
     pub path: PathBuf,
     /// Of `r` (read), `w` (write), `m` (mknod).
     pub permissions: String,
+    /// Permission bits in place of those on the host.
+    #[serde(default)]
+    pub mode: Option<u32>,
+    /// Owner in place of that on the host.
+    #[serde(default)]
+    pub uid: Option<u32>,
+    /// Group in place of that on the host.
+    #[serde(default)]
+    pub gid: Option<u32>,
 }

@@ -31,7 +31,7 @@ pub enum NetworkNamespace {
 }
 
 /// A file or directory of the host shown in the container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindMount {
     /// Absolute path on the host; must exist.
     pub source: PathBuf,
@@ -39,6 +39,24 @@ pub struct BindMount {
     pub target: String,
     /// Refuse writes, below nested mounts too.
     pub read_only: bool,
+    /// What else is refused, below nested mounts too.
+    #[serde(default)]
+    pub options: Vec<MountOption>,
+    /// A directory that is empty gets what the image has at the target, with owners and modes, before
+    /// it is shown; one that is not stays as it is.
+    #[serde(default)]
+    pub filled_from_image: bool,
+}
+
+/// What a mount refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountOption {
+    /// Set-user-id bits mean nothing.
+    NoSuid,
+    /// Device nodes cannot be opened.
+    NoDev,
+    /// Nothing can be executed.
+    NoExec,
 }
 
 /// Where the container's root comes from.

@@ -99,6 +99,7 @@ async fn binds_and_a_read_only_root() {
         source: source.into(),
         target: target.into(),
         read_only,
+        ..BindMount::default()
     };
     let hosts = house.dir.path().join("hosts");
     spec.mounts = vec![
@@ -156,7 +157,7 @@ async fn what_cannot_start_is_told_precisely_and_leaves_nothing() {
                 s.mounts = vec![BindMount {
                     source: "/no/such".into(),
                     target: "/x".into(),
-                    read_only: false,
+                    ..BindMount::default()
                 }];
             },
             Phase::Create,
@@ -167,7 +168,7 @@ async fn what_cannot_start_is_told_precisely_and_leaves_nothing() {
                 s.mounts = vec![BindMount {
                     source: "/tmp".into(),
                     target: "/proc/x".into(),
-                    read_only: false,
+                    ..BindMount::default()
                 }];
             },
             Phase::Create,

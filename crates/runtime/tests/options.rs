@@ -105,6 +105,7 @@ async fn devices_are_there_with_the_permissions_given() {
         host_path: host.into(),
         path: path.into(),
         permissions: permissions.into(),
+        ..Device::default()
     };
     let script = "stat -c %F:%t:%T /dev/given; (: </dev/given) && echo read; \
                   (: >/dev/given) 2>/dev/null || echo refused; ls /dev/sub";

@@ -239,6 +239,10 @@ impl Simulation {
             return;
         }
         let host = &mut self.hosts[agent.host];
+        // As `agent`'s records: another instance's numbers begin anew.
+        if host.machine.disk.instance != Some(instance.arn()) {
+            host.machine.disk.number = 0;
+        }
         host.machine.disk.instance = Some(instance.arn());
         host.agent.registered = Some(instance);
         self.after(1, Event::Connect(agent));

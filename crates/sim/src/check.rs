@@ -5,6 +5,7 @@
 //! the sums that placement keeps.
 
 use crate::event::HostIndex;
+use crate::server::Newest;
 use crate::simulation::Simulation;
 use crate::workload::FAMILIES;
 use ecs::instance::load;
@@ -55,6 +56,11 @@ impl Check {
     pub fn is_wanted(&self, arn: &str) -> bool {
         let record = self.known.get(arn);
         record.is_some_and(|task| task.desired == DesiredStatus::Running)
+    }
+
+    /// A server begins: what waited for one waits anew.
+    pub fn server_started(&mut self) {
+        self.lost.clear();
     }
 
     /// A session begins: what waited for one waits anew.
@@ -165,6 +171,16 @@ impl Simulation {
                     self.violate(1, what);
                 }
             }
+        }
+    }
+
+    /// A request failed: everything is as it was before.
+    pub fn check_failed(&mut self, before: &Newest) {
+        let now = self.server.newest();
+        let is_same = now.waiting == before.waiting
+            && now.world.encoded_rows().eq(before.world.encoded_rows());
+        if !is_same {
+            self.violate(1, "a request failed and changed something".into());
         }
     }
 

@@ -167,44 +167,56 @@ impl Simulation {
         if !self.server.up || !self.server.has_room() {
             return;
         }
+        let before = self.server.newest();
+        self.server.fails_late = self.random.chance(self.faults.late_failure);
+        let answer = self.answer(request);
+        self.server.fails_late = false;
+        if answer.is_err() {
+            self.statistics.failed += 1;
+            self.check_failed(&before);
+        }
+        let effect = answer.ok().flatten().map(Effect::Answer);
+        self.wait_for_commit(effect);
+    }
+
+    /// What the caller is answered, where anybody waits for it.
+    fn answer(&mut self, request: Request) -> Result<Option<Answer>, AwsError> {
         let now = self.now;
         let answer = match request {
-            Request::Run { call, input } => self.run_tasks(call, &input),
+            Request::Run { call, input } => self.run_tasks(call, &input)?,
             Request::Start { call, input } => {
-                let started = self.server.submit(now, None, |txn, ctx| {
-                    ops::start_task::start_task(txn, ctx, &input)
-                });
-                let answer = |answer: StartTaskResponse| (answer.tasks, answer.failures);
-                started
-                    .map(answer)
-                    .map(|(tasks, failures)| Answer::Started {
-                        call,
-                        tasks: arns(tasks),
-                        refused: failures.map_or(0, |f| f.len() as u64),
-                    })
+                let StartTaskResponse { tasks, failures } =
+                    self.server.submit(now, None, |txn, ctx| {
+                        ops::start_task::start_task(txn, ctx, &input)
+                    })?;
+                Answer::Started {
+                    call,
+                    tasks: arns(tasks),
+                    refused: failures.map_or(0, |f| f.len() as u64),
+                }
             }
             Request::Stop { input } => {
                 let stopped = self.server.submit(now, None, |txn, ctx| {
                     ops::stop_task::stop_task(txn, ctx, &input)
-                });
-                stopped.map(|answer| Answer::StopTaken {
-                    task: answer
-                        .task
-                        .and_then(|task| task.task_arn)
-                        .unwrap_or_default(),
-                })
+                })?;
+                let task = stopped.task.and_then(|task| task.task_arn);
+                Answer::StopTaken {
+                    task: task.unwrap_or_default(),
+                }
             }
-            Request::Deregister { instance, force } => return self.deregister(&instance, force),
-            Request::Register { agent, name, input } => self.register_host(agent, &name, &input),
+            Request::Deregister { instance, force } => {
+                self.deregister(&instance, force)?;
+                return Ok(None);
+            }
+            Request::Register { agent, name, input } => self.register_host(agent, &name, &input)?,
             Request::Submit {
                 agent,
                 arn,
                 number,
                 change,
-            } => self.take_report(agent, arn, number, &change),
+            } => self.take_report(agent, arn, number, &change)?,
         };
-        let effect = answer.ok().map(Effect::Answer);
-        self.wait_for_commit(effect);
+        Ok(Some(answer))
     }
 
     fn run_tasks(&mut self, call: u64, input: &RunTaskRequest) -> Result<Answer, AwsError> {
@@ -225,7 +237,7 @@ impl Simulation {
         })
     }
 
-    fn deregister(&mut self, instance: &InstanceKey, force: bool) {
+    fn deregister(&mut self, instance: &InstanceKey, force: bool) -> Result<(), AwsError> {
         let input = DeregisterContainerInstanceRequest {
             container_instance: Some(instance.id.0.clone()),
             force: Some(force),
@@ -234,9 +246,7 @@ impl Simulation {
         let answer = self.server.submit(self.now, None, |txn, ctx| {
             ops::deregister_container_instance::deregister_container_instance(txn, ctx, &input)
         });
-        if answer.is_ok() {
-            self.wait_for_commit(None);
-        }
+        answer.map(drop)
     }
 
     fn register_host(

@@ -101,6 +101,7 @@ impl Simulation {
         if let Some(what) = self.server.start()? {
             self.violate(1, what);
         }
+        self.check.server_started();
         let world = self.server.published.clone();
         for instance in world.scan(&CONTAINER_INSTANCES) {
             let started = self.server.submit(self.now, None, |txn, ctx| {

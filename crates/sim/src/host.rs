@@ -154,6 +154,8 @@ impl Machine {
                 container_port: mapping.container_port,
                 host_port: port,
                 protocol: protocol.into(),
+                // No definition of the workload has a range.
+                range_len: None,
             });
         }
         let key = (task.arn.clone(), index);

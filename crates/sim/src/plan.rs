@@ -23,6 +23,8 @@ pub enum Mutation {
     ForgottenRelease,
     /// The agent acknowledges a payload before it has kept it.
     LostAcknowledgement,
+    /// What a request had written when it failed stays.
+    KeptRefusal,
 }
 
 /// How often what goes wrong; each seed has its own mixture, so that some runs are almost calm and
@@ -49,6 +51,8 @@ pub struct Faults {
     pub failing: u64,
     /// Commits and syncs of a disk that take seconds, of a thousand.
     pub slow_disk: u64,
+    /// Requests that fail after all their work, as by a panic in the last step, of a thousand.
+    pub late_failure: u64,
 }
 
 const MINUTE: u64 = 60_000;
@@ -66,6 +70,7 @@ impl Faults {
         slow_pull: 0,
         failing: 0,
         slow_disk: 0,
+        late_failure: 0,
     };
 
     /// A seed's mixture.
@@ -92,6 +97,7 @@ impl Faults {
             slow_pull: share(150),
             failing: share(100),
             slow_disk: share(50),
+            late_failure: share(30),
         }
     }
 }
@@ -146,6 +152,8 @@ pub struct Statistics {
     pub lost: u64,
     /// Requests that arrived twice.
     pub twice: u64,
+    /// Requests answered with an error.
+    pub failed: u64,
     /// Hosts that were lost.
     pub hosts_lost: u64,
 }
@@ -164,6 +172,7 @@ impl Statistics {
             agent_kills: self.agent_kills + other.agent_kills,
             lost: self.lost + other.lost,
             twice: self.twice + other.twice,
+            failed: self.failed + other.failed,
             hosts_lost: self.hosts_lost + other.hosts_lost,
         }
     }

@@ -39,6 +39,19 @@ pub struct Server {
     batch: Option<Batch>,
     ctx: Ctx,
     root: Caller,
+    /// The next transaction fails after all its work, as by a panic in its last step.
+    pub fails_late: bool,
+    /// A planted bug: what a failed transaction wrote stays.
+    pub keeps_refused: bool,
+}
+
+/// What the next transaction sees, and what is on its way to the disk.
+#[derive(Debug)]
+pub struct Newest {
+    /// The batch's World, or the published one.
+    pub world: World,
+    /// How many rows wait for the commit.
+    pub waiting: usize,
 }
 
 /// What a commit made visible.
@@ -69,6 +82,8 @@ impl Server {
             batch: None,
             root: ctx.caller.clone(),
             ctx,
+            fails_late: false,
+            keeps_refused: false,
         })
     }
 
@@ -91,17 +106,24 @@ impl Server {
         host: Option<&str>,
         run: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
-        let newest = match &self.batch {
-            Some(batch) => batch.world.clone(),
-            None => self.published.clone(),
-        };
-        let mut txn = Txn::new(newest);
-        let answer = self.run(now_ms, host, &mut txn, run)?;
-        let (world, changes) = txn.finish();
-        let batch = self.open_batch();
-        batch.world = world;
-        batch.changes.extend(changes);
-        Ok(answer)
+        let mut txn = Txn::new(self.newest().world);
+        let answer = self.run(now_ms, host, &mut txn, run);
+        if answer.is_ok() || self.keeps_refused {
+            let (world, changes) = txn.finish();
+            let batch = self.open_batch();
+            batch.world = world;
+            batch.changes.extend(changes);
+        }
+        answer
+    }
+
+    /// What a transaction would see now.
+    pub fn newest(&self) -> Newest {
+        let batch = self.batch.as_ref();
+        Newest {
+            world: batch.map_or(&self.published, |batch| &batch.world).clone(),
+            waiting: batch.map_or(0, |batch| batch.changes.len()),
+        }
     }
 
     /// A planted bug: the transaction sees what is published, not what is on its way.
@@ -212,6 +234,9 @@ impl Server {
         if answer.is_ok() {
             txn.end(&mut self.ctx);
         }
-        answer
+        match std::mem::take(&mut self.fails_late) {
+            true => Err(aws_types::codes::INTERNAL_FAILURE.with("An internal error occurred.")),
+            false => answer,
+        }
     }
 }

@@ -87,6 +87,7 @@ impl Simulation {
             is_over: false,
             random,
         };
+        simulation.server.keeps_refused = simulation.has(Mutation::KeptRefusal);
         simulation.begin();
         Ok(simulation)
     }

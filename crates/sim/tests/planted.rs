@@ -37,3 +37,9 @@ fn an_acknowledgement_before_its_task_was_kept_is_found() {
     let violation = found(Mutation::LostAcknowledgement);
     assert_eq!(violation.invariant, 1, "{violation}");
 }
+
+#[test]
+fn writes_of_a_request_that_failed_are_found() {
+    let violation = found(Mutation::KeptRefusal);
+    assert_eq!(violation.invariant, 1, "{violation}");
+}

@@ -33,6 +33,7 @@ fn no_seed_violates_an_invariant() {
         all.lost,
         all.twice,
         all.hosts_lost,
+        all.failed,
     ];
     assert!(counts.iter().all(|count| *count >= SEEDS / 10), "{all:?}");
 }

@@ -62,7 +62,10 @@ impl TaskContext {
             ),
             address,
             ports: ports
-                .map(|port| (port.container_port, protocol(&port.protocol)))
+                .filter_map(|port| Some((port.row().ok()?, protocol(&port.protocol))))
+                .flat_map(|((first, count), protocol)| {
+                    (0..count).map(move |offset| (first + offset, protocol.clone()))
+                })
                 .collect(),
             environment: inherited
                 .collect::<Vec<_>>()

@@ -5,9 +5,10 @@ use crate::api::now;
 use crate::bundle::{self, Attachment};
 use crate::engine::NETWORK_FILE;
 use crate::images;
+use crate::task::definition::PortMapping;
 use crate::task::machine::Event;
 use crate::task::state::{Binding, ContainerIndex, TaskState};
-use netdev::{PortRequest, Protocol};
+use netdev::{PortBinding, PortRequest, Protocol};
 use runtime::spec::TaskCgroupSpec;
 use tracing::warn;
 
@@ -54,24 +55,13 @@ impl TaskContext {
     }
 
     pub(super) async fn attach_network(&self, state: &TaskState, index: ContainerIndex) {
-        let ports: Vec<PortRequest> = self.definition.containers[index]
-            .port_mappings
-            .iter()
-            .map(|port| PortRequest {
-                container_port: port.container_port,
-                host_port: port.host_port,
-                protocol: if port.protocol == "udp" {
-                    Protocol::Udp
-                } else {
-                    Protocol::Tcp
-                },
-            })
-            .collect();
+        let mappings = self.definition.containers[index].port_mappings.iter();
+        let ports: Vec<PortRequest> = mappings.filter_map(request).collect();
         let runtime_id = &state.containers[index].runtime_id;
         let attached = self.host.network.attach_bridge(runtime_id, &ports).await;
         self.send(match attached {
             Ok(attachment) => {
-                let bindings = attachment.bindings.iter().map(binding).collect();
+                let bindings = bindings(&ports, &attachment.bindings);
                 self.keep_address(index, attachment.address);
                 self.set_parts(index, |parts| {
                     parts.attachment = Some(Attachment::Bridge(Box::new(attachment)));
@@ -96,16 +86,39 @@ impl TaskContext {
     }
 }
 
-fn binding(port: &netdev::PortBinding) -> Binding {
-    Binding {
-        bind_ip: "0.0.0.0".into(),
-        container_port: port.container_port,
-        host_port: port.host_port,
-        protocol: if port.protocol == Protocol::Udp {
-            "udp"
+/// The definition has been checked: every mapping states its ports.
+fn request(mapping: &PortMapping) -> Option<PortRequest> {
+    let (container_port, count) = mapping.row().ok()?;
+    Some(PortRequest {
+        container_port,
+        host_port: mapping.host_port,
+        protocol: if mapping.protocol == "udp" {
+            Protocol::Udp
         } else {
-            "tcp"
-        }
-        .into(),
-    }
+            Protocol::Tcp
+        },
+        count,
+    })
+}
+
+/// What was given, by request: `given` has one entry for each port, in the order of the requests.
+fn bindings(requests: &[PortRequest], given: &[PortBinding]) -> Vec<Binding> {
+    let mut given = given.iter();
+    let of = |request: &PortRequest| {
+        let first = given.next()?;
+        let count = request.count;
+        given.by_ref().take(usize::from(count) - 1).for_each(drop);
+        let protocol = match first.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        Some(Binding {
+            bind_ip: "0.0.0.0".into(),
+            container_port: first.container_port,
+            host_port: first.host_port,
+            protocol: protocol.into(),
+            range_len: (count > 1).then_some(count),
+        })
+    };
+    requests.iter().filter_map(of).collect()
 }

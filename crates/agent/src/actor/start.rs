@@ -3,15 +3,17 @@
 use super::TaskContext;
 use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
+use crate::cdi;
 use crate::images;
+use crate::labels;
 use crate::logs::{LogStreamSpec, Pipes};
-use crate::task::definition::NetworkMode;
+use crate::task::definition::{ContainerDefinition, NetworkMode};
 use crate::task::machine::Event;
 use crate::task::state::{ContainerIndex, TaskState};
 use aws_types::Timestamp;
 use runtime::host::Phase;
 use runtime::image::{Image, PullBehavior};
-use runtime::spec::ExitRecord;
+use runtime::spec::{ContainerSpec, ExitRecord, StreamMode};
 use std::sync::Arc;
 
 impl TaskContext {
@@ -58,17 +60,12 @@ impl TaskContext {
                 format!("CannotStartContainerError: Error response from daemon: {text}")
             })?,
         };
-        let spec = bundle::spec(
-            &self.definition,
-            container,
-            &image,
-            &attachment,
-            log_spec.stream_mode(),
-            &place,
-        )
-        .map_err(|text| {
-            format!("CannotCreateContainerError: Error response from daemon: {text}")
-        })?;
+        let stream_mode = log_spec.stream_mode();
+        let spec = self
+            .spec(container, &image, &attachment, stream_mode, &place)
+            .map_err(|text| {
+                format!("CannotCreateContainerError: Error response from daemon: {text}")
+            })?;
         match self.host.runtime.start(spec).await {
             Ok(started) => {
                 let at = Timestamp::from_millis(started.started_at_ms);
@@ -83,6 +80,24 @@ impl TaskContext {
                 Err(format!("{name}: Error response from daemon: {error}"))
             }
         }
+    }
+
+    fn spec(
+        &self,
+        container: &ContainerDefinition,
+        image: &Image,
+        attachment: &Attachment,
+        stream_mode: StreamMode,
+        place: &Place<'_>,
+    ) -> Result<ContainerSpec, String> {
+        let task = &self.definition;
+        let mut spec = bundle::spec(task, container, image, attachment, stream_mode, place)?;
+        let config = &self.host.config;
+        cdi::add_gpus(&mut spec, &config.cdi_dirs, task, container)?;
+        let labels = labels::of(task, container, image, &config.cluster);
+        labels::keep(&place.container_dir, place.runtime_id, labels)
+            .map_err(|error| format!("{}: {error}", place.container_dir.display()))?;
+        Ok(spec)
     }
 
     /// `made`: what this agent got; what an earlier one got is on disk.

@@ -4,7 +4,9 @@
 //! public agent does; a member whose effect this agent lacks and whose absence would change what
 //! the user asked for makes the task invalid.
 
+pub use super::association::Association;
 use super::docker::{DockerConfig, HostConfig};
+pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,6 +72,9 @@ pub struct TaskDefinition {
     /// `host`, `task`, `none`, or empty for a namespace of each container's own.
     #[serde(default, deserialize_with = "null_as_default")]
     pub ipc_mode: String,
+    /// Devices of the host that it was given.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub associations: Vec<Association>,
 }
 
 /// A container of a task.
@@ -182,20 +187,6 @@ pub struct DockerStrings {
     host_config: String,
 }
 
-/// A port of a container.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PortMapping {
-    /// Port in the container.
-    pub container_port: u16,
-    /// Port on the host; 0 is any free one.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub host_port: u16,
-    /// `tcp` (also when absent) or `udp`.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub protocol: String,
-}
-
 impl TaskDefinition {
     /// Reads a task that is to run. The error names the container and the member.
     pub fn parse(json: &serde_json::Value) -> Result<Self, InvalidTask> {
@@ -214,6 +205,7 @@ impl TaskDefinition {
             })?;
         }
         super::relations::check(&task)?;
+        super::association::check(&task)?;
         let mut names: Vec<&str> = task.containers.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -278,12 +270,7 @@ impl ContainerDefinition {
             }
         }
         for port in &self.port_mappings {
-            if !matches!(port.protocol.as_str(), "" | "tcp" | "udp") {
-                return Err(InvalidTask(format!(
-                    "unsupported protocol {}",
-                    port.protocol
-                )));
-            }
+            port.check()?;
         }
         Ok(())
     }

@@ -32,6 +32,9 @@ pub struct DockerConfig {
     /// Loopback only, whatever the task's network.
     #[serde(deserialize_with = "null_as_default")]
     pub network_disabled: bool,
+    /// Its labels.
+    #[serde(deserialize_with = "null_as_default")]
+    pub labels: BTreeMap<String, String>,
     /// How its health is checked.
     #[serde(deserialize_with = "null_as_default")]
     pub healthcheck: Healthcheck,

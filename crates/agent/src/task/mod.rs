@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no disk, no socket. [`machine::step`] decides, the crate's
 //! `actor` does.
 
+mod association;
 pub mod definition;
 pub mod docker;
 pub mod event;
@@ -10,6 +11,7 @@ mod finish;
 pub mod health;
 pub mod machine;
 mod order;
+mod port;
 pub mod relations;
 pub mod report;
 mod restart;

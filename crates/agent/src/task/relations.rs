@@ -32,6 +32,39 @@ pub fn implied(task: &TaskDefinition, container: &ContainerDefinition) -> Vec<Co
     names.filter_map(|name| index(task, name)).collect()
 }
 
+/// The others whose volumes this container has, theirs included: the nearer first, each once, and
+/// whether for reading alone.
+#[must_use]
+pub fn volume_sources<'a>(
+    task: &'a TaskDefinition,
+    container: &ContainerDefinition,
+) -> Vec<(&'a ContainerDefinition, bool)> {
+    let mut found = Vec::new();
+    gather(task, container, false, &container.name, &mut found);
+    found
+}
+
+fn gather<'a>(
+    task: &'a TaskDefinition,
+    container: &ContainerDefinition,
+    read_only: bool,
+    of: &str,
+    found: &mut Vec<(&'a ContainerDefinition, bool)>,
+) {
+    for from in &container.volumes_from {
+        let other = index(task, &from.source_container);
+        let Some(other) = other.and_then(|index| task.containers.get(index)) else {
+            continue;
+        };
+        // Two that show each other's volumes have each once.
+        if other.name != of && found.iter().all(|(known, _)| known.name != other.name) {
+            let read_only = read_only || from.read_only;
+            found.push((other, read_only));
+            gather(task, other, read_only, of, found);
+        }
+    }
+}
+
 /// The container of a name.
 #[must_use]
 pub fn index(task: &TaskDefinition, name: &str) -> Option<ContainerIndex> {

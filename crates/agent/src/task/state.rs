@@ -109,19 +109,33 @@ pub enum Logs {
     Finished,
 }
 
-/// A host port given to a container.
+/// A host port given to a container, or several in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Binding {
     /// Address on the host, `0.0.0.0` for all.
     #[serde(rename = "bindIP")]
     pub bind_ip: String,
-    /// Port in the container.
+    /// Port in the container; the first of several.
     pub container_port: u16,
-    /// Port on the host.
+    /// Port on the host; the first of several.
     pub host_port: u16,
     /// `tcp` or `udp`.
     pub protocol: String,
+    /// How many ports of a `containerPortRange`; absent for a single port.
+    #[serde(default)]
+    pub range_len: Option<u16>,
+}
+
+impl Binding {
+    /// Each port by itself: in the container, and on the host.
+    pub fn ports(&self) -> impl Iterator<Item = (u16, u16)> {
+        let count = self.range_len.unwrap_or(1);
+        (0..count).map(|offset| {
+            let of = |first: u16| first.saturating_add(offset);
+            (of(self.container_port), of(self.host_port))
+        })
+    }
 }
 
 /// What a container waits for.

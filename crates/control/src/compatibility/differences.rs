@@ -42,6 +42,12 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          changed.",
     ),
     (
+        "GPUs",
+        "Of the host's files of the Container Device Interface, in JSON and without hooks (see \
+         docs/gpus.md), where AWS's agent asks NVIDIA's runtime. The attributes that name the \
+         driver's version are not registered.",
+    ),
+    (
         "Texts of services, PutAttributes and account settings",
         "Where no recording of AWS's error text is known to us, the error's code is AWS's and the \
          text is ours: task sets out of place, zone rebalancing that cannot be, stopping an ended \

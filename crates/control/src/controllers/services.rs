@@ -13,6 +13,7 @@ use ecs::records::container_instance::CONTAINER_INSTANCES;
 use ecs::records::service::{
     DAEMONS, GROUP_PREFIX, LACKS_ROOM, SERVICES, ServiceKey, ServiceStatus, cluster_parts,
 };
+use ecs::records::service_deployment::SERVICE_DEPLOYMENTS;
 use ecs::records::task::{TASKS, TaskRecord};
 use ecs::service::apply;
 use std::collections::{BTreeSet, HashMap};
@@ -154,6 +155,9 @@ fn concerned(world: &World, batch: &CommittedBatch) -> BTreeSet<ServiceKey> {
         if *table == SERVICES.name() {
             let found = world.scan_prefix(&SERVICES, key, None).next();
             keys.extend(found.map(|(_, service)| service.key.clone()));
+        } else if *table == SERVICE_DEPLOYMENTS.name() {
+            let found = world.scan_prefix(&SERVICE_DEPLOYMENTS, key, None).next();
+            keys.extend(found.map(|(_, deployment)| deployment.key.service.clone()));
         } else if *table == TASKS.name() {
             let Some((_, task)) = world.scan_prefix(&TASKS, key, None).next() else {
                 continue;

@@ -1,8 +1,10 @@
 //! The ACS session of one host: what it shall run, and what it acknowledges.
 //!
 //! On connect: the instance is connected, then what is undelivered, then a manifest. Afterwards
-//! heartbeats, and payloads whenever a committed batch leaves something undelivered. A wake says
-//! only "look again". A payload that is not acknowledged is sent again; agents are idempotent.
+//! heartbeats, payloads whenever a committed batch leaves something undelivered, and at a slow tick
+//! the manifest again, so that a stop which a host acknowledged and lost comes to it all the same. A
+//! wake says only "look again". A payload that is not acknowledged is sent again; agents are
+//! idempotent.
 //! Rule: the container agent's protocol, ACS.
 
 use super::payloads::InFlight;
@@ -107,6 +109,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
         self.send_manifest().await?;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let every = self.sessions.manifest_every;
+        let mut manifest = interval_at(Instant::now() + every, every);
+        manifest.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         loop {
             tokio::select! {
@@ -131,6 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
                     self.in_flight.forget_late();
                     self.deliver().await?;
                 }
+                _ = manifest.tick() => self.send_manifest().await?,
             }
         }
     }
@@ -290,5 +296,187 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Host, Registry, Sessions};
+    use super::run;
+    use crate::{clock, operations};
+    use aws_api::agent::{AckRequest, AcsMessage, TaskManifestMessage};
+    use aws_api::ecs::{
+        ContainerDefinition, RegisterContainerInstanceRequest, RegisterTaskDefinitionRequest,
+        Resource, StartTaskRequest, StopTaskRequest,
+    };
+    use aws_types::{AwsError, Ctx, Scope};
+    use ecs::instance::life::SessionVersions;
+    use ecs::ops;
+    use ecs::task::reference;
+    use futures_util::{SinkExt, StreamExt};
+    use std::sync::Arc;
+    use std::time::Duration;
+    use store::backend::MemoryStore;
+    use store::{Schema, StateHandle, Txn};
+    use tokio::io::DuplexStream;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    /// A host whose agent acknowledges all that it is told, and does nothing.
+    struct Agent {
+        state: StateHandle,
+        registry: Arc<Registry>,
+        socket: WebSocketStream<DuplexStream>,
+        instance: String,
+    }
+
+    impl Agent {
+        async fn connected() -> Self {
+            let schema = Schema::new(&operations::tables());
+            let (state, writer) = store::start(Box::new(MemoryStore::default()), schema).unwrap();
+            // Of the whole test process, which ends with it.
+            std::mem::forget(writer);
+            let instance = registered(&state).await;
+            let scope = scope();
+            let key = reference::instance_arn(&scope, &instance).unwrap();
+            let host = Host {
+                cluster_arn: ecs::records::cluster::cluster_arn(&scope, &key.cluster),
+                instance_arn: instance.clone(),
+                versions: SessionVersions::default(),
+                instance: key,
+                scope,
+            };
+            let registry = Arc::new(Registry::default());
+            let sessions = Sessions {
+                state: state.clone(),
+                registry: registry.clone(),
+                manifest_every: Duration::from_millis(10),
+            };
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+            tokio::spawn(run(sessions, host, server));
+            let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+            Self {
+                state,
+                registry,
+                socket,
+                instance,
+            }
+        }
+
+        /// The next manifest; payloads on the way are acknowledged.
+        async fn manifest(&mut self) -> TaskManifestMessage {
+            loop {
+                let frame = self.socket.next().await.unwrap().unwrap();
+                let Message::Text(text) = frame else { continue };
+                let payload = match AcsMessage::from_text(&text).unwrap() {
+                    AcsMessage::TaskManifest(manifest) => return manifest,
+                    AcsMessage::Payload(payload) => payload,
+                    _ => continue,
+                };
+                let ack = AcsMessage::Ack(AckRequest {
+                    cluster: payload.cluster_arn,
+                    container_instance: payload.container_instance_arn,
+                    message_id: payload.message_id,
+                });
+                let text = ack.to_text().unwrap();
+                self.socket.send(Message::text(text)).await.unwrap();
+            }
+        }
+
+        /// Reads manifests until one lists exactly these (task, desired status).
+        async fn until_told(&mut self, expected: &[(&str, &str)]) {
+            loop {
+                let listed = self.manifest().await.tasks.unwrap_or_default();
+                let listed = listed.iter().map(|task| {
+                    let arn = task.task_arn.as_deref().unwrap_or_default();
+                    (arn, task.desired_status.as_deref().unwrap_or_default())
+                });
+                if listed.eq(expected.iter().copied()) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn scope() -> Scope {
+        Scope::new("000000000000", "us-east-1")
+    }
+
+    async fn call<T: Send + 'static>(
+        state: &StateHandle,
+        call: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError> + Send + 'static,
+    ) -> T {
+        state.submit(clock::own_ctx(&scope()), call).await.unwrap()
+    }
+
+    async fn registered(state: &StateHandle) -> String {
+        let whole = |name: &str, value| Resource {
+            name: Some(name.into()),
+            r#type: Some("INTEGER".into()),
+            integer_value: Some(value),
+            ..Default::default()
+        };
+        let input = RegisterContainerInstanceRequest {
+            total_resources: Some(vec![whole("CPU", 1024), whole("MEMORY", 1024)]),
+            ..Default::default()
+        };
+        let answer = call(state, move |txn, ctx| {
+            ops::register_container_instance::register_container_instance(txn, ctx, &input)
+        });
+        let instance = answer.await.container_instance.unwrap();
+        instance.container_instance_arn.unwrap()
+    }
+
+    async fn task_on(state: &StateHandle, instance: &str) -> String {
+        let definition = RegisterTaskDefinitionRequest {
+            family: Some("f".into()),
+            container_definitions: Some(vec![ContainerDefinition {
+                name: Some("c".into()),
+                image: Some("i".into()),
+                memory: Some(8),
+                ..Default::default()
+            }]),
+            ..Default::default()
+        };
+        let start = StartTaskRequest {
+            task_definition: Some("f".into()),
+            container_instances: Some(vec![instance.to_owned()]),
+            ..Default::default()
+        };
+        let answer = call(state, move |txn, ctx| {
+            ops::register_task_definition::register_task_definition(txn, ctx, &definition)?;
+            ops::start_task::start_task(txn, ctx, &start)
+        });
+        let answer = answer.await;
+        let task = answer.tasks.unwrap_or_default().pop();
+        task.unwrap_or_else(|| panic!("{:?}", answer.failures))
+            .task_arn
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_manifest_comes_again_with_a_greater_number_and_what_holds_then() {
+        let mut agent = Agent::connected().await;
+        let mut last = 0;
+        for _ in 0..3 {
+            let timeline = agent.manifest().await.timeline.unwrap();
+            assert!(timeline > last, "{timeline} after {last}");
+            last = timeline;
+        }
+        let arn = task_on(&agent.state, &agent.instance).await;
+        agent.registry.wake_all();
+        agent.until_told(&[(&arn, "RUNNING")]).await;
+        let stop = StopTaskRequest {
+            task: Some(arn.clone()),
+            ..Default::default()
+        };
+        call(&agent.state, move |txn, ctx| {
+            ops::stop_task::stop_task(txn, ctx, &stop)
+        })
+        .await;
+        // Whether or not its payload was acknowledged, or sent: nobody was woken.
+        agent.until_told(&[(&arn, "STOPPED")]).await;
     }
 }

@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use iam::Ask;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::StateHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -38,6 +39,8 @@ pub struct Sessions {
     pub state: StateHandle,
     /// Who is connected.
     pub registry: Arc<Registry>,
+    /// How often a host is told all that it should run.
+    pub manifest_every: Duration,
 }
 
 /// Which of the two websockets.

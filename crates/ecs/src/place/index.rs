@@ -1,18 +1,23 @@
 //! Every cluster's instances, arranged so that a placement looks at few of them.
 //!
-//! Instances that differ by amounts alone form a *class*: equal attributes (a *kind*), equal ports in
-//! use and roughly as much free. A question is asked once of each class; within a class, trees ordered by
-//! what is free find the best instance that has room. Per group it is known how many active tasks
-//! each kind has (spread over an attribute's values) and each instance of a class (spread over
-//! instances). Kept by [`super::feed`] with every write of an instance or a task, in any order.
+//! Instances that differ by amounts alone form a *class*: equal attributes (a *kind*) and equal ports in
+//! use. A question is asked once of each class; within a class, trees ordered by what is free find the
+//! best instance that has room. Per group it is known how many active tasks each kind has (spread over
+//! an attribute's values) and each instance of a class (spread over instances). Inside, instances and
+//! groups go by number. Kept by [`super::feed`] with every write of an instance or a task, in any
+//! order.
 
 use super::group::Group;
-use super::node::{ClassKey, InUse, Level, Node};
+use super::kinds::Kinds;
+use super::node::{ClassKey, Node, Spot};
 pub use super::node::{Hold, Seat};
+use super::numbers::Numbers;
+use super::ports::{InUse, PortSets};
 use super::problem::{Candidate, Free};
-use super::tree::{Id, Tree};
+use super::tree::Tree;
+use super::visits;
 use crate::records::container_instance::InstanceId;
-use imbl::OrdMap;
+use imbl::{OrdMap, Vector};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Key;
@@ -42,25 +47,20 @@ impl Index {
 /// The instances of one cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    nodes: OrdMap<Id, Node>,
-    kinds: OrdMap<u32, Kind>,
-    kind_ids: OrdMap<Arc<Attributes>, u32>,
-    next_kind: u32,
-    /// Each once, and how many nodes share it.
-    in_use: OrdMap<InUse, usize>,
+    slots: Numbers,
+    /// By slot; one that is vacant has none.
+    nodes: Vector<Option<Arc<Node>>>,
+    kinds: Kinds,
+    ports: PortSets,
     classes: OrdMap<ClassKey, Class>,
-    groups: OrdMap<Arc<str>, Group>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Kind {
-    pub(super) attributes: Arc<Attributes>,
-    members: usize,
+    group_numbers: Numbers,
+    groups: OrdMap<u32, Group>,
 }
 
 /// The instances of a class that take tasks, in each order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Class {
+    pub(super) in_use: InUse,
     /// By memory left, then CPU left.
     pub(super) by_memory: Tree,
     /// By CPU left, then memory left.
@@ -79,15 +79,16 @@ impl Cluster {
     /// How many instances are registered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.kinds.values().map(|kind| kind.members).sum()
+        self.kinds.members()
     }
 
     /// An instance as a placement of a task of `group` sees it.
     #[must_use]
     pub fn candidate(&self, id: &str, group: &str) -> Option<Candidate> {
-        let node = self.nodes.get(id)?;
+        let node = self.node(self.slots.of(id)?)?;
         let seat = node.seat.as_ref()?;
         let free = node.free();
+        let group = self.group_numbers.of(group);
         Some(Candidate {
             instance: InstanceId(id.into()),
             standing: node.standing()?,
@@ -99,195 +100,163 @@ impl Cluster {
                 udp_used: node.in_use.udp.clone(),
             },
             attributes: seat.attributes.clone(),
-            tasks_of_group: node.of_group(group),
+            tasks_of_group: group.map_or(0, |group| node.of_group(group)),
             tasks: node.tasks,
         })
     }
 
     /// Every registered instance, in order of id.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        let seated = self.nodes.iter().filter(|(_, node)| node.seat.is_some());
+        let is_seated = |slot| self.node(slot).is_some_and(|node| node.seat.is_some());
+        let seated = self.slots.iter().filter(move |(_, slot)| is_seated(*slot));
         seated.map(|(id, _)| id.as_ref())
     }
 
     /// The groups of which an instance has active tasks.
     pub fn groups_on(&self, id: &str) -> impl Iterator<Item = &str> {
-        let node = self.nodes.get(id).into_iter();
-        node.flat_map(|node| node.groups.keys().map(AsRef::as_ref))
+        let node = self.slots.of(id).and_then(|slot| self.node(slot));
+        let groups = node.into_iter().flat_map(|node| &node.groups);
+        groups.filter_map(|(group, _)| Some(self.groups.get(group)?.name.as_ref()))
     }
 
     /// An instance is registered so, or (`None`) is no more.
     pub fn seat(&mut self, id: &str, seat: Option<Seat>) {
-        let kind = seat.as_ref().map(|seat| self.join_kind(&seat.attributes));
+        let kind = seat.as_ref().map(|seat| self.kinds.join(&seat.attributes));
         let seat = seat.map(Arc::new);
-        let was = self.change(id, |node| node.seat(kind.unwrap_or_default(), seat));
+        let was = self.change(id, None, |node| node.seat(kind.unwrap_or_default(), seat));
         if let Some(was) = was {
-            self.leave_kind(was);
+            self.kinds.leave(was);
         }
     }
 
     /// A task begins to hold this of an instance.
     pub fn take(&mut self, id: &str, hold: &Hold) {
-        self.change(id, |node| node.take(hold));
+        let group = hold.is_active.then(|| self.group_of(&hold.group));
+        self.change(id, group, |node| node.take(hold, group));
     }
 
     /// A task holds it no more.
     pub fn release(&mut self, id: &str, hold: &Hold) {
-        self.change(id, |node| node.release(hold));
+        let group = hold.is_active.then(|| self.group_of(&hold.group));
+        self.change(id, group, |node| node.release(hold, group));
     }
 
-    pub(super) fn attributes(&self, id: &str) -> Option<&Attributes> {
-        let node = self.nodes.get(id)?;
-        self.kinds
-            .get(&node.kind)
-            .map(|kind| kind.attributes.as_ref())
+    pub(super) fn node(&self, slot: u32) -> Option<&Node> {
+        visits::count();
+        self.nodes.get(slot as usize)?.as_deref()
     }
 
-    pub(super) fn node(&self, id: &str) -> Option<&Node> {
-        self.nodes.get(id)
+    /// A group of which some instance has active tasks, and its number.
+    pub(super) fn group(&self, name: &str) -> Option<(u32, &Group)> {
+        let number = self.group_numbers.of(name)?;
+        Some((number, self.groups.get(&number)?))
     }
 
-    pub(super) fn group(&self, name: &str) -> Option<&Group> {
-        self.groups.get(name)
+    pub(super) fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
-    pub(super) fn kinds(&self) -> impl Iterator<Item = (u32, &Kind)> {
-        self.kinds.iter().map(|(id, kind)| (*id, kind))
+    pub(super) fn classes_of(&self, kind: u32) -> impl Iterator<Item = (ClassKey, &Class)> {
+        let key = |ports| ClassKey { kind, ports };
+        let classes = self.classes.range(key(0)..=key(u32::MAX));
+        classes.map(|(key, class)| (*key, class))
     }
 
-    pub(super) fn classes_of(&self, kind: u32) -> impl Iterator<Item = (&ClassKey, &Class)> {
-        let first = ClassKey {
-            kind,
-            level: Level::default(),
-            in_use: InUse::default(),
-        };
-        let from_it = self.classes.range(first..);
-        from_it.take_while(move |(key, _)| key.kind == kind)
-    }
-
-    /// Changes a node, and its places in the orders with it.
-    fn change<T>(&mut self, id: &str, with: impl FnOnce(&mut Node) -> T) -> T {
-        let (id, mut node) = match self.nodes.get_key_value(id) {
-            Some((id, node)) => (id.clone(), node.clone()),
-            None => {
-                let mut node = Node::default();
-                node.in_use = self.share(&node.in_use);
-                (id.into(), node)
-            }
-        };
-        let before = node.clone();
-        let answer = with(&mut node);
-        if !node.in_use.is(&before.in_use) {
-            node.in_use = self.share(&node.in_use);
-            self.unshare(&before.in_use);
+    fn group_of(&mut self, name: &Arc<str>) -> u32 {
+        let (number, known) = self.group_numbers.give(name);
+        if !known {
+            self.groups.insert(number, Group::new(name.clone()));
         }
-        self.arrange(&id, &before, &node);
-        self.count_groups(&id, &before, &node);
+        number
+    }
+
+    /// Changes a node, and its places in the orders with it; of the groups' counts only this group's.
+    fn change<T>(&mut self, id: &str, group: Option<u32>, with: impl FnOnce(&mut Node) -> T) -> T {
+        let slot = self.slot(id);
+        let taken = self.nodes.get_mut(slot as usize).and_then(Option::take);
+        let mut shared = taken.unwrap_or_else(|| {
+            let in_use = self.ports.share(&InUse::default());
+            Arc::new(Node::new(id.into(), in_use))
+        });
+        let node = Arc::make_mut(&mut shared);
+        let (before, in_use) = (node.spot(slot), node.in_use.clone());
+        let count = group.map(|group| (group, node.of_group(group)));
+        let answer = with(node);
+        if !node.in_use.is(&in_use) {
+            node.in_use = self.ports.share(&node.in_use);
+            self.ports.unshare(&in_use);
+        }
+        let now = node.spot(slot);
+        self.arrange(node, &before, &now);
+        self.count_groups(node, count, &before, &now);
         if node.seat.is_none() && node.tasks == 0 {
-            self.unshare(&node.in_use);
-            self.nodes.remove(&id);
-        } else {
-            self.nodes.insert(id, node);
+            self.ports.unshare(&node.in_use);
+            self.slots.take_back(id);
+        } else if let Some(place) = self.nodes.get_mut(slot as usize) {
+            *place = Some(shared);
         }
         answer
     }
 
-    /// The value that stands for all equal ones.
-    fn share(&mut self, in_use: &InUse) -> InUse {
-        let known = self.in_use.get_key_value(in_use);
-        let (shared, count) = match known {
-            Some((shared, count)) => (shared.clone(), *count),
-            None => (in_use.clone(), 0),
-        };
-        self.in_use.insert(shared.clone(), count + 1);
-        shared
+    /// The instance's place among the nodes, made now where it has none.
+    fn slot(&mut self, id: &str) -> u32 {
+        if let Some(slot) = self.slots.of(id) {
+            return slot;
+        }
+        let (slot, _) = self.slots.give(&id.into());
+        if slot as usize == self.nodes.len() {
+            self.nodes.push_back(None);
+        }
+        slot
     }
 
-    /// One node less shares it.
-    fn unshare(&mut self, in_use: &InUse) {
-        match self.in_use.get(in_use).copied() {
-            None => {}
-            Some(0 | 1) => drop(self.in_use.remove(in_use)),
-            Some(count) => drop(self.in_use.insert(in_use.clone(), count - 1)),
+    fn arrange(&mut self, node: &Node, before: &Spot, now: &Spot) {
+        if before == now {
+            return;
         }
-    }
-
-    fn arrange(&mut self, id: &Id, before: &Node, now: &Node) {
-        if let Some(class) = before.class() {
-            let mut is_empty = false;
-            if let Some(trees) = self.classes.get_mut(&class) {
-                trees.by_memory.remove(&before.by_memory(id));
-                trees.by_cpu.remove(&before.by_cpu(id));
-                trees.by_tasks.remove(&before.by_tasks(id));
-                is_empty = trees.by_tasks.is_empty();
-            }
-            if is_empty && now.class().as_ref() != Some(&class) {
-                self.classes.remove(&class);
+        if let Some(key) = before.class
+            && let Some(class) = self.classes.get_mut(&key)
+        {
+            class.by_memory.remove(&before.by_memory());
+            class.by_cpu.remove(&before.by_cpu());
+            class.by_tasks.remove(&before.by_tasks());
+            if class.by_tasks.is_empty() && now.class != Some(key) {
+                self.classes.remove(&key);
             }
         }
-        if let Some(class) = now.class() {
-            let trees = self.classes.entry(class).or_default();
-            trees.by_memory.insert(now.by_memory(id));
-            trees.by_cpu.insert(now.by_cpu(id));
-            trees.by_tasks.insert(now.by_tasks(id));
+        if let Some(key) = now.class {
+            let class = self.classes.entry(key).or_insert_with(|| Class {
+                in_use: node.in_use.clone(),
+                ..Class::default()
+            });
+            class.by_memory.insert(now.by_memory());
+            class.by_cpu.insert(now.by_cpu());
+            class.by_tasks.insert(now.by_tasks());
         }
     }
 
-    fn count_groups(&mut self, id: &Id, before: &Node, now: &Node) {
-        let (was, is) = (before.class(), now.class());
-        let moved = was != is || before.counted_kind() != now.counted_kind();
-        for (name, count) in &before.groups {
-            if !moved && now.groups.get(name) == Some(count) {
-                continue;
-            }
-            let Some(group) = self.groups.get_mut(name) else {
-                continue;
-            };
-            group.forget(before.counted_kind(), was.as_ref(), *count, id);
-            if group.is_empty() {
-                self.groups.remove(name);
+    /// `was` is the one group whose count has changed, and its count before.
+    fn count_groups(&mut self, node: &Node, was: Option<(u32, u32)>, before: &Spot, now: &Spot) {
+        if (before.class, before.kind) != (now.class, now.kind) {
+            let others = node.groups.iter();
+            for (number, count) in others.filter(|(of, _)| Some(*of) != was.map(|(of, _)| of)) {
+                if let Some(group) = self.groups.get_mut(number) {
+                    group.forget(before, *count);
+                    group.note(now, *count);
+                }
             }
         }
-        for (name, count) in &now.groups {
-            if !moved && before.groups.get(name) == Some(count) {
-                continue;
-            }
-            let group = self.groups.entry(name.clone()).or_default();
-            group.note(now.counted_kind(), is.as_ref(), *count, id);
-        }
-    }
-
-    fn join_kind(&mut self, attributes: &Attributes) -> u32 {
-        let known = self.kind_ids.get(attributes).copied();
-        let id = known.unwrap_or(self.next_kind);
-        if known.is_none() {
-            self.next_kind += 1;
-            let attributes = Arc::new(attributes.clone());
-            self.kind_ids.insert(attributes.clone(), id);
-            let members = 0;
-            self.kinds.insert(
-                id,
-                Kind {
-                    attributes,
-                    members,
-                },
-            );
-        }
-        if let Some(kind) = self.kinds.get_mut(&id) {
-            kind.members += 1;
-        }
-        id
-    }
-
-    fn leave_kind(&mut self, id: u32) {
-        let Some(kind) = self.kinds.get_mut(&id) else {
+        let Some((number, count)) = was else {
             return;
         };
-        kind.members -= 1;
-        if kind.members == 0 {
-            let attributes = kind.attributes.clone();
-            self.kinds.remove(&id);
-            self.kind_ids.remove(&attributes);
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        group.forget(before, count);
+        group.note(now, node.of_group(number));
+        if group.is_empty() {
+            self.group_numbers.take_back(&group.name.clone());
+            self.groups.remove(&number);
         }
     }
 }

@@ -2,12 +2,9 @@
 //! that its place in the orders.
 
 use super::index::Attributes;
+use super::ports::{InUse, Ports};
 use super::problem::Standing;
-use super::tree::{Amounts, Entry, Id};
-use imbl::OrdMap;
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use std::ops::Deref;
+use super::tree::{Amounts, Entry};
 use std::sync::Arc;
 
 /// What an instance offers, as registered.
@@ -47,10 +44,11 @@ pub struct Hold {
 }
 
 /// One instance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
+    pub(super) id: Arc<str>,
     pub(super) seat: Option<Arc<Seat>>,
-    pub(super) kind: u32,
+    kind: u32,
     taken: (u32, u32),
     pub(super) tasks: u32,
     unconfirmed: u32,
@@ -58,73 +56,69 @@ pub(super) struct Node {
     tcp: Vec<u16>,
     udp: Vec<u16>,
     pub(super) in_use: InUse,
-    pub(super) groups: OrdMap<Arc<str>, u32>,
+    /// Numbers of groups with how many active tasks each has here, in order of number.
+    pub(super) groups: Vec<(u32, u32)>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ports {
-    pub(super) tcp: BTreeSet<u16>,
-    pub(super) udp: BTreeSet<u16>,
+/// What instances that differ by amounts alone have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ClassKey {
+    pub(super) kind: u32,
+    /// The number of the set of ports in use.
+    pub(super) ports: u32,
 }
 
-/// Ports in use. Equal ones are one value shared by the cluster, so that comparing them is cheap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct InUse(Arc<Ports>);
+/// Where an instance stands in the orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) slot: u32,
+    /// Where it is registered.
+    pub(super) kind: Option<u32>,
+    /// Where it takes tasks.
+    pub(super) class: Option<ClassKey>,
+    free: Amounts,
+    tasks: u32,
+}
 
-impl InUse {
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+impl Spot {
+    pub(super) fn by_memory(&self) -> Entry {
+        self.entry((self.free.memory_mib, self.free.cpu_units))
     }
-}
 
-impl Deref for InUse {
-    type Target = Ports;
-
-    fn deref(&self) -> &Ports {
-        &self.0
+    pub(super) fn by_cpu(&self) -> Entry {
+        self.entry((self.free.cpu_units, self.free.memory_mib))
     }
-}
 
-impl Ord for InUse {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match self.is(other) {
-            true => Ordering::Equal,
-            false => self.0.cmp(&other.0),
+    pub(super) fn by_tasks(&self) -> Entry {
+        self.entry((self.tasks, 0))
+    }
+
+    fn entry(&self, rank: (u32, u32)) -> Entry {
+        Entry {
+            rank,
+            slot: self.slot,
+            free: self.free,
         }
     }
 }
 
-impl PartialOrd for InUse {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ClassKey {
-    pub(super) kind: u32,
-    /// Full instances would otherwise stand in the way of every order but that by what is free.
-    pub(super) level: Level,
-    pub(super) in_use: InUse,
-}
-
-/// Roughly how much is free: CPU and memory, by powers of four.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Level(u32, u32);
-
-impl Level {
-    pub(super) fn of(amounts: Amounts) -> Self {
-        let level = |amount: u32| (u32::BITS - amount.leading_zeros()).div_ceil(2);
-        Self(level(amounts.cpu_units), level(amounts.memory_mib))
-    }
-
-    /// Whether an instance of this level can have as much as the other's.
-    pub(super) fn reaches(self, wanted: Self) -> bool {
-        self.0 >= wanted.0 && self.1 >= wanted.1
-    }
-}
-
 impl Node {
+    pub(super) fn new(id: Arc<str>, in_use: InUse) -> Self {
+        Self {
+            id,
+            seat: None,
+            kind: 0,
+            taken: (0, 0),
+            tasks: 0,
+            unconfirmed: 0,
+            gpus: Vec::new(),
+            tcp: Vec::new(),
+            udp: Vec::new(),
+            in_use,
+            groups: Vec::new(),
+        }
+    }
+
     /// It is registered so, or is no more; gives its kind until now.
     pub(super) fn seat(&mut self, kind: u32, seat: Option<Arc<Seat>>) -> Option<u32> {
         let was = self.counted_kind();
@@ -134,16 +128,18 @@ impl Node {
         was
     }
 
-    /// A task begins to hold this.
-    pub(super) fn take(&mut self, hold: &Hold) {
+    /// A task begins to hold this; where it is active, with the number of its group.
+    pub(super) fn take(&mut self, hold: &Hold, group: Option<u32>) {
         self.taken.0 += hold.size.cpu_units;
         self.taken.1 += hold.size.memory_mib;
         self.tasks += 1;
         self.unconfirmed += u32::from(hold.is_unconfirmed);
         self.gpus.extend_from_slice(&hold.gpus);
-        if hold.is_active {
-            let count = self.of_group(&hold.group) + 1;
-            self.groups.insert(hold.group.clone(), count);
+        if let Some(group) = group {
+            match self.place_of(group) {
+                Ok(at) => self.groups[at].1 += 1,
+                Err(at) => self.groups.insert(at, (group, 1)),
+            }
         }
         if !hold.tcp.is_empty() || !hold.udp.is_empty() {
             self.tcp.extend_from_slice(&hold.tcp);
@@ -153,17 +149,17 @@ impl Node {
     }
 
     /// A task holds it no more.
-    pub(super) fn release(&mut self, hold: &Hold) {
+    pub(super) fn release(&mut self, hold: &Hold, group: Option<u32>) {
         self.taken.0 -= hold.size.cpu_units;
         self.taken.1 -= hold.size.memory_mib;
         self.tasks -= 1;
         self.unconfirmed -= u32::from(hold.is_unconfirmed);
         take_out(&mut self.gpus, &hold.gpus);
-        if hold.is_active {
-            match self.of_group(&hold.group) {
-                0 | 1 => self.groups.remove(&hold.group),
-                count => self.groups.insert(hold.group.clone(), count - 1),
-            };
+        if let Some(at) = group.and_then(|group| self.place_of(group).ok()) {
+            self.groups[at].1 -= 1;
+            if self.groups[at].1 == 0 {
+                self.groups.remove(at);
+            }
         }
         if !hold.tcp.is_empty() || !hold.udp.is_empty() {
             take_out(&mut self.tcp, &hold.tcp);
@@ -172,8 +168,12 @@ impl Node {
         }
     }
 
-    pub(super) fn of_group(&self, name: &str) -> u32 {
-        self.groups.get(name).copied().unwrap_or(0)
+    pub(super) fn of_group(&self, group: u32) -> u32 {
+        self.place_of(group).map_or(0, |at| self.groups[at].1)
+    }
+
+    fn place_of(&self, group: u32) -> Result<usize, usize> {
+        self.groups.binary_search_by_key(&group, |(of, _)| *of)
     }
 
     /// The GPUs that no task holds, in the order registered.
@@ -204,26 +204,17 @@ impl Node {
         self.seat.is_some().then_some(self.kind)
     }
 
-    pub(super) fn class(&self) -> Option<ClassKey> {
-        (self.standing() == Some(Standing::Ready)).then(|| ClassKey {
-            kind: self.kind,
-            level: Level::of(self.free()),
-            in_use: self.in_use.clone(),
-        })
-    }
-
-    pub(super) fn by_memory(&self, id: &Id) -> Entry {
-        let free = self.free();
-        entry((free.memory_mib, free.cpu_units), id, free)
-    }
-
-    pub(super) fn by_cpu(&self, id: &Id) -> Entry {
-        let free = self.free();
-        entry((free.cpu_units, free.memory_mib), id, free)
-    }
-
-    pub(super) fn by_tasks(&self, id: &Id) -> Entry {
-        entry((self.tasks, 0), id, self.free())
+    pub(super) fn spot(&self, slot: u32) -> Spot {
+        Spot {
+            slot,
+            kind: self.counted_kind(),
+            class: (self.standing() == Some(Standing::Ready)).then_some(ClassKey {
+                kind: self.kind,
+                ports: self.in_use.number,
+            }),
+            free: self.free(),
+            tasks: self.tasks,
+        }
     }
 
     fn sum_ports(&mut self) {
@@ -231,16 +222,11 @@ impl Node {
         let all = |own: Option<&Vec<u16>>, tasks: &[u16]| {
             own.into_iter().flatten().chain(tasks).copied().collect()
         };
-        self.in_use = InUse(Arc::new(Ports {
+        self.in_use = InUse::new(Ports {
             tcp: all(own.map(|seat| &seat.tcp), &self.tcp),
             udp: all(own.map(|seat| &seat.udp), &self.udp),
-        }));
+        });
     }
-}
-
-fn entry(rank: (u32, u32), id: &Id, free: Amounts) -> Entry {
-    let id = id.clone();
-    Entry { rank, id, free }
 }
 
 /// Takes each of these out once.

@@ -4,11 +4,10 @@
 //! enough free is found without a look at those that have not. An entry's priority is a hash of its
 //! key, so that equal contents make equal trees, whatever happened before.
 
+use super::visits;
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
-
-/// An instance's id, shared.
-pub type Id = Arc<str>;
 
 /// Free (or wanted) amounts that are compared by size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,20 +39,37 @@ impl Amounts {
 }
 
 /// One instance in an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The order; ties are broken by id.
+    /// The order; ties are broken by the instance's number.
     pub rank: (u32, u32),
-    /// The instance.
-    pub id: Id,
+    /// The instance's number in its cluster.
+    pub slot: u32,
     /// What is free of it.
     pub free: Amounts,
 }
 
 impl Entry {
     fn compare(&self, other: &Self) -> Ordering {
-        let by_rank = self.rank.cmp(&other.rank);
-        by_rank.then_with(|| self.id.cmp(&other.id))
+        (self.rank, self.slot).cmp(&(other.rank, other.slot))
+    }
+}
+
+/// A search in an order.
+pub struct Walk<'f> {
+    /// What it leaves out lies before this.
+    pub from: (u32, u32),
+    /// What an entry must have free.
+    pub wanted: Amounts,
+    /// As many parts of the tree may still be looked at.
+    pub left: u32,
+    /// Whether an entry that has enough is the one.
+    pub accepts: &'f mut dyn FnMut(&Entry) -> bool,
+}
+
+impl fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Walk({:?}, {:?})", self.from, self.wanted)
     }
 }
 
@@ -64,8 +80,8 @@ pub struct Tree(Option<Arc<Node>>);
 #[derive(Clone, Debug)]
 struct Node {
     entry: Entry,
-    priority: u64,
-    len: usize,
+    priority: u32,
+    len: u32,
     greatest: Amounts,
     left: Tree,
     right: Tree,
@@ -74,7 +90,7 @@ struct Node {
 impl Tree {
     /// How many.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn len(&self) -> u32 {
         self.0.as_ref().map_or(0, |node| node.len)
     }
 
@@ -90,7 +106,7 @@ impl Tree {
         self.insert_at(entry, priority);
     }
 
-    fn insert_at(&mut self, entry: Entry, priority: u64) {
+    fn insert_at(&mut self, entry: Entry, priority: u32) {
         match &mut self.0 {
             Some(node) if node.priority >= priority => {
                 let node = Arc::make_mut(node);
@@ -133,63 +149,47 @@ impl Tree {
         }
     }
 
-    /// The entry of this rank and id.
+    /// How many entries lie before `from`.
     #[must_use]
-    pub fn get(&self, rank: (u32, u32), id: &str) -> Option<&Entry> {
-        let node = self.0.as_deref()?;
-        let entry = &node.entry;
-        match (rank, id).cmp(&(entry.rank, entry.id.as_ref())) {
-            Ordering::Less => node.left.get(rank, id),
-            Ordering::Equal => Some(entry),
-            Ordering::Greater => node.right.get(rank, id),
+    pub fn place(&self, from: (u32, u32)) -> u32 {
+        let Some(node) = self.0.as_deref() else {
+            return 0;
+        };
+        visits::count();
+        match node.entry.rank >= from {
+            true => node.left.place(from),
+            false => node.left.len() + 1 + node.right.place(from),
         }
     }
 
-    /// The first entry not before `from` that has enough free and is accepted.
-    pub fn first(
-        &self,
-        from: (u32, u32),
-        wanted: Amounts,
-        accepts: &mut dyn FnMut(&Entry) -> bool,
-    ) -> Option<&Entry> {
+    /// The first entry at or after place `skip` that has enough free and is accepted, as far as
+    /// the walk goes.
+    pub fn walk(&self, skip: u32, walk: &mut Walk<'_>) -> Option<Entry> {
         let node = self.0.as_deref()?;
-        if !node.greatest.covers(wanted) {
+        if walk.left == 0 {
             return None;
         }
-        if node.entry.rank >= from {
-            if let Some(found) = node.left.first(from, wanted, accepts) {
-                return Some(found);
-            }
-            if node.entry.free.covers(wanted) && accepts(&node.entry) {
-                return Some(&node.entry);
-            }
-        }
-        node.right.first(from, wanted, accepts)
-    }
-
-    /// The first entry at or after place `skip` that has enough free and is accepted.
-    pub fn first_after(
-        &self,
-        skip: usize,
-        wanted: Amounts,
-        accepts: &mut dyn FnMut(&Entry) -> bool,
-    ) -> Option<&Entry> {
-        let node = self.0.as_deref()?;
-        if skip >= node.len || !node.greatest.covers(wanted) {
+        walk.left -= 1;
+        visits::count();
+        if skip >= node.len || !node.greatest.covers(walk.wanted) {
             return None;
         }
         let before = node.left.len();
-        if let Some(found) = node.left.first_after(skip, wanted, accepts) {
-            return Some(found);
+        if node.entry.rank >= walk.from {
+            if skip < before
+                && let Some(found) = node.left.walk(skip, walk)
+            {
+                return Some(found);
+            }
+            let fits = skip <= before && node.entry.free.covers(walk.wanted);
+            if fits && walk.left > 0 && (walk.accepts)(&node.entry) {
+                return Some(node.entry);
+            }
         }
-        if skip <= before && node.entry.free.covers(wanted) && accepts(&node.entry) {
-            return Some(&node.entry);
-        }
-        let skip = skip.saturating_sub(before + 1);
-        node.right.first_after(skip, wanted, accepts)
+        node.right.walk(skip.saturating_sub(before + 1), walk)
     }
 
-    fn node(entry: Entry, priority: u64, left: Self, right: Self) -> Self {
+    fn node(entry: Entry, priority: u32, left: Self, right: Self) -> Self {
         let mut node = Node {
             greatest: entry.free,
             entry,
@@ -253,17 +253,14 @@ impl Node {
     }
 }
 
-/// FNV-1a over the key, mixed, so that neighbours differ in their high bits.
-fn priority(entry: &Entry) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let ranks = [entry.rank.0, entry.rank.1];
-    let bytes = ranks.into_iter().flat_map(u32::to_le_bytes);
-    let hash = bytes.chain(entry.id.bytes()).fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    });
-    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ (mixed >> 29)
+/// The key, mixed, so that neighbours differ in their high bits.
+fn priority(entry: &Entry) -> u32 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (first, second) = entry.rank;
+    let rank = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(ODD);
+    let mixed = (rank ^ (rank >> 32) ^ u64::from(entry.slot)).wrapping_mul(ODD);
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(ODD);
+    (mixed >> 32) as u32
 }
 
 #[cfg(test)]
@@ -273,15 +270,14 @@ mod tests {
 
     fn entries() -> impl Strategy<Value = Vec<(bool, Entry)>> {
         let one = (any::<bool>(), 0u32..5, 0u32..5, 0u32..20, 0u32..3).prop_map(
-            |(add, cpu_units, memory_mib, id, gpus)| {
+            |(add, cpu_units, memory_mib, slot, gpus)| {
                 let free = Amounts {
                     cpu_units,
                     memory_mib,
                     gpus,
                 };
                 let rank = (memory_mib, cpu_units);
-                let id = format!("{id}").into();
-                (add, Entry { rank, id, free })
+                (add, Entry { rank, slot, free })
             },
         );
         prop::collection::vec(one, 0..80)
@@ -290,35 +286,41 @@ mod tests {
     proptest! {
         #[test]
         fn the_first_that_fits_is_the_first_of_a_sorted_list(
-            steps in entries(), cpu_units in 0u32..6, memory_mib in 0u32..6, gpus in 0u32..3, skip in 0usize..20
+            steps in entries(), cpu_units in 0u32..6, memory_mib in 0u32..6, gpus in 0u32..3, skip in 0usize..20,
         ) {
             let (mut tree, mut list) = (Tree::default(), Vec::<Entry>::new());
             for (add, entry) in steps {
                 let known = list.iter().position(|e| e.compare(&entry) == Ordering::Equal);
                 match known {
                     None if add => {
-                        list.push(entry.clone());
+                        list.push(entry);
                         tree.insert(entry);
                     }
                     known => {
                         let before = tree.clone();
                         prop_assert_eq!(tree.remove(&entry), known.is_some());
-                        prop_assert_eq!(before.len(), list.len(), "a copy never changes");
+                        prop_assert_eq!(before.len() as usize, list.len(), "a copy never changes");
                         if let Some(at) = known {
                             list.remove(at);
                         }
                     }
                 }
-                prop_assert_eq!(tree.len(), list.len());
+                prop_assert_eq!(tree.len() as usize, list.len());
             }
             list.sort_by(Entry::compare);
             let wanted = Amounts { cpu_units, memory_mib, gpus };
-            let fits = |e: &&Entry| e.free.covers(wanted) && e.id.len() == 1;
-            let mut accepts = |e: &Entry| e.id.len() == 1;
-            let expected = list.iter().filter(|e| e.rank >= (memory_mib, 0)).find(fits);
-            prop_assert_eq!(tree.first((memory_mib, 0), wanted, &mut accepts), expected);
-            let expected = list.iter().skip(skip).find(fits);
-            prop_assert_eq!(tree.first_after(skip, wanted, &mut accepts), expected);
+            let from = (memory_mib, 0);
+            prop_assert_eq!(tree.place(from) as usize, list.iter().filter(|e| e.rank < from).count());
+            let even = |e: &Entry| e.slot.is_multiple_of(2);
+            let (mut looked_at, left) = (0, 1000);
+            let accepts = &mut |e: &Entry| { looked_at += 1; even(e) };
+            let found = tree.walk(skip as u32, &mut Walk { from, wanted, left, accepts });
+            let reached = list.iter().skip(skip).filter(|e| e.rank >= from && e.free.covers(wanted));
+            prop_assert_eq!(found, reached.clone().find(|e| even(e)).copied());
+            let until = reached.take_while(|e| !even(e)).count();
+            prop_assert_eq!(looked_at, until + usize::from(found.is_some()), "each asked once");
+            let accepts = &mut |_: &Entry| true;
+            prop_assert_eq!(tree.walk(0, &mut Walk { from, wanted, left: 0, accepts }), None);
         }
     }
 }

@@ -10,6 +10,7 @@ impl Cluster {
     pub fn ready_values(&self, attribute: &str) -> BTreeSet<String> {
         let ready = self
             .kinds()
+            .iter()
             .filter(|(kind, _)| self.classes_of(*kind).next().is_some());
         let values = ready.filter_map(|(_, found)| found.attributes.get(attribute));
         values.flatten().cloned().collect()

@@ -5,6 +5,7 @@
 pub mod account_setting;
 pub mod cluster;
 pub mod container_instance;
+pub mod deployment;
 pub mod overrides;
 pub mod run_token;
 pub mod service;

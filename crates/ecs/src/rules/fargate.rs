@@ -283,7 +283,7 @@ mod tests {
             volume["name"] = json!("v");
             fargate(json!({"volumes": [volume]}))
         };
-        let constraint = json!([{"type": "memberOf", "expression": "a == b"}]);
+        let constraint = json!([{"type": "memberOf", "expression": "attribute:a == b"}]);
         answers(&[
             (fargate(json!({})), FINE),
             (

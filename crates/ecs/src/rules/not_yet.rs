@@ -117,10 +117,6 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     row("repositoryCredentials", |c| {
         c.repository_credentials.is_some()
     }),
-    row("portMappings.containerPortRange", |c| {
-        let mut ports = c.port_mappings.iter().flatten();
-        ports.any(|port| port.container_port_range.is_some())
-    }),
     row("environmentFiles", |c| some(&c.environment_files)),
     row("secrets", |c| some(&c.secrets)),
     row("dockerSecurityOptions label", |c| {
@@ -167,6 +163,7 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.memoryReservation",
     "containerDefinitions.portMappings.containerPort",
     "containerDefinitions.portMappings.hostPort",
+    "containerDefinitions.portMappings.containerPortRange",
     "containerDefinitions.portMappings.protocol",
     "containerDefinitions.essential",
     "containerDefinitions.entryPoint",
@@ -217,6 +214,7 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.linuxParameters.maxSwap",
     // Where the host has cgroup v1; v2 keeps one value for the whole host.
     "containerDefinitions.linuxParameters.swappiness",
+    "containerDefinitions.dockerLabels",
     "containerDefinitions.hostname",
     "containerDefinitions.disableNetworking",
     "containerDefinitions.privileged",
@@ -238,7 +236,6 @@ pub static KEPT: &[&str] = &[
     "taskRoleArn",
     "executionRoleArn",
     "containerDefinitions.versionConsistency",
-    "containerDefinitions.dockerLabels",
     "volumes.dockerVolumeConfiguration.labels",
     "containerDefinitions.portMappings.name",
     "containerDefinitions.portMappings.appProtocol",

@@ -3,6 +3,7 @@
 //! Rule: API reference, RegisterTaskDefinition.
 
 use super::{check_one_of, client, fargate};
+use crate::place::constraint;
 use crate::task_definition::compatibility::asks_for;
 use aws_api::ecs::{EphemeralStorage, TaskDefinition, enums};
 use aws_types::AwsError;
@@ -67,14 +68,12 @@ fn check_constraints(definition: &TaskDefinition) -> Result<(), AwsError> {
         let kind = constraint.r#type.as_deref().unwrap_or_default();
         let kinds = enums::TASK_DEFINITION_PLACEMENT_CONSTRAINT_TYPE;
         check_one_of("Placement constraint type", Some(kind), kinds)?;
-        if constraint
-            .expression
-            .as_deref()
-            .unwrap_or_default()
-            .is_empty()
-        {
+        let text = constraint.expression.as_deref().unwrap_or_default();
+        if text.is_empty() {
             return Err(client("memberOf expression should be specified."));
         }
+        // RunTask would refuse it with these words, whenever it came.
+        constraint::expression(text).map_err(|error| client(error.message().to_owned()))?;
     }
     Ok(())
 }
@@ -250,6 +249,10 @@ mod tests {
             (
                 constraint(json!({"type": "memberOf"})),
                 "memberOf expression should be specified.",
+            ),
+            (
+                constraint(json!({"type": "memberOf", "expression": "attribute:a is x"})),
+                "Invalid expression 'attribute:a is x': expected an operator at character 12.",
             ),
             (trusted("ISOLATED_SANDBOX", "MANAGED_INSTANCES"), FINE),
             (

@@ -4,7 +4,7 @@
 //! as a failed health check, is told in the service's messages alone.
 //! Rule: semantics 12; developer guide, "Amazon ECS service action events".
 
-use super::events::Message;
+use super::events::{Message, TaskSetNews};
 use crate::records::task::TaskId;
 use serde::{Deserialize, Serialize};
 
@@ -69,17 +69,13 @@ impl Action {
         Some(match message {
             Message::Started(tasks) => Self::on("TASKS_STARTED", tasks),
             Message::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
-            Message::TaskSetStarted(set, tasks) => Self {
+            Message::OfTaskSet(set, news) => Self {
                 task_set: Some(*set),
-                ..Self::on("TASKS_STARTED", tasks)
-            },
-            Message::TaskSetStopped(set, tasks) => Self {
-                task_set: Some(*set),
-                ..Self::on("TASKS_STOPPED", tasks)
-            },
-            Message::TaskSetSteady(set) => Self {
-                task_set: Some(*set),
-                ..Self::of("TASKSET_STEADY_STATE")
+                ..match news {
+                    TaskSetNews::Started(tasks) => Self::on("TASKS_STARTED", tasks),
+                    TaskSetNews::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
+                    TaskSetNews::Steady => Self::of("TASKSET_STEADY_STATE"),
+                }
             },
             Message::Steady => Self::of("SERVICE_STEADY_STATE"),
             Message::Unplaced(unplaced) => Self {
@@ -118,7 +114,7 @@ mod tests {
         for (message, expected) in [
             (Message::Steady, Some(("INFO", "SERVICE_STEADY_STATE"))),
             (
-                Message::TaskSetSteady(1),
+                Message::OfTaskSet(1, TaskSetNews::Steady),
                 Some(("INFO", "TASKSET_STEADY_STATE")),
             ),
             (
@@ -160,7 +156,8 @@ mod tests {
         }
         let action = Action::of_message(&Message::Unplaced(unplaced)).unwrap();
         assert_eq!(action.reason.as_deref(), Some("RESOURCE:CPU"));
-        let action = Action::of_message(&Message::TaskSetStopped(7, vec![task])).unwrap();
+        let action =
+            Action::of_message(&Message::OfTaskSet(7, TaskSetNews::Stopped(vec![task]))).unwrap();
         assert_eq!((action.task_set, action.tasks.len()), (Some(7), 1));
     }
 }

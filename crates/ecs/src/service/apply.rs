@@ -4,32 +4,22 @@
 //! changed, and whatever it leaves the next one plans from. Placing a task is part of it: what finds
 //! no room is told, and tried again later or when room appears.
 
-use super::deploy;
-use super::events::{self, Message};
-use super::launch::{self, ZONE};
-use super::observe::{instance_key, observe};
+use super::events::{self, Message, TaskSetNews};
+use super::launch::{in_zone, place_on};
+use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
-use super::progress::{Note, RollBack};
 use super::waits::{Waits, earliest};
+use super::{history, launch};
 use crate::instance::life::TASKS_PER_STEP_MAX;
-use crate::place::constraint::{self, Constraint};
-use crate::place::feed::PLACEMENT;
-use crate::place::solve::{Decision, Placement, Refusal, Refused, refuses};
-use crate::records::ClusterKey;
-use crate::records::container_instance::InstanceId;
+use crate::place::solve::Refused;
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
-use crate::records::service_deployment::{
-    DeploymentStatus, Monitor, Rollback, SERVICE_DEPLOYMENTS, ServiceDeploymentId,
-    ServiceDeploymentKey, ServiceDeploymentRecord,
-};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{TASKS, TaskId, TaskKey};
-use crate::task::launch::Launch;
 use crate::task::report::ask_to_stop;
 use crate::task::stop_reason::StopReason;
 use aws_types::{Ctx, Timestamp};
 use std::sync::Arc;
-use store::{TableKey, Txn, World};
+use store::{Txn, World};
 
 /// What a step left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,12 +87,14 @@ fn write(
         work.start(txn, ctx, start);
     }
     if let Some(note) = plan.note {
-        work.note(txn, ctx, before, note);
+        history::note(txn, ctx.now, before, note);
     }
     if let Some(rollback) = plan.rollback {
-        work.roll_back(txn, ctx, before, rollback);
+        let number = history::roll_back(txn, ctx, before, &mut work.service, rollback);
+        work.tell(txn, ctx, &Message::RollingBack(number));
+        work.has_more = true;
     }
-    work.count_failures(txn, ctx.now, before);
+    history::count_failures(txn, ctx.now, before, &work.service);
     for message in plan.messages {
         work.tell(txn, ctx, &message);
     }
@@ -172,7 +164,11 @@ impl Work {
             for set in numbers(stops.iter().filter(running).map(|stop| stop.of)) {
                 let tasks = stops.iter().filter(running).filter(|stop| stop.of == set);
                 let tasks = tasks.map(|stop| stop.task.clone()).collect();
-                self.tell(txn, ctx, &Message::TaskSetStopped(set, tasks));
+                self.tell(
+                    txn,
+                    ctx,
+                    &Message::OfTaskSet(set, TaskSetNews::Stopped(tasks)),
+                );
             }
             return;
         }
@@ -220,7 +216,7 @@ impl Work {
                 txn,
                 ctx,
                 &match self.service.controller.has_task_sets() {
-                    true => Message::TaskSetStarted(start.of, tasks.clone()),
+                    true => Message::OfTaskSet(start.of, TaskSetNews::Started(tasks.clone())),
                     false => Message::Started(tasks.clone()),
                 },
             );
@@ -281,123 +277,6 @@ impl Work {
         }
         events::tell(txn, ctx, &mut self.service, message);
     }
-
-    fn note(&mut self, txn: &mut Txn, ctx: &Ctx, before: &ServiceRecord, note: Note) {
-        let now = ctx.now;
-        let is_rollback = before.primary().is_some_and(|primary| primary.is_rollback);
-        change(txn, before, now, |record| match note {
-            Note::Began => {
-                record.status = DeploymentStatus::InProgress;
-                record.started = Some(now);
-            }
-            Note::Succeeded => {
-                record.status = match is_rollback {
-                    true => DeploymentStatus::RollbackSuccessful,
-                    false => DeploymentStatus::Successful,
-                };
-                record.started.get_or_insert(now);
-                record.finished = Some(now);
-                complete(record);
-            }
-            Note::Stopped(reason) => {
-                record.status = DeploymentStatus::Stopped;
-                record.stopped = Some(now);
-                record.finished = Some(now);
-                record.reason = Some(reason);
-                trigger(record);
-            }
-            Note::RollbackFailed(reason) => {
-                record.status = DeploymentStatus::RollbackFailed;
-                record.finished = Some(now);
-                record.reason = Some(reason);
-                trigger(record);
-            }
-        });
-    }
-
-    fn roll_back(&mut self, txn: &mut Txn, ctx: &mut Ctx, before: &ServiceRecord, to: RollBack) {
-        let now = ctx.now;
-        change(txn, before, now, |record| {
-            record.status = DeploymentStatus::RollbackInProgress;
-            record.reason = Some(to.reason.clone());
-            record.rollback = Some(Rollback {
-                reason: to.reason.clone(),
-                started: now,
-                revision: to.revision,
-            });
-            if to.by_breaker {
-                record.breaker = Monitor::Triggered;
-            }
-        });
-        let number = deploy::number(&mut ctx.ids);
-        let part_of = part_of(before);
-        deploy::push_primary(&mut self.service, number, to.revision, part_of, now);
-        if let Some(primary) = self.service.deployments.first_mut() {
-            primary.is_rollback = true;
-            primary.reason = format!(
-                "ECS deployment circuit breaker: rolling back to deploymentId {}.",
-                deployment_id(number)
-            );
-        }
-        self.tell(txn, ctx, &Message::RollingBack(number));
-        self.has_more = true;
-    }
-
-    /// The service deployment shows what the circuit breaker counts.
-    fn count_failures(&self, txn: &mut Txn, now: Timestamp, before: &ServiceRecord) {
-        let number = before.primary().map(|primary| primary.number);
-        let after = self
-            .service
-            .deployments
-            .iter()
-            .find(|d| Some(d.number) == number);
-        let failures = after.map(|deployment| deployment.failed_tasks);
-        if let Some(failures) = failures
-            && before.primary().map(|primary| primary.failed_tasks) != Some(failures)
-        {
-            change(txn, before, now, |record| record.failures = failures);
-        }
-    }
-}
-
-fn part_of(service: &ServiceRecord) -> Option<ServiceDeploymentId> {
-    service
-        .primary()
-        .and_then(|primary| primary.part_of.clone())
-}
-
-fn change(
-    txn: &mut Txn,
-    service: &ServiceRecord,
-    now: Timestamp,
-    with: impl FnOnce(&mut ServiceDeploymentRecord),
-) {
-    let Some(id) = part_of(service) else { return };
-    let key = ServiceDeploymentKey {
-        service: service.key.clone(),
-        id,
-    };
-    txn.update(&SERVICE_DEPLOYMENTS, &key, |record| {
-        with(record);
-        record.updated = now;
-    });
-}
-
-fn complete(record: &mut ServiceDeploymentRecord) {
-    if record.breaker == Monitor::Monitoring {
-        record.breaker = Monitor::Complete;
-    }
-}
-
-fn trigger(record: &mut ServiceDeploymentRecord) {
-    if record.breaker == Monitor::Monitoring {
-        let is_breaker = record.failures >= record.threshold;
-        record.breaker = if is_breaker {
-            Monitor::Triggered
-        } else {
-            Monitor::Complete
-        };
-    }
 }
 
 /// Each number once, in order of appearance.
@@ -409,57 +288,4 @@ fn numbers(all: impl Iterator<Item = u64>) -> Vec<u64> {
         }
     }
     once
-}
-
-/// The same tasks, only in this zone.
-fn in_zone(launch: &Launch, zone: &str) -> Launch {
-    let mut launch = launch.clone();
-    let asked = format!("attribute:{ZONE} == '{zone}'");
-    if let Ok(expression) = constraint::expression(&asked) {
-        launch.constraints.push(Constraint::MemberOf(expression));
-    }
-    launch
-}
-
-/// One task on this instance, if it takes it.
-fn place_on(
-    launch: &Launch,
-    txn: &mut Txn,
-    ctx: &mut Ctx,
-    instance: &InstanceId,
-) -> (Vec<TaskKey>, Decision) {
-    let key = instance_key(&ServiceKey::new(&ctx.scope, &launch.cluster, ""), instance);
-    let cluster = ClusterKey::new(&key.scope, &key.cluster).encode();
-    let index = txn.view(&PLACEMENT).cluster(&cluster);
-    let candidate = index.and_then(|index| index.candidate(&instance.0, &launch.group));
-    let Some(candidate) = candidate else {
-        return (Vec::new(), Decision::default());
-    };
-    if let Some(reason) = refuses(&candidate, &launch.requirement) {
-        let instance = instance.clone();
-        let refusal = Refusal { instance, reason };
-        let refused = Refused {
-            counts: [(refusal.reason.name(), 1)].into(),
-            closest: vec![refusal.clone()],
-            refusals: vec![refusal],
-        };
-        let decision = Decision {
-            placements: Vec::new(),
-            refused: Some(refused),
-        };
-        return (Vec::new(), decision);
-    }
-    let gpus = launch.requirement.gpus as usize;
-    let placement = Placement {
-        instance: instance.clone(),
-        gpus: candidate.free.gpus.into_iter().take(gpus).collect(),
-        tasks_of_group: candidate.tasks_of_group,
-        tasks: candidate.tasks,
-    };
-    let key = launch.insert(txn, ctx, &placement);
-    let decision = Decision {
-        placements: vec![placement],
-        refused: None,
-    };
-    (vec![key], decision)
 }

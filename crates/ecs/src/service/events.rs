@@ -19,12 +19,8 @@ pub enum Message {
     Started(Vec<TaskId>),
     /// Running tasks are being stopped.
     Stopped(Vec<TaskId>),
-    /// Tasks of a task set were started.
-    TaskSetStarted(u64, Vec<TaskId>),
-    /// Running tasks of a task set are being stopped.
-    TaskSetStopped(u64, Vec<TaskId>),
-    /// A task set became steady.
-    TaskSetSteady(u64),
+    /// Something of a task set.
+    OfTaskSet(u64, TaskSetNews),
     /// Everything is as desired.
     Steady,
     /// A deployment completed.
@@ -60,6 +56,27 @@ pub struct Unplaced {
     pub reason: Option<&'static str>,
 }
 
+/// What is told of a task set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskSetNews {
+    /// Tasks were started.
+    Started(Vec<TaskId>),
+    /// Running tasks are being stopped.
+    Stopped(Vec<TaskId>),
+    /// It became steady.
+    Steady,
+}
+
+impl TaskSetNews {
+    fn text(&self, of: &str) -> String {
+        match self {
+            Self::Started(tasks) => started(of, tasks),
+            Self::Stopped(tasks) => stopped(of, tasks),
+            Self::Steady => format!("{of} updated state to STEADY_STATE."),
+        }
+    }
+}
+
 const SEE: &str =
     "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
@@ -69,24 +86,9 @@ impl Message {
     pub fn text(&self, service: &str) -> String {
         let of = format!("(service {service})");
         match self {
-            Self::Started(tasks) => {
-                format!("{of} has started {} tasks: {}.", tasks.len(), named(tasks))
-            }
-            Self::Stopped(tasks) => {
-                let named = named(tasks);
-                format!("{of} has stopped {} running tasks: {named}.", tasks.len())
-            }
-            Self::TaskSetStarted(set, tasks) => {
-                let (of, named) = (of_set(service, *set), named(tasks));
-                format!("{of} has started {} tasks: {named}.", tasks.len())
-            }
-            Self::TaskSetStopped(set, tasks) => {
-                let (of, named) = (of_set(service, *set), named(tasks));
-                format!("{of} has stopped {} running tasks: {named}.", tasks.len())
-            }
-            Self::TaskSetSteady(set) => {
-                format!("{} updated state to STEADY_STATE.", of_set(service, *set))
-            }
+            Self::OfTaskSet(set, news) => news.text(&of_set(service, *set)),
+            Self::Started(tasks) => started(&of, tasks),
+            Self::Stopped(tasks) => stopped(&of, tasks),
             Self::Steady => format!("{of} has reached a steady state."),
             Self::Completed(number) => {
                 format!(
@@ -150,6 +152,15 @@ impl Message {
             _ => None,
         }
     }
+}
+
+fn started(of: &str, tasks: &[TaskId]) -> String {
+    format!("{of} has started {} tasks: {}.", tasks.len(), named(tasks))
+}
+
+fn stopped(of: &str, tasks: &[TaskId]) -> String {
+    let named = named(tasks);
+    format!("{of} has stopped {} running tasks: {named}.", tasks.len())
 }
 
 fn named(tasks: &[TaskId]) -> String {

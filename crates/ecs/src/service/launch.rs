@@ -3,17 +3,22 @@
 //! Unlike a call, a service keeps starting tasks of a definition that was deregistered, and spreads
 //! over Availability Zones where it has no strategy. Rule: semantics 3.7, 5.2.
 
+use crate::place::constraint::Constraint;
+use crate::place::feed::PLACEMENT;
 use crate::place::problem::Requirement;
+use crate::place::solve::{Decision, Placement, Refusal, Refused, refuses};
 use crate::place::strategy::Criterion;
 use crate::place::{constraint, strategy};
+use crate::records::container_instance::InstanceId;
 use crate::records::overrides::TaskOverrides;
 use crate::records::service::{Propagate, ServiceRecord, Workload, deployment_id};
-use crate::records::task::Membership;
-use crate::records::{TASK_DEFINITIONS, Tags, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::records::task::{Membership, TaskKey};
+use crate::records::{ClusterKey, TASK_DEFINITIONS, Tags, TaskDefinitionKey, TaskDefinitionRecord};
 use crate::task::effective;
 use crate::task::launch::Launch;
 use aws_api::ecs::{PlacementConstraint, PlacementStrategy};
-use store::World;
+use aws_types::Ctx;
+use store::{TableKey, Txn, World};
 
 /// The attribute that names an instance's Availability Zone.
 pub const ZONE: &str = "ecs.availability-zone";
@@ -84,4 +89,57 @@ fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
         tags.0.insert("aws:ecs:serviceName".into(), name);
     }
     tags
+}
+
+/// The same tasks, only in this zone.
+#[must_use]
+pub fn in_zone(launch: &Launch, zone: &str) -> Launch {
+    let mut launch = launch.clone();
+    let asked = format!("attribute:{ZONE} == '{zone}'");
+    if let Ok(expression) = constraint::expression(&asked) {
+        launch.constraints.push(Constraint::MemberOf(expression));
+    }
+    launch
+}
+
+/// One task on this instance, if it takes it.
+pub fn place_on(
+    launch: &Launch,
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    instance: &InstanceId,
+) -> (Vec<TaskKey>, Decision) {
+    let cluster = ClusterKey::new(&ctx.scope, &launch.cluster).encode();
+    let index = txn.view(&PLACEMENT).cluster(&cluster);
+    let candidate = index.and_then(|index| index.candidate(&instance.0, &launch.group));
+    let Some(candidate) = candidate else {
+        return (Vec::new(), Decision::default());
+    };
+    if let Some(reason) = refuses(&candidate, &launch.requirement) {
+        let instance = instance.clone();
+        let refusal = Refusal { instance, reason };
+        let refused = Refused {
+            counts: [(refusal.reason.name(), 1)].into(),
+            closest: vec![refusal.clone()],
+            refusals: vec![refusal],
+        };
+        let decision = Decision {
+            placements: Vec::new(),
+            refused: Some(refused),
+        };
+        return (Vec::new(), decision);
+    }
+    let gpus = launch.requirement.gpus as usize;
+    let placement = Placement {
+        instance: instance.clone(),
+        gpus: candidate.free.gpus.into_iter().take(gpus).collect(),
+        tasks_of_group: candidate.tasks_of_group,
+        tasks: candidate.tasks,
+    };
+    let key = launch.insert(txn, ctx, &placement);
+    let decision = Decision {
+        placements: vec![placement],
+        refused: None,
+    };
+    (vec![key], decision)
 }

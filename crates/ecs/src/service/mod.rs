@@ -7,7 +7,8 @@
 //! In reading order of a plan: [`judge`] says what ended tasks mean for their deployment,
 //! [`progress`] what becomes of the deployment, then [`replica`], [`daemon`] or [`task_sets`] what to
 //! start and to stop within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
-//! What is told has its words in [`events`], and its names in [`action`].
+//! What is told has its words in [`events`] and its names in [`action`]; what
+//! becomes of the service deployment is written by [`history`].
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
@@ -20,6 +21,7 @@ pub mod deploy;
 pub mod deployment_shape;
 pub mod events;
 pub mod facts;
+pub mod history;
 pub mod judge;
 pub mod launch;
 pub mod limits;

@@ -10,7 +10,7 @@ use crate::place::index::Cluster;
 use crate::place::problem::Standing;
 use crate::place::strategy::Criterion;
 use crate::records::container_instance::{
-    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceKey, InstanceStatus,
+    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceStatus,
 };
 use crate::records::service::{Scheduling, ServiceKey, ServiceRecord, ServiceStatus};
 use crate::records::service_deployment::{
@@ -311,10 +311,4 @@ fn requested(world: &World, service: &ServiceRecord) -> Option<DeploymentStatus>
     world
         .get(&SERVICE_DEPLOYMENTS, &key)
         .map(|record| record.status)
-}
-
-/// The key of an instance of a service's cluster.
-#[must_use]
-pub fn instance_key(service: &ServiceKey, id: &InstanceId) -> InstanceKey {
-    InstanceKey::new(&service.scope, &service.cluster, &id.0)
 }

@@ -5,7 +5,7 @@
 //! the same plan, no stop on a start.
 
 use super::daemon;
-use super::events::Message;
+use super::events::{Message, TaskSetNews};
 use super::facts::Facts;
 use super::judge::{self, IMPAIRED_ROUNDS, held_until, judged};
 use super::progress::{self, Note, Progress, RollBack};
@@ -152,7 +152,8 @@ fn of_task_sets(facts: &Facts<'_>) -> Plan {
     plan.start = progress.start;
     plan.stop = progress.stop;
     let steadied = progress.steadied.into_iter();
-    plan.messages.extend(steadied.map(Message::TaskSetSteady));
+    let steady = |set| Message::OfTaskSet(set, TaskSetNews::Steady);
+    plan.messages.extend(steadied.map(steady));
     let held = progress
         .sets
         .iter()

@@ -32,15 +32,17 @@ pub fn want(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, wanted: W
     for set in &mut service.task_sets {
         set.throttle = Throttle::default();
     }
-    if let Some(desired) = wanted.desired {
-        desire(service, desired, now);
-    }
     let present = workload(txn, service);
     let next = wanted.workload.or_else(|| present.clone());
-    if !service.controller.has_task_sets()
-        && let Some(next) = next
-        && (wanted.force || present.as_ref() != Some(&next))
-    {
+    let is_new = wanted.force || present != next;
+    let deploys = next.filter(|_| is_new && !service.controller.has_task_sets());
+    if let Some(desired) = wanted.desired {
+        desire(service, desired);
+        if deploys.is_none() {
+            desire_of_primary(service, now);
+        }
+    }
+    if let Some(next) = deploys {
         deploy::begin(txn, ctx, service, next);
     }
 }
@@ -72,16 +74,20 @@ pub fn scale(set: &mut TaskSet, hundredths: u32, now: Timestamp) {
     set.updated = now;
 }
 
-fn desire(service: &mut ServiceRecord, desired: u32, now: Timestamp) {
-    if service.desired == desired {
-        return;
+fn desire(service: &mut ServiceRecord, desired: u32) {
+    if service.desired != desired {
+        service.desired = desired;
+        service.steady = None;
     }
-    service.desired = desired;
-    service.steady = None;
+}
+
+/// The PRIMARY follows the service's desired count; a DAEMON's is counted, not asked for.
+fn desire_of_primary(service: &mut ServiceRecord, now: Timestamp) {
     if service.scheduling == Scheduling::Replica
         && let Some(primary) = service.deployments.first_mut()
+        && primary.desired != service.desired
     {
-        primary.desired = desired;
+        primary.desired = service.desired;
         primary.updated = now;
     }
 }

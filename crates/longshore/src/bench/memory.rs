@@ -45,7 +45,8 @@ fn proportional_mib(pid: i32) -> f64 {
     kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
-fn children(pid: i32) -> Vec<i32> {
+/// Process ids of a process's children.
+pub fn children(pid: i32) -> Vec<i32> {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
     };
@@ -83,12 +84,21 @@ fn memory_files_mib(pids: &[i32]) -> f64 {
 }
 
 /// Process ids of the shims that the records name.
-fn shims(tasks: &Path) -> Vec<i32> {
+pub fn shims(tasks: &Path) -> Vec<i32> {
+    recorded(tasks, "shim_pid")
+}
+
+/// Process ids of the containers' first processes that the records name.
+pub fn containers(tasks: &Path) -> Vec<i32> {
+    recorded(tasks, "pid")
+}
+
+fn recorded(tasks: &Path, member: &str) -> Vec<i32> {
     let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
     entries(tasks)
         .flat_map(|task| entries(&task.path().join("containers")).collect::<Vec<_>>())
         .filter_map(|container| std::fs::read(container.path().join("state.json")).ok())
         .filter_map(|state| serde_json::from_slice::<serde_json::Value>(&state).ok())
-        .filter_map(|state| i32::try_from(state["shim_pid"].as_i64()?).ok())
+        .filter_map(|state| i32::try_from(state[member].as_i64()?).ok())
         .collect()
 }

@@ -6,10 +6,12 @@
 //! the machine and its load: compare rows of one run.
 
 mod api;
+mod health;
 mod launch;
 mod logs;
 mod memory;
 mod placement;
+mod processor;
 mod pull;
 mod registry;
 mod report;
@@ -36,6 +38,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Placement(what) => placement::run(what).await,
             BenchCommand::Pull(what) => pull::run(settings, what).await,
             BenchCommand::Logs(what) => logs::run(settings, what).await,
+            BenchCommand::Health(what) => health::run(settings, what).await,
         }
     })?;
     if options.json {

@@ -20,6 +20,7 @@ use ecs::place::index::{Cluster, Hold, Seat};
 use ecs::place::problem::{Requirement, Standing};
 use ecs::place::strategy::Criterion;
 use ecs::place::tree::Amounts;
+use ecs::place::visited;
 use ecs::records::task::Reserved;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ const fn amounts(cpu_units: u32, memory_mib: u32) -> Amounts {
 pub async fn run(what: &PlacementBench) -> anyhow::Result<Report> {
     ensure!(what.instances > 0 && what.tasks > 0, "nothing to place");
     let mut report = Report::new("placement");
-    let (per_second, held) = pure(what);
+    let pure = pure(what);
     let row = format!(
         "pure: {} instances, {}",
         what.instances,
@@ -70,8 +71,11 @@ pub async fn run(what: &PlacementBench) -> anyhow::Result<Report> {
     );
     report.push(
         Row::new(row)
-            .with("per_second", per_second)
-            .with("held_most", held as f64),
+            .with("per_second", pure.per_second)
+            .with("per_cpu_second", pure.per_cpu_second)
+            .with("visits_mean", pure.visits_mean)
+            .with("visits_max", pure.visits_max as f64)
+            .with("held_most", pure.held_most as f64),
     );
     if what.committed > 0 {
         let per_second = committed(what).await?;
@@ -83,6 +87,7 @@ pub async fn run(what: &PlacementBench) -> anyhow::Result<Report> {
         );
     }
     report.note("pure: one thread; a decision chooses an instance and holds what the task needs");
+    report.note("visits: instances and parts of orders that one question looked at");
     report.note("committed: RunTask of ten tasks a call in the writer, durable before its answer");
     Ok(report)
 }
@@ -114,13 +119,33 @@ fn seat(at: usize) -> Seat {
     }
 }
 
-/// Decisions a second, and the most tasks that were held at once.
-fn pure(what: &PlacementBench) -> (f64, usize) {
+/// What was found without a store.
+#[derive(Default)]
+struct Pure {
+    per_second: f64,
+    /// For each second of processor time that the thread had: on a busy machine the truer figure.
+    per_cpu_second: f64,
+    visits_mean: f64,
+    visits_max: u64,
+    /// Tasks that were held at once.
+    held_most: usize,
+}
+
+fn cpu_seconds() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+}
+
+fn cluster(instances: usize) -> Cluster {
     let mut cluster = Cluster::default();
-    for at in 0..what.instances {
+    for at in 0..instances {
         cluster.seat(&format!("{at:032x}"), Some(seat(at)));
     }
-    let requirements = TASKS.map(|size| Requirement {
+    cluster
+}
+
+fn requirement(size: Amounts) -> Requirement {
+    Requirement {
         reserved: Reserved {
             cpu_units: size.cpu_units,
             memory_mib: size.memory_mib,
@@ -128,11 +153,18 @@ fn pure(what: &PlacementBench) -> (f64, usize) {
         },
         attributes: (0..3).map(|at| (capability(at), None)).collect(),
         gpus: 0,
-    });
+    }
+}
+
+fn pure(what: &PlacementBench) -> Pure {
+    let mut cluster = cluster(what.instances);
+    let requirements = TASKS.map(requirement);
     let groups: Vec<String> = (0..GROUPS).map(|at| format!("service:s{at}")).collect();
     let strategy = strategy(what.strategy);
-    let (mut held, mut most) = (VecDeque::new(), 0);
-    let began = Instant::now();
+    let mut held = VecDeque::new();
+    let mut found = Pure::default();
+    let (mut questions, mut visits) = (0_u64, 0);
+    let (began, began_cpu) = (Instant::now(), cpu_seconds());
     for at in 0..what.tasks {
         let (kind, group) = (at % TASKS.len(), &groups[at / TASKS.len() % GROUPS]);
         let question = Question {
@@ -143,12 +175,15 @@ fn pure(what: &PlacementBench) -> (f64, usize) {
             seed: at as u64,
         };
         let placement = loop {
-            if let Some(placement) = choose(&cluster, &question, &|_, _| true) {
+            let (placement, visited) = visited(|| choose(&cluster, &question, &|_, _| true));
+            (questions, visits) = (questions + 1, visits + visited);
+            found.visits_max = found.visits_max.max(visited);
+            if let Some(placement) = placement {
                 break placement;
             }
             // Full: the oldest go, as tasks that have ended.
             let Some((instance, hold)) = held.pop_front() else {
-                return (0.0, 0);
+                return found;
             };
             let instance: String = instance;
             cluster.release(&instance, &hold);
@@ -164,9 +199,12 @@ fn pure(what: &PlacementBench) -> (f64, usize) {
         };
         cluster.take(&placement.instance.0, &hold);
         held.push_back((placement.instance.0, hold));
-        most = most.max(held.len());
+        found.held_most = found.held_most.max(held.len());
     }
-    (what.tasks as f64 / began.elapsed().as_secs_f64(), most)
+    found.per_second = what.tasks as f64 / began.elapsed().as_secs_f64();
+    found.per_cpu_second = what.tasks as f64 / (cpu_seconds() - began_cpu);
+    found.visits_mean = visits as f64 / questions as f64;
+    found
 }
 
 /// Tasks a second that RunTask placed, each durable.

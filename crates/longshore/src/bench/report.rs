@@ -84,13 +84,13 @@ impl fmt::Display for Report {
                 names = &row.figures;
                 write!(f, "{:width$}", "")?;
                 for (name, _) in names {
-                    write!(f, "{name:>14}")?;
+                    write!(f, "{name:>16}")?;
                 }
                 writeln!(f)?;
             }
             write!(f, "{:width$}", row.what)?;
             for (_, value) in &row.figures {
-                write!(f, "{:>14}", rounded(*value))?;
+                write!(f, "{:>16}", rounded(*value))?;
             }
             writeln!(f)?;
         }
@@ -128,7 +128,7 @@ mod tests {
             text.lines()
                 .nth(1)
                 .unwrap()
-                .ends_with("7.123          1235")
+                .ends_with("7.123            1235")
         );
         let json = report.json();
         assert_eq!(json["rows"]["host"]["p50_ms"], 7.123);

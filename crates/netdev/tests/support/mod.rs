@@ -68,6 +68,7 @@ pub fn tcp(container_port: u16, host_port: u16) -> PortRequest {
         container_port,
         host_port,
         protocol: Protocol::Tcp,
+        count: 1,
     }
 }
 
@@ -76,6 +77,7 @@ pub fn udp(container_port: u16, host_port: u16) -> PortRequest {
         container_port,
         host_port,
         protocol: Protocol::Udp,
+        count: 1,
     }
 }
 

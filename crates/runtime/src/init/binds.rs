@@ -2,11 +2,12 @@
 //! of `/etc`.
 //!
 //! Each source is cloned as a detached mount while the host's tree is still seen, and attached after the root has
-//! changed; so a symbolic link in the image can lead no further than the container's own root.
+//! changed; so a symbolic link in the image can lead no further than the container's own root. An empty volume is filled
+//! in between, while the root holds nothing but the image.
 
-use super::tmpfs;
+use super::{fill, tmpfs};
 use crate::failure::{At, Failure, Stage};
-use crate::spec::{BindMount, EtcFiles, Tmpfs};
+use crate::spec::{BindMount, EtcFiles, MountOption, Tmpfs};
 use crate::sys;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
@@ -14,7 +15,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 const STAGE: Stage = Stage::UserMount;
-const MOUNT_ATTR_RDONLY: u64 = 1;
+// `MOUNT_ATTR_…` of linux/mount.h.
+const READ_ONLY: u64 = 1;
+const NO_SUID: u64 = 2;
+const NO_DEV: u64 = 4;
+const NO_EXEC: u64 = 8;
 const PROPAGATION_PRIVATE: u64 = libc::MS_PRIVATE;
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_MAGIC: u64 = 0x9fa0;
@@ -25,6 +30,9 @@ pub struct Pending {
     tree: OwnedFd,
     target: PathBuf,
     is_directory: bool,
+    /// What it refuses once it is in its place.
+    attributes: u64,
+    filled_from_image: bool,
 }
 
 /// Clones all sources, ordered so that what lies deeper is attached later.
@@ -35,7 +43,7 @@ pub fn open(
 ) -> Result<Vec<Pending>, Failure> {
     let mut pending = Vec::with_capacity(mounts.len() + memory.len() + 3);
     for bind in mounts {
-        pending.push(clone(&bind.source, &bind.target, bind.read_only)?);
+        pending.push(clone(bind)?);
     }
     for tmpfs in memory {
         check_target(&tmpfs.target, || "mounting a tmpfs".into())?;
@@ -43,6 +51,8 @@ pub fn open(
             tree: tmpfs::make(&tmpfs.options)?,
             target: PathBuf::from(&tmpfs.target),
             is_directory: true,
+            attributes: 0,
+            filled_from_image: false,
         });
     }
     pending.sort_by_key(|mount| mount.target.components().count());
@@ -53,29 +63,57 @@ pub fn open(
     ];
     for (source, target) in etc {
         if let Some(source) = source {
-            pending.push(clone(source, target, false)?);
+            pending.push(clone(&BindMount {
+                source: source.clone(),
+                target: target.to_owned(),
+                ..BindMount::default()
+            })?);
         }
     }
     Ok(pending)
 }
 
-fn clone(source: &Path, target: &str, read_only: bool) -> Result<Pending, Failure> {
+fn clone(bind: &BindMount) -> Result<Pending, Failure> {
+    let (source, target) = (&bind.source, &bind.target);
     let what = || format!("binding {} to {target}", source.display());
     check_target(target, what)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
     let tree = open_tree(CWD, source, flags).at(STAGE, what)?;
-    let attributes = if read_only { MOUNT_ATTR_RDONLY } else { 0 };
-    sys::set_mount_attributes(tree.as_fd(), attributes, PROPAGATION_PRIVATE, true)
-        .at(STAGE, what)?;
+    sys::set_mount_attributes(tree.as_fd(), 0, PROPAGATION_PRIVATE, true).at(STAGE, what)?;
     let stat = rustix::fs::fstat(&tree).at(STAGE, what)?;
     let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
     Ok(Pending {
         tree,
         target: PathBuf::from(target),
         is_directory,
+        attributes: attributes(bind),
+        filled_from_image: bind.filled_from_image,
     })
+}
+
+fn attributes(bind: &BindMount) -> u64 {
+    let of = |option: &MountOption| match option {
+        MountOption::NoSuid => NO_SUID,
+        MountOption::NoDev => NO_DEV,
+        MountOption::NoExec => NO_EXEC,
+    };
+    let read_only = if bind.read_only { READ_ONLY } else { 0 };
+    bind.options
+        .iter()
+        .map(of)
+        .fold(read_only, |all, one| all | one)
+}
+
+/// Fills volumes that are empty with what the present root, the image's alone, has in their places.
+pub fn fill(pending: &[Pending]) -> Result<(), Failure> {
+    let volumes = pending.iter().filter(|mount| mount.filled_from_image);
+    for volume in volumes {
+        let what = || format!("copying {} of the image", volume.target.display());
+        fill::from_image(&volume.target, volume.tree.as_fd()).at(STAGE, what)?;
+    }
+    Ok(())
 }
 
 fn check_target(target: &str, what: impl FnOnce() -> String) -> Result<(), Failure> {
@@ -93,6 +131,10 @@ fn check_target(target: &str, what: impl FnOnce() -> String) -> Result<(), Failu
 pub fn attach(pending: Vec<Pending>) -> Result<(), Failure> {
     for bind in pending {
         let what = || format!("binding to {}", bind.target.display());
+        if bind.attributes != 0 {
+            sys::set_mount_attributes(bind.tree.as_fd(), bind.attributes, 0, true)
+                .at(STAGE, what)?;
+        }
         make_target(&bind).at(STAGE, what)?;
         let target = rustix::fs::open(&bind.target, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .at(STAGE, what)?;

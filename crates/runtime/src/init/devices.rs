@@ -56,6 +56,16 @@ impl HostDevice {
         })
     }
 
+    /// With owner and mode as the caller has them.
+    fn with(self, given: &Device) -> Self {
+        let (uid, gid) = self.owner;
+        Self {
+            mode: given.mode.unwrap_or(self.mode),
+            owner: (given.uid.unwrap_or(uid), given.gid.unwrap_or(gid)),
+            ..self
+        }
+    }
+
     /// What the container's control group must allow.
     pub fn rule(&self) -> DeviceRule {
         let kind = match self.kind {
@@ -94,7 +104,8 @@ pub fn given(devices: &[Device]) -> Result<Vec<HostDevice>, Failure> {
             below(&device.host_path, &device.path, access, &mut found);
         } else {
             let node = HostDevice::new(device.path.clone(), &meta, access);
-            found.push(node.ok_or_else(|| refuse("not a device node"))?);
+            let node = node.ok_or_else(|| refuse("not a device node"))?;
+            found.push(node.with(device));
         }
     }
     Ok(found)

@@ -6,6 +6,7 @@
 mod apparmor;
 mod binds;
 pub mod devices;
+mod fill;
 pub mod launch;
 mod limits;
 mod mounts;
@@ -112,6 +113,7 @@ impl Init<'_> {
         let shm = sharing::shared_memory(spec.linux.ipc)?;
         let root = overlay::mount(layers, scratch, self.overlay)?;
         change_root(&root)?;
+        binds::fill(&binds)?;
         if let Some(hostname) = &spec.hostname {
             rustix::system::sethostname(hostname.as_bytes()).at(Stage::Hostname, || {
                 format!("setting the host name {hostname:?}")
