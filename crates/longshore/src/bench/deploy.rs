@@ -58,6 +58,10 @@ pub async fn run(settings: &Settings, what: &DeployBench) -> anyhow::Result<Repo
                 .with("wait_ms", 0.0)
                 .with("n", count as f64);
             report.push(row);
+            report.note(
+                "runc delete --force looks for a container's end every 100 ms: about that much of \
+                 each of its batches is waiting",
+            );
         }
         None => report.note("runc is not installed: no peer in this run"),
     }
