@@ -17,6 +17,7 @@ mod registry;
 mod report;
 mod runc;
 mod sample;
+mod services;
 mod state;
 mod subject;
 mod tasks;
@@ -36,6 +37,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Api(what) => api::run(settings, what).await,
             BenchCommand::State(what) => state::run(settings, what).await,
             BenchCommand::Placement(what) => placement::run(what).await,
+            BenchCommand::Services(what) => services::run(what),
             BenchCommand::Pull(what) => pull::run(settings, what).await,
             BenchCommand::Logs(what) => logs::run(settings, what).await,
             BenchCommand::Health(what) => health::run(settings, what).await,
