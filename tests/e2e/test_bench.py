@@ -16,6 +16,10 @@ SMALL = {
         ["--instances", "50", "--tasks", "500", "--committed", "200", "--strategy", "spread"],
         {"pure: 50 instances, spread": "per_second", "committed: 50 instances": "per_second"},
     ),
+    "services": (
+        ["--services", "20", "--tasks", "3", "--samples", "3", "--converge", "30"],
+        {"quiet tick, 20 services": "p50_ms", "one change, 10 services": "p50_ms", "1 of 10 hosts lost": "virtual_s"},
+    ),
     "pull": (["--layers", "2", "--mib", "1"], {"pull, verify, unpack": "mib_per_s"}),
     "logs": (["--lines", "2000"], {"at once: written, then readable": "per_second"}),
     "health": (

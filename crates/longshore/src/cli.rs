@@ -221,6 +221,8 @@ pub enum BenchCommand {
     State(StateBench),
     /// Placement decisions a second, alone and committed; starts no task
     Placement(PlacementBench),
+    /// The service scheduler: quiet ticks, one change, hosts lost; starts no task
+    Services(ServicesBench),
     /// Pulls from a registry on loopback, beside skopeo where it is installed
     Pull(PullBench),
     /// Log lines a second from a container to GetLogEvents
@@ -295,6 +297,22 @@ impl PlacementStrategy {
             Self::Spread => "spread",
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub struct ServicesBench {
+    /// Services of the quiet tick; one change is measured with 10, 100 and this many
+    #[arg(long, default_value_t = 1000)]
+    pub services: usize,
+    /// Tasks of each service
+    #[arg(long, default_value_t = 10)]
+    pub tasks: usize,
+    /// Times that a tick or a change is measured
+    #[arg(long, default_value_t = 100)]
+    pub samples: usize,
+    /// Services of which one host in ten is lost at once; 0 leaves it out
+    #[arg(long, default_value_t = 10_000)]
+    pub converge: usize,
 }
 
 #[derive(Args, Debug)]

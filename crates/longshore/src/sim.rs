@@ -3,7 +3,7 @@
 //! A failing seed is printed with the step and what was violated; the same command with that seed
 //! alone does the same again.
 
-use ::sim::{Plan, Statistics, Violation};
+use ::sim::{Load, Plan, Statistics, Violation};
 use clap::Args;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -35,6 +35,7 @@ pub fn run(options: &SimOptions) -> anyhow::Result<ExitCode> {
         let outcome = ::sim::run(Plan {
             seed,
             minutes: options.hours * 60,
+            load: Load::Everything,
             mutation: None,
         })?;
         statistics = statistics.plus(outcome.statistics);
@@ -68,7 +69,7 @@ pub fn run(options: &SimOptions) -> anyhow::Result<ExitCode> {
 fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64, seconds: f64) {
     println!(
         "{} seeds, {failed} failed; {} simulated hours in {seconds:.1} s; {} events, {} tasks, \
-         {} refused, {} containers, {} commits; {} server kills, {} agent kills, {} hosts lost, \
+         {} refused, {} containers, {} services, {} deployments, {} commits; {} server kills, {} agent kills, {} hosts lost, \
          {} messages lost, {} repeated, {} requests failed; trace {trace:016x}",
         options.seeds,
         options.hours * options.seeds,
@@ -76,6 +77,8 @@ fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64,
         all.tasks,
         all.refused,
         all.containers,
+        all.services,
+        all.deployments,
         all.commits,
         all.server_kills,
         all.agent_kills,
@@ -112,6 +115,8 @@ fn json(
         "tasks": all.tasks,
         "refused": all.refused,
         "containers": all.containers,
+        "services": all.services,
+        "deployments": all.deployments,
         "commits": all.commits,
         "server_kills": all.server_kills,
         "agent_kills": all.agent_kills,

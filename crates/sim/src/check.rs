@@ -6,6 +6,7 @@
 
 use crate::event::HostIndex;
 use crate::server::Newest;
+use crate::service_check::runs_for;
 use crate::simulation::Simulation;
 use crate::workload::FAMILIES;
 use ecs::instance::load;
@@ -47,6 +48,11 @@ pub struct Check {
 }
 
 impl Check {
+    /// What is recorded of a task.
+    pub fn record(&self, arn: &str) -> Option<&Arc<TaskRecord>> {
+        self.known.get(arn)
+    }
+
     /// Whether this task is recorded.
     pub fn knows(&self, arn: &str) -> bool {
         self.known.contains_key(arn)
@@ -190,6 +196,7 @@ impl Simulation {
         if first != host {
             self.violate(2, format!("{arn} runs on hosts {first} and {host}"));
         }
+        self.check_room(host, arn);
     }
 
     /// A host port of one task was found taken by another.
@@ -305,8 +312,10 @@ impl Simulation {
         let family = FAMILIES
             .iter()
             .find(|family| task.is_some_and(|task| task.family == family.name));
+        let of_service = task.and_then(|task| runs_for(&task.family));
         match container {
             "init" => 2000,
+            _ if of_service.is_some() => of_service.unwrap_or(0),
             _ => family.map_or(1000, |family| family.runs_for),
         }
     }

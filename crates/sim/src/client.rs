@@ -2,6 +2,7 @@
 
 use crate::event::{AgentId, Answer, Effect, Event, HostIndex, Request};
 use crate::plan::Mutation;
+use crate::service_calls::SERVICE_FAMILIES;
 use crate::simulation::Simulation;
 use crate::workload::{self, FAMILIES, STRATEGIES};
 use agent::task::report::{Status, TaskChange};
@@ -29,7 +30,7 @@ pub struct Client {
 impl Simulation {
     /// Registers what the users run, before anything else happens.
     pub fn define_families(&mut self) {
-        for family in &FAMILIES {
+        for family in FAMILIES.iter().chain(&SERVICE_FAMILIES) {
             let input = workload::definition(family);
             let answer = self.server.submit(0, None, |txn, ctx| {
                 ops::register_task_definition::register_task_definition(txn, ctx, &input)
@@ -132,11 +133,11 @@ impl Simulation {
         }
     }
 
-    /// Asks every task that is left to stop.
+    /// Asks every task that is left to stop; those of services end with them.
     pub fn stop_everything(&mut self) {
         let world = self.server.published.clone();
         for task in world.scan(&TASKS) {
-            if task.last_status != TaskStatus::Stopped {
+            if task.last_status != TaskStatus::Stopped && task.service.is_none() {
                 self.send_stop(&task.key.id.0);
             }
         }
@@ -151,6 +152,7 @@ impl Simulation {
             // Without a token a second call is another call.
             Request::Run { input, .. } => input.client_token.is_some(),
             Request::Start { .. } => false,
+            Request::Service(call) => call.may_repeat(),
             _ => true,
         };
         if may_repeat && self.random.chance(self.faults.twice) {
@@ -207,6 +209,10 @@ impl Simulation {
             Request::Deregister { instance, force } => {
                 self.deregister(&instance, force)?;
                 return Ok(None);
+            }
+            Request::Service(call) => {
+                let made = self.serve_service(&call)?;
+                return Ok(made.map(|name| Answer::ServiceMade { name }));
             }
             Request::Register { agent, name, input } => self.register_host(agent, &name, &input)?,
             Request::Submit {

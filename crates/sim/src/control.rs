@@ -2,16 +2,21 @@
 //! server's start.
 
 use crate::event::Event;
+use crate::plan::Mutation;
 use crate::simulation::Simulation;
 use ecs::instance::life::{self, Step};
 use ecs::instance::load;
 use ecs::records::container_instance::Connection;
-use ecs::records::{CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceStatus};
+use ecs::records::{
+    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey, InstanceStatus, TASKS,
+};
+use ecs::service::retention as services;
+use ecs::task::status::TaskStatus;
 
 use aws_types::Timestamp;
 use ecs::task::{retention, tokens};
 use std::time::Duration;
-use store::StoreError;
+use store::{StoreError, Txn};
 
 /// Milliseconds between two looks at everything.
 const TICK: u64 = 10_000;
@@ -31,6 +36,8 @@ impl Simulation {
             return;
         }
         self.check_lost();
+        self.watch_services();
+        self.wake_services(1);
         let is_done = self.look_after_hosts();
         self.sweep();
         let delay = if is_done { TICK } else { NEXT_STEP };
@@ -49,8 +56,13 @@ impl Simulation {
                     Ok(life::orphan(txn, ctx, key, TASKS_PER_STEP))
                 })
             } else if !is_inactive && self.is_to_be_lost(instance, now) {
+                let forgets = self.has(Mutation::ForgottenHost);
                 self.server.submit(self.now, None, |txn, ctx| {
-                    Ok(life::lost(txn, ctx, key, TASKS_PER_STEP))
+                    let step = life::lost(txn, ctx, key, TASKS_PER_STEP);
+                    if forgets {
+                        forget(txn, key);
+                    }
+                    Ok(step)
                 })
             } else {
                 continue;
@@ -79,13 +91,15 @@ impl Simulation {
         let tasks = retention::expired(&world, now, VISIBLE);
         let old = tokens::expired(&world, now);
         let instances = life::expired(&world, now, VISIBLE);
-        if tasks.is_empty() && old.is_empty() && instances.is_empty() {
+        let deleted = services::expired(&world, now, VISIBLE);
+        if tasks.is_empty() && old.is_empty() && instances.is_empty() && deleted.is_empty() {
             return;
         }
         let swept = self.server.submit(self.now, None, |txn, _| {
             retention::remove(txn, &tasks);
             tokens::remove(txn, &old);
             life::remove(txn, &instances);
+            services::remove(txn, &deleted);
             Ok(())
         });
         if swept.is_ok() {
@@ -115,6 +129,16 @@ impl Simulation {
         self.wait_for_commit(None);
         let life = self.server.life;
         self.after(100, Event::Controllers { life });
+        self.restart_services();
         Ok(())
+    }
+}
+
+/// A planted bug: nothing is held of a host any more by what counts as STOPPED there.
+fn forget(txn: &mut Txn, key: &InstanceKey) {
+    let held = load::held(txn, key).filter(|task| task.last_status == TaskStatus::Stopped);
+    let held: Vec<_> = held.map(|task| task.key.clone()).collect();
+    for task in held {
+        txn.update(&TASKS, &task, |task| task.holds = false);
     }
 }

@@ -3,7 +3,9 @@
 
 use crate::event::{AgentId, Event, HostIndex, Request};
 use crate::host::Process;
+use crate::plan::Load;
 use crate::simulation::Simulation;
+use crate::workload::{SICK, UNPULLABLE};
 use agent::task::event::Command;
 use agent::task::health::Probe;
 use agent::task::machine;
@@ -84,7 +86,7 @@ impl Simulation {
         arn: &str,
         command: &Command,
     ) -> Option<machine::Event> {
-        let fails = self.random.chance(self.faults.failing);
+        let fails = self.random.chance(self.faults.failing) || self.is_sick(host, arn, command);
         let now = self.host_now(host);
         let key = |index: ContainerIndex| (arn.to_owned(), index);
         let machine = &mut self.hosts[host].machine;
@@ -138,6 +140,19 @@ impl Simulation {
         })
     }
 
+    /// Whether this is the check of a program that never passes it.
+    fn is_sick(&self, host: HostIndex, arn: &str, command: &Command) -> bool {
+        let Command::CheckHealth { container, .. } = command else {
+            return false;
+        };
+        self.name_of(host, arn, *container).as_deref() == Some(SICK)
+    }
+
+    fn name_of(&self, host: HostIndex, arn: &str, index: ContainerIndex) -> Option<String> {
+        let live = self.hosts[host].agent.live.get(arn)?;
+        Some(live.state.containers.get(index)?.name.clone())
+    }
+
     fn pull(
         &mut self,
         host: HostIndex,
@@ -145,7 +160,7 @@ impl Simulation {
         container: ContainerIndex,
         fails: bool,
     ) -> Option<machine::Event> {
-        if fails {
+        if fails || self.name_of(host, arn, container).as_deref() == Some(UNPULLABLE) {
             let reason = "CannotPullContainerError: no route to host".into();
             return Some(machine::Event::ImageFailed(container, reason));
         }
@@ -217,6 +232,10 @@ impl Simulation {
         self.statistics.containers += 1;
         self.check_start(host, arn);
         let runs_for = self.runs_for(arn, &name);
+        if self.plan.load == Load::TwoServices {
+            // Its programs run for ever.
+            return Some(machine::Event::Started(index, started));
+        }
         let delay = self.random.wait(runs_for) + 1;
         let codes = [0, 0, 0, 1, 137];
         let exit_code = self.random.pick(&codes).copied().unwrap_or(0);

@@ -1,7 +1,8 @@
 //! Everything that can happen.
 
+use crate::service_calls::ServiceCall;
 use agent::task::report::TaskChange;
-use aws_api::agent::{Task, TaskIdentifier};
+use aws_api::agent::{Task, TaskHealth, TaskIdentifier};
 use aws_api::ecs::{
     RegisterContainerInstanceRequest, RunTaskRequest, StartTaskRequest, StopTaskRequest,
 };
@@ -37,8 +38,16 @@ pub enum Event {
     Client,
     /// Something goes wrong.
     Trouble(Trouble),
+    /// The users' next call about a service.
+    ServiceClient,
+    /// The scheduler looks at the services.
+    Services { life: u64 },
     /// The load and the faults end.
     Calm,
+    /// Every service gets what it is well with.
+    MendServices { tries: u32 },
+    /// Every service has what it wants; then it is deleted.
+    EndServices { tries: u32 },
     /// Every task that is left is asked to stop.
     StopAll { tries: u32 },
     /// The run is over.
@@ -136,6 +145,10 @@ pub enum Down {
 #[derive(Clone, Debug)]
 pub enum Up {
     HeartbeatAck,
+    /// How the host's tasks with health checks stand.
+    Health {
+        tasks: Vec<TaskHealth>,
+    },
     Ack {
         message: u64,
     },
@@ -163,6 +176,7 @@ pub enum Request {
         instance: InstanceKey,
         force: bool,
     },
+    Service(ServiceCall),
     Register {
         agent: AgentId,
         name: String,
@@ -185,6 +199,8 @@ pub enum Answer {
         tasks: Vec<String>,
         refused: u64,
     },
+    /// Of CreateService.
+    ServiceMade { name: String },
     /// Of StopTask.
     StopTaken { task: String },
     Registered {
@@ -229,6 +245,10 @@ impl Event {
             Self::Trouble(kind) => (7, *kind as u64),
             Self::Calm => (8, 0),
             Self::End => (9, 0),
+            Self::ServiceClient => (26, 0),
+            Self::Services { life } => (27, *life),
+            Self::MendServices { tries } => (28, u64::from(*tries)),
+            Self::EndServices { tries } => (29, u64::from(*tries)),
             Self::StopAll { tries } => (25, u64::from(*tries)),
             Self::AgentStarts(host) => (10, *host as u64),
             Self::Register(id) => (11, agent(id)),

@@ -5,12 +5,13 @@
 //! they are on the wire, and the agent's task machine with its takeover after a kill
 //! (`agent::task`). Played are the edges: the writer's batch and disk ([`server`]), sessions and
 //! loops in virtual time ([`session`], [`control`]), the agent's process ([`agent`], [`orders`], [`deeds`]) and
-//! a host of programs, attachments and control groups that outlive it ([`host`]).
+//! a host of programs, attachments and control groups that outlive it ([`host`]). Users call for tasks
+//! ([`client`]) and for services ([`service_calls`]), which the real scheduler keeps ([`service_loop`]).
 //!
 //! Chance makes faults ([`trouble`]): requests lost and repeated, sessions cut, agents and server
 //! killed in the middle of anything, power lost, clocks set, pulls and disks that take minutes,
 //! deeds that fail, hosts that are full, deregistered and come back. After every step that could
-//! break it, [`check`] looks at what must always hold (design, section 8: 1, 2, 4 and 9); a quiet
+//! break it, [`check`] looks at what must always hold (design, section 8: 1, 2, 4 and 9; 3 in [`service_check`]); a quiet
 //! end follows each run, after which nothing may be left.
 //!
 //! A run follows from its [`Plan`] alone: a failing seed replays to the same step, and
@@ -29,12 +30,15 @@ mod plan;
 mod queue;
 mod random;
 mod server;
+mod service_calls;
+mod service_check;
+mod service_loop;
 mod session;
 mod simulation;
 mod trouble;
 mod workload;
 
-pub use plan::{Mutation, Outcome, Plan, Statistics, Violation};
+pub use plan::{Load, Mutation, Outcome, Plan, Seen, Statistics, Violation};
 
 /// Runs a plan to its end, or to the first violation.
 ///

@@ -2,13 +2,17 @@
 //!
 //! What `agent/src/session/acs.rs` does with a socket, in the same order: kept before acknowledged.
 
-use crate::event::{AgentId, Down, Event, Up};
+use crate::agent::Live;
+use crate::event::{AgentId, Down, Event, HostIndex, Up};
 use crate::host::Kept;
 use crate::plan::Mutation;
 use crate::simulation::Simulation;
 use agent::task::definition::{Desired, TaskDefinition};
 use agent::task::machine;
-use aws_api::agent::{AcsMessage, PayloadMessage, Task, TaskIdentifier};
+use agent::task::state::ContainerState;
+use aws_api::agent::{
+    AcsMessage, ContainerHealth, PayloadMessage, Task, TaskHealth, TaskIdentifier,
+};
 use serde_json::Value;
 
 impl Simulation {
@@ -19,7 +23,13 @@ impl Simulation {
             connection.heard = now;
         }
         match frame {
-            Down::Heartbeat => self.send_up(session, Up::HeartbeatAck),
+            Down::Heartbeat => {
+                self.send_up(session, Up::HeartbeatAck);
+                let tasks = self.health_of(agent.host);
+                if !tasks.is_empty() {
+                    self.send_up(session, Up::Health { tasks });
+                }
+            }
             Down::Payload {
                 message,
                 number,
@@ -39,6 +49,27 @@ impl Simulation {
                 }
             }
         }
+    }
+
+    /// How the tasks with health checks stand, as `agent/src/health.rs` publishes it.
+    fn health_of(&self, host: HostIndex) -> Vec<TaskHealth> {
+        let container = |container: &ContainerState| {
+            let health = container.health.as_ref()?;
+            Some(ContainerHealth {
+                container_name: Some(container.name.clone()),
+                health_status: Some(health.status.as_str().into()),
+                ..ContainerHealth::default()
+            })
+        };
+        let live = self.hosts[host].agent.live.iter();
+        let of = |(arn, live): (&String, &Live)| TaskHealth {
+            task_arn: Some(arn.clone()),
+            containers: Some(live.state.containers.iter().filter_map(container).collect()),
+            ..TaskHealth::default()
+        };
+        live.map(of)
+            .filter(|task| task.containers.as_ref().is_some_and(|c| !c.is_empty()))
+            .collect()
     }
 
     /// Stops before starts; acknowledged when all are safe on disk.

@@ -10,8 +10,20 @@ pub struct Plan {
     pub seed: u64,
     /// Simulated minutes under load and faults; a quiet end of a quarter of an hour follows.
     pub minutes: u64,
+    /// What the users do.
+    pub load: Load,
     /// A bug to be planted at the simulator's own edge; for tests of the simulator.
     pub mutation: Option<Mutation>,
+}
+
+/// What the users do, and what goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// Calls of every kind, and the seed's mixture of faults.
+    Everything,
+    /// Two services are made and left alone, one of which has an image that cannot be pulled; nothing
+    /// else goes wrong. For AWS's long waits.
+    TwoServices,
 }
 
 /// A known bug.
@@ -25,6 +37,10 @@ pub enum Mutation {
     LostAcknowledgement,
     /// What a request had written when it failed stays.
     KeptRefusal,
+    /// A service's task counts as healthy as soon as it is RUNNING: the old ones are stopped too early.
+    HealthyAtOnce,
+    /// What the tasks of a lost host still hold there is given to others at once.
+    ForgottenHost,
 }
 
 /// How often what goes wrong; each seed has its own mixture, so that some runs are almost calm and
@@ -156,6 +172,21 @@ pub struct Statistics {
     pub failed: u64,
     /// Hosts that were lost.
     pub hosts_lost: u64,
+    /// Services made.
+    pub services: u64,
+    /// Deployments asked for, the first of each service included.
+    pub deployments: u64,
+}
+
+/// How AWS's waits for services were kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The longest time, in milliseconds, for which starts were held back after failures.
+    pub held_longest_ms: u64,
+    /// The age of the youngest task of a deployment that completed.
+    pub counted_youngest_ms: Option<u64>,
+    /// How often a steady state was told again.
+    pub steady_again: u64,
 }
 
 impl Statistics {
@@ -174,6 +205,8 @@ impl Statistics {
             twice: self.twice + other.twice,
             failed: self.failed + other.failed,
             hosts_lost: self.hosts_lost + other.hosts_lost,
+            services: self.services + other.services,
+            deployments: self.deployments + other.deployments,
         }
     }
 }
@@ -185,6 +218,8 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// What was counted.
     pub statistics: Statistics,
+    /// How services waited.
+    pub seen: Seen,
     /// Of every step and every committed row: equal runs have equal ones.
     pub trace: u64,
 }

@@ -5,7 +5,7 @@ use crate::event::{AgentId, Down, Effect, Event, Up};
 use crate::simulation::Simulation;
 use ecs::instance::life::{self, SessionVersions};
 use ecs::records::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus, TaskKey};
-use ecs::task::delivery;
+use ecs::task::{delivery, health};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -185,6 +185,18 @@ impl Simulation {
         let instance = found.instance.clone();
         match frame {
             Up::HeartbeatAck => {}
+            Up::Health { tasks } => {
+                let news = health::news(&self.server.published, &instance, &tasks);
+                if !news.is_empty() {
+                    let submitted = self.server.submit(now, None, |txn, _| {
+                        health::apply(txn, &instance, &news);
+                        Ok(())
+                    });
+                    if submitted.is_ok() {
+                        self.wait_for_commit(None);
+                    }
+                }
+            }
             Up::Ack { message } => {
                 let Some((tasks, _)) = found.in_flight.get(&message).cloned() else {
                     return;

@@ -5,10 +5,11 @@ use crate::check::Check;
 use crate::client::Client;
 use crate::event::{AgentId, Answer, Effect, Event, HostIndex};
 use crate::host::Machine;
-use crate::plan::{Faults, Mutation, Outcome, Plan, Statistics, Violation};
+use crate::plan::{Faults, Load, Mutation, Outcome, Plan, Seen, Statistics, Violation};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::server::{START_MS, Server};
+use crate::service_loop::Services;
 use crate::session::Session;
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
@@ -17,7 +18,9 @@ use store::StoreError;
 
 /// Milliseconds of one minute.
 const MINUTE: u64 = 60_000;
-/// The end without load and faults, in which everything has to come to rest.
+/// The quiet after load and faults, in which every service has to come to what it wants.
+const SETTLE: u64 = 15 * MINUTE;
+/// The end without services, in which everything has to come to rest.
 const CALM: u64 = 15 * MINUTE;
 /// More can only be waiting if something asks for ever more.
 const QUEUE_LEN_MAX: usize = 20_000;
@@ -47,7 +50,9 @@ pub struct Simulation {
     pub hosts: Vec<Host>,
     pub client: Client,
     pub check: Check,
+    pub services: Services,
     pub statistics: Statistics,
+    pub seen: Seen,
     /// No load and no faults any more.
     pub is_calm: bool,
     queue: Queue<Event>,
@@ -61,7 +66,10 @@ impl Simulation {
     /// A cluster at rest, its agents about to start.
     pub fn new(plan: Plan) -> Result<Self, StoreError> {
         let mut random = Random::new(plan.seed);
-        let faults = Faults::draw(&mut random);
+        let faults = match plan.load {
+            Load::Everything => Faults::draw(&mut random),
+            Load::TwoServices => Faults::NONE,
+        };
         let hosts = (0..random.between(2, 4)).map(|at| Host {
             name: format!("host-{at}"),
             machine: Machine::default(),
@@ -78,7 +86,9 @@ impl Simulation {
             sessions: BTreeMap::new(),
             client: Client::default(),
             check: Check::default(),
+            services: Services::default(),
             statistics: Statistics::default(),
+            seen: Seen::default(),
             is_calm: false,
             queue: Queue::new(),
             numbers: 0,
@@ -109,6 +119,7 @@ impl Simulation {
         Ok(Outcome {
             violation: self.violation,
             statistics: self.statistics,
+            seen: self.seen,
             trace: self.trace.finish(),
         })
     }
@@ -120,10 +131,15 @@ impl Simulation {
         }
         let life = self.server.life;
         self.after(1000, Event::Controllers { life });
-        self.after(3000, Event::Client);
+        if self.plan.load == Load::Everything {
+            self.after(3000, Event::Client);
+        }
+        self.begin_services();
         self.plan_troubles();
-        self.after(self.plan.minutes * MINUTE, Event::Calm);
-        self.after(self.plan.minutes * MINUTE + CALM, Event::End);
+        let end = self.plan.minutes * MINUTE;
+        self.after(end, Event::Calm);
+        self.after(end + SETTLE, Event::EndServices { tries: 3 });
+        self.after(end + SETTLE + CALM, Event::End);
     }
 
     fn happen(&mut self, event: Event) -> Result<(), StoreError> {
@@ -138,9 +154,14 @@ impl Simulation {
             Event::ServerStarts => self.start_server()?,
             Event::Client => self.client_turn(),
             Event::Trouble(trouble) => self.make_trouble(trouble)?,
+            Event::ServiceClient => self.service_client_turn(),
+            Event::Services { life } => self.service_turn(life),
             Event::Calm => self.calm_down(),
+            Event::MendServices { tries } => self.keep_mending(tries),
+            Event::EndServices { tries } => self.end_services(tries),
             Event::StopAll { tries } => self.stop_all(tries),
             Event::End => {
+                self.check_services_gone();
                 self.check_rest();
                 self.is_over = true;
             }
@@ -166,6 +187,7 @@ impl Simulation {
                 refused,
             } => self.started(call, tasks, refused),
             Answer::StopTaken { task } => self.stop_taken(&task),
+            Answer::ServiceMade { name } => self.service_made(&name),
             Answer::Registered { agent, instance } => self.registered(agent, instance),
             Answer::Taken { agent, arn, number } => self.report_taken(agent, &arn, number),
         }
@@ -180,6 +202,7 @@ impl Simulation {
             (change.table, &change.value).hash(&mut self.trace);
         }
         self.check_commit(&committed.changes);
+        self.concern_services(&committed.changes);
         for effect in committed.effects {
             match effect {
                 Effect::Answer(answer) => self.send_answer(answer),
@@ -195,7 +218,7 @@ impl Simulation {
     fn send_answer(&mut self, answer: Answer) {
         let host = match &answer {
             Answer::Registered { agent, .. } | Answer::Taken { agent, .. } => Some(agent.host),
-            Answer::Started { .. } | Answer::StopTaken { .. } => None,
+            Answer::Started { .. } | Answer::StopTaken { .. } | Answer::ServiceMade { .. } => None,
         };
         if self.is_lost(host) {
             return;

@@ -1,7 +1,7 @@
 //! Faults: when they come, what they do, and how long they last.
 
 use crate::event::{Event, HostIndex, Trouble};
-use crate::plan::Faults;
+use crate::plan::{Faults, Load};
 use crate::simulation::Simulation;
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus};
 use store::StoreError;
@@ -138,7 +138,34 @@ impl Simulation {
                 self.kill_agent(host, 1000);
             }
         }
+        self.services.calm_at = self.now;
+        self.after(1, Event::ServerStarts);
         self.after(1, Event::StopAll { tries: 8 });
+        if self.plan.load == Load::Everything {
+            self.after(2000, Event::MendServices { tries: 6 });
+        }
+    }
+
+    /// A few times, since hosts may be on their way.
+    pub fn keep_mending(&mut self, tries: u32) {
+        self.mend_services();
+        if tries > 1 {
+            let tries = tries - 1;
+            self.after(30_000, Event::MendServices { tries });
+        }
+    }
+
+    /// Every service has come to what it wants, and is deleted.
+    pub fn end_services(&mut self, tries: u32) {
+        if !self.services.is_ending && self.plan.load == Load::Everything {
+            self.check_services_settled();
+        }
+        self.services.is_ending = true;
+        self.delete_services();
+        if tries > 1 {
+            let tries = tries - 1;
+            self.after(30_000, Event::EndServices { tries });
+        }
     }
 
     /// A few times, since the server may be on its way up.

@@ -1,5 +1,6 @@
 //! What the users run: task definitions of every kind that meets the machine differently.
 
+use crate::service_calls::BROKEN;
 use aws_api::ecs::{
     Attribute, ContainerDefinition, ContainerDependency, ContainerRestartPolicy, HealthCheck,
     PlacementConstraint, PlacementStrategy, PlatformDevice, PortMapping,
@@ -33,15 +34,20 @@ const fn family(name: &'static str, runs_for: u64) -> Family {
     Family { name, runs_for }
 }
 
+/// The container whose check always fails, and the one whose image cannot be pulled.
+pub const SICK: &str = "sick";
+pub const UNPULLABLE: &str = "unpullable";
+
 /// CPU units, MiB and GPUs of a host.
 pub const HOST: (i32, i32, usize) = (1024, 2048, 2);
 
 /// What definitions require, and what the agent registers.
-const CAPABILITIES: [&str; 8] = [
+const CAPABILITIES: [&str; 9] = [
     "com.amazonaws.ecs.capability.docker-remote-api.1.17",
     "com.amazonaws.ecs.capability.docker-remote-api.1.18",
     "com.amazonaws.ecs.capability.docker-remote-api.1.19",
     "com.amazonaws.ecs.capability.docker-remote-api.1.21",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.24",
     "com.amazonaws.ecs.capability.docker-remote-api.1.29",
     "ecs.capability.container-ordering",
     "ecs.capability.container-health-check",
@@ -70,6 +76,10 @@ pub fn definition(family: &Family) -> RegisterTaskDefinitionRequest {
             ..container("app", 50, 100)
         }],
         "sidecar" => sidecar(),
+        "svc-port" => vec![with_port(container("app", 60, 100), 80, 8090, "tcp")],
+        "svc-checked" => vec![checked(container("app", 60, 100))],
+        "svc-sick" => vec![checked(container(SICK, 60, 100))],
+        BROKEN => vec![container(UNPULLABLE, 60, 100)],
         "restarting" => vec![ContainerDefinition {
             restart_policy: Some(ContainerRestartPolicy {
                 enabled: Some(true),
@@ -95,12 +105,8 @@ fn sidecar() -> Vec<ContainerDefinition> {
     };
     vec![
         ContainerDefinition {
-            health_check: Some(HealthCheck {
-                command: Some(vec!["CMD".into(), "true".into()]),
-                ..HealthCheck::default()
-            }),
             stop_timeout: Some(10),
-            ..container("proxy", 50, 100)
+            ..checked(container("proxy", 50, 100))
         },
         ContainerDefinition {
             essential: Some(false),
@@ -123,6 +129,17 @@ fn container(name: &str, cpu: i32, memory: i32) -> ContainerDefinition {
         cpu: Some(cpu),
         memory: Some(memory),
         ..ContainerDefinition::default()
+    }
+}
+
+fn checked(container: ContainerDefinition) -> ContainerDefinition {
+    ContainerDefinition {
+        health_check: Some(HealthCheck {
+            command: Some(vec!["CMD".into(), "true".into()]),
+            interval: Some(10),
+            ..HealthCheck::default()
+        }),
+        ..container
     }
 }
 

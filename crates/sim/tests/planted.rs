@@ -1,7 +1,7 @@
 //! The simulator finds bugs that are there: each is planted, and some of few seeds shows it.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use sim::{Mutation, Plan, Violation};
+use sim::{Load, Mutation, Plan, Violation};
 
 const SEEDS: u64 = 40;
 
@@ -10,6 +10,7 @@ fn found(mutation: Mutation) -> Violation {
     let plan = |seed| Plan {
         seed,
         minutes: 30,
+        load: Load::Everything,
         mutation: Some(mutation),
     };
     let mut outcomes = (0..SEEDS).map(|seed| (seed, sim::run(plan(seed)).unwrap()));
@@ -42,4 +43,16 @@ fn an_acknowledgement_before_its_task_was_kept_is_found() {
 fn writes_of_a_request_that_failed_are_found() {
     let violation = found(Mutation::KeptRefusal);
     assert_eq!(violation.invariant, 1, "{violation}");
+}
+
+#[test]
+fn a_service_that_stops_its_old_tasks_too_early_is_found() {
+    let violation = found(Mutation::HealthyAtOnce);
+    assert_eq!(violation.invariant, 3, "{violation}");
+}
+
+#[test]
+fn that_a_lost_host_still_runs_its_tasks_and_was_forgotten_is_found() {
+    let violation = found(Mutation::ForgottenHost);
+    assert_eq!(violation.invariant, 2, "{violation}");
 }

@@ -1,14 +1,15 @@
 //! Short runs of many seeds; and that a run replays.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use sim::{Plan, Statistics};
+use sim::{Load, Plan, Statistics};
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 100;
 
 fn plan(seed: u64) -> Plan {
     Plan {
         seed,
         minutes: 15,
+        load: Load::Everything,
         mutation: None,
     }
 }
@@ -34,6 +35,8 @@ fn no_seed_violates_an_invariant() {
         all.twice,
         all.hosts_lost,
         all.failed,
+        all.services,
+        all.deployments,
     ];
     assert!(counts.iter().all(|count| *count >= SEEDS / 10), "{all:?}");
 }

@@ -8,7 +8,7 @@ use super::facts::{Facts, Health, Member, Seat};
 use super::judge::held_until;
 use super::limits::Limits;
 use super::plan::{Place, Start, Stop, Why};
-use super::replica::Moves;
+use super::replica::{Moves, is_settled};
 use crate::records::container_instance::InstanceId;
 use crate::records::service::{Deployment, Rollout};
 use crate::task::status::TaskStatus;
@@ -42,7 +42,9 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment) -> Moves {
     if primary.rollout == Rollout::Failed {
         return moves;
     }
-    let serving = facts.live().filter(|member| member.is_serving()).count();
+    // What is on an instance that it leaves goes in any case: it must not pay for what is replaced.
+    let stays = |member: &&Member| member.is_serving() && seats.contains(&member.instance);
+    let serving = facts.live().filter(stays).count();
     let mut budget = serving.saturating_sub(limits.lower as usize);
     let is_held = held_until(primary.throttle, facts.now).is_some();
     for Seat { instance, is_ready } in &facts.seats {
@@ -62,7 +64,10 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment) -> Moves {
                 place: Place::On(instance.clone()),
             });
         }
+        moves.is_blocked |= !others.is_empty();
     }
+    let is_still = moves.start.is_empty() && moves.stop.is_empty() && is_settled(facts);
+    moves.is_blocked &= is_still && !is_held;
     moves
 }
 

@@ -108,7 +108,7 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
 }
 
 /// Nothing is on its way that would allow another move.
-fn is_settled(facts: &Facts<'_>) -> bool {
+pub(super) fn is_settled(facts: &Facts<'_>) -> bool {
     let arrives = |member: &Member| match member.health {
         Health::Waiting(_) => true,
         Health::Healthy | Health::Unhealthy => false,

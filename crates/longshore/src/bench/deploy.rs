@@ -6,7 +6,7 @@
 use super::report::{Report, Row};
 use super::runc::Runc;
 use super::subject::Subject;
-use super::{IMAGE, services, tasks};
+use super::{IMAGE, service_calls as services, tasks};
 use crate::api::Session;
 use crate::cli::DeployBench;
 use crate::settings::Settings;

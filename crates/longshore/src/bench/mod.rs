@@ -19,6 +19,7 @@ mod replace;
 mod report;
 mod runc;
 mod sample;
+mod service_calls;
 mod services;
 mod state;
 mod subject;
@@ -42,6 +43,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Api(what) => api::run(settings, what).await,
             BenchCommand::State(what) => state::run(settings, what).await,
             BenchCommand::Placement(what) => placement::run(what).await,
+            BenchCommand::Services(what) => services::run(what),
             BenchCommand::Pull(what) => pull::run(settings, what).await,
             BenchCommand::Logs(what) => logs::run(settings, what).await,
             BenchCommand::Health(what) => health::run(settings, what).await,

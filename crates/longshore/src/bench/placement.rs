@@ -161,8 +161,7 @@ fn pure(what: &PlacementBench) -> Pure {
     let requirements = TASKS.map(requirement);
     let groups: Vec<String> = (0..GROUPS).map(|at| format!("service:s{at}")).collect();
     let strategy = strategy(what.strategy);
-    let mut held = VecDeque::new();
-    let mut found = Pure::default();
+    let (mut held, mut found) = (VecDeque::new(), Pure::default());
     let (mut questions, mut visits) = (0_u64, 0);
     let (began, began_cpu) = (Instant::now(), cpu_seconds());
     for at in 0..what.tasks {
@@ -272,7 +271,7 @@ fn asked(kind: &str, field: &str) -> Asked {
 
 async fn place_ten(state: &StateHandle, call: usize, asked: &[Asked]) -> anyhow::Result<()> {
     let input = RunTaskRequest {
-        task_definition: Some("small".into()),
+        task_definition: Some(TASK_DEFINITION.into()),
         count: i32::try_from(TASKS_PER_CALL).ok(),
         group: Some(format!("g{}", call % GROUPS)),
         placement_strategy: Some(asked.to_vec()),
@@ -297,17 +296,7 @@ fn ctx(seed: u64) -> Ctx {
 
 /// A definition, and as many connected hosts.
 async fn prepare(state: &StateHandle, instances: usize) -> anyhow::Result<()> {
-    let definition = RegisterTaskDefinitionRequest {
-        family: Some("small".into()),
-        container_definitions: Some(vec![ContainerDefinition {
-            name: Some("app".into()),
-            image: Some("longshore/hello".into()),
-            cpu: Some(16),
-            memory: Some(32),
-            ..ContainerDefinition::default()
-        }]),
-        ..RegisterTaskDefinitionRequest::default()
-    };
+    let definition = definition();
     let mut known = Vec::new();
     let required = state
         .submit(ctx(0), move |txn, ctx| {
@@ -335,7 +324,26 @@ async fn prepare(state: &StateHandle, instances: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn registration(at: usize, known: &[Attribute]) -> RegisterContainerInstanceRequest {
+/// Family of the tasks.
+pub(super) const TASK_DEFINITION: &str = "small";
+
+/// A definition of small tasks.
+pub(super) fn definition() -> RegisterTaskDefinitionRequest {
+    RegisterTaskDefinitionRequest {
+        family: Some(TASK_DEFINITION.into()),
+        container_definitions: Some(vec![ContainerDefinition {
+            name: Some("app".into()),
+            image: Some("longshore/hello".into()),
+            cpu: Some(16),
+            memory: Some(32),
+            ..ContainerDefinition::default()
+        }]),
+        ..RegisterTaskDefinitionRequest::default()
+    }
+}
+
+/// A host of the middle size in some zone.
+pub(super) fn registration(at: usize, known: &[Attribute]) -> RegisterContainerInstanceRequest {
     let number = |name: &str, value: u32| Resource {
         name: Some(name.into()),
         integer_value: i32::try_from(value).ok(),

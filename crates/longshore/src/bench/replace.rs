@@ -7,7 +7,7 @@ use super::report::Report;
 use super::sample::Sample;
 use super::subject::Subject;
 use super::tasks::{self, POLL_EVERY};
-use super::{IMAGE, services};
+use super::{IMAGE, service_calls as services};
 use crate::api::Session;
 use crate::cli::ReplaceBench;
 use crate::settings::Settings;

@@ -1,157 +1,258 @@
-//! Services as benches need them, over one kept connection.
+//! The service scheduler: a tick with nothing to do, one change among ever more services, and how
+//! soon many services are whole again when one host in ten fails at once.
+//!
+//! Pure: the World in memory, the real operations and the real plan and steps, one thread. No host
+//! does anything: a task that was placed is RUNNING a second later.
 
-use super::tasks::POLL_EVERY;
-use crate::api::Session;
-use anyhow::{Context, bail};
-use aws_api::ecs::operations::{
-    CreateService, DeleteService, DescribeServices, DescribeTasks, ListTasks,
-};
-use aws_api::ecs::{
-    CreateServiceRequest, DeleteServiceRequest, DeploymentConfiguration, DescribeServicesRequest,
-    DescribeTasksRequest, ListTasksRequest, Service, Task,
-};
+use super::placement::{TASK_DEFINITION, definition, registration};
+use super::report::{Report, Row};
+use super::sample::Sample;
+use crate::cli::ServicesBench;
+use anyhow::{Context, ensure};
+use aws_api::ecs::{CreateServiceRequest, SubmitTaskStateChangeRequest};
+use aws_types::{AwsError, Ctx, Timestamp};
+use ecs::instance::{life, load, register};
+use ecs::ops;
+use ecs::records::service::{SERVICES, ServiceKey};
+use ecs::records::{InstanceKey, TASKS, TaskKey};
+use ecs::service::apply;
+use ecs::service::waits::Waits;
+use ecs::task::status::{DesiredStatus, TaskStatus};
 use std::time::{Duration, Instant};
+use store::{Schema, Txn, World};
 
-const PATIENCE: Duration = Duration::from_secs(300);
-const DESCRIBE_MAX: usize = 100;
-/// What is not measured is looked for less often.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Tasks of one host, about.
+const TASKS_PER_HOST: usize = 100;
+/// One host in so many fails.
+const FAILING: usize = 10;
+/// How long a host takes to start a task, in virtual time.
+const STARTS_IN: Duration = Duration::from_secs(1);
+/// Tasks of a lost host that one transaction stops, as in the controller.
+const LOST_PER_STEP: usize = 32;
+/// A convergence that takes more rounds of the loop does not converge.
+const ROUNDS_MAX: usize = 100;
 
-/// Creates a service of so many tasks.
-pub async fn create(
-    session: &mut Session,
-    name: &str,
-    definition: &str,
-    desired: usize,
-    configuration: DeploymentConfiguration,
-) -> anyhow::Result<()> {
-    let input = CreateServiceRequest {
-        service_name: Some(name.into()),
-        task_definition: Some(definition.into()),
-        desired_count: i32::try_from(desired).ok(),
-        deployment_configuration: Some(configuration),
-        ..Default::default()
-    };
-    session.call::<CreateService>(&input).await.map(drop)
-}
-
-/// Describes a service.
-pub async fn describe(session: &mut Session, name: &str) -> anyhow::Result<Service> {
-    let input = DescribeServicesRequest {
-        services: Some(vec![name.into()]),
-        ..Default::default()
-    };
-    let answer = session.call::<DescribeServices>(&input).await?;
-    let mut services = answer.services.unwrap_or_default();
-    services.pop().with_context(|| format!("no service {name}"))
-}
-
-/// Waits until it tells of a steady state by another event than this one: every task counts as
-/// healthy then. The event's id.
-pub async fn steady(
-    session: &mut Session,
-    name: &str,
-    told: Option<&str>,
-) -> anyhow::Result<String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let service = describe(session, name).await?;
-        let newest = service.events.iter().flatten().next();
-        if let Some(event) = newest
-            && let (Some(id), Some(text)) = (&event.id, &event.message)
-            && text.ends_with("has reached a steady state.")
-            && told != Some(id)
-        {
-            return Ok(id.clone());
+/// Measures.
+pub fn run(what: &ServicesBench) -> anyhow::Result<Report> {
+    ensure!(what.services > 0 && what.tasks > 0, "no service");
+    let mut report = Report::new("services");
+    let mut sizes: Vec<usize> = [10, 100]
+        .into_iter()
+        .filter(|n| *n < what.services)
+        .collect();
+    sizes.push(what.services);
+    for services in sizes {
+        let mut fleet = Fleet::steady(services, what.tasks)?;
+        if services == what.services {
+            report.push(fleet.quiet_tick(what.samples));
         }
-        if Instant::now() > deadline {
-            let last = newest.and_then(|event| event.message.as_deref());
-            let last = last.unwrap_or_default();
-            bail!("{name} is not steady after {PATIENCE:?}: {last}");
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
+        report.push(fleet.one_change(what.samples)?);
     }
+    if what.converge > 0 {
+        let mut fleet = Fleet::steady(what.converge, what.tasks)?;
+        report.push(fleet.lose_hosts()?);
+    }
+    report.note("quiet tick: every service observed and planned, nothing found to be done");
+    report.note(
+        "one change: a task's end recorded, its service planned, and the step that replaces it",
+    );
+    report.note(
+        "hosts lost: real and virtual seconds from the loss until every service is steady again",
+    );
+    Ok(report)
 }
 
-/// Polls every 2 ms until its PRIMARY deployment, another one than `before`, is COMPLETED.
-pub async fn completed(session: &mut Session, name: &str, before: &str) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut poll = tokio::time::interval(POLL_EVERY);
-    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        poll.tick().await;
-        let service = describe(session, name).await?;
-        let primary = service.deployments.iter().flatten().next();
-        let primary = primary.with_context(|| format!("{name} has no deployment"))?;
-        let is_new = primary.id.as_deref() != Some(before);
-        match primary.rollout_state.as_deref() {
-            Some("COMPLETED") if is_new => return Ok(()),
-            Some("FAILED") if is_new => {
-                let why = primary.rollout_state_reason.as_deref();
-                bail!("the deployment failed: {}", why.unwrap_or_default());
+/// Services, hosts and the moment.
+struct Fleet {
+    world: World,
+    ctx: Ctx,
+    hosts: Vec<InstanceKey>,
+    services: Vec<ServiceKey>,
+}
+
+impl Fleet {
+    /// So many services of so many tasks each, all of them steady.
+    fn steady(services: usize, tasks: usize) -> anyhow::Result<Self> {
+        let mut fleet = Self {
+            world: World::empty(&Schema::new(&ecs::records::tables())),
+            ctx: Ctx::for_tests(1, Timestamp::from_millis(1_700_000_000_000)),
+            hosts: Vec::new(),
+            services: Vec::new(),
+        };
+        let definition = definition();
+        let known = fleet.write(|txn, ctx| {
+            ecs::cluster::require_or_default(txn, ctx, None)?;
+            ops::register_task_definition::register_task_definition(txn, ctx, &definition)
+        })?;
+        let known = known.task_definition.and_then(|d| d.requires_attributes);
+        let known = known.unwrap_or_default();
+        for at in 0..(services * tasks).div_ceil(TASKS_PER_HOST).max(FAILING) {
+            let input = registration(at, &known);
+            let key = fleet.write(|txn, ctx| {
+                let key = register::register(txn, ctx, "default", &input)?;
+                life::connected(txn, &key, &life::SessionVersions::default());
+                Ok(key)
+            })?;
+            fleet.hosts.push(key);
+        }
+        for at in 0..services {
+            let name = format!("service-{at}");
+            let input = CreateServiceRequest {
+                service_name: Some(name.clone()),
+                task_definition: Some(TASK_DEFINITION.into()),
+                desired_count: i32::try_from(tasks).ok(),
+                ..CreateServiceRequest::default()
+            };
+            fleet.write(|txn, ctx| ops::create_service::create_service(txn, ctx, &input))?;
+            let key = ServiceKey::new(&fleet.ctx.scope, "default", &name);
+            fleet.services.push(key);
+        }
+        fleet.converge()?;
+        Ok(fleet)
+    }
+
+    fn write<T>(
+        &mut self,
+        run: impl FnOnce(&mut Txn, &mut Ctx) -> Result<T, AwsError>,
+    ) -> anyhow::Result<T> {
+        let mut txn = Txn::new(self.world.clone());
+        let answer = run(&mut txn, &mut self.ctx).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        self.world = txn.finish().0;
+        Ok(answer)
+    }
+
+    /// Lets the scheduler and the hosts work until every service is steady.
+    fn converge(&mut self) -> anyhow::Result<()> {
+        for _ in 0..ROUNDS_MAX {
+            let unsteady = self.turn()?;
+            if unsteady == 0 {
+                return Ok(());
             }
-            _ if Instant::now() > deadline => bail!("not COMPLETED after {PATIENCE:?}"),
-            _ => {}
+            let started = self.start_placed()?;
+            let wait = match started {
+                0 => Waits::AWS.healthy_after,
+                _ => STARTS_IN,
+            };
+            self.ctx.now = self.ctx.now.plus(wait);
         }
+        anyhow::bail!("the services do not become steady")
     }
-}
 
-/// ARNs of its tasks with this desired status.
-pub async fn list(
-    session: &mut Session,
-    name: &str,
-    desired_status: &str,
-) -> anyhow::Result<Vec<String>> {
-    let mut arns = Vec::new();
-    let mut next_token = None;
-    loop {
-        let input = ListTasksRequest {
-            service_name: Some(name.into()),
-            desired_status: Some(desired_status.into()),
-            next_token,
-            ..Default::default()
-        };
-        let page = session.call::<ListTasks>(&input).await?;
-        arns.extend(page.task_arns.unwrap_or_default());
-        next_token = page.next_token;
-        if next_token.is_none() {
-            return Ok(arns);
+    /// One look at every service; how many are not steady after it.
+    fn turn(&mut self) -> anyhow::Result<usize> {
+        let mut unsteady = 0;
+        for key in self.services.clone() {
+            self.settle(&key)?;
+            let record = self.world.get(&SERVICES, &key);
+            unsteady += usize::from(record.is_some_and(|record| record.steady.is_none()));
         }
+        Ok(unsteady)
     }
-}
 
-/// Describes tasks.
-pub async fn tasks(session: &mut Session, arns: &[String]) -> anyhow::Result<Vec<Task>> {
-    let mut all = Vec::new();
-    for some in arns.chunks(DESCRIBE_MAX) {
-        let input = DescribeTasksRequest {
-            tasks: Some(some.to_vec()),
-            ..Default::default()
-        };
-        let answer = session.call::<DescribeTasks>(&input).await?;
-        all.extend(answer.tasks.unwrap_or_default());
-    }
-    Ok(all)
-}
-
-/// Deletes a service and waits until none of its tasks is left.
-pub async fn delete(session: &mut Session, name: &str) -> anyhow::Result<()> {
-    let input = DeleteServiceRequest {
-        service: Some(name.into()),
-        force: Some(true),
-        ..Default::default()
-    };
-    session.call::<DeleteService>(&input).await?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let service = describe(session, name).await?;
-        let is_gone = service.status.as_deref() == Some("INACTIVE");
-        if is_gone && service.running_count == Some(0) && service.pending_count == Some(0) {
+    fn settle(&mut self, key: &ServiceKey) -> anyhow::Result<()> {
+        if !apply::is_due(&self.world, key, self.ctx.now, Waits::AWS).0 {
             return Ok(());
         }
-        if Instant::now() > deadline {
-            bail!("{name} still has tasks after {PATIENCE:?}");
+        while self
+            .write(|txn, ctx| Ok(apply::step(txn, ctx, key, Waits::AWS)))?
+            .has_more
+        {}
+        Ok(())
+    }
+
+    /// What was placed runs; how many tasks.
+    fn start_placed(&mut self) -> anyhow::Result<usize> {
+        let world = self.world.clone();
+        let pending = world.scan(&TASKS).filter(|task| {
+            task.last_status == TaskStatus::Pending && task.desired == DesiredStatus::Running
+        });
+        let mut started = 0;
+        for task in pending {
+            self.report(&task.key, "RUNNING")?;
+            started += 1;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        Ok(started)
+    }
+
+    fn report(&mut self, task: &TaskKey, status: &str) -> anyhow::Result<()> {
+        let input = SubmitTaskStateChangeRequest {
+            task: Some(task.arn()),
+            status: Some(status.into()),
+            ..SubmitTaskStateChangeRequest::default()
+        };
+        self.write(|txn, ctx| {
+            ops::submit_task_state_change::submit_task_state_change(txn, ctx, &input)
+        })?;
+        Ok(())
+    }
+
+    fn quiet_tick(&mut self, samples: usize) -> Row {
+        let mut sample = Sample::default();
+        for _ in 0..samples {
+            let began = Instant::now();
+            let now = self.ctx.now;
+            let due = |key: &&ServiceKey| apply::is_due(&self.world, key, now, Waits::AWS).0;
+            let due = self.services.iter().filter(due).count();
+            sample.push(began.elapsed());
+            debug_assert_eq!(due, 0);
+        }
+        sample.row(format!("quiet tick, {} services", self.services.len()))
+    }
+
+    fn one_change(&mut self, samples: usize) -> anyhow::Result<Row> {
+        let mut sample = Sample::default();
+        for at in 0..samples {
+            let key = self.services[at * 7 % self.services.len()].clone();
+            let group = key.group();
+            let world = self.world.clone();
+            let mut all = world.scan(&TASKS);
+            let running = all.find(|t| t.group == group && t.last_status == TaskStatus::Running);
+            let task = running.context("a service without a task")?.key.clone();
+            let before = self.world.count(&TASKS);
+            let began = Instant::now();
+            self.report(&task, "STOPPED")?;
+            self.settle(&key)?;
+            sample.push(began.elapsed());
+            ensure!(
+                self.world.count(&TASKS) == before + 1,
+                "nothing replaced it"
+            );
+            self.start_placed()?;
+            // Old enough not to count as a crash the next time.
+            self.ctx.now = self.ctx.now.plus(Waits::AWS.healthy_after * 2);
+            self.settle(&key)?;
+        }
+        Ok(sample.row(format!("one change, {} services", self.services.len())))
+    }
+
+    fn lose_hosts(&mut self) -> anyhow::Result<Row> {
+        let failing: Vec<_> = self.hosts.iter().step_by(FAILING).cloned().collect();
+        let held = failing
+            .iter()
+            .map(|key| load::held(&self.world, key).count());
+        let tasks: usize = held.sum();
+        for key in &failing {
+            self.write(|txn, ctx| {
+                life::disconnected(txn, ctx, key);
+                Ok(())
+            })?;
+        }
+        let (began, since) = (Instant::now(), self.ctx.now);
+        for key in &failing {
+            let more = |step| matches!(step, life::Step::More);
+            while more(self.write(|txn, ctx| Ok(life::lost(txn, ctx, key, LOST_PER_STEP)))?) {}
+        }
+        self.turn()?;
+        let replaced = began.elapsed();
+        self.converge()?;
+        let total = self.services.len() * (tasks / self.services.len()).max(1);
+        ensure!(tasks > 0 && total > 0, "the hosts that failed ran nothing");
+        let virtual_time = self.ctx.now.since(since);
+        let row = format!("{} of {} hosts lost", failing.len(), self.hosts.len());
+        Ok(Row::new(row)
+            .with("tasks_lost", tasks as f64)
+            .with("replaced_s", replaced.as_secs_f64())
+            .with("real_s", began.elapsed().as_secs_f64())
+            .with("virtual_s", virtual_time.as_secs_f64()))
     }
 }
