@@ -14,6 +14,7 @@ use anyhow::Context;
 use aws_types::{AwsError, Scope};
 use ecs::instance::{endpoints, life};
 use ecs::records::container_instance::CONTAINER_INSTANCES;
+use ecs::records::target::TargetRecord;
 use iam::records::{ACCESS_KEYS, AccessKey};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub struct ServerConfig {
     pub timing: Timing,
     /// An agent that is away this long is lost.
     pub host_lost_after: Duration,
+    /// What the operator declared that may be called.
+    pub targets: Vec<TargetRecord>,
 }
 
 /// Where a server listens.
@@ -73,7 +76,7 @@ pub async fn run(
     let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
     let (state, _writer, logs) = open(&config)?;
-    prepare(&state, &scope, &config.keys_dir, &endpoint.url).await?;
+    prepare(&state, &scope, &config, &endpoint.url).await?;
     let decisions = Arc::new(DecisionLog::new(clock::now()));
     let registry = Arc::new(Registry::default());
     tokio::spawn(wake_sessions(state.clone(), registry.clone()));
@@ -139,17 +142,19 @@ fn open(
     Ok((state, writer, Arc::new(logs)))
 }
 
-/// What must be in the state before the first request: keys, the endpoint, and that no host is
-/// connected yet. Time that the server was away never counts against a host.
+/// What must be in the state before the first request: keys, the endpoint, the targets, and that no
+/// host is connected yet. Time that the server was away never counts against a host.
 async fn prepare(
     state: &StateHandle,
     scope: &Scope,
-    keys_dir: &Path,
+    config: &ServerConfig,
     url: &str,
 ) -> anyhow::Result<()> {
-    let url = url.to_owned();
+    let (url, targets) = (url.to_owned(), config.targets.clone());
+    let keys_dir = &config.keys_dir;
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         endpoints::set(txn, &url);
+        ecs::targets::set(txn, targets);
         let instances: Vec<_> = txn
             .scan(&CONTAINER_INSTANCES)
             .map(|instance| instance.key.clone())

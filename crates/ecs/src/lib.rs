@@ -34,5 +34,6 @@ pub mod records;
 pub mod rules;
 pub mod service;
 pub mod tagged;
+pub mod targets;
 pub mod task;
 pub mod task_definition;

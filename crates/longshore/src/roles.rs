@@ -25,6 +25,7 @@ pub fn server(settings: &Settings, tls: &TlsOptions) -> anyhow::Result<ExitCode>
         regions: settings.regions.clone(),
         timing: settings.waits(Timing::Aws),
         host_lost_after: settings.host_lost_after,
+        targets: settings.targets.clone(),
     };
     let ready = |endpoint: &control::Endpoint| {
         let info = ServerInfo {

@@ -14,6 +14,7 @@ const DEFAULT_DATA: &str = "/var/lib/longshore";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
+const DEFAULT_CLUSTER: &str = "default";
 const HOST_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 /// Of the CDI specification.
 const CDI_DIRS: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
@@ -44,6 +45,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// What is known of single registries.
     pub registries: Vec<RegistrySettings>,
+    /// What lifecycle hooks may call.
+    pub targets: Vec<control::TargetRecord>,
 }
 
 /// A `[[registry]]` table of `longshore.toml`.
@@ -57,6 +60,62 @@ pub struct RegistrySettings {
     /// Whether it speaks plain HTTP.
     #[serde(default)]
     pub insecure: bool,
+}
+
+/// A `[[target]]` table of `longshore.toml`: what may be called from here, by name. A lifecycle hook
+/// asks for it as `arn:aws:lambda:REGION:ACCOUNT:function:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSettings {
+    /// Letters, digits, `.`, `-` and `_`.
+    pub name: String,
+    /// `http://…` or `https://…`, posted to.
+    pub url: Option<String>,
+    /// `FAMILY` or `FAMILY:REVISION`, run instead.
+    pub task: Option<String>,
+    /// Where it is run [default: default].
+    pub cluster: Option<String>,
+}
+
+impl TargetSettings {
+    /// # Errors
+    /// A name or a URL is malformed, a target is neither or both of URL and task, or two have one
+    /// name.
+    fn read(all: Vec<Self>) -> anyhow::Result<Vec<control::TargetRecord>> {
+        let mut targets: Vec<control::TargetRecord> = Vec::new();
+        for target in all {
+            let target = target.one()?;
+            if targets.iter().any(|earlier| earlier.name == target.name) {
+                bail!("target {} is declared twice", target.name);
+            }
+            targets.push(target);
+        }
+        Ok(targets)
+    }
+
+    fn one(self) -> anyhow::Result<control::TargetRecord> {
+        let name = self.name;
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+        if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
+            bail!(
+                "target {name:?}: a name has up to 64 letters, digits, dots, hyphens and underscores"
+            );
+        }
+        let does = match (self.url, self.task, self.cluster) {
+            (Some(url), None, None) => {
+                if !(url.starts_with("http://") || url.starts_with("https://")) {
+                    bail!("target {name}: {url:?} is no URL that begins with http:// or https://");
+                }
+                control::TargetKind::Url(url)
+            }
+            (None, Some(definition), cluster) => control::TargetKind::Task {
+                cluster: cluster.unwrap_or_else(|| DEFAULT_CLUSTER.into()),
+                definition,
+            },
+            _ => bail!("target {name}: give it a url, or a task and perhaps its cluster"),
+        };
+        Ok(control::TargetRecord { name, does })
+    }
 }
 
 /// The `[agent]` table of `longshore.toml`.
@@ -157,6 +216,7 @@ struct File {
     stopped_tasks_visible: Option<Duration>,
     agent: AgentSettings,
     registry: Vec<RegistrySettings>,
+    target: Vec<TargetSettings>,
 }
 
 impl Settings {
@@ -249,6 +309,7 @@ impl Settings {
             stopped_tasks_visible,
             agent: file.agent,
             registries: file.registry,
+            targets: TargetSettings::read(file.target)?,
         })
     }
 }
@@ -309,6 +370,39 @@ mod tests {
             assert_eq!(cleanup(text), expected, "{text}");
         }
         assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
+
+    #[test]
+    fn targets_have_one_name_each_and_do_one_thing() {
+        for (text, expected) in [
+            ("name = \"a\"\nurl = \"http://127.0.0.1:9/\"", Ok(1)),
+            ("name = \"a\"\ntask = \"check:3\"\ncluster = \"c\"", Ok(1)),
+            (
+                "name = \"a\"\ntask = \"check\"\n[[target]]\nname = \"b\"\ntask = \"check\"",
+                Ok(2),
+            ),
+            (
+                "name = \"a\"\ntask = \"check\"\n[[target]]\nname = \"a\"\ntask = \"check\"",
+                Err("declared twice"),
+            ),
+            ("name = \"a b\"\ntask = \"check\"", Err("a name has")),
+            ("name = \"a\"", Err("give it a url")),
+            (
+                "name = \"a\"\nurl = \"http://h/\"\ntask = \"check\"",
+                Err("give it a url"),
+            ),
+            (
+                "name = \"a\"\nurl = \"file:///etc/passwd\"",
+                Err("is no URL"),
+            ),
+        ] {
+            let file: File = toml::from_str(&format!("[[target]]\n{text}")).unwrap();
+            let read = TargetSettings::read(file.target);
+            match expected {
+                Ok(count) => assert_eq!(read.unwrap().len(), count, "{text}"),
+                Err(why) => assert!(read.unwrap_err().to_string().contains(why), "{text}"),
+            }
+        }
     }
 
     #[test]

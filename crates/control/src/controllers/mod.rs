@@ -5,7 +5,9 @@
 //! steps of at most 32 tasks, and says when it wants to look again. It never retries by itself: a
 //! failed step leaves the World as it was, and the next activation plans it anew.
 
+mod hooks;
 mod hosts;
+mod http_client;
 mod queue;
 mod retention;
 mod services;
@@ -84,7 +86,8 @@ trait Controller: Send + Sync {
 
 /// Starts every controller.
 pub fn start(shared: &Controllers) {
-    let controllers: [Box<dyn Controller>; 2] = [
+    let controllers: [Box<dyn Controller>; 3] = [
+        Box::new(hooks::Hooks::new(shared.clone())),
         Box::new(hosts::Hosts(shared.clone())),
         Box::new(retention::Retention(shared.clone())),
     ];
