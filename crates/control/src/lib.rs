@@ -27,6 +27,7 @@ mod tls;
 mod why;
 
 pub use compatibility::document as compatibility;
+pub use ecs::records::target::{TargetKind, TargetRecord};
 pub use ecs::task::retention::KEPT_AT_LEAST as STOPPED_TASKS_VISIBLE_MIN;
 pub use inspect::{Missing, inspect};
 pub use key_files::write_private;

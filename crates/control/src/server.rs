@@ -15,6 +15,7 @@ use anyhow::Context;
 use aws_types::{AwsError, Scope};
 use ecs::instance::{endpoints, life};
 use ecs::records::container_instance::CONTAINER_INSTANCES;
+use ecs::records::target::{TargetKind, TargetRecord};
 use iam::records::{ACCESS_KEYS, AccessKey};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -48,8 +49,8 @@ pub struct ServerConfig {
     pub timing: Timing,
     /// An agent that is away this long is lost.
     pub host_lost_after: Duration,
-    /// HTTP endpoints that rules may name as targets: URLs by name.
-    pub endpoints: BTreeMap<String, String>,
+    /// What the operator declared that may be called.
+    pub targets: Vec<TargetRecord>,
 }
 
 /// Where a server listens.
@@ -156,10 +157,12 @@ async fn prepare(
     config: &ServerConfig,
     url: &str,
 ) -> anyhow::Result<()> {
-    let (url, declared) = (url.to_owned(), config.endpoints.clone());
+    let (url, targets) = (url.to_owned(), config.targets.clone());
+    let declared = urls(&targets);
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         endpoints::set(txn, &url);
         events::declared::set(txn, &declared);
+        ecs::targets::set(txn, targets);
         let instances: Vec<_> = txn
             .scan(&CONTAINER_INSTANCES)
             .map(|instance| instance.key.clone())
@@ -179,6 +182,15 @@ async fn prepare(
     let (root, host) = submitted.await.context("cannot write the state")?;
     write_key(&config.keys_dir, "root", &root)?;
     write_key(&config.keys_dir, "host", &host)
+}
+
+/// The declared targets that rules may name: URLs by name.
+fn urls(targets: &[TargetRecord]) -> BTreeMap<String, String> {
+    let url = |target: &TargetRecord| match &target.does {
+        TargetKind::Url(url) => Some((target.name.clone(), url.clone())),
+        TargetKind::Task { .. } => None,
+    };
+    targets.iter().filter_map(url).collect()
 }
 
 fn key_of(txn: &Txn, wanted: impl Fn(&aws_types::Principal) -> bool) -> Option<AccessKey> {

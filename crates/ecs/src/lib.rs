@@ -36,5 +36,6 @@ pub mod records;
 pub mod rules;
 pub mod service;
 pub mod tagged;
+pub mod targets;
 pub mod task;
 pub mod task_definition;

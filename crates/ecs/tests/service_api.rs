@@ -817,17 +817,15 @@ fn a_deployment_under_way_can_be_stopped_once() {
         let got = text(stop(&mut house, asked.clone()));
         assert!(got.starts_with(expected), "{asked}: {got}");
     }
-    let world = house.world.clone();
     let all = deployments(&mut house, json!({"service": "a"})).unwrap();
     let arn = all[0].service_deployment_arn.clone();
-    let go_on = ops::continue_service_deployment::continue_service_deployment(
-        &world,
-        &mut house.ctx,
-        &input(json!({"serviceDeploymentArn": arn, "hookId": "h"})),
-    );
+    let asked = input(json!({"serviceDeploymentArn": arn, "hookId": "h"}));
+    let go_on = house.write(|txn, ctx| {
+        ops::continue_service_deployment::continue_service_deployment(txn, ctx, &asked)
+    });
     assert!(
         text(go_on).contains("no paused lifecycle hook"),
-        "none can have one"
+        "it has no hook"
     );
 }
 

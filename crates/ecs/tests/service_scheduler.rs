@@ -344,26 +344,7 @@ fn unhealthy_tasks_are_replaced_before_they_go() {
     let mut house = House::new();
     house.host("a", 2048, 4096);
     house.host("b", 2048, 4096);
-    let names = [
-        "ecs.capability.container-health-check",
-        "com.amazonaws.ecs.capability.docker-remote-api.1.24",
-    ];
-    let instances: Vec<_> = house
-        .world
-        .scan(&CONTAINER_INSTANCES)
-        .map(|i| i.key.clone())
-        .collect();
-    for key in instances {
-        for name in names {
-            let attribute = AttributeRecord {
-                name: name.into(),
-                value: None,
-            };
-            house.change(|txn, _| {
-                txn.update(&CONTAINER_INSTANCES, &key, |i| i.attributes.push(attribute))
-            });
-        }
-    }
+    house.able_to_check_health();
     house.define_checked("web");
     let key = house.service(
         "web",

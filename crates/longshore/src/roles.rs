@@ -25,7 +25,7 @@ pub fn server(settings: &Settings, tls: &TlsOptions) -> anyhow::Result<ExitCode>
         regions: settings.regions.clone(),
         timing: settings.waits(Timing::Aws),
         host_lost_after: settings.host_lost_after,
-        endpoints: settings.targets.clone(),
+        targets: settings.targets.clone(),
     };
     let ready = |endpoint: &control::Endpoint| {
         let info = ServerInfo {

@@ -14,6 +14,7 @@ const DEFAULT_DATA: &str = "/var/lib/longshore";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
+const DEFAULT_CLUSTER: &str = "default";
 const HOST_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 /// Of the CDI specification.
 const CDI_DIRS: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
@@ -44,8 +45,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// What is known of single registries.
     pub registries: Vec<RegistrySettings>,
-    /// HTTP endpoints that rules may name as targets: URLs by name.
-    pub targets: BTreeMap<String, String>,
+    /// What lifecycle hooks and rules may call.
+    pub targets: Vec<control::TargetRecord>,
 }
 
 /// A `[[registry]]` table of `longshore.toml`.
@@ -61,39 +62,60 @@ pub struct RegistrySettings {
     pub insecure: bool,
 }
 
-/// A `[[target]]` table of `longshore.toml`: an HTTP endpoint that rules may name as
+/// A `[[target]]` table of `longshore.toml`: what may be called from here, by name. A lifecycle hook
+/// asks for it as `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, a rule for a URL as
 /// `arn:aws:events:REGION:ACCOUNT:api-destination/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSettings {
     /// Letters, digits, `.`, `-` and `_`.
     pub name: String,
-    /// `http://…` or `https://…`.
-    pub url: String,
+    /// `http://…` or `https://…`, posted to.
+    pub url: Option<String>,
+    /// `FAMILY` or `FAMILY:REVISION`, run instead.
+    pub task: Option<String>,
+    /// Where it is run [default: default].
+    pub cluster: Option<String>,
 }
 
 impl TargetSettings {
-    /// URLs by name.
-    ///
     /// # Errors
-    /// A name or a URL is malformed, or two have one name.
-    fn by_name(all: Vec<Self>) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut targets = BTreeMap::new();
-        for Self { name, url } in all {
-            let is_name = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
-            if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
-                bail!(
-                    "target {name:?}: a name has up to 64 letters, digits, dots, hyphens and underscores"
-                );
+    /// A name or a URL is malformed, a target is neither or both of URL and task, or two have one
+    /// name.
+    fn read(all: Vec<Self>) -> anyhow::Result<Vec<control::TargetRecord>> {
+        let mut targets: Vec<control::TargetRecord> = Vec::new();
+        for target in all {
+            let target = target.one()?;
+            if targets.iter().any(|earlier| earlier.name == target.name) {
+                bail!("target {} is declared twice", target.name);
             }
-            if !(url.starts_with("http://") || url.starts_with("https://")) {
-                bail!("target {name}: {url:?} is no URL that begins with http:// or https://");
-            }
-            if targets.insert(name.clone(), url).is_some() {
-                bail!("target {name} is declared twice");
-            }
+            targets.push(target);
         }
         Ok(targets)
+    }
+
+    fn one(self) -> anyhow::Result<control::TargetRecord> {
+        let name = self.name;
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+        if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
+            bail!(
+                "target {name:?}: a name has up to 64 letters, digits, dots, hyphens and underscores"
+            );
+        }
+        let does = match (self.url, self.task, self.cluster) {
+            (Some(url), None, None) => {
+                if !(url.starts_with("http://") || url.starts_with("https://")) {
+                    bail!("target {name}: {url:?} is no URL that begins with http:// or https://");
+                }
+                control::TargetKind::Url(url)
+            }
+            (None, Some(definition), cluster) => control::TargetKind::Task {
+                cluster: cluster.unwrap_or_else(|| DEFAULT_CLUSTER.into()),
+                definition,
+            },
+            _ => bail!("target {name}: give it a url, or a task and perhaps its cluster"),
+        };
+        Ok(control::TargetRecord { name, does })
     }
 }
 
@@ -288,7 +310,7 @@ impl Settings {
             stopped_tasks_visible,
             agent: file.agent,
             registries: file.registry,
-            targets: TargetSettings::by_name(file.target)?,
+            targets: TargetSettings::read(file.target)?,
         })
     }
 }
@@ -335,25 +357,6 @@ mod tests {
     }
 
     #[test]
-    fn targets_have_one_name_and_one_url_each() {
-        let read = |text: &str| {
-            let file: File = toml::from_str(text)?;
-            TargetSettings::by_name(file.target)
-        };
-        let one = "[[target]]\nname = \"hook\"\nurl = \"http://127.0.0.1:9/\"\n";
-        let targets = read(one).unwrap();
-        assert_eq!(targets["hook"], "http://127.0.0.1:9/");
-        for wrong in [
-            format!("{one}{one}"),
-            one.replace("hook", "a/b"),
-            one.replace("http:", "file:"),
-            one.replace("url", "uri"),
-        ] {
-            assert!(read(&wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn unused_images_go_as_the_ecs_agent_has_it() {
         for (text, expected) in [
             ("", Some((1800, 3600, 5))),
@@ -368,6 +371,39 @@ mod tests {
             assert_eq!(cleanup(text), expected, "{text}");
         }
         assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
+
+    #[test]
+    fn targets_have_one_name_each_and_do_one_thing() {
+        for (text, expected) in [
+            ("name = \"a\"\nurl = \"http://127.0.0.1:9/\"", Ok(1)),
+            ("name = \"a\"\ntask = \"check:3\"\ncluster = \"c\"", Ok(1)),
+            (
+                "name = \"a\"\ntask = \"check\"\n[[target]]\nname = \"b\"\ntask = \"check\"",
+                Ok(2),
+            ),
+            (
+                "name = \"a\"\ntask = \"check\"\n[[target]]\nname = \"a\"\ntask = \"check\"",
+                Err("declared twice"),
+            ),
+            ("name = \"a b\"\ntask = \"check\"", Err("a name has")),
+            ("name = \"a\"", Err("give it a url")),
+            (
+                "name = \"a\"\nurl = \"http://h/\"\ntask = \"check\"",
+                Err("give it a url"),
+            ),
+            (
+                "name = \"a\"\nurl = \"file:///etc/passwd\"",
+                Err("is no URL"),
+            ),
+        ] {
+            let file: File = toml::from_str(&format!("[[target]]\n{text}")).unwrap();
+            let read = TargetSettings::read(file.target);
+            match expected {
+                Ok(count) => assert_eq!(read.unwrap().len(), count, "{text}"),
+                Err(why) => assert!(read.unwrap_err().to_string().contains(why), "{text}"),
+            }
+        }
     }
 
     #[test]

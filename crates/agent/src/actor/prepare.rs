@@ -33,9 +33,10 @@ impl TaskContext {
     pub(super) async fn ensure_image(&self, state: &TaskState, index: ContainerIndex) {
         let container = &self.definition.containers[index];
         let began = now();
+        let image = self.definition.image_of(container);
         let behavior = self.host.config.image_pull_behavior;
         let id = &state.containers[index].runtime_id;
-        let ensured = images::ensure(&self.host, &container.image, id, behavior).await;
+        let ensured = images::ensure(&self.host, &image, id, behavior).await;
         self.send(match ensured {
             Ok(ensured) => {
                 let image = ensured.image;

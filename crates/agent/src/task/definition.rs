@@ -6,6 +6,7 @@
 
 pub use super::association::Association;
 use super::docker::{DockerConfig, HostConfig};
+use super::pinned::Longshore;
 pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,9 @@ pub struct TaskDefinition {
     /// Devices of the host that it was given.
     #[serde(default, deserialize_with = "null_as_default")]
     pub associations: Vec<Association>,
+    /// What our own control plane adds.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub longshore: Longshore,
 }
 
 /// A container of a task.

@@ -11,6 +11,7 @@ mod finish;
 pub mod health;
 pub mod machine;
 mod order;
+mod pinned;
 mod port;
 pub mod relations;
 pub mod report;

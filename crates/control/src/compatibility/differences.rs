@@ -37,9 +37,21 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "Services",
         "`desiredCount` left out is 0. `healthCheckGracePeriodSeconds` is taken without a load \
          balancer, as it covers container health checks too, and shown only where it was given. \
-         ListServicesByNamespace always answers `NamespaceNotFoundException`, and \
-         ContinueServiceDeployment that there is no such hook. A deployment controller cannot be \
-         changed.",
+         ListServicesByNamespace always answers `NamespaceNotFoundException`. A deployment \
+         controller cannot be changed.",
+    ),
+    (
+        "Deployment strategies",
+        "BLUE_GREEN, LINEAR and CANARY go through all stages and show the traffic weights; without \
+         load balancers no traffic moves. The first deployment of a service has nothing to shift \
+         from and no bake time. A rollback makes the deployment that was kept PRIMARY again, under \
+         its own id, and calls no hook. Hooks belong to these strategies, not to ROLLING.",
+    ),
+    (
+        "Lifecycle hooks",
+        "An AWS_LAMBDA hook's `hookTargetArn` names a target that the operator declared in \
+         longshore.toml (docs/hooks.md): a URL or a task. Others are refused. `roleArn` is stored \
+         and shown; `hookDetails` come back from an answer IN_PROGRESS, and are refused in a request.",
     ),
     (
         "GPUs",
@@ -51,7 +63,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "Texts of services, PutAttributes and account settings",
         "Where no recording of AWS's error text is known to us, the error's code is AWS's and the \
          text is ours: task sets out of place, zone rebalancing that cannot be, stopping an ended \
-         deployment, reserved attribute names, malformed attributes, a principal that is none.",
+         deployment, strategies, steps and hooks out of their ranges, reserved attribute names, malformed attributes, a principal that is none.",
     ),
     (
         "EventBridge",

@@ -6,7 +6,9 @@
 //! failed step leaves the World as it was, and the next activation plans it anew.
 
 mod event_targets;
+mod hooks;
 mod hosts;
+mod http_client;
 mod queue;
 mod retention;
 mod schedules;
@@ -86,7 +88,8 @@ trait Controller: Send + Sync {
 
 /// Starts every controller.
 pub fn start(shared: &Controllers) {
-    let controllers: [Box<dyn Controller>; 3] = [
+    let controllers: [Box<dyn Controller>; 4] = [
+        Box::new(hooks::Hooks::new(shared.clone())),
         Box::new(hosts::Hosts(shared.clone())),
         Box::new(retention::Retention(shared.clone())),
         Box::new(schedules::Schedules(shared.clone())),

@@ -16,6 +16,7 @@ use crate::rules::{
 };
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, deploy, retention, shape};
+use crate::targets;
 use crate::task::{launch, tokens};
 use aws_api::Stored;
 use aws_api::ecs::{CreateServiceRequest, CreateServiceResponse, TaskDefinition};
@@ -37,7 +38,9 @@ pub fn authorisation(input: &CreateServiceRequest, world: &World, ctx: &Ctx) -> 
     let tags = authorised::to_tag(world, ctx, &create, input.tags.as_deref());
     let (definition, role) = (input.task_definition.as_deref(), input.role.as_deref());
     let roles = authorised::to_hand_over(world, ctx, definition, role);
-    [create].into_iter().chain(tags).chain(roles).collect()
+    let hooks = authorised::to_call(input.deployment_configuration.as_ref());
+    let asks = [create].into_iter().chain(tags);
+    asks.chain(roles).chain(hooks).collect()
 }
 
 /// The operation.
@@ -64,6 +67,7 @@ pub fn create_service(
         Controller::External => None,
     };
     let mut record = record(ctx, key, input, new)?;
+    targets::check_hooks(txn, &ctx.scope, input.deployment_configuration.as_ref())?;
     check(&mut record, input, definition.as_deref())?;
     retention::forget(txn, &record.key);
     if let Some(definition) = definition {

@@ -326,7 +326,7 @@ fn service_deployments() -> Vec<Operation> {
             stop_service_deployment::authorisation,
             stop_service_deployment::stop_service_deployment,
         ),
-        Operation::read::<api::ContinueServiceDeployment>(
+        Operation::write::<api::ContinueServiceDeployment>(
             continue_service_deployment::authorisation,
             continue_service_deployment::continue_service_deployment,
         ),

@@ -6,6 +6,7 @@
 use crate::cluster;
 use crate::decisions::Stopped;
 use crate::records::task::{BindingRecord, TASKS};
+use crate::service::images;
 use crate::task::reference;
 use crate::task::report::{ContainerReport, TaskReport, apply};
 use crate::task::status::{ContainerStatus, TaskStatus};
@@ -75,6 +76,7 @@ pub(super) fn apply_to(
             let task = record.key.id.clone();
             ctx.decided(Stopped { task, reason });
         }
+        images::learn(txn, &record);
         txn.put(&TASKS, record);
     }
 }

@@ -9,6 +9,7 @@ use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, TaskD
 use crate::rules::{self, deployment_configuration, not_yet, run_task, zone_rebalancing};
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, reference, shape};
+use crate::targets;
 use crate::task::launch;
 use aws_api::Stored;
 use aws_api::ecs::{
@@ -27,7 +28,8 @@ pub fn authorisation(input: &UpdateServiceRequest, world: &World, ctx: &Ctx) -> 
     let update = authorised::on_service("ecs:UpdateService", ctx, cluster, service);
     let definition = input.task_definition.as_deref();
     let roles = authorised::to_hand_over(world, ctx, definition, None);
-    [update].into_iter().chain(roles).collect()
+    let hooks = authorised::to_call(input.deployment_configuration.as_ref());
+    [update].into_iter().chain(roles).chain(hooks).collect()
 }
 
 /// The operation.
@@ -55,6 +57,7 @@ pub fn update_service(
         record.scheduling,
         record.controller,
     )?);
+    targets::check_hooks(txn, &ctx.scope, input.deployment_configuration.as_ref())?;
     record.grace_seconds = change.grace_seconds.or(record.grace_seconds);
     record.propagate = change.propagate.unwrap_or(record.propagate);
     let managed = input.enable_ecs_managed_tags;

@@ -1,5 +1,6 @@
 //! One deployment of a service: tasks of one revision, and how far it is.
 
+use super::deployment_stage::Staged;
 use super::service_deployment::ServiceDeploymentId;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,9 @@ pub struct Deployment {
     /// Whether it takes the place of one that failed.
     #[serde(default)]
     pub is_rollback: bool,
+    /// How far it is, where it has stages.
+    #[serde(default)]
+    pub staged: Option<Staged>,
 }
 
 impl Deployment {

@@ -6,6 +6,7 @@ pub mod account_setting;
 pub mod cluster;
 pub mod container_instance;
 pub mod deployment;
+pub mod deployment_stage;
 pub mod overrides;
 pub mod run_token;
 pub mod service;
@@ -13,6 +14,7 @@ pub mod service_deployment;
 pub mod service_event;
 pub mod service_revision;
 pub mod tags;
+pub mod target;
 pub mod task;
 pub mod task_definition;
 pub mod task_set;
@@ -30,6 +32,7 @@ pub use service_deployment::SERVICE_DEPLOYMENTS;
 pub use service_event::SERVICE_EVENTS;
 pub use service_revision::SERVICE_REVISIONS;
 pub use tags::Tags;
+pub use target::TARGETS;
 pub use task::{TASKS, TaskId, TaskKey, TaskRecord};
 pub use task_definition::{
     FAMILIES, FamilyKey, FamilyRecord, TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord,
@@ -50,6 +53,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &CONTAINER_INSTANCES,
         &RUN_TOKENS,
         &SERVER_ENDPOINT,
+        &TARGETS,
         &SERVICES,
         &SERVICE_REVISIONS,
         &SERVICE_DEPLOYMENTS,

@@ -9,6 +9,7 @@ use super::Tags;
 pub use super::deployment::{Deployment, Rollout, Throttle, deployment_id};
 use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
 use crate::place::constraint::Constraint;
+use crate::service::hooks;
 use aws_api::Stored;
 use aws_api::ecs::{DeploymentConfiguration, PlacementConstraint, PlacementStrategy};
 use aws_types::{Scope, Timestamp};
@@ -326,6 +327,15 @@ pub static DAEMONS: Index<ServiceRecord> = Index {
     },
 };
 
+/// Those with a lifecycle hook whose target is being asked.
+pub static OPEN_HOOKS: Index<ServiceRecord> = Index {
+    name: "open_hooks",
+    keys: |service| match hooks::open(service).next() {
+        Some(_) => vec![hooks::open_parts()],
+        None => Vec::new(),
+    },
+};
+
 /// Those of a cluster that are ACTIVE, for listings.
 pub static ACTIVE: Index<ServiceRecord> = Index {
     name: "active",
@@ -352,7 +362,13 @@ pub static OF_CLUSTER: Tally<ServiceRecord> = Tally {
 pub static SERVICES: Table<ServiceKey, ServiceRecord> = Table::new(
     "ecs.services",
     |service| service.key.clone(),
-    &[&LACKS_ROOM, &DAEMONS, &ACTIVE, &BY_TASK_SET_DEFINITION],
+    &[
+        &LACKS_ROOM,
+        &DAEMONS,
+        &ACTIVE,
+        &OPEN_HOOKS,
+        &BY_TASK_SET_DEFINITION,
+    ],
 )
 .with_tallies(&[&OF_CLUSTER]);
 

@@ -3,6 +3,7 @@
 //! One service deployment may hold two deployments of the service: the one that was asked for and,
 //! where that fails, the one that rolls back.
 
+use super::deployment_stage::Staged;
 use super::service::ServiceKey;
 use aws_api::Stored;
 use aws_api::ecs::DeploymentConfiguration;
@@ -190,6 +191,9 @@ pub struct ServiceDeploymentRecord {
     /// The rollback that was begun.
     #[serde(default)]
     pub rollback: Option<Rollback>,
+    /// How far its deployment is, or was when it ended.
+    #[serde(default)]
+    pub staged: Option<Staged>,
 }
 
 /// A revision that ran when a service deployment began.

@@ -3,12 +3,12 @@
 //! Rule: API reference, DeploymentConfiguration, DeploymentCircuitBreaker, ThresholdConfiguration;
 //! semantics 2.3, 6.5.
 
+use super::deployment_strategy as strategy;
 use super::invalid_parameter;
 use crate::records::service::{Controller, Scheduling};
 use aws_api::ecs::{DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration};
 use aws_types::AwsError;
 
-const STRATEGIES: [&str; 4] = ["ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"];
 const THRESHOLDS: [&str; 3] = ["BOUNDED_PERCENT", "UNBOUNDED_PERCENT", "COUNT"];
 /// API reference, ThresholdConfiguration, `value`: the default.
 const THRESHOLD_DEFAULT: i32 = 50;
@@ -38,6 +38,7 @@ pub fn read(
         given.minimum_healthy_percent,
     );
     replace(&mut held.alarms, given.alarms);
+    strategy::drop_foreign(&mut held, given.strategy.as_deref());
     replace(&mut held.strategy, given.strategy);
     replace(&mut held.bake_time_in_minutes, given.bake_time_in_minutes);
     replace(&mut held.lifecycle_hooks, given.lifecycle_hooks);
@@ -48,6 +49,7 @@ pub fn read(
         given.early_success_criteria,
     );
     check(&held, scheduling, controller)?;
+    strategy::fill_in(&mut held);
     Ok(held)
 }
 
@@ -102,13 +104,7 @@ fn check(
     if let Some(breaker) = &asked.deployment_circuit_breaker {
         check_breaker(breaker, controller)?;
     }
-    let strategy = asked.strategy.as_deref();
-    if strategy.is_some_and(|strategy| !STRATEGIES.contains(&strategy)) {
-        return Err(invalid_parameter(format!(
-            "deployment strategy should be one of [{}]",
-            STRATEGIES.join(",")
-        )));
-    }
+    strategy::check(asked, scheduling, controller)?;
     let bake_time = asked.bake_time_in_minutes.unwrap_or(0);
     if !(0..=BAKE_TIME_MAX).contains(&bake_time) {
         return Err(invalid_parameter(format!(

@@ -9,6 +9,7 @@ pub mod cluster_settings;
 pub mod containers;
 pub mod dependencies;
 pub mod deployment_configuration;
+pub mod deployment_strategy;
 pub mod devices;
 pub mod fargate;
 pub mod health;

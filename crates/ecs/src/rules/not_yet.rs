@@ -215,6 +215,7 @@ pub static EFFECTIVE: &[&str] = &[
     // Where the host has cgroup v1; v2 keeps one value for the whole host.
     "containerDefinitions.linuxParameters.swappiness",
     "containerDefinitions.dockerLabels",
+    "containerDefinitions.versionConsistency",
     "containerDefinitions.hostname",
     "containerDefinitions.disableNetworking",
     "containerDefinitions.privileged",
@@ -235,7 +236,6 @@ pub static KEPT: &[&str] = &[
     "tags",
     "taskRoleArn",
     "executionRoleArn",
-    "containerDefinitions.versionConsistency",
     "volumes.dockerVolumeConfiguration.labels",
     "containerDefinitions.portMappings.name",
     "containerDefinitions.portMappings.appProtocol",

@@ -103,33 +103,17 @@ pub const ROWS: &[Row] = &[
     row("vpcLatticeConfigurations", |asked| any(asked.lattice)),
     row("gatewayConnectors", |asked| any(asked.gateways)),
     row("monitoring", |asked| asked.monitoring.is_some()),
-    row("deploymentConfiguration.strategy", |asked| {
-        let strategy = asked.deployment.and_then(|d| d.strategy.as_deref());
-        strategy.is_some_and(|strategy| strategy != "ROLLING")
-    }),
-    row("deploymentConfiguration.bakeTimeInMinutes", |asked| {
-        let minutes = asked.deployment.and_then(|d| d.bake_time_in_minutes);
-        minutes.is_some_and(|minutes| minutes != 0)
-    }),
-    row("deploymentConfiguration.linearConfiguration", |asked| {
-        let given = asked.deployment;
-        given.is_some_and(|d| d.linear_configuration.is_some())
-    }),
-    row("deploymentConfiguration.canaryConfiguration", |asked| {
-        let given = asked.deployment;
-        given.is_some_and(|d| d.canary_configuration.is_some())
-    }),
-    row("deploymentConfiguration.lifecycleHooks", |asked| {
-        any(asked.deployment.and_then(|d| d.lifecycle_hooks.as_ref()))
-    }),
+    row(
+        "deploymentConfiguration.lifecycleHooks.hookDetails",
+        |asked| {
+            let hooks = asked.deployment.and_then(|d| d.lifecycle_hooks.as_ref());
+            let mut hooks = hooks.into_iter().flatten();
+            hooks.any(|hook| hook.hook_details.is_some())
+        },
+    ),
     row("deploymentConfiguration.alarms", |asked| {
         let alarms = asked.deployment.and_then(|d| d.alarms.as_ref());
         alarms.is_some_and(|alarms| alarms.enable.unwrap_or(false))
-    }),
-    row("deploymentConfiguration.earlySuccessCriteria", |asked| {
-        let given = asked.deployment;
-        let early = given.and_then(|d| d.early_success_criteria.as_ref());
-        early.is_some_and(|early| early.enable.unwrap_or(false))
     }),
 ];
 
@@ -189,13 +173,8 @@ mod tests {
             json!({"vpcLatticeConfigurations": [{"portName": "a"}]}),
             json!({"gatewayConnectors": [{}]}),
             json!({"monitoring": {}}),
-            json!({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}),
-            json!({"deploymentConfiguration": {"bakeTimeInMinutes": 5}}),
-            json!({"deploymentConfiguration": {"linearConfiguration": {}}}),
-            json!({"deploymentConfiguration": {"canaryConfiguration": {}}}),
-            json!({"deploymentConfiguration": {"lifecycleHooks": [{"targetType": "PAUSE"}]}}),
+            json!({"deploymentConfiguration": {"lifecycleHooks": [{"hookDetails": {}}]}}),
             json!({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": true}}}),
-            json!({"deploymentConfiguration": {"earlySuccessCriteria": {"enable": true}}}),
         ];
         assert_eq!(samples.len(), ROWS.len());
         for (sample, row) in samples.into_iter().zip(ROWS) {

@@ -9,7 +9,7 @@ use super::launch::{in_zone, place_on};
 use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
 use super::waits::{Waits, earliest};
-use super::{history, launch};
+use super::{history, launch, stage_hooks};
 use crate::instance::life::TASKS_PER_STEP_MAX;
 use crate::place::solve::Refused;
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
@@ -81,6 +81,11 @@ fn write(
         again: None,
         waits,
     };
+    if let Some(primary) = work.service.deployments.first_mut()
+        && let Some(staged) = &mut primary.staged
+    {
+        stage_hooks::name(staged, &mut ctx.ids);
+    }
     work.settle(txn, &plan.settle);
     work.stop(txn, ctx, &plan.stop);
     for start in &plan.start {
@@ -94,7 +99,7 @@ fn write(
         work.tell(txn, ctx, &Message::RollingBack(number));
         work.has_more = true;
     }
-    history::count_failures(txn, ctx.now, before, &work.service);
+    history::follow(txn, ctx.now, before, &work.service);
     for message in plan.messages {
         work.tell(txn, ctx, &message);
     }

@@ -4,7 +4,7 @@
 use super::reference;
 use crate::task::authorised;
 use crate::{account_settings, cluster};
-use aws_api::ecs::Tag;
+use aws_api::ecs::{DeploymentConfiguration, Tag};
 use aws_types::Ctx;
 use iam::Ask;
 use store::World;
@@ -51,6 +51,15 @@ pub fn to_hand_over(
         asks.into_iter().filter(|ask| ask.action == "iam:PassRole")
     });
     role.map(pass).into_iter().chain(of_tasks).collect()
+}
+
+/// `iam:PassRole` on the roles in which hooks are called.
+#[must_use]
+pub fn to_call(given: Option<&DeploymentConfiguration>) -> Vec<Ask> {
+    let hooks = given.and_then(|given| given.lifecycle_hooks.as_ref());
+    let roles = hooks.into_iter().flatten();
+    let roles = roles.filter_map(|hook| hook.role_arn.as_ref());
+    roles.map(|role| Ask::new("iam:PassRole", role)).collect()
 }
 
 /// What tags given to a new service need.

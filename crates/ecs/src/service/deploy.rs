@@ -3,6 +3,7 @@
 //!
 //! Rule: semantics 6.1 (an update during an update makes the PRIMARY ACTIVE), 6.6.
 
+use crate::records::deployment_stage::Staged;
 use crate::records::service::{
     Deployment, Rollout, Scheduling, ServiceKey, ServiceRecord, Throttle, Workload, deployment_id,
 };
@@ -13,7 +14,7 @@ use crate::records::service_deployment::{
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS, ServiceRevisionRecord};
 use crate::records::task::TaskKey;
 use crate::records::task_table::{Count, OF_SERVICE, TASKS, deployment_parts};
-use crate::service::circuit_breaker;
+use crate::service::{circuit_breaker, stage, stage_hooks};
 use aws_types::{Ctx, Ids, Timestamp};
 use store::{Txn, World};
 
@@ -54,6 +55,7 @@ pub fn begin(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, workload
     let part_of = service_deployment_id(&mut ctx.ids);
     let sources = sources(txn, service);
     let enabled = circuit_breaker::is_enabled(service);
+    let staged = staged(ctx, service);
     txn.put(
         &SERVICE_DEPLOYMENTS,
         ServiceDeploymentRecord {
@@ -79,9 +81,25 @@ pub fn begin(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, workload
             failures: 0,
             threshold: circuit_breaker::threshold(service),
             rollback: None,
+            staged: staged.clone(),
         },
     );
     push_primary(service, number, number, Some(part_of), ctx.now);
+    if let Some(primary) = service.deployments.first_mut() {
+        primary.staged = staged;
+    }
+}
+
+/// The first stage of a new deployment, where its strategy has stages. Blue is what completed last;
+/// where that is gone, what was deployed last.
+fn staged(ctx: &mut Ctx, service: &ServiceRecord) -> Option<Staged> {
+    let earlier = &service.deployments;
+    let completed = |one: &&Deployment| Some(one.revision) == service.completed_revision;
+    let blue = earlier.iter().find(completed).or(earlier.first());
+    let blue = blue.map(|blue| blue.number);
+    let mut staged = stage::begin(&service.configuration, blue, earlier.len() > 1, ctx.now)?;
+    stage_hooks::name(&mut staged, &mut ctx.ids);
+    Some(staged)
 }
 
 /// A new PRIMARY of a revision that exists; the PRIMARY until now becomes ACTIVE.
@@ -116,6 +134,7 @@ pub fn push_primary(
             throttle: Throttle::default(),
             part_of,
             is_rollback: false,
+            staged: None,
         },
     );
     service.steady = None;

@@ -4,8 +4,9 @@
 
 use super::{deploy, shape};
 use crate::records::cluster::cluster_arn;
+use crate::records::deployment_stage::{Hook, Staged, Strategy, WEIGHT_WHOLE};
 use crate::records::service::{SERVICES, ServiceKey};
-use crate::records::service_deployment::{Monitor, ServiceDeploymentRecord};
+use crate::records::service_deployment::{Monitor, ServiceDeploymentRecord, Source};
 use crate::records::service_revision::{RevisionKey, ServiceRevisionRecord};
 use aws_api::ecs::{self as api, ServiceRevisionSummary};
 use store::World;
@@ -15,6 +16,7 @@ use store::World;
 pub fn full(world: &World, record: &ServiceDeploymentRecord) -> api::ServiceDeployment {
     let service = &record.key.service;
     let sources = record.sources.iter();
+    let staged = staged(world, record);
     api::ServiceDeployment {
         service_deployment_arn: Some(record.key.arn()),
         service_arn: Some(service.arn()),
@@ -28,13 +30,19 @@ pub fn full(world: &World, record: &ServiceDeploymentRecord) -> api::ServiceDepl
             sources
                 .map(|source| {
                     let counts = [source.requested, source.running, source.pending];
-                    summary(service, source.revision, counts)
+                    let shown = summary(service, source.revision, counts);
+                    weighed(
+                        shown,
+                        staged.and_then(|staged| left_to(staged, record, source)),
+                    )
                 })
                 .collect(),
         ),
         target_service_revision: Some(target(world, record)),
         status: Some(record.status.name().into()),
         status_reason: record.reason.clone(),
+        lifecycle_stage: staged.map(|staged| staged.stage.name().into()),
+        lifecycle_hook_details: staged.map(|staged| staged.hooks.iter().map(hook).collect()),
         deployment_configuration: Some(record.configuration.0.clone()),
         rollback: record.rollback.as_ref().map(|rollback| api::Rollback {
             reason: Some(rollback.reason.clone()),
@@ -51,7 +59,6 @@ pub fn full(world: &World, record: &ServiceDeploymentRecord) -> api::ServiceDepl
             status: Some(Monitor::Disabled.name().into()),
             ..api::ServiceDeploymentAlarms::default()
         }),
-        ..api::ServiceDeployment::default()
     }
 }
 
@@ -113,7 +120,65 @@ fn target(world: &World, record: &ServiceDeploymentRecord) -> ServiceRevisionSum
             sources.find(|source| source.revision == record.target)
         })
         .map(|source| [source.requested, source.running, source.pending]);
-    summary(service, record.target, running.unwrap_or_default())
+    let shown = summary(service, record.target, running.unwrap_or_default());
+    let staged = staged(world, record);
+    weighed(shown, staged.and_then(weights))
+}
+
+/// How far it is: as its deployment says, or as it was when that ended.
+fn staged<'w>(world: &'w World, record: &'w ServiceDeploymentRecord) -> Option<&'w Staged> {
+    let service = world.get(&SERVICES, &record.key.service);
+    let deployments = service.into_iter().flat_map(|service| &service.deployments);
+    let mut own = deployments.filter(|one| one.part_of.as_ref() == Some(&record.key.id));
+    let live = own.find_map(|one| one.staged.as_ref());
+    live.or(record.staged.as_ref())
+}
+
+/// Test and production traffic in tenths of a percent, where the strategy shifts any.
+type Weights = (u32, u32);
+
+fn weights(staged: &Staged) -> Option<Weights> {
+    let shifts = staged.strategy != Strategy::Rolling;
+    shifts.then_some((staged.test_weight, staged.production_weight))
+}
+
+/// What green leaves to a revision that ran before: all of it to the newest of them.
+fn left_to(staged: &Staged, record: &ServiceDeploymentRecord, source: &Source) -> Option<Weights> {
+    let (_, production) = weights(staged)?;
+    let is_blue = record.sources.first() == Some(source);
+    // Test traffic is green's alone: semantics 6.7, "There is no test traffic" before its shift.
+    Some((
+        0,
+        if is_blue {
+            WEIGHT_WHOLE - production
+        } else {
+            0
+        },
+    ))
+}
+
+fn weighed(shown: ServiceRevisionSummary, weights: Option<Weights>) -> ServiceRevisionSummary {
+    let percent = |tenths: u32| f64::from(tenths) / 10.0;
+    ServiceRevisionSummary {
+        requested_test_traffic_weight: weights.map(|(test, _)| percent(test)),
+        requested_production_traffic_weight: weights.map(|(_, production)| percent(production)),
+        ..shown
+    }
+}
+
+fn hook(hook: &Hook) -> api::DeploymentLifecycleHookDetail {
+    let kind = match hook.target {
+        Some(_) => "AWS_LAMBDA",
+        None => "PAUSE",
+    };
+    api::DeploymentLifecycleHookDetail {
+        hook_id: Some(hook.id.clone()),
+        target_type: Some(kind.into()),
+        target_arn: hook.target.clone(),
+        status: Some(hook.status.name().into()),
+        expires_at: Some(hook.expires),
+        timeout_action: Some(hook.on_timeout.name().into()),
+    }
 }
 
 fn summary(

@@ -6,6 +6,7 @@ use crate::records::service::{Deployment, ServiceRecord};
 use crate::records::service_deployment::DeploymentStatus;
 use crate::records::task::TaskId;
 use crate::task::status::TaskStatus;
+use aws_api::ecs::DeploymentConfiguration;
 use aws_types::Timestamp;
 
 /// A service at one moment.
@@ -27,6 +28,8 @@ pub struct Facts<'a> {
     pub zones: Vec<String>,
     /// The status of the service deployment under way.
     pub requested: Option<DeploymentStatus>,
+    /// Its configuration as it began; the service's where there is none under way.
+    pub configuration: &'a DeploymentConfiguration,
 }
 
 /// An instance that a DAEMON is to be on.

@@ -2,7 +2,7 @@
 
 use super::deploy;
 use super::progress::{Note, RollBack};
-use crate::records::service::{ServiceRecord, deployment_id};
+use crate::records::service::{Deployment, ServiceRecord, deployment_id};
 use crate::records::service_deployment::{
     DeploymentStatus, Monitor, Rollback, SERVICE_DEPLOYMENTS, ServiceDeploymentId,
     ServiceDeploymentKey, ServiceDeploymentRecord,
@@ -64,8 +64,14 @@ pub fn roll_back(
             record.breaker = Monitor::Triggered;
         }
     });
-    let number = deploy::number(&mut ctx.ids);
-    deploy::push_primary(service, number, to.revision, part_of(before), now);
+    let number = match return_to_blue(before, service, to.revision, now) {
+        Some(blue) => blue,
+        None => {
+            let number = deploy::number(&mut ctx.ids);
+            deploy::push_primary(service, number, to.revision, part_of(before), now);
+            number
+        }
+    };
     if let Some(primary) = service.deployments.first_mut() {
         primary.is_rollback = true;
         primary.reason = format!(
@@ -76,23 +82,51 @@ pub fn roll_back(
     number
 }
 
-/// The service deployment shows what the circuit breaker counts.
-pub fn count_failures(
-    txn: &mut Txn,
-    now: Timestamp,
+/// Makes blue, which was kept, the PRIMARY again with its tasks; its number, if it is there.
+fn return_to_blue(
     before: &ServiceRecord,
-    service: &ServiceRecord,
-) {
-    let Some(was) = before.primary() else { return };
-    let is = service
-        .deployments
-        .iter()
-        .find(|deployment| deployment.number == was.number);
-    if let Some(is) = is
-        && is.failed_tasks != was.failed_tasks
-    {
-        change(txn, before, now, |record| record.failures = is.failed_tasks);
+    service: &mut ServiceRecord,
+    revision: u64,
+    now: Timestamp,
+) -> Option<u64> {
+    let blue = before.primary()?.staged.as_ref()?.blue?;
+    let is_blue = |one: &Deployment| one.number == blue && one.revision == revision;
+    let at = service.deployments.iter().position(is_blue)?;
+    let created = service.deployments.remove(at).created;
+    deploy::push_primary(service, blue, revision, part_of(before), now);
+    if let Some(primary) = service.deployments.first_mut() {
+        primary.created = created;
+        primary.has_run = true;
     }
+    Some(blue)
+}
+
+/// The service deployment shows what the circuit breaker counts, and the stage.
+pub fn follow(txn: &mut Txn, now: Timestamp, before: &ServiceRecord, service: &ServiceRecord) {
+    let Some(was) = before.primary() else { return };
+    let mut deployments = service.deployments.iter();
+    let Some(is) = deployments.find(|one| one.number == was.number) else {
+        return;
+    };
+    let lags = |record: &ServiceDeploymentRecord| {
+        let is_staged = is.staged.is_some() && record.staged != is.staged;
+        is.failed_tasks != was.failed_tasks || is_staged
+    };
+    let record = key_of(before).and_then(|key| txn.get(&SERVICE_DEPLOYMENTS, &key));
+    if record.is_some_and(|record| lags(record)) {
+        change(txn, before, now, |record| {
+            record.failures = is.failed_tasks;
+            if is.staged.is_some() {
+                record.staged.clone_from(&is.staged);
+            }
+        });
+    }
+}
+
+fn key_of(service: &ServiceRecord) -> Option<ServiceDeploymentKey> {
+    let id = part_of(service)?;
+    let service = service.key.clone();
+    Some(ServiceDeploymentKey { service, id })
 }
 
 fn part_of(service: &ServiceRecord) -> Option<ServiceDeploymentId> {
@@ -107,11 +141,7 @@ fn change(
     now: Timestamp,
     with: impl FnOnce(&mut ServiceDeploymentRecord),
 ) {
-    let Some(id) = part_of(service) else { return };
-    let key = ServiceDeploymentKey {
-        service: service.key.clone(),
-        id,
-    };
+    let Some(key) = key_of(service) else { return };
     txn.update(&SERVICE_DEPLOYMENTS, &key, |record| {
         with(record);
         record.updated = now;

@@ -5,8 +5,9 @@
 //! desired count, a new deployment: [`deploy`]); everything that follows is the plan's.
 //!
 //! In reading order of a plan: [`judge`] says what ended tasks mean for their deployment,
-//! [`progress`] what becomes of the deployment, then [`replica`], [`daemon`] or [`task_sets`] what to
-//! start and to stop within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
+//! [`stage`] how far it is ([`stage_hooks`]: what holds it up), [`progress`] what becomes of the
+//! deployment, then [`replica`], [`side_by_side`], [`daemon`] or [`task_sets`] what to start and to stop
+//! within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
 //! What is told has its words in [`events`] and its names in [`action`]; what becomes of the service
 //! deployment is written by [`history`]; [`explain`] says what a service waits for.
 //!
@@ -19,10 +20,13 @@ pub mod circuit_breaker;
 pub mod daemon;
 pub mod deploy;
 pub mod deployment_shape;
+pub mod early_success;
 pub mod events;
 pub mod explain;
 pub mod facts;
 pub mod history;
+pub mod hooks;
+pub mod images;
 pub mod judge;
 pub mod launch;
 pub mod limits;
@@ -34,6 +38,9 @@ pub mod reference;
 pub mod replica;
 pub mod retention;
 pub mod shape;
+pub mod side_by_side;
+pub mod stage;
+pub mod stage_hooks;
 pub mod task_sets;
 pub mod victims;
 pub mod waits;

@@ -14,7 +14,7 @@ use crate::records::container_instance::{
 };
 use crate::records::service::{Scheduling, ServiceKey, ServiceRecord, ServiceStatus};
 use crate::records::service_deployment::{
-    DeploymentStatus, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
+    SERVICE_DEPLOYMENTS, ServiceDeploymentKey, ServiceDeploymentRecord,
 };
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{Membership, TASKS, TaskKey, TaskRecord};
@@ -57,6 +57,7 @@ pub fn observe<'w>(
     let ended = service_parts(&of_cluster, &group, ENDED);
     let ended = world.find(&TASKS, &BY_SERVICE, &ended);
     let ended = ended.filter_map(|task| end(task)).take(ended_max).collect();
+    let under_way = under_way(world, service);
     Facts {
         service,
         now,
@@ -65,7 +66,8 @@ pub fn observe<'w>(
         ended,
         seats: seats(world, service, index),
         zones: zones(service, index),
-        requested: requested(world, service),
+        requested: under_way.map(|record| record.status),
+        configuration: under_way.map_or(&service.configuration, |record| &record.configuration),
     }
 }
 
@@ -302,13 +304,11 @@ fn zones(service: &ServiceRecord, index: Option<&Cluster>) -> Vec<String> {
     }
 }
 
-fn requested(world: &World, service: &ServiceRecord) -> Option<DeploymentStatus> {
+fn under_way<'w>(world: &'w World, service: &ServiceRecord) -> Option<&'w ServiceDeploymentRecord> {
     let id = service.primary()?.part_of.clone()?;
     let key = ServiceDeploymentKey {
         service: service.key.clone(),
         id,
     };
-    world
-        .get(&SERVICE_DEPLOYMENTS, &key)
-        .map(|record| record.status)
+    world.get(&SERVICE_DEPLOYMENTS, &key).map(AsRef::as_ref)
 }

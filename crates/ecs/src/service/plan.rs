@@ -5,12 +5,15 @@
 //! the same plan, no stop on a start.
 
 use super::daemon;
+use super::early_success;
 use super::events::{Message, TaskSetNews};
 use super::facts::Facts;
 use super::judge::{self, IMPAIRED_ROUNDS, held_until, judged};
 use super::progress::{self, Note, Progress, RollBack};
 use super::rebalance::{self, Evenness};
-use super::replica::{self, Moves};
+use super::replica::Moves;
+use super::side_by_side;
+use super::stage::{self, Outcome, Seen};
 use super::task_sets;
 use super::waits::earliest;
 use crate::records::container_instance::InstanceId;
@@ -172,20 +175,21 @@ fn of_deployments(facts: &Facts<'_>) -> Plan {
         Scheduling::Replica => facts.service.desired,
         Scheduling::Daemon => daemon::desired(facts),
     };
-    let judged = judged(facts, primary);
+    let mut judged = judged(facts, primary);
     let is_complete = is_complete(facts, &judged, desired);
+    let outcome = outcome(facts, &mut judged, desired, is_complete);
     let Progress {
         primary,
         note,
         rollback,
         messages,
-    } = progress::advance(facts, &judged, is_complete);
+    } = progress::advance(facts, &judged, &outcome);
     plan.note = note;
     plan.rollback = rollback;
     plan.messages = messages;
     if plan.rollback.is_none() {
         let moves = match facts.service.scheduling {
-            Scheduling::Replica => replica::moves(facts, &primary, desired),
+            Scheduling::Replica => side_by_side::moves(facts, &primary, desired),
             Scheduling::Daemon => daemon::moves(facts, &primary),
         };
         merge(facts, &primary, desired, moves, &mut plan);
@@ -199,7 +203,36 @@ fn of_deployments(facts: &Facts<'_>) -> Plan {
     plan.next.deployments = deployments(facts, primary, desired, &plan.stop);
     steady(facts, is_steady && plan.start.is_empty(), &mut plan);
     plan.wake_at = wake_at(facts, &plan);
+    if let Outcome::Waits(until) = outcome {
+        plan.wake_at = earliest(plan.wake_at, until);
+    }
     plan
+}
+
+/// How the PRIMARY goes on by its stages, which are brought up to date.
+fn outcome(
+    facts: &Facts<'_>,
+    primary: &mut Deployment,
+    desired: u32,
+    is_complete: bool,
+) -> Outcome {
+    if primary.rollout != Rollout::InProgress {
+        return Outcome::Waits(None);
+    }
+    if primary.is_rollback {
+        return match is_complete {
+            true => Outcome::Completes,
+            false => Outcome::Waits(None),
+        };
+    }
+    let seen = Seen {
+        now: facts.now,
+        is_scaled: side_by_side::is_scaled(facts, primary, desired),
+        is_reconciled: side_by_side::is_reconciled(facts, primary),
+        is_complete,
+        is_early: early_success::is_met(facts, primary, desired),
+    };
+    stage::advance(&mut primary.staged, facts.configuration, seen)
 }
 
 /// Everything that is wanted is there and healthy, and nothing else.
@@ -288,6 +321,10 @@ fn deployments(
     let mut next = vec![Deployment { desired, ..primary }];
     for earlier in facts.service.deployments.iter().skip(1) {
         let mut members = facts.members.iter().filter(|m| m.of == earlier.number);
+        if let Some(blue) = side_by_side::kept(facts, &next[0], earlier) {
+            next.push(blue);
+            continue;
+        }
         if members.clone().next().is_none() {
             continue;
         }

@@ -6,6 +6,7 @@
 use super::circuit_breaker;
 use super::events::Message;
 use super::facts::Facts;
+use super::stage::Outcome;
 use crate::records::service::{Deployment, Rollout, ServiceStatus};
 use crate::records::service_deployment::DeploymentStatus;
 
@@ -50,9 +51,9 @@ const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
 const ASKED: &str = "Service deployment was rolled back by a StopServiceDeployment request.";
 const ABORTED: &str = "Service deployment was stopped by a StopServiceDeployment request.";
 
-/// How the PRIMARY goes on. `is_complete`: everything that it wants is there, and nothing else.
+/// How the PRIMARY goes on. `outcome`: what its stages say.
 #[must_use]
-pub fn advance(facts: &Facts<'_>, primary: &Deployment, is_complete: bool) -> Progress {
+pub fn advance(facts: &Facts<'_>, primary: &Deployment, outcome: &Outcome) -> Progress {
     let mut progress = Progress {
         primary: primary.clone(),
         note: began(facts),
@@ -69,8 +70,15 @@ pub fn advance(facts: &Facts<'_>, primary: &Deployment, is_complete: bool) -> Pr
             progress.note = Some(Note::Stopped(ABORTED.into()));
         }
         _ if is_tripped(facts, primary) => trip(facts, &mut progress),
-        _ if is_complete => complete(&mut progress),
-        _ => {}
+        _ => match outcome {
+            Outcome::Fails(reason) => {
+                let failed = Message::Failed(primary.number, reason.trim_end_matches('.').into());
+                progress.messages.push(failed);
+                roll_back(facts, reason, false, &mut progress);
+            }
+            Outcome::Completes => complete(&mut progress),
+            Outcome::Waits(_) => {}
+        },
     }
     progress
 }
@@ -109,6 +117,9 @@ fn roll_back(facts: &Facts<'_>, reason: &str, by_breaker: bool, progress: &mut P
     fail(reason, progress);
     match earlier {
         Some(revision) => {
+            if let Some(staged) = &mut progress.primary.staged {
+                (staged.test_weight, staged.production_weight) = (0, 0);
+            }
             progress.rollback = Some(RollBack {
                 revision,
                 reason: reason.into(),

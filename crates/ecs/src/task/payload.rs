@@ -9,9 +9,10 @@ use super::log_mode;
 use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
+use crate::service::images;
 use aws_api::agent::{
     Association, AssociationContent, Container, ContainerDependency, DockerVolumeConfiguration,
-    MountPoint, PortMapping, RestartPolicy, Task, Volume, VolumeFrom, VolumeHost,
+    Longshore, MountPoint, PortMapping, RestartPolicy, Task, Volume, VolumeFrom, VolumeHost,
 };
 use aws_api::ecs::{self, ContainerDefinition, TaskDefinition};
 use std::collections::BTreeMap;
@@ -42,9 +43,21 @@ pub fn task(world: &World, record: &TaskRecord) -> Task {
     };
     let key = TaskDefinitionKey::new(&record.key.scope, &record.family, record.revision);
     match world.get(&TASK_DEFINITIONS, &key) {
-        Some(definition) => with_definition(bare, record, &definition.definition),
+        Some(definition) => Task {
+            longshore: longshore(world, record),
+            ..with_definition(bare, record, &definition.definition)
+        },
         None => bare,
     }
+}
+
+/// What our own agent gets beside the public protocol.
+fn longshore(world: &World, record: &TaskRecord) -> Option<Longshore> {
+    let digests = images::settled(world, record);
+    (!digests.is_empty()).then(|| Longshore {
+        image_digests: Some(digests),
+        ..Longshore::default()
+    })
 }
 
 fn with_definition(bare: Task, record: &TaskRecord, definition: &TaskDefinition) -> Task {

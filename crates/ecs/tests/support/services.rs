@@ -5,10 +5,11 @@ use super::{House, container, container_change, task_report};
 use aws_api::Stored;
 use aws_api::ecs::{DeploymentCircuitBreaker, DeploymentConfiguration, HealthCheck};
 use aws_types::Timestamp;
+use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{
     Controller, Propagate, SERVICES, Scheduling, ServiceKey, ServiceRecord, ServiceStatus, Workload,
 };
-use ecs::records::{SERVICE_EVENTS, TASKS, Tags, TaskKey, TaskRecord};
+use ecs::records::{CONTAINER_INSTANCES, SERVICE_EVENTS, TASKS, Tags, TaskKey, TaskRecord};
 use ecs::service::apply::{self, Outcome};
 use ecs::service::deploy;
 use ecs::service::waits::Waits;
@@ -195,6 +196,30 @@ impl House {
     /// A definition with one container `app`.
     pub fn define_app(&mut self, family: &str, cpu: i32) -> String {
         self.define(family, vec![container("app", cpu, 64)])
+    }
+
+    /// Every host can check the health of containers.
+    pub fn able_to_check_health(&mut self) {
+        let names = [
+            "ecs.capability.container-health-check",
+            "com.amazonaws.ecs.capability.docker-remote-api.1.24",
+        ];
+        let instances: Vec<_> = self
+            .world
+            .scan(&CONTAINER_INSTANCES)
+            .map(|i| i.key.clone())
+            .collect();
+        for key in instances {
+            for name in names {
+                let attribute = AttributeRecord {
+                    name: name.into(),
+                    value: None,
+                };
+                self.change(|txn, _| {
+                    txn.update(&CONTAINER_INSTANCES, &key, |i| i.attributes.push(attribute))
+                });
+            }
+        }
     }
 
     /// The same, with a health check.

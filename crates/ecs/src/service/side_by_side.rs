@@ -1,0 +1,111 @@
+//! What to start and to stop while blue is kept beside green.
+//!
+//! Each is kept by the rules of a service of its own: green at the desired count once it scales up,
+//! blue until CLEAN_UP, when all goes on as in a rolling deployment. Tasks of any other deployment
+//! go. Rule: semantics 6.7.
+
+use super::facts::{Facts, Member};
+use super::judge;
+use super::plan::{Stop, Why};
+use super::replica::{self, Moves};
+use crate::records::deployment_stage::{Stage, Staged};
+use crate::records::service::{Deployment, Rollout};
+
+/// What to do now for this desired count.
+#[must_use]
+pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
+    let Some(staged) = kept_beside(primary) else {
+        return replica::moves(facts, primary, desired);
+    };
+    let green = match staged.stage >= Stage::ScaleUp {
+        true => desired,
+        false => 0,
+    };
+    let mut moves = replica::moves(&only(facts, primary), primary, green);
+    if let Some(blue) = blue(facts, staged) {
+        let blue = judged(facts, blue);
+        let of_blue = replica::moves(&only(facts, &blue), &blue, desired);
+        moves.start.extend(of_blue.start);
+        moves.stop.extend(of_blue.stop);
+        moves.is_blocked |= of_blue.is_blocked;
+        moves.is_protected |= of_blue.is_protected;
+    }
+    let others = facts.live().filter(|member| {
+        is_other(staged, primary, member) && (member.is_draining || !member.is_protected())
+    });
+    moves.stop.extend(others.map(|member| Stop {
+        task: member.task.clone(),
+        of: member.of,
+        was_running: member.started.is_some(),
+        why: Why::Scaling,
+    }));
+    moves
+}
+
+/// The stage of a deployment that keeps blue whole now.
+#[must_use]
+pub fn kept_beside(primary: &Deployment) -> Option<&Staged> {
+    let staged = primary.staged.as_ref()?;
+    (primary.rollout == Rollout::InProgress && staged.keeps_blue()).then_some(staged)
+}
+
+/// Whether no task is left but blue's and green's.
+#[must_use]
+pub fn is_reconciled(facts: &Facts<'_>, primary: &Deployment) -> bool {
+    let Some(staged) = &primary.staged else {
+        return true;
+    };
+    let mut members = facts.members.iter();
+    !members.any(|member| is_other(staged, primary, member))
+}
+
+/// Whether green has all its tasks, healthy.
+#[must_use]
+pub fn is_scaled(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> bool {
+    healthy(facts, primary) >= desired as usize
+}
+
+/// How many tasks of the PRIMARY are kept and healthy.
+#[must_use]
+pub fn healthy(facts: &Facts<'_>, primary: &Deployment) -> usize {
+    let current = facts.live().filter(|m| facts.is_current(m, primary));
+    current.filter(|member| member.is_healthy()).count()
+}
+
+/// Blue as it is while it is kept: whole, and its starts held back as they fail.
+#[must_use]
+pub fn kept(facts: &Facts<'_>, primary: &Deployment, earlier: &Deployment) -> Option<Deployment> {
+    let staged = kept_beside(primary)?;
+    (staged.blue == Some(earlier.number)).then(|| Deployment {
+        desired: facts.service.desired,
+        ..judged(facts, earlier)
+    })
+}
+
+fn blue<'f>(facts: &'f Facts<'_>, staged: &Staged) -> Option<&'f Deployment> {
+    let earlier = facts.service.deployments.iter().skip(1);
+    let mut blue = earlier.filter(|deployment| staged.blue == Some(deployment.number));
+    blue.next()
+}
+
+/// Only its starts are judged: what the circuit breaker counts is green's.
+fn judged(facts: &Facts<'_>, blue: &Deployment) -> Deployment {
+    let throttle = judge::judged(facts, blue).throttle;
+    Deployment {
+        throttle,
+        ..blue.clone()
+    }
+}
+
+fn is_other(staged: &Staged, primary: &Deployment, member: &Member) -> bool {
+    member.of != primary.number && staged.blue != Some(member.of)
+}
+
+fn only<'a>(facts: &Facts<'a>, deployment: &Deployment) -> Facts<'a> {
+    let members = facts.members.iter();
+    let members = members.filter(|member| member.of == deployment.number);
+    Facts {
+        members: members.cloned().collect(),
+        ..facts.clone()
+    }
+}
