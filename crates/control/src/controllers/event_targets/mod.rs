@@ -8,10 +8,10 @@ mod log_group;
 mod tasks;
 
 use super::Controllers;
+use super::http_client::HttpClient;
 use super::queue::Queue;
 use crate::clock;
 use aws_types::{AwsError, Timestamp};
-use endpoint::HttpClient;
 use events::destination::Destination;
 use events::outbox::{self, Failure, Fate};
 use events::records::{DELIVERIES, DeliveryKey, DeliveryRecord, TARGETS, TargetKey, TargetRecord};
