@@ -645,3 +645,52 @@ fn events_are_the_hundred_newest() {
     }
     assert_eq!(house.events(&key).len(), 100);
 }
+
+#[test]
+fn an_unhealthy_task_does_not_serve_whatever_the_clock_says() {
+    let mut house = House::new();
+    let host = house.host("a", 2048, 4096);
+    for name in [
+        "ecs.capability.container-health-check",
+        "com.amazonaws.ecs.capability.docker-remote-api.1.24",
+    ] {
+        let attribute = AttributeRecord {
+            name: name.into(),
+            value: None,
+        };
+        house.change(|txn, _| {
+            txn.update(&CONTAINER_INSTANCES, &host, |i| {
+                i.attributes.push(attribute);
+            })
+        });
+    }
+    house.define_checked("web");
+    house.define_checked("web");
+    let settings = Settings {
+        desired: 2,
+        minimum: 50,
+        maximum: 100,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    house.settle(&key);
+    house.play(&key);
+    let tasks: Vec<_> = house.kept(&key).iter().map(|t| t.key.clone()).collect();
+    for (task, health) in tasks
+        .iter()
+        .zip([HealthStatus::Unhealthy, HealthStatus::Unknown])
+    {
+        house.change(|txn, _| {
+            txn.update(&TASKS, task, |t| t.containers[0].health = health);
+        });
+    }
+    // The server's clock is set back: the tasks began in what is now the future.
+    house.ctx.now = house.ctx.now.minus(std::time::Duration::from_secs(60));
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    let kept = house.kept(&key);
+    assert!(
+        kept.iter().any(|task| task.key == tasks[1]),
+        "the one that serves is the minimum"
+    );
+}

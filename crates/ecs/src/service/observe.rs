@@ -137,7 +137,11 @@ impl Eye<'_> {
         let of = |name: &String| task.containers.iter().find(|c| c.name == *name);
         let health = || checked.iter().filter_map(of).map(|c| c.health);
         if health().any(|health| health == HealthStatus::Unhealthy) {
-            after(started.plus(grace), self.now, Health::Unhealthy)
+            // Without a grace period the clock has no say: it may have been set back.
+            match grace.is_zero() {
+                true => Health::Unhealthy,
+                false => after(started.plus(grace), self.now, Health::Unhealthy),
+            }
         } else if health().all(|health| health == HealthStatus::Healthy) {
             Health::Healthy
         } else {
