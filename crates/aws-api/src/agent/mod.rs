@@ -8,6 +8,7 @@
 mod acs;
 mod docker;
 mod envelope;
+pub mod host_sync;
 mod task;
 mod tcs;
 
