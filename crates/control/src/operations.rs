@@ -12,6 +12,7 @@ pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
         iam::ops::operations(),
         telemetry::ops::operations(),
         events::ops::operations(),
+        ec2::ops::operations(),
     ]
     .into_iter()
     .flatten()
@@ -33,6 +34,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         iam::records::tables(),
         telemetry::records::tables(),
         events::records::tables(),
+        ec2::records::tables(),
     ]
     .into_iter()
     .flatten()

@@ -158,8 +158,15 @@ async fn prepare(
     url: &str,
 ) -> anyhow::Result<()> {
     let (url, targets) = (url.to_owned(), config.targets.clone());
+    let regions = config.regions.clone();
     let declared = urls(&targets);
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
+        for region in regions {
+            let scope = Scope::new(&ctx.scope.account, &region);
+            let before = std::mem::replace(&mut ctx.scope, scope);
+            ec2::defaults::ensure(txn, ctx);
+            ctx.scope = before;
+        }
         endpoints::set(txn, &url);
         events::declared::set(txn, &declared);
         ecs::targets::set(txn, targets);

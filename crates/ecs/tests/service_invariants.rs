@@ -221,6 +221,7 @@ impl Play {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            network: None,
         };
         self.want(Wanted {
             workload: Some(workload),

@@ -11,7 +11,9 @@ use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
 use crate::place::constraint::Constraint;
 use crate::service::hooks;
 use aws_api::Stored;
-use aws_api::ecs::{DeploymentConfiguration, PlacementConstraint, PlacementStrategy};
+use aws_api::ecs::{
+    DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy,
+};
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,7 +164,7 @@ impl Propagate {
 }
 
 /// What a service's tasks are made from. A change of any of it makes a new deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// The definition's family.
     pub family: String,
@@ -170,6 +172,9 @@ pub struct Workload {
     pub revision: u32,
     /// `launchType`.
     pub launch_type: String,
+    /// `networkConfiguration`.
+    #[serde(default)]
+    pub network: Option<Stored<NetworkConfiguration>>,
 }
 
 /// A steady state: since when, and when an event last said so.

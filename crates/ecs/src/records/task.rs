@@ -7,6 +7,7 @@
 
 pub use super::task_table::{TASKS, named_parts};
 use crate::records::Tags;
+use crate::records::attachment::AttachmentRecord;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
 use crate::task::health::HealthStatus;
@@ -107,6 +108,9 @@ pub struct TaskRecord {
     /// What ties it to a service.
     #[serde(default)]
     pub service: Option<Membership>,
+    /// Its interface, in network mode `awsvpc`.
+    #[serde(default)]
+    pub attachment: Option<Box<AttachmentRecord>>,
 }
 
 /// A task as part of a service, whose name is in `group`.

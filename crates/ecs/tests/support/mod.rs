@@ -25,7 +25,9 @@ pub struct House {
 impl House {
     pub fn new() -> Self {
         Self {
-            world: World::empty(&Schema::new(&ecs::records::tables())),
+            world: World::empty(&Schema::new(
+                &[ecs::records::tables(), ec2::records::tables()].concat(),
+            )),
             ctx: Ctx::for_tests(1, START),
         }
     }

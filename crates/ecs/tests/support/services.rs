@@ -100,6 +100,7 @@ impl House {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            network: None,
         };
         self.change(|txn, ctx| {
             deploy::begin(txn, ctx, &mut record, workload);

@@ -47,6 +47,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use aws_api::agent::host_sync::{RowKey, ToHost};
+use serde::{Deserialize, Serialize};
 
 pub use config::{ENDPOINTS, Endpoint};
 pub use linux::LinuxVpcs;
@@ -54,7 +55,7 @@ pub use linux::LinuxVpcs;
 use crate::error::NetworkError;
 
 /// A task's place in a VPC.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VpcAttachment {
     /// A bind mount of the namespace: `setns` to it.
     pub netns: PathBuf,
