@@ -1,6 +1,6 @@
 //! What must always hold of a service, whatever happens in whatever order (design, section 8,
 //! invariant 3): a step starts nothing above the maximum and stops nothing below the minimum; it
-//! does something where it can; with nothing happening it comes to rest; and once faults end, what is
+//! does something where it can; what gives it something to do wakes it; with nothing happening it comes to rest; and once faults end, what is
 //! desired is there and stays.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
@@ -12,6 +12,8 @@ use ecs::records::service::{Rollout, Scheduling, ServiceKey, ServiceRecord, Work
 use ecs::records::{
     CONTAINER_INSTANCES, InstanceKey, InstanceStatus, SERVICES, TASKS, TaskKey, TaskRecord,
 };
+use ecs::service::apply;
+use ecs::service::waits::Waits;
 use ecs::service::wanted::{self, Wanted};
 use ecs::task::health::HealthStatus;
 use ecs::task::status::{DesiredStatus, TaskStatus};
@@ -248,7 +250,18 @@ impl Play {
         self.hosts[at % self.hosts.len()].clone()
     }
 
+    /// Makes the move; where it does not wake the service, nothing has changed for it.
     fn make(&mut self, one: Move) {
+        let (before, written) = (self.house.world.clone(), self.house.changes.len());
+        self.happen(one);
+        let now = self.house.ctx.now;
+        let due = |world| apply::is_due(world, &self.key, now, Waits::AWS);
+        if !self.house.concerned_since(written).contains(&self.key) {
+            assert_eq!(due(&before), due(&self.house.world), "{one:?} woke nobody");
+        }
+    }
+
+    fn happen(&mut self, one: Move) {
         let is_wanted = |task: &TaskRecord| task.desired == DesiredStatus::Running;
         let is_pending = |task: &TaskRecord| task.last_status == TaskStatus::Pending;
         match one {

@@ -11,10 +11,11 @@ use ecs::records::service::{
 };
 use ecs::records::{CONTAINER_INSTANCES, SERVICE_EVENTS, TASKS, Tags, TaskKey, TaskRecord};
 use ecs::service::apply::{self, Outcome};
+use ecs::service::concerned::concerned;
 use ecs::service::deploy;
 use ecs::service::waits::Waits;
 use ecs::task::status::{DesiredStatus, TaskStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a service of these tests is made with.
@@ -113,6 +114,15 @@ impl House {
 
     pub fn record(&self, key: &ServiceKey) -> Arc<ServiceRecord> {
         self.world.get(&SERVICES, key).unwrap().clone()
+    }
+
+    /// The services that what was written since then concerns.
+    pub fn concerned_since(&self, changes_len: usize) -> BTreeSet<ServiceKey> {
+        let changes = self.changes[changes_len..].iter();
+        concerned(
+            &self.world,
+            changes.map(|change| (change.table, &change.key)),
+        )
     }
 
     /// One step of the scheduler.
