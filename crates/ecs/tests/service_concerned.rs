@@ -75,7 +75,9 @@ fn the_change_of_a_task_wakes_its_own_service_and_costs_the_same_among_many() {
         house.report_stopped(&task, &["app"], 1);
         let (woken, visited) = visited(|| house.concerned_since(before));
         assert_eq!(woken, only(&keys[1]));
-        visits.push(visited);
+        let (_, by_step) = store::visited(|| house.step(&keys[1]));
+        assert_eq!(house.kept(&keys[1]).len(), 1, "it was replaced");
+        visits.push((visited, by_step));
     }
     assert_eq!(visits[0], visits[1]);
 }
