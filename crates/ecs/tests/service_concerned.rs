@@ -20,6 +20,7 @@ const DAEMON: Settings = Settings {
     scheduling: Scheduling::Daemon,
     breaker: None,
     rebalances: false,
+    grace: 0,
 };
 
 /// A host in this zone, whose agent is connected.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub scheduling: Scheduling,
     pub breaker: Option<bool>,
     pub rebalances: bool,
+    /// `healthCheckGracePeriodSeconds`; 0 is none.
+    pub grace: u32,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             scheduling: Scheduling::Replica,
             breaker: None,
             rebalances: false,
+            grace: 0,
         }
     }
 }
@@ -72,7 +75,7 @@ impl House {
             }),
             constraints: Vec::new(),
             strategy: Vec::new(),
-            grace_seconds: None,
+            grace_seconds: Some(with.grace).filter(|grace| *grace > 0),
             rebalances_zones: with.rebalances,
             tags: Tags::default(),
             managed_tags: false,
