@@ -32,6 +32,7 @@ fn house() -> House {
     House {
         world: World::empty(&schema),
         ctx: House::new().ctx,
+        changes: Vec::new(),
     }
 }
 

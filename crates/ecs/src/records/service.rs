@@ -332,6 +332,15 @@ pub static DAEMONS: Index<ServiceRecord> = Index {
     },
 };
 
+/// Those of a cluster that are ACTIVE and keep their Availability Zones even.
+pub static EVENS_ZONES: Index<ServiceRecord> = Index {
+    name: "evens_zones",
+    keys: |service| match service.rebalances_zones && service.status == ServiceStatus::Active {
+        true => vec![cluster_parts(&service.key.scope, &service.key.cluster)],
+        false => Vec::new(),
+    },
+};
+
 /// Those with a lifecycle hook whose target is being asked.
 pub static OPEN_HOOKS: Index<ServiceRecord> = Index {
     name: "open_hooks",
@@ -370,6 +379,7 @@ pub static SERVICES: Table<ServiceKey, ServiceRecord> = Table::new(
     &[
         &LACKS_ROOM,
         &DAEMONS,
+        &EVENS_ZONES,
         &ACTIVE,
         &OPEN_HOOKS,
         &BY_TASK_SET_DEFINITION,

@@ -81,6 +81,9 @@ pub struct TaskRecord {
     pub desired: DesiredStatus,
     /// Whether its host may still run it: its resources are reserved.
     pub holds: bool,
+    /// It counted as STOPPED before its host said so: the host was lost.
+    #[serde(default)]
+    pub host_was_lost: bool,
     /// What is reserved while `holds`.
     pub reserved: Reserved,
     /// Moments of its life.

@@ -297,6 +297,7 @@ impl Launch {
             overrides: self.overrides.clone(),
             enable_execute_command: self.execute_command,
             tags: self.tags.clone(),
+            host_was_lost: false,
             protected_until: None,
             log_mode: self.log_mode.clone(),
             delivery: Delivery {

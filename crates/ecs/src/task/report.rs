@@ -84,6 +84,7 @@ pub fn count_as_stopped(task: &mut TaskRecord, why: StopReason, now: Timestamp) 
     }
     wind_down(task, why, now);
     finish(task, now);
+    task.host_was_lost = true;
     task.version += 1;
 }
 
