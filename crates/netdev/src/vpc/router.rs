@@ -96,12 +96,11 @@ impl Router {
             })
         });
         if made.is_err() {
-            // The namespace goes, and with it whatever was made in it.
-            namespace::remove(&path)?;
             let uplinks = host.uplinks()?.into_iter();
             for (_, uplink) in uplinks.filter(|(of, _)| *of == vpc.id) {
                 host.remove(&uplink.device)?;
             }
+            namespace::remove(&path)?;
         }
         made
     }
