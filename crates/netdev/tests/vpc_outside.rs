@@ -237,7 +237,7 @@ fn a_task_cannot_send_in_its_neighbours_name() {
         socket
             .set_read_timeout(Some(std::time::Duration::from_millis(300)))
             .unwrap();
-        let mut heard = || {
+        let heard = || {
             let mut buffer = [0; 100];
             socket
                 .recv_from(&mut buffer)

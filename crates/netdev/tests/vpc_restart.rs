@@ -123,6 +123,53 @@ fn an_adopted_router_holds_what_a_new_one_would() {
 }
 
 #[test]
+fn what_a_crash_left_half_made_is_made_whole_or_removed() {
+    let halves: [fn(&str); 5] = [
+        |dir| drop(sh(&format!("touch {dir}/routers/vpc-1"))),
+        |dir| {
+            drop(sh(&format!(
+                "touch {dir}/routers/vpc-1 && unshare --net={dir}/routers/vpc-1 true"
+            )));
+        },
+        |dir| {
+            let router = format!("{dir}/routers/vpc-1");
+            sh(&format!("touch {router} && unshare --net={router} true"));
+            sh(&format!(
+                "ip link add u0000d3061001 type veth peer name up0 netns {router}"
+            ));
+            sh("ip link set u0000d3061001 alias 'vpc-1 '");
+        },
+        |dir| {
+            sh(&format!(
+                "touch {dir}/routers/vpc-9 && unshare --net={dir}/routers/vpc-9 true"
+            ));
+        },
+        |_| {
+            drop(sh(
+                "ip link add u0000d3060007 type veth peer name x && ip link set u0000d3060007 alias 'vpc-9 '",
+            ));
+        },
+    ];
+    for half in halves {
+        on_private_host(move || async move {
+            let dir = tempfile::tempdir().unwrap();
+            let before = traces();
+            let net = network("0000d306", dir.path());
+            half(dir.path().join("vpc").to_str().unwrap());
+            net.adopt(&[]).await.unwrap();
+            apply(&net, state(three(81))).await;
+            let a = net.attach("a", &eni(5)).await.unwrap();
+            let b = net.attach("b", &eni(6)).await.unwrap();
+            serve(&b.netns, 81);
+            assert!(call_from(&a, b.addresses[0], 81).is_ok());
+            assert!(net.router("vpc-9").is_none());
+            net.destroy().await.unwrap();
+            assert_eq!(traces(), before);
+        });
+    }
+}
+
+#[test]
 fn a_flushed_rule_set_is_made_again_with_the_next_change() {
     on_private_host(|| async {
         let dir = tempfile::tempdir().unwrap();
