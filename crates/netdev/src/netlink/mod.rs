@@ -109,7 +109,8 @@ impl Socket {
                 if let Some(errno) = errno {
                     refused.push((index, errno));
                     if batch.is_atomic() {
-                        // nfnetlink reports what it refused and drops the rest unanswered.
+                        // nfnetlink answers only what it refused; all of that is here by now.
+                        self.drain();
                         return Ok(refused);
                     }
                 }
@@ -144,6 +145,11 @@ impl Socket {
             &SocketAddrNetlink::new(0, 0),
         )
         .map(drop)
+    }
+
+    /// Forgets answers that nobody waits for, or the next request would take them for its own.
+    fn drain(&mut self) {
+        while recv(&self.fd, &mut self.buffer[..], RecvFlags::DONTWAIT).is_ok() {}
     }
 
     fn receive(&mut self) -> Result<usize, Errno> {

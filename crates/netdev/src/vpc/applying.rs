@@ -73,8 +73,7 @@ impl Inner {
             .ok_or(NetworkError::Thread("the host's side"))?;
         if !state.routers.contains_key(vpc) {
             let path = self.names.router(vpc);
-            let mut router = Router::make(&row, path, self.config.underlay, host)?;
-            router.is_doubtful = true;
+            let router = Router::make(&row, path, self.config.underlay, host)?;
             state.routers.insert(vpc.to_owned(), router);
         }
         let Some(router) = state.routers.get_mut(vpc) else {
@@ -86,6 +85,7 @@ impl Inner {
             return Ok(());
         }
         if router.is_doubtful {
+            router.ensure_overlay(&row, self.config.underlay, host)?;
             router.hold(&state.desired.held(vpc), host)?;
             let ids: Vec<String> = router.plugged.keys().cloned().collect();
             ids.iter().try_for_each(|id| state.realign(id))?;

@@ -20,10 +20,11 @@
 //! things to put and to take away out. `table` is the text of the base table. `router`, `contents`,
 //! `uplink`, `plug` touch the kernel; `linux`, `applying` and `leaving`
 //! keep the order of steps; `standing` is what is found after
-//! a restart.
+//! a restart. [`bench`] measures it all.
 
 mod acl;
 mod applying;
+pub mod bench;
 pub mod config;
 mod contents;
 pub mod desired;

@@ -14,14 +14,14 @@ use aws_api::agent::host_sync::VpcRow;
 use rustix::io::Errno;
 
 use super::plug::Plugged;
-use super::table;
-use super::uplink::{HostSide, ROUTER_DEVICE, ROUTER_LINK_LOCAL, Uplink, overlay_mac};
+use super::uplink::{
+    HostSide, ROUTER_DEVICE, ROUTER_LINK_LOCAL, Uplink, overlay_link_local, overlay_mac,
+};
 use crate::error::NetworkError;
 use crate::namespace;
 use crate::netlink::Socket;
 use crate::netlink::devices::End;
 use crate::netlink::message::Batch;
-use crate::rules::run_nft;
 use crate::sysctl;
 
 /// The overlay's device inside the router.
@@ -76,59 +76,36 @@ impl Router {
         // What a crash left half made.
         namespace::remove(&path)?;
         let made = thread::scope(|scope| {
-            let work = || {
-                namespace::create_here(&path)?;
-                SETTINGS
-                    .iter()
-                    .try_for_each(|(key, value)| sysctl::write_if_present(key, value))?;
-                run_nft(table::TABLE, &table::script())
-            };
+            let work = || namespace::create_here(&path).map(drop);
             let made = scope.spawn(work).join();
             made.unwrap_or(Err(NetworkError::Thread("a new router")))
         })
-        .and_then(|()| {
-            Self::plumb(&vpc.id, &path, host, |router, host| {
-                router.overlay = match underlay {
-                    Some(own) => Some(router.add_overlay(vpc.vni, own, host)?),
-                    None => None,
-                };
-                Ok(())
-            })
+        .and_then(|()| Self::open(&vpc.id, &path, host))
+        .and_then(|mut router| {
+            router.ensure_overlay(vpc, underlay, host)?;
+            Ok(router)
         });
         if made.is_err() {
-            // The namespace goes, and with it whatever was made in it.
-            namespace::remove(&path)?;
             let uplinks = host.uplinks()?.into_iter();
             for (_, uplink) in uplinks.filter(|(of, _)| *of == vpc.id) {
                 host.remove(&uplink.device)?;
             }
+            namespace::remove(&path)?;
         }
         made
     }
 
-    /// Finds one that stands, after a restart; its uplink is made again if it has none.
+    /// Plumbs a namespace: settings, uplink, sockets. What stands already is kept.
     pub fn open(vpc: &str, path: &Path, host: &mut HostSide) -> Result<Self, NetworkError> {
-        Self::plumb(vpc, path, host, |router, _| {
-            router.overlay = router.index(OVERLAY_DEVICE)?;
-            router.is_doubtful = true;
-            Ok(())
-        })
-    }
-
-    /// Gives a namespace its uplink and opens its sockets; `inside` is done by a thread in there.
-    fn plumb(
-        vpc: &str,
-        path: &Path,
-        host: &mut HostSide,
-        inside: impl FnOnce(&mut Self, &mut HostSide) -> Result<(), NetworkError> + Send,
-    ) -> Result<Self, NetworkError> {
         let file = File::open(path).map_err(|e| NetworkError::path("open namespace", path, e))?;
-        let uplink = host.ensure(vpc, file.as_fd())?;
+        // Before any device: they take the defaults that they find.
         namespace::run_in(path, || {
-            let mut router = Self::here(vpc, path, uplink)?;
-            inside(&mut router, host)?;
-            Ok(router)
-        })?
+            SETTINGS
+                .iter()
+                .try_for_each(|(key, value)| sysctl::write_if_present(key, value))
+        })??;
+        let uplink = host.ensure(vpc, file.as_fd())?;
+        namespace::run_in(path, || Self::here(vpc, path, uplink))?
     }
 
     /// The calling thread is inside.
@@ -147,12 +124,13 @@ impl Router {
             up: 0,
             overlay: None,
             plugged: BTreeMap::new(),
-            is_doubtful: false,
+            is_doubtful: true,
         };
+        router.overlay = router.index(OVERLAY_DEVICE)?;
         router.up = router
             .index(ROUTER_DEVICE)?
             .ok_or_else(|| router.failed("uplink", Errno::NODEV))?;
-        router.quieten(ROUTER_DEVICE)?;
+        quieten(ROUTER_DEVICE)?;
         let mut batch = Batch::new();
         batch.set_up(router.up);
         let addresses: [IpAddr; 2] = [router.uplink.router().into(), ROUTER_LINK_LOCAL.into()];
@@ -163,12 +141,16 @@ impl Router {
         Ok(router)
     }
 
-    fn add_overlay(
+    /// Makes the way to other hosts, if this one has an address for them and the way is not there.
+    pub fn ensure_overlay(
         &mut self,
-        vni: u32,
-        own: Ipv4Addr,
+        vpc: &VpcRow,
+        underlay: Option<Ipv4Addr>,
         host: &mut HostSide,
-    ) -> Result<u32, NetworkError> {
+    ) -> Result<(), NetworkError> {
+        let (Some(own), None) = (underlay, self.overlay) else {
+            return Ok(());
+        };
         let mtu = host.mtu()?;
         let file = File::open(&self.path)
             .map_err(|e| NetworkError::path("open namespace", &self.path, e))?;
@@ -177,29 +159,22 @@ impl Router {
             name: OVERLAY_DEVICE,
             mac: Some(overlay_mac(own)),
         };
-        batch.add_vxlan(end, vni, own, mtu, file.as_fd());
+        batch.add_vxlan(end, vpc.vni, own, mtu, file.as_fd());
         host.route
             .transact(batch)
             .map_err(|(_, errno)| self.failed("overlay", errno))?;
         let index = self
             .index(OVERLAY_DEVICE)?
             .ok_or_else(|| self.failed("overlay", Errno::NODEV))?;
-        self.quieten(OVERLAY_DEVICE)?;
-        sysctl::write(&format!("ipv4/conf/{OVERLAY_DEVICE}/arp_ignore"), "8")?;
+        namespace::run_in(&self.path, || {
+            quieten(OVERLAY_DEVICE)?;
+            sysctl::write(&format!("ipv4/conf/{OVERLAY_DEVICE}/arp_ignore"), "8")
+        })??;
         let mut batch = Batch::new();
-        batch.put_address(
-            index,
-            Uplink::net(super::uplink::overlay_link_local(own).into()),
-        );
+        batch.put_address(index, Uplink::net(overlay_link_local(own).into()));
         self.first_must_do(batch, 0, "overlay")?;
-        Ok(index)
-    }
-
-    /// Answers may come in another way than calls went out, and nobody is answered for. The calling
-    /// thread is inside.
-    fn quieten(&self, device: &str) -> Result<(), NetworkError> {
-        sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), "0")?;
-        sysctl::write(&format!("ipv4/conf/{device}/proxy_arp"), "0")
+        self.overlay = Some(index);
+        Ok(())
     }
 
     /// The first so many messages must be obeyed; the rest is IPv6, which a host may lack.
@@ -244,4 +219,11 @@ impl Router {
     pub fn failed_io(&self, what: &str, error: std::io::Error) -> NetworkError {
         NetworkError::kernel(format!("{what} of router {}", self.vpc), error)
     }
+}
+
+/// Answers may come in another way than calls went out, and nobody is answered for. The calling thread
+/// is inside.
+fn quieten(device: &str) -> Result<(), NetworkError> {
+    sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), "0")?;
+    sysctl::write(&format!("ipv4/conf/{device}/proxy_arp"), "0")
 }

@@ -93,16 +93,17 @@ impl Inner {
         let mut state = self.state();
         state.routers.clear();
         state.attachments.clear();
+        state.host = None;
+        // Uplinks first: the kernel would take them, and what is noted on them, with their routers.
+        let mut host = HostSide::open(&self.config, &self.names)?;
+        for (_, uplink) in host.uplinks()? {
+            host.remove(&uplink.device)?;
+        }
         for id in names_in(&self.names.vpc_namespaces())? {
             namespace::remove(&self.names.vpc_namespace(&id))?;
         }
         for vpc in names_in(&self.names.routers())? {
             namespace::remove(&self.names.router(&vpc))?;
-        }
-        state.host = None;
-        let mut host = HostSide::open(&self.config, &self.names)?;
-        for (_, uplink) in host.uplinks()? {
-            host.remove(&uplink.device)?;
         }
         uplink::delete_table(&self.names)?;
         match fs::remove_dir_all(self.names.vpc()) {
