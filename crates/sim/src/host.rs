@@ -175,6 +175,7 @@ impl Machine {
     pub fn interface(&mut self, arn: &str, command: &Command, fails: bool) -> machine::Event {
         match command {
             Command::AttachInterface if fails => {
+                self.interfaces.remove(arn);
                 machine::Event::InterfaceFailed("ResourceInitializationError: refused".into())
             }
             Command::AttachInterface => {

@@ -33,16 +33,24 @@ impl TaskContext {
                 self.keep_interface(&attachment);
                 Event::InterfaceMade
             }
-            Err(reason) => Event::InterfaceFailed(reason),
+            Err(reason) => {
+                // Of what an earlier agent made; of what failed here nothing is left.
+                self.forget_interface().await;
+                Event::InterfaceFailed(reason)
+            }
         });
     }
 
     pub(super) async fn detach_interface(&self) {
+        self.forget_interface().await;
+        self.send(Event::InterfaceGone);
+    }
+
+    async fn forget_interface(&self) {
         let id = self.definition.id().unwrap_or_default();
         if let Err(error) = self.host.vpcs.detach(id).await {
             warn!(task = %self.definition.arn, %error, "an interface could not be removed; the next start removes it");
         }
-        self.send(Event::InterfaceGone);
     }
 
     /// Of the task, once made, by this agent or an earlier one.

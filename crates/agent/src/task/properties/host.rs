@@ -182,6 +182,7 @@ impl Host {
     fn answer_of_interface(&mut self, command: &Command, fails: bool) -> Event {
         match command {
             Command::AttachInterface if fails => {
+                self.interface = false;
                 Event::InterfaceFailed("ResourceInitializationError: no".into())
             }
             Command::AttachInterface => {
