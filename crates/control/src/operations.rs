@@ -8,6 +8,7 @@ use store::{Schema, TableDefinition};
 #[must_use]
 pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
     [
+        ec2::ops::operations(),
         ecs::ops::operations(),
         iam::ops::operations(),
         telemetry::ops::operations(),
@@ -29,6 +30,7 @@ pub fn schema() -> Schema {
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
     [
+        ec2::records::tables(),
         ecs::records::tables(),
         iam::records::tables(),
         telemetry::records::tables(),

@@ -159,8 +159,10 @@ async fn prepare(
 ) -> anyhow::Result<()> {
     let (url, targets) = (url.to_owned(), config.targets.clone());
     let declared = urls(&targets);
+    let regions = config.regions.clone();
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         endpoints::set(txn, &url);
+        ec2::defaults::ensure(txn, ctx, &regions)?;
         events::declared::set(txn, &declared);
         ecs::targets::set(txn, targets);
         let instances: Vec<_> = txn

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("iam", 3),
     ("telemetry", 3),
     ("events", 3),
+    ("ec2", 3),
     ("ecs", 3),
     ("control", 4),
     ("runtime", 4),
@@ -32,6 +33,7 @@ const PURE: &[&str] = &[
     "iam",
     "telemetry",
     "events",
+    "ec2",
     "ecs",
 ];
 

@@ -1,0 +1,31 @@
+//! Amazon EC2, in so far as networking is: VPCs and what is in them.
+//!
+//! Vocabulary: a *VPC* is a network of its own, cut into *subnets*; an *interface* has an address of a
+//! subnet, and *security groups*; a *route table* says where packets of a subnet go.
+//!
+//! * [`records`]: what is stored. [`ops`]: the API operations, a file a noun. [`resource`]: what all kinds
+//!   of resources share. [`errors`], [`filter`], [`page`], [`tags`]: words and mechanics of the API.
+//! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
+//!   first start. [`zones`], [`cidr`].
+//! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`runs`]: addresses in use.
+//!
+//! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
+//! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
+//! Rules: EC2 API reference; VPC user guide; docs/decisions/0008.
+
+pub mod address;
+pub mod cidr;
+pub mod defaults;
+pub mod errors;
+pub mod filter;
+pub mod group;
+pub mod interface;
+pub mod ops;
+pub mod page;
+pub mod records;
+pub mod resource;
+pub mod runs;
+pub mod subnet;
+pub mod tags;
+pub mod vpc;
+pub mod zones;
