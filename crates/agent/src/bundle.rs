@@ -8,6 +8,7 @@ use crate::task::definition::{ContainerDefinition, TaskDefinition};
 use crate::task::docker::{DockerUlimit, signal_number};
 use crate::{etc, options, volumes};
 use netdev::BridgeAttachment;
+use netdev::vpc::VpcAttachment;
 use runtime::image::Image;
 use runtime::spec::{ContainerSpec, NetworkNamespace, RootFilesystem, StreamMode, Ulimit};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub enum Attachment {
     None,
     /// On the bridge.
     Bridge(Box<BridgeAttachment>),
+    /// The task's interface of a VPC.
+    Vpc(Box<VpcAttachment>),
 }
 
 /// What a container is started in and from.
@@ -86,6 +89,7 @@ pub fn spec(
         Attachment::None | Attachment::Bridge(_) => {
             Some(hostname(&docker.hostname, place.runtime_id))
         }
+        Attachment::Vpc(_) => task.interface_name(),
     };
     let etc_files = etc::files(place, attachment, hostname.as_deref(), &host)
         .map_err(|error| error.to_string())?;
@@ -113,6 +117,7 @@ pub fn spec(
             Attachment::Host => NetworkNamespace::Host,
             Attachment::None => NetworkNamespace::New,
             Attachment::Bridge(bridge) => NetworkNamespace::Path(bridge.netns.clone()),
+            Attachment::Vpc(interface) => NetworkNamespace::Path(interface.netns.clone()),
         },
         mounts: volumes::mounts(task, container, image, place)?,
         etc_files,

@@ -6,6 +6,7 @@ use aws_wire::sigv4::Credentials;
 use runtime::host::KernelFeature;
 use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct AgentConfig {
     pub zone: Option<String>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,
+    /// Its address in the network between the hosts, where there is one.
+    pub underlay: Option<Ipv4Addr>,
     /// Memory kept back for the host, MiB.
     pub reserved_memory_mib: u64,
     /// Between stop signal and SIGKILL, for containers that name no time (the public agent's

@@ -40,6 +40,7 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
         .destroy()
         .await
         .map_err(|error| failed(&error))?;
+    host.vpcs.destroy().await.map_err(|error| failed(&error))?;
     host.driver
         .shut_down(true)
         .await

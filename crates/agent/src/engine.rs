@@ -15,6 +15,7 @@ use crate::task::machine::Event;
 use crate::task::report::{Status, TaskChange};
 use crate::task::state::{Made, TaskState};
 use crate::{HELLO, SHIM};
+use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
 use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig, PortBinding, Protocol};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
 use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
@@ -39,6 +40,7 @@ pub struct Host {
     pub driver: Arc<Runtime>,
     pub images: Arc<dyn ImageStore>,
     pub network: Arc<dyn HostNetwork>,
+    pub vpcs: Arc<dyn VpcNetwork>,
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
     pub health: HealthBoard,
@@ -60,7 +62,8 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
         let instance = registration::register(&host).await;
         tokio::join!(
             session::acs(&host, &instance),
-            session::tcs(&host, &instance)
+            session::tcs(&host, &instance),
+            session::host_sync(&host, &instance)
         );
     };
     tokio::select! {
@@ -83,11 +86,12 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
     })
     .map_err(|error| failed("containers", &error))?;
     let runtime = Arc::new(runtime);
-    let network = LinuxNetwork::new(NetworkConfig::new(
-        config.tag.clone(),
-        config.run_dir().join("net"),
-    ))
-    .map_err(|error| failed("network", &error))?;
+    let networks = NetworkConfig {
+        underlay: config.underlay,
+        ..NetworkConfig::new(config.tag.clone(), config.run_dir().join("net"))
+    };
+    let network = LinuxNetwork::new(networks.clone()).map_err(|error| failed("network", &error))?;
+    let vpcs = LinuxVpcs::new(networks).map_err(|error| failed("VPCs", &error))?;
     let options = StoreOptions {
         registry: RegistryOptions {
             insecure_hosts: config.insecure_registries.clone(),
@@ -113,6 +117,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         driver: runtime,
         images: Arc::new(store),
         network: Arc::new(network),
+        vpcs: Arc::new(vpcs),
         health: HealthBoard::default(),
         tasks: Mutex::default(),
         config,
@@ -228,6 +233,7 @@ impl Host {
             pull_started_at: None,
             pull_stopped_at: None,
             execution_stopped_at: None,
+            attached: None,
         };
         tokio::spawn(async move {
             crate::submit::submit(&host.api, &host.config.cluster, &arn, &change).await;
@@ -243,6 +249,11 @@ impl Host {
         match self.network.adopt(&kept).await {
             Ok(report) => info!(?report, "networks taken over"),
             Err(error) => warn!(%error, "networks could not be taken over"),
+        }
+        let kept: Vec<KeptVpcAttachment> = stored.iter().filter_map(kept_interface).collect();
+        match self.vpcs.adopt(&kept).await {
+            Ok(report) => info!(?report, "interfaces taken over"),
+            Err(error) => warn!(%error, "interfaces could not be taken over"),
         }
         for task in stored {
             let Ok(definition) = TaskDefinition::parse(&task.payload) else {
@@ -280,6 +291,17 @@ impl Host {
 
 /// What the bridge gave a container, kept beside its record.
 pub const NETWORK_FILE: &str = "network.json";
+
+/// A task's interface that an earlier agent made, or began to.
+fn kept_interface(task: &StoredTask) -> Option<KeptVpcAttachment> {
+    let made = task.state.as_ref()?.interface.as_ref()?.made;
+    let definition = TaskDefinition::parse(&task.payload).ok()?;
+    let interface = definition.elastic_network_interfaces.first()?;
+    made.is_owed_removal().then(|| KeptVpcAttachment {
+        id: definition.id().unwrap_or_default().to_owned(),
+        interface: interface.ec2_id.clone(),
+    })
+}
 
 fn kept_attachments(task: &StoredTask) -> Vec<KeptAttachment> {
     let Some(state) = &task.state else {

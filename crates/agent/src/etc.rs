@@ -6,6 +6,7 @@
 use crate::bundle::{Attachment, Place};
 use crate::links::Linked;
 use crate::task::docker::HostConfig;
+use netdev::vpc::VpcAttachment;
 use runtime::spec::EtcFiles;
 use std::io;
 use std::path::PathBuf;
@@ -31,14 +32,16 @@ pub fn files(
     let of_host = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let base = match attachment {
         Attachment::Host => of_host("/etc/hosts"),
-        Attachment::None | Attachment::Bridge(_) => String::new(),
+        Attachment::None | Attachment::Bridge(_) | Attachment::Vpc(_) => String::new(),
     };
     let mut hosts = hosts(base, attachment, hostname, &host.extra_hosts);
     hosts.extend(place.links.iter().map(Linked::hosts_line));
     let name = hostname.map_or_else(|| of_host("/etc/hostname"), |name| format!("{name}\n"));
     let mut resolvers = of_host("/etc/resolv.conf");
-    if matches!(attachment, Attachment::Bridge(_)) {
-        resolvers = without_loopback(&resolvers);
+    match attachment {
+        Attachment::Bridge(_) => resolvers = without_loopback(&resolvers),
+        Attachment::Vpc(interface) => resolvers = of_vpc(interface),
+        Attachment::Host | Attachment::None => {}
     }
     Ok(EtcFiles {
         hosts: file("hosts", hosts)?,
@@ -61,6 +64,7 @@ fn hosts(
     }
     let gateway = match attachment {
         Attachment::Bridge(bridge) => bridge.gateway.to_string(),
+        Attachment::Vpc(interface) => interface.gateway.to_string(),
         Attachment::Host | Attachment::None => "127.0.0.1".into(),
     };
     for entry in extra {
@@ -73,14 +77,30 @@ fn hosts(
             text.push_str(&format!("{address}\t{name}\n"));
         }
     }
-    if let (Attachment::Bridge(bridge), Some(name)) = (attachment, hostname) {
+    let address = match attachment {
+        Attachment::Bridge(bridge) => Some(bridge.address),
+        Attachment::Vpc(interface) => interface.addresses.first().copied(),
+        Attachment::Host | Attachment::None => None,
+    };
+    if let (Some(address), Some(name)) = (address, hostname) {
         let names = match name.split_once('.') {
             Some((short, _)) => format!("{name} {short}"),
             None => name.to_owned(),
         };
-        text.push_str(&format!("{}\t{names}\n", bridge.address));
+        text.push_str(&format!("{address}\t{names}\n"));
     }
     text
+}
+
+/// The VPC's resolver and domain, where it has them.
+fn of_vpc(interface: &VpcAttachment) -> String {
+    let domain = interface
+        .domain
+        .iter()
+        .map(|domain| format!("search {domain}\n"));
+    let resolver = interface.resolver.iter();
+    let resolver = resolver.map(|address| format!("nameserver {address}\n"));
+    domain.chain(resolver).collect()
 }
 
 /// The host's file with other resolvers, or other search domains; a single `.` is no domain.

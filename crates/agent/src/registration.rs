@@ -45,6 +45,7 @@ const CAPABILITIES: &[&str] = &[
     "ecs.capability.docker-plugin.local",
     "ecs.capability.pid-ipc-namespace-sharing",
     "ecs.capability.network.container-port-range",
+    "ecs.capability.task-eni",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.

@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::task::report::TaskChange;
 use crate::task::state::Binding;
 use aws_api::ecs::{
-    ContainerStateChange, NetworkBinding, SubmitTaskStateChangeRequest,
+    AttachmentStateChange, ContainerStateChange, NetworkBinding, SubmitTaskStateChangeRequest,
     operations::SubmitTaskStateChange,
 };
 use std::time::Duration;
@@ -57,7 +57,15 @@ pub fn request(cluster: &str, task_arn: &str, change: &TaskChange) -> SubmitTask
         pull_started_at: change.pull_started_at,
         pull_stopped_at: change.pull_stopped_at,
         execution_stopped_at: change.execution_stopped_at,
+        attachments: change.attached.as_ref().map(|arn| vec![attachment(arn)]),
         ..SubmitTaskStateChangeRequest::default()
+    }
+}
+
+fn attachment(arn: &str) -> AttachmentStateChange {
+    AttachmentStateChange {
+        attachment_arn: Some(arn.into()),
+        status: Some("ATTACHED".into()),
     }
 }
 

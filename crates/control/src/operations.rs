@@ -8,11 +8,11 @@ use store::{Schema, TableDefinition};
 #[must_use]
 pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
     [
-        ec2::ops::operations(),
         ecs::ops::operations(),
         iam::ops::operations(),
         telemetry::ops::operations(),
         events::ops::operations(),
+        ec2::ops::operations(),
     ]
     .into_iter()
     .flatten()
@@ -30,11 +30,11 @@ pub fn schema() -> Schema {
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
     [
-        ec2::records::tables(),
         ecs::records::tables(),
         iam::records::tables(),
         telemetry::records::tables(),
         events::records::tables(),
+        ec2::records::tables(),
     ]
     .into_iter()
     .flatten()

@@ -161,8 +161,13 @@ async fn prepare(
     let declared = urls(&targets);
     let regions = config.regions.clone();
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
+        for region in regions {
+            let scope = Scope::new(&ctx.scope.account, &region);
+            let before = std::mem::replace(&mut ctx.scope, scope);
+            ec2::defaults::ensure(txn, ctx);
+            ctx.scope = before;
+        }
         endpoints::set(txn, &url);
-        ec2::defaults::ensure(txn, ctx, &regions)?;
         events::declared::set(txn, &declared);
         ecs::targets::set(txn, targets);
         let instances: Vec<_> = txn

@@ -20,38 +20,28 @@ const RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 31, 0, 0), 16);
 /// A default subnet is a /20.
 const SUBNET_LEN: u8 = 20;
 
-/// Makes what is missing in these regions for the context's account. What a user deleted is not made
-/// again. Called at every start.
-///
-/// # Errors
-/// None that a fresh region could give.
-pub fn ensure(txn: &mut Txn, ctx: &mut Ctx, regions: &[String]) -> Result<(), AwsError> {
-    let own = ctx.scope.clone();
-    for name in regions {
-        let account = own.account.clone();
-        let there = txn.get(&REGIONS, &Key::of(&[name])).cloned();
-        let mut region = there.map_or_else(
-            || RegionRecord {
-                name: name.clone(),
-                zones: zones::by_default(name),
-                accounts: vec![],
-            },
-            |region| region.as_ref().clone(),
-        );
-        if region.accounts.contains(&account) {
-            continue;
-        }
-        region.accounts.push(account);
-        txn.put(&REGIONS, region);
-        ctx.scope = Scope {
-            region: name.clone(),
-            ..own.clone()
-        };
-        let made = in_scope(txn, ctx);
-        ctx.scope = own.clone();
-        made?;
+/// Makes what is missing in the context's scope. What a user deleted is not made again. Called for each
+/// region at every start.
+pub fn ensure(txn: &mut Txn, ctx: &mut Ctx) {
+    let Scope {
+        account, region, ..
+    } = &ctx.scope;
+    let there = txn.get(&REGIONS, &Key::of(&[region])).cloned();
+    let mut record = there.map_or_else(
+        || RegionRecord {
+            name: region.clone(),
+            zones: zones::by_default(region),
+            accounts: vec![],
+        },
+        |region| region.as_ref().clone(),
+    );
+    if record.accounts.contains(account) {
+        return;
     }
-    Ok(())
+    record.accounts.push(account.clone());
+    txn.put(&REGIONS, record);
+    let made = in_scope(txn, ctx);
+    debug_assert!(made.is_ok(), "the ranges of a default VPC are its own");
 }
 
 fn in_scope(txn: &mut Txn, ctx: &mut Ctx) -> Result<(), AwsError> {

@@ -56,8 +56,10 @@ pub fn create_for_task(
     let mut made = draft(txn, ctx, &subnet, &wanted.groups)?;
     let first = address::take_lowest(txn, &subnet, &made.key.id)?;
     made.addresses.push(first);
+    made.private_dns_name = private_dns_name(&ctx.scope, first);
     if subnet.assign_ipv6 {
-        made.ipv6.push(address::ipv6(txn, ctx, &subnet, None)?);
+        made.ipv6_addresses
+            .push(address::ipv6(txn, ctx, &subnet, None)?);
     }
     if wanted.assign_public_ip {
         made.public = Some(PublicAddress {
@@ -100,7 +102,8 @@ pub fn draft(
         description: String::new(),
         mac: free_mac(world, ctx),
         addresses: vec![],
-        ipv6: vec![],
+        ipv6_addresses: vec![],
+        private_dns_name: String::new(),
         source_dest_check: true,
         kind: "interface".into(),
         requester_managed: false,
@@ -202,6 +205,14 @@ pub fn release(txn: &mut Txn, id: &str) -> bool {
     address::leave(txn, id, interface.host.as_deref());
     tags::forget(txn, &interface.key);
     txn.delete(&INTERFACES, &interface.key)
+}
+
+/// Removes an interface of which nothing is left on any host: its addresses are free from here on.
+pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
+    if get(txn, id).is_some_and(|interface| interface.key.scope == *scope) {
+        release(txn, id);
+        confirmed(txn, id);
+    }
 }
 
 /// The host says that nothing is left of an interface: its addresses are free. An interface that was not

@@ -7,24 +7,29 @@
 //!   of resources share. [`errors`], [`filter`], [`page`], [`tags`]: words and mechanics of the API.
 //! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
 //!   first start. [`zones`], [`cidr`].
+//! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`runs`]: addresses in use.
 //!
 //! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
 //! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
 //! Rules: EC2 API reference; VPC user guide; docs/decisions/0008.
 
+pub mod acl;
 pub mod address;
 pub mod cidr;
 pub mod defaults;
 pub mod errors;
 pub mod filter;
 pub mod group;
+pub mod host;
 pub mod interface;
 pub mod ops;
 pub mod page;
 pub mod records;
 pub mod resource;
+pub mod route;
 pub mod runs;
+pub mod security;
 pub mod subnet;
 pub mod tags;
 pub mod vpc;

@@ -53,11 +53,8 @@ pub fn lookup<'w, R: Resource>(
     if let Some(found) = world.get(R::table(), &key) {
         return Ok(found);
     }
-    let hex = id
-        .strip_prefix(kind.prefix)
-        .and_then(|rest| rest.strip_prefix('-'));
-    let is_id =
-        hex.is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let rest = id.strip_prefix(kind.prefix);
+    let is_id = rest.is_some_and(|rest| rest.starts_with('-'));
     if !is_id {
         return Err(code(kind.malformed).with(format!(
             "Invalid id: \"{id}\" (expecting \"{}-...\")",

@@ -7,12 +7,39 @@ use crate::records::address::{ADDRESSES, USED, space_of};
 use crate::records::interface::{BY_SUBNET, INTERFACES};
 use crate::records::route::{BY_ASSOCIATION as TABLE_OF, ROUTE_TABLES};
 use crate::records::subnet::{BY_VPC, SUBNETS, SubnetRecord};
-use crate::records::vpc::{CidrAssociation, VpcRecord};
+use crate::records::vpc::{CidrAssociation, VPCS, VpcRecord};
 use crate::records::{ResourceKey, fresh_id, within};
-use crate::{tags, vpc};
-use aws_types::{AwsError, Ctx};
+use crate::resource::lookup;
+use crate::{address, tags, vpc};
+use aws_types::{AwsError, Ctx, Scope};
 use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use store::{Key, Txn, World};
+
+/// The subnet of this id.
+///
+/// # Errors
+/// `InvalidSubnetID.NotFound`, `InvalidSubnetID.Malformed`.
+pub fn require(world: &World, scope: &Scope, id: &str) -> Result<Arc<SubnetRecord>, AwsError> {
+    lookup::<SubnetRecord>(world, scope, id).cloned()
+}
+
+/// Addresses that can be given; 0 of a subnet that is not there. Visits no interface.
+#[must_use]
+pub fn free_addresses(world: &World, scope: &Scope, id: &str) -> u32 {
+    let subnet = world.get(&SUBNETS, &ResourceKey::new(scope, id));
+    let free = subnet.map_or(0, |subnet| address::available(world, subnet));
+    u32::try_from(free).unwrap_or(0)
+}
+
+/// The resolver of a subnet's VPC: the third address of the primary range.
+#[must_use]
+pub fn resolver(world: &World, subnet: &SubnetRecord) -> Ipv4Addr {
+    let vpc = world.get(&VPCS, &subnet.key.beside(&subnet.vpc));
+    let range = vpc.map_or(subnet.cidr, |vpc| vpc.cidrs[0].cidr);
+    Ipv4Addr::from(u32::from(range.network()) + 2)
+}
 
 /// What a subnet is made of.
 #[derive(Clone, Debug)]

@@ -22,11 +22,17 @@ const ACTION: &str = "ECS Service Action";
 
 /// A house whose transactions end as the server's do.
 fn house() -> House {
-    let tables = [ecs::records::tables(), events::records::tables()].concat();
+    let tables = [
+        ecs::records::tables(),
+        events::records::tables(),
+        ec2::records::tables(),
+    ]
+    .concat();
     let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
     House {
         world: World::empty(&schema),
         ctx: House::new().ctx,
+        changes: Vec::new(),
     }
 }
 

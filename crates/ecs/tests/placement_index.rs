@@ -260,6 +260,7 @@ fn question(ask: &Ask) -> (Requirement, Vec<Constraint>) {
             .into_iter()
             .collect(),
         gpus: ask.wanted.gpus,
+        zones: None,
     };
     let distinct = ask.distinct.then_some(Constraint::DistinctInstance);
     let member = ask

@@ -1,6 +1,6 @@
 //! What must always hold of a service, whatever happens in whatever order (design, section 8,
 //! invariant 3): a step starts nothing above the maximum and stops nothing below the minimum; it
-//! does something where it can; with nothing happening it comes to rest; and once faults end, what is
+//! does something where it can; what gives it something to do wakes it; with nothing happening it comes to rest; and once faults end, what is
 //! desired is there and stays.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
@@ -12,6 +12,8 @@ use ecs::records::service::{Rollout, Scheduling, ServiceKey, ServiceRecord, Work
 use ecs::records::{
     CONTAINER_INSTANCES, InstanceKey, InstanceStatus, SERVICES, TASKS, TaskKey, TaskRecord,
 };
+use ecs::service::apply;
+use ecs::service::waits::Waits;
 use ecs::service::wanted::{self, Wanted};
 use ecs::task::health::HealthStatus;
 use ecs::task::status::{DesiredStatus, TaskStatus};
@@ -42,6 +44,8 @@ const LIMITS: [(i32, i32); 9] = [
     (0, 100),
     (100, 100),
 ];
+/// `healthCheckGracePeriodSeconds`.
+const GRACES: [u32; 4] = [0, 0, 30, 600];
 /// `minimumHealthyPercent` of a DAEMON, whose maximum is 100.
 const DAEMON_MINIMA: [i32; 5] = [0, 25, 50, 75, 100];
 
@@ -98,26 +102,30 @@ fn moves() -> impl Strategy<Value = Vec<(Move, bool)>> {
 fn replicas() -> impl Strategy<Value = Settings> {
     let breaker = prop_oneof![3 => Just(None), 1 => Just(Some(false)), 1 => Just(Some(true))];
     let limits = prop::sample::select(&LIMITS[..]);
-    (0..7_u32, limits, breaker, any::<bool>()).prop_map(
-        |(desired, (minimum, maximum), breaker, rebalances)| Settings {
+    let grace = prop::sample::select(&GRACES[..]);
+    (0..7_u32, limits, breaker, any::<bool>(), grace).prop_map(
+        |(desired, (minimum, maximum), breaker, rebalances, grace)| Settings {
             desired,
             minimum,
             maximum,
             scheduling: Scheduling::Replica,
             breaker,
             rebalances,
+            grace,
         },
     )
 }
 
 fn daemons() -> impl Strategy<Value = Settings> {
-    prop::sample::select(&DAEMON_MINIMA[..]).prop_map(|minimum| Settings {
+    let minima = prop::sample::select(&DAEMON_MINIMA[..]);
+    (minima, prop::sample::select(&GRACES[..])).prop_map(|(minimum, grace)| Settings {
         desired: 0,
         minimum,
         maximum: 100,
         scheduling: Scheduling::Daemon,
         breaker: None,
         rebalances: false,
+        grace,
     })
 }
 
@@ -140,13 +148,9 @@ impl View {
     }
 }
 
-fn is_unhealthy(task: &TaskRecord) -> bool {
+fn fails_checks(task: &TaskRecord) -> bool {
     let is_sick = |c: &ecs::records::task::ContainerRecord| c.health == HealthStatus::Unhealthy;
     task.last_status == TaskStatus::Running && task.containers.iter().any(is_sick)
-}
-
-fn is_serving(task: &TaskRecord) -> bool {
-    task.last_status == TaskStatus::Running && !is_unhealthy(task)
 }
 
 struct Play {
@@ -221,6 +225,7 @@ impl Play {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            network: None,
         };
         self.want(Wanted {
             workload: Some(workload),
@@ -248,7 +253,18 @@ impl Play {
         self.hosts[at % self.hosts.len()].clone()
     }
 
+    /// Makes the move; where it does not wake the service, nothing has changed for it.
     fn make(&mut self, one: Move) {
+        let (before, written) = (self.house.world.clone(), self.house.changes.len());
+        self.happen(one);
+        let now = self.house.ctx.now;
+        let due = |world| apply::is_due(world, &self.key, now, Waits::AWS);
+        if !self.house.concerned_since(written).contains(&self.key) {
+            assert_eq!(due(&before), due(&self.house.world), "{one:?} woke nobody");
+        }
+    }
+
+    fn happen(&mut self, one: Move) {
         let is_wanted = |task: &TaskRecord| task.desired == DesiredStatus::Running;
         let is_pending = |task: &TaskRecord| task.last_status == TaskStatus::Pending;
         match one {
@@ -369,6 +385,22 @@ impl Play {
         outcome.has_more || before != after
     }
 
+    /// It fails its health checks, and the grace period has not ended. Rule: API reference,
+    /// `healthCheckGracePeriodSeconds`.
+    fn is_spared(&self, task: &TaskRecord) -> bool {
+        let since = |started| self.house.ctx.now.since(started).as_secs();
+        let mut started = task.times.started.into_iter();
+        fails_checks(task) && started.any(|started| since(started) < self.with.grace.into())
+    }
+
+    fn is_unhealthy(&self, task: &TaskRecord) -> bool {
+        fails_checks(task) && !self.is_spared(task)
+    }
+
+    fn is_serving(&self, task: &TaskRecord) -> bool {
+        task.last_status == TaskStatus::Running && !self.is_unhealthy(task)
+    }
+
     fn limits(&self, desired: u32) -> (usize, usize) {
         let percent = |of: i32| u64::from(desired) * u64::try_from(of).unwrap();
         let lower = percent(self.with.minimum).div_ceil(100);
@@ -389,7 +421,7 @@ impl Play {
         let primary = view.record.primary().unwrap().number;
         task.service.unwrap().deployment == primary
             && !self.is_draining(task)
-            && !is_unhealthy(task)
+            && !self.is_unhealthy(task)
     }
 
     fn check_replica(&self, before: &View, after: &View) {
@@ -402,8 +434,8 @@ impl Play {
             "{started} were started beside {kept}, at most {upper}"
         );
         let gone: Vec<_> = before.kept().filter(|t| !after.is_kept(&t.key)).collect();
-        let serving = after.kept().filter(|task| is_serving(task)).count();
-        if gone.iter().any(|task| is_serving(task)) {
+        let serving = after.kept().filter(|task| self.is_serving(task)).count();
+        if gone.iter().any(|task| self.is_serving(task)) {
             assert!(serving >= lower, "{serving} serve, at least {lower}");
         }
         let good = before.kept().filter(|t| self.is_good(after, t)).count();
@@ -417,7 +449,7 @@ impl Play {
                 .protected_until
                 .is_some_and(|until| until > self.house.ctx.now);
             assert!(
-                !is_protected || self.is_draining(task) || is_unhealthy(task),
+                !is_protected || self.is_draining(task) || self.is_unhealthy(task),
                 "one that is protected was stopped"
             );
         }
@@ -441,7 +473,7 @@ impl Play {
                 "a second task on one instance"
             );
         }
-        let counts = |task: &&&Arc<TaskRecord>| is_serving(task) && !self.is_draining(task);
+        let counts = |task: &&&Arc<TaskRecord>| self.is_serving(task) && !self.is_draining(task);
         let gone = before.kept().filter(|t| !after.is_kept(&t.key));
         if gone.collect::<Vec<_>>().iter().any(|t| counts(&t)) {
             let serving = after.kept().collect::<Vec<_>>();
@@ -479,7 +511,7 @@ impl Play {
             task.desired == DesiredStatus::Stopped
                 || task.last_status != TaskStatus::Running
                 || match task.family.as_str() {
-                    "checked" => is_unknown,
+                    "checked" => is_unknown || self.is_spared(task),
                     _ => task.times.started.iter().any(is_young),
                 }
         };
@@ -499,7 +531,7 @@ impl Play {
             return;
         }
         let (lower, upper) = self.limits(view.record.desired);
-        let serving = view.kept().filter(|task| is_serving(task)).count();
+        let serving = view.kept().filter(|task| self.is_serving(task)).count();
         assert!(
             serving <= lower && view.kept().count() >= upper,
             "nothing is done: {serving} serve of {}, {lower}..={upper}, {:#?}",

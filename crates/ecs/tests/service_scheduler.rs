@@ -694,3 +694,26 @@ fn an_unhealthy_task_does_not_serve_whatever_the_clock_says() {
         "the one that serves is the minimum"
     );
 }
+
+#[test]
+fn a_task_that_is_asked_to_stop_lifts_no_throttle_by_growing_older() {
+    let mut house = house();
+    let settings = Settings {
+        desired: 2,
+        minimum: 0,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    house.settle(&key);
+    let tasks = house.kept(&key);
+    house.fail_to_start(&tasks[0].key);
+    house.pass(1);
+    house.report_running(&tasks[1].key, &["app"]);
+    house.settle(&key);
+    house.stop(&tasks[1].key.id.0, None).unwrap();
+    let rounds = |house: &House| house.record(&key).primary().unwrap().throttle.rounds;
+    assert_eq!(rounds(&house), 1);
+    house.pass(60);
+    house.settle(&key);
+    assert_eq!(rounds(&house), 1);
+}

@@ -54,6 +54,8 @@ fn config(
     if let Some(address) = options.address {
         attributes.insert(ADDRESS.into(), address.to_string());
     }
+    let underlay = attributes.get(ADDRESS);
+    let underlay = underlay.and_then(|address| address.parse().ok());
     Ok(agent::AgentConfig {
         data_dir: settings.data.path().to_owned(),
         tag: settings.data.tag(),
@@ -64,6 +66,7 @@ fn config(
             .clone()
             .unwrap_or_else(|| "default".to_owned()),
         zone: options.zone.clone(),
+        underlay,
         credentials: Credentials {
             access_key_id: key.access_key_id,
             secret: key.secret_access_key,

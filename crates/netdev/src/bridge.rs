@@ -53,7 +53,7 @@ pub fn ensure(config: &NetworkConfig, names: &Names) -> Result<Bridge, NetworkEr
     sysctl::write_if_present(&format!("ipv6/conf/{name}/disable_ipv6"), "1")?;
     // Lets an answer to 127.0.0.1 in by this device; `rules` drops what would abuse it.
     sysctl::write(&format!("ipv4/conf/{name}/route_localnet"), "1")?;
-    forwarding::turn_on(names, &mut host)?;
+    forwarding::turn_on(&names.bridge(), &mut host)?;
     sysctl::write(&format!("ipv4/conf/{name}/forwarding"), "1")?;
     let mut configure = Batch::new();
     configure.add_address(index, gateway, range);
@@ -70,10 +70,10 @@ pub fn remove(names: &Names, host: &mut Socket) -> Result<(), NetworkError> {
         .links()
         .map_err(|e| NetworkError::kernel("list links", e))?;
     veth::unplug(host, &names.bridge())?;
-    forwarding::turn_off_if_ours(names, &links)
+    forwarding::turn_off_if_ours(|device| device == names.bridge(), &links)
 }
 
-fn lock() -> Result<UnixListener, NetworkError> {
+pub(crate) fn lock() -> Result<UnixListener, NetworkError> {
     let failed = |e| NetworkError::kernel(format!("lock @{LOCK_NAME}"), e);
     let address = SocketAddr::from_abstract_name(LOCK_NAME).map_err(failed)?;
     for _ in 0..LOCK_POLLS_MAX {

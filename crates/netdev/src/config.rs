@@ -1,9 +1,11 @@
 //! What the owner of a data directory says about its network.
 
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::cidr::Ipv4Cidr;
+use crate::vpc::{ENDPOINTS, Endpoint};
 
 /// Docker's and the ECS agent's range where the kernel's cannot be read.
 const DYNAMIC_PORTS_FALLBACK: RangeInclusive<u16> = 49153..=65535;
@@ -19,6 +21,11 @@ pub struct NetworkConfig {
     pub bridge_cidr: Option<Ipv4Cidr>,
     /// Where host ports come from when a request names none.
     pub dynamic_ports: RangeInclusive<u16>,
+    /// The address of this host at which others reach it, and it them, for VPCs that several hosts share.
+    /// Its UDP port 4789 is then open to the hosts of host sync alone.
+    pub underlay: Option<Ipv4Addr>,
+    /// Where the routers of VPCs answer themselves.
+    pub endpoints: Vec<Endpoint>,
 }
 
 impl NetworkConfig {
@@ -29,6 +36,8 @@ impl NetworkConfig {
             run_dir: run_dir.into(),
             bridge_cidr: None,
             dynamic_ports: kernel_dynamic_ports(),
+            underlay: None,
+            endpoints: ENDPOINTS.to_vec(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum NetworkError {
     /// The public agent's words.
     #[error("{count} contiguous host ports are unavailable")]
     NoFreePorts { count: u16 },
+    #[error("the interface {interface} is not one of this host's")]
+    NoInterface { interface: String },
     #[error("no address is free in the bridge's range {range}")]
     NoFreeAddress { range: String },
     #[error("container {id} is attached already")]
@@ -52,6 +54,8 @@ pub enum NetworkError {
         path: PathBuf,
         source: io::Error,
     },
+    #[error("no link address is free for the router of {vpc} in 169.254.128.0/17")]
+    NoLinkAddress { vpc: String },
     #[error("the thread for {0} ended without an answer")]
     Thread(&'static str),
 }

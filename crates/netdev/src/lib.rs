@@ -7,7 +7,7 @@
 //! Map: [`attachment`] what callers say and get; [`host`] the order of steps; [`reconcile`] adopting
 //! and destroying; `bridge`, `rules`, `portmap`, `namespace` one kernel object each; `pool` and
 //! `ports` the two allocators; `subnet` which addresses the bridge takes; `netlink` the bytes;
-//! [`diagnose`] what a host lacks.
+//! [`diagnose`] what a host lacks; [`vpc`] the VPCs.
 
 #![allow(unsafe_code)]
 
@@ -32,6 +32,7 @@ mod rules;
 mod subnet;
 mod sysctl;
 mod veth;
+pub mod vpc;
 
 pub use attachment::{
     BridgeAttachment, HostNetwork, KeptAttachment, PortBinding, PortRequest, Protocol,

@@ -58,6 +58,53 @@ impl Names {
         self.namespaces().join(id)
     }
 
+    /// The host's ends of the routers' uplinks.
+    pub fn uplink_prefix(&self) -> String {
+        format!("u{}", self.tag)
+    }
+
+    /// One of them. Its number says which link addresses it has.
+    pub fn uplink(&self, number: u16) -> String {
+        format!("{}{number:04x}", self.uplink_prefix())
+    }
+
+    /// The host's table for the VPCs.
+    pub fn vpc_table(&self) -> String {
+        format!("longshore_{}_vpc", self.tag)
+    }
+
+    /// Everything of the VPCs' on disk.
+    pub fn vpc(&self) -> PathBuf {
+        self.run_dir.join("vpc")
+    }
+
+    pub fn make_vpc_directories(&self) -> Result<(), NetworkError> {
+        [self.vpc_namespaces(), self.routers()]
+            .into_iter()
+            .try_for_each(|directory| {
+                std::fs::create_dir_all(&directory)
+                    .map_err(|e| NetworkError::path("create", directory, e))
+            })
+    }
+
+    /// Namespaces of tasks that are in a VPC.
+    pub fn vpc_namespaces(&self) -> PathBuf {
+        self.run_dir.join("vpc/ns")
+    }
+
+    pub fn vpc_namespace(&self, id: &str) -> PathBuf {
+        self.vpc_namespaces().join(id)
+    }
+
+    /// Namespaces of the VPCs' routers.
+    pub fn routers(&self) -> PathBuf {
+        self.run_dir.join("vpc/routers")
+    }
+
+    pub fn router(&self, vpc: &str) -> PathBuf {
+        self.routers().join(vpc)
+    }
+
     pub fn remembered_range(&self) -> PathBuf {
         self.run_dir.join("bridge-cidr")
     }

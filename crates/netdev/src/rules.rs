@@ -21,6 +21,11 @@ pub fn map_name(protocol: Protocol) -> &'static str {
 /// Creates the table or brings its rules up to date.
 pub fn load(names: &Names, range: Ipv4Cidr) -> Result<(), NetworkError> {
     let text = script(&names.table(), &names.bridge(), range);
+    run_nft(&names.table(), &text)
+}
+
+/// Hands commands to `nft`, which does all of them or none, in the calling thread's namespace.
+pub(crate) fn run_nft(table: &str, text: &str) -> Result<(), NetworkError> {
     let mut child = match Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())
@@ -44,7 +49,7 @@ pub fn load(names: &Names, range: Ipv4Cidr) -> Result<(), NetworkError> {
     } else {
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(NetworkError::NftRefused {
-            table: names.table(),
+            table: table.to_owned(),
             stderr,
         })
     }

@@ -37,7 +37,6 @@ impl Simulation {
         }
         self.check_lost();
         self.watch_services();
-        self.wake_services(1);
         let is_done = self.look_after_hosts();
         self.sweep();
         let delay = if is_done { TICK } else { NEXT_STEP };

@@ -112,10 +112,7 @@ impl Simulation {
                     container: *container,
                     run: *run,
                     began: now,
-                    probe: match passes {
-                        true => Probe::Passed(String::new()),
-                        false => Probe::Failed(String::new()),
-                    },
+                    probe: probe(passes),
                 }
             }
             Command::Signal(index, signal) => {
@@ -135,6 +132,9 @@ impl Simulation {
             Command::RemoveCgroup => {
                 machine.cgroups.remove(arn);
                 machine::Event::CgroupGone
+            }
+            Command::AttachInterface | Command::DetachInterface => {
+                machine.interface(arn, command, fails)
             }
             Command::Submit(_) | Command::Forget => return None,
         })
@@ -338,5 +338,12 @@ impl Simulation {
             live.submitting = None;
             self.tell(agent, arn, machine::Event::ReportAcknowledged);
         }
+    }
+}
+
+fn probe(passes: bool) -> Probe {
+    match passes {
+        true => Probe::Passed(String::new()),
+        false => Probe::Failed(String::new()),
     }
 }

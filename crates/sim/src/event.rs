@@ -42,6 +42,8 @@ pub enum Event {
     ServiceClient,
     /// The scheduler looks at the services.
     Services { life: u64 },
+    /// The scheduler's slow tick.
+    ServicesTick { life: u64 },
     /// The load and the faults end.
     Calm,
     /// Every service gets what it is well with.
@@ -247,6 +249,7 @@ impl Event {
             Self::End => (9, 0),
             Self::ServiceClient => (26, 0),
             Self::Services { life } => (27, *life),
+            Self::ServicesTick { life } => (30, *life),
             Self::MendServices { tries } => (28, u64::from(*tries)),
             Self::EndServices { tries } => (29, u64::from(*tries)),
             Self::StopAll { tries } => (25, u64::from(*tries)),

@@ -38,7 +38,7 @@ mod simulation;
 mod trouble;
 mod workload;
 
-pub use plan::{Load, Mutation, Outcome, Plan, Seen, Statistics, Violation};
+pub use plan::{Load, Mutation, Outcome, Plan, Seen, Statistics, Violation, Wake};
 
 /// Runs a plan to its end, or to the first violation.
 ///

@@ -41,6 +41,21 @@ pub enum Mutation {
     HealthyAtOnce,
     /// What the tasks of a lost host still hold there is given to others at once.
     ForgottenHost,
+    /// The scheduler is not woken by this.
+    MissedWake(Wake),
+}
+
+/// What wakes the scheduler for a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// The change of a task.
+    Task,
+    /// The change of an instance.
+    Instance,
+    /// The change of the service itself, or of its deployment.
+    Service,
+    /// The moment that its last plan named.
+    Time,
 }
 
 /// How often what goes wrong; each seed has its own mixture, so that some runs are almost calm and

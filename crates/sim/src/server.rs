@@ -66,7 +66,12 @@ pub struct Committed {
 impl Server {
     /// A server on an empty disk.
     pub fn new(seed: u64) -> Result<Self, StoreError> {
-        let tables = [ecs::records::tables(), events::records::tables()].concat();
+        let tables = [
+            ecs::records::tables(),
+            events::records::tables(),
+            ec2::records::tables(),
+        ]
+        .concat();
         let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
         let mut disk = MemoryStore::default();
         let fence = disk.lead("writer", std::time::Duration::ZERO)?;

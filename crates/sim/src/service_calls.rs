@@ -11,7 +11,9 @@ use aws_api::ecs::{
 };
 use aws_types::AwsError;
 use ecs::ops;
-use ecs::records::service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
+use ecs::records::service::{
+    Deployment, Rollout, SERVICES, ServiceKey, ServiceRecord, ServiceStatus,
+};
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus};
 use std::sync::Arc;
 
@@ -285,8 +287,12 @@ impl Simulation {
             let record = self.service(slot.name);
             let is_old = |record: &ServiceRecord| {
                 let primary = record.primary();
-                record.status == ServiceStatus::Active
-                    && primary.is_some_and(|primary| primary.created < calm_at)
+                // Since then a rollback may have begun to an image that is not good, or starts may have
+                // failed on a host that still stopped what it ran under an earlier registration.
+                let is_old = |of: &Deployment| {
+                    of.created < calm_at || of.is_rollback || of.rollout == Rollout::Failed
+                };
+                record.status == ServiceStatus::Active && primary.is_some_and(is_old)
             };
             if record.is_some_and(|record| is_old(&record)) {
                 let input = UpdateServiceRequest {

@@ -135,6 +135,7 @@ impl Simulation {
             self.after(3000, Event::Client);
         }
         self.begin_services();
+        self.restart_services();
         self.plan_troubles();
         let end = self.plan.minutes * MINUTE;
         self.after(end, Event::Calm);
@@ -156,6 +157,7 @@ impl Simulation {
             Event::Trouble(trouble) => self.make_trouble(trouble)?,
             Event::ServiceClient => self.service_client_turn(),
             Event::Services { life } => self.service_turn(life),
+            Event::ServicesTick { life } => self.service_tick(life),
             Event::Calm => self.calm_down(),
             Event::MendServices { tries } => self.keep_mending(tries),
             Event::EndServices { tries } => self.end_services(tries),

@@ -64,7 +64,10 @@ impl Simulation {
             Trouble::Clock => {
                 let by = self.random.below(2 * CLOCK_STEP_MAX) as i64 - CLOCK_STEP_MAX as i64;
                 match self.random.chance(300) {
-                    true => self.server.clock_ms = by,
+                    true => {
+                        self.server.clock_ms = by;
+                        self.service_clock_set();
+                    }
                     false => self.hosts[host].clock_ms = by,
                 }
             }

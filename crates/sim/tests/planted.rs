@@ -1,7 +1,7 @@
 //! The simulator finds bugs that are there: each is planted, and some of few seeds shows it.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use sim::{Load, Mutation, Plan, Violation};
+use sim::{Load, Mutation, Plan, Violation, Wake};
 
 const SEEDS: u64 = 40;
 
@@ -55,4 +55,16 @@ fn a_service_that_stops_its_old_tasks_too_early_is_found() {
 fn that_a_lost_host_still_runs_its_tasks_and_was_forgotten_is_found() {
     let violation = found(Mutation::ForgottenHost);
     assert_eq!(violation.invariant, 2, "{violation}");
+}
+
+#[test]
+fn a_scheduler_that_is_not_woken_is_found() {
+    for wake in [Wake::Task, Wake::Instance, Wake::Service, Wake::Time] {
+        let violation = found(Mutation::MissedWake(wake));
+        assert_eq!(violation.invariant, 9, "{wake:?}: {violation}");
+        assert!(
+            violation.what.starts_with("nothing woke service"),
+            "{wake:?}: {violation}"
+        );
+    }
 }

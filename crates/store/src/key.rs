@@ -7,6 +7,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// What ends a text component.
+const TEXT_END: [u8; 2] = [0, 1];
+
 /// An encoded key. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<[u8]>);
@@ -33,9 +36,12 @@ impl Key {
     /// A key of text components.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
+        let len = parts.iter().map(|part| part.len() + TEXT_END.len()).sum();
         parts
             .iter()
-            .fold(KeyWriter::default(), |key, part| key.text(part))
+            .fold(KeyWriter(Vec::with_capacity(len)), |key, part| {
+                key.text(part)
+            })
             .finish()
     }
 
@@ -84,13 +90,14 @@ impl KeyWriter {
     /// A text component.
     #[must_use]
     pub fn text(mut self, part: &str) -> Self {
-        for &byte in part.as_bytes() {
-            self.0.push(byte);
-            if byte == 0 {
-                self.0.push(0xff);
-            }
+        // Text is copied in one piece up to each zero, of which there is hardly ever one.
+        let mut pieces = part.as_bytes().split(|byte| *byte == 0);
+        self.0.extend_from_slice(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            self.0.extend_from_slice(&[0, 0xff]);
+            self.0.extend_from_slice(piece);
         }
-        self.0.extend_from_slice(&[0, 1]);
+        self.0.extend_from_slice(&TEXT_END);
         self
     }
 

@@ -90,7 +90,7 @@ impl TaskContext {
             parts.wait_for(|all| all[other].attachment.is_some() || all[other].is_cut_off);
         match &attached.await.ok()?[other].attachment {
             Some(Attachment::Bridge(bridge)) => Some(bridge.address),
-            Some(Attachment::Host | Attachment::None) | None => None,
+            Some(Attachment::Host | Attachment::None | Attachment::Vpc(_)) | None => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod again;
 mod holder;
+mod interface;
 mod linked;
 mod perform;
 mod prepare;

@@ -14,6 +14,8 @@ impl TaskContext {
             Command::MakeCgroup => self.make_cgroup().await,
             Command::EnsureImage(index) => self.ensure_image(state, index).await,
             Command::AttachNetwork(index) => self.attach_network(state, index).await,
+            Command::AttachInterface => self.attach_interface().await,
+            Command::DetachInterface => self.detach_interface().await,
             Command::Start(index) => self.start_container(state, index).await,
             Command::Clear(index) => self.clear(state, index).await,
             Command::CheckHealth { container, run, at } => {

@@ -136,6 +136,10 @@ impl TaskContext {
             Ok(NetworkMode::Bridge) => made
                 .or_else(|| self.adopted_attachment(state, index))
                 .ok_or_else(|| "CannotStartContainerError: the container's network is gone".into()),
+            Ok(NetworkMode::Awsvpc) => self
+                .adopted_interface()
+                .map(|interface| Attachment::Vpc(Box::new(interface)))
+                .ok_or_else(|| "CannotStartContainerError: the task's network is gone".into()),
             Ok(NetworkMode::None) | Err(_) => Ok(Attachment::None),
         }
     }

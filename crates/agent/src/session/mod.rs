@@ -1,12 +1,14 @@
-//! The agent's websockets: ACS (what to run) and TCS (how it fares).
+//! The agent's websockets: ACS (what to run), TCS (how it fares), host sync (what networks to hold).
 //!
 //! Same frames, acknowledgements and orderings as the public agent, none of its delays: a lost
 //! connection is made again at once, then with short growing waits.
 
 mod acs;
+mod host_sync;
 mod tcs;
 
 pub use acs::acs;
+pub use host_sync::host_sync;
 pub use tcs::tcs;
 
 use crate::api::now;

@@ -6,6 +6,8 @@
 
 pub use super::association::Association;
 use super::docker::{DockerConfig, HostConfig};
+use super::interface;
+pub use super::interface::Interface;
 use super::pinned::Longshore;
 pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
@@ -36,6 +38,8 @@ pub enum NetworkMode {
     Host,
     /// Loopback only.
     None,
+    /// One namespace for the task, with an interface of a VPC.
+    Awsvpc,
 }
 
 /// A task of a payload. Kept as it came (`task.json`), so that a restarted agent reads it again.
@@ -64,7 +68,7 @@ pub struct TaskDefinition {
     /// MiB of the whole task.
     #[serde(default, deserialize_with = "null_as_default")]
     pub memory: u64,
-    /// `bridge`, `host`, `none`, or empty for `bridge`.
+    /// `bridge`, `host`, `none`, `awsvpc`, or empty for `bridge`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub network_mode: String,
     /// `host`, `task`, or empty for a namespace of each container's own.
@@ -76,6 +80,9 @@ pub struct TaskDefinition {
     /// Devices of the host that it was given.
     #[serde(default, deserialize_with = "null_as_default")]
     pub associations: Vec<Association>,
+    /// Its interface, where it has one: exactly one in network mode `awsvpc`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub elastic_network_interfaces: Vec<Interface>,
     /// What our own control plane adds.
     #[serde(default, deserialize_with = "null_as_default")]
     pub longshore: Longshore,
@@ -197,7 +204,7 @@ impl TaskDefinition {
         let task: Self = serde::Deserialize::deserialize(json)
             .map_err(|error| InvalidTask(error.to_string()))?;
         task.id()?;
-        task.mode()?;
+        interface::check(&task)?;
         for volume in &task.volumes {
             volume.check().map_err(|InvalidTask(why)| {
                 InvalidTask(format!("volume {}: {why}", volume.name))
@@ -238,8 +245,16 @@ impl TaskDefinition {
             "" | "bridge" => Ok(NetworkMode::Bridge),
             "host" => Ok(NetworkMode::Host),
             "none" => Ok(NetworkMode::None),
+            "awsvpc" => Ok(NetworkMode::Awsvpc),
             other => Err(InvalidTask(format!("unsupported network mode {other}"))),
         }
+    }
+
+    /// The name of its interface, which its containers share.
+    pub fn interface_name(&self) -> Option<String> {
+        let interface = self.elastic_network_interfaces.first()?;
+        let name = Some(interface.private_dns_name.clone());
+        name.filter(|name| !name.is_empty())
     }
 
     /// Something must hold namespaces that its containers share.

@@ -35,6 +35,12 @@ pub enum Event {
     NetworkFailed(ContainerIndex, String),
     /// The attachment is gone.
     NetworkGone(ContainerIndex),
+    /// The task's interface is in its namespace.
+    InterfaceMade,
+    /// It cannot be, and nothing of it is left; with ECS's reason.
+    InterfaceFailed(String),
+    /// The interface and its namespace are gone.
+    InterfaceGone,
     /// The program runs since then.
     Started(ContainerIndex, Timestamp),
     /// It was not started; with ECS's reason.
@@ -97,6 +103,8 @@ pub enum Command {
     EnsureImage(ContainerIndex),
     /// Attach a container to the bridge.
     AttachNetwork(ContainerIndex),
+    /// Make the task's namespace, with its interface.
+    AttachInterface,
     /// Start a container; its exit follows by itself.
     Start(ContainerIndex),
     /// Take away what stands in the way of a container's next run: its output goes on, its files
@@ -119,6 +127,8 @@ pub enum Command {
     FinishLogs(ContainerIndex),
     /// Take the attachment away.
     DetachNetwork(ContainerIndex),
+    /// Take the task's interface away, with its namespace.
+    DetachInterface,
     /// Take away what the runtime keeps of a container.
     RemoveContainer(ContainerIndex),
     /// Take the task's cgroup away.

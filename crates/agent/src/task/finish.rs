@@ -2,6 +2,7 @@
 
 use super::definition::Desired;
 use super::event::{Command, Timer};
+use super::interface;
 use super::machine::LOG_WAIT;
 use super::report::{Status, join, task_change};
 use super::state::{ContainerIndex, ContainerState, Image, Logs, Made, TaskState};
@@ -66,7 +67,8 @@ pub(super) fn report(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Co
 fn may_say_stopped(task: &TaskState) -> bool {
     let logs_done = task.containers.iter().all(|c| c.logs != Logs::Finishing);
     let network_gone = task.containers.iter().all(|c| !c.network.is_owed_removal());
-    !task.stop_reported && network_gone && (logs_done || task.logs_waited_for)
+    let interface_gone = !interface::is_owed_removal(task);
+    !task.stop_reported && network_gone && interface_gone && (logs_done || task.logs_waited_for)
 }
 
 /// After the acknowledgement of STOPPED: containers, then the cgroup around them, then the records.

@@ -17,6 +17,7 @@
 use super::definition::Desired;
 pub use super::event::{Command, Event, Timer};
 use super::finish::{clean_up, clear_ended, report};
+use super::interface;
 use super::order::{self, Turn};
 use super::report::container_change;
 use super::restart;
@@ -60,10 +61,7 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
             stop_signal,
             pulled,
         } => {
-            if let Some((began, ended)) = pulled {
-                task.pull_started_at = Some(task.pull_started_at.map_or(began, |t| t.min(began)));
-                task.pull_stopped_at = Some(task.pull_stopped_at.map_or(ended, |t| t.max(ended)));
-            }
+            note_pull(task, pulled);
             let container = &mut task.containers[container];
             if container.image == Image::Ensuring {
                 container.image = Image::Ready { digest };
@@ -83,6 +81,9 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
             end_unless_ended(task, container, End::failed(reason, now));
         }
         Event::NetworkGone(container) => task.containers[container].network = Made::Gone,
+        Event::InterfaceMade | Event::InterfaceFailed(_) | Event::InterfaceGone => {
+            note_interface(task, event);
+        }
         Event::StartFailed(container, reason) => {
             end_unless_ended(task, container, End::failed(reason, now));
         }
@@ -102,6 +103,25 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         | Event::Exited { .. }
         | Event::Cleared(_)
         | Event::HealthChecked { .. } => note_run(task, event, now, commands),
+    }
+}
+
+fn note_pull(task: &mut TaskState, pulled: Option<(Timestamp, Timestamp)>) {
+    if let Some((began, ended)) = pulled {
+        task.pull_started_at = Some(task.pull_started_at.map_or(began, |t| t.min(began)));
+        task.pull_stopped_at = Some(task.pull_stopped_at.map_or(ended, |t| t.max(ended)));
+    }
+}
+
+/// The part of [`note`] that is about the task's interface.
+fn note_interface(task: &mut TaskState, event: Event) {
+    match event {
+        Event::InterfaceMade => interface::made(task),
+        Event::InterfaceFailed(reason) => {
+            interface::gone(task);
+            refuse(task, reason);
+        }
+        _ => interface::gone(task),
     }
 }
 
@@ -244,6 +264,7 @@ fn advance(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
     for (index, container) in task.containers.iter_mut().enumerate() {
         clear_ended(index, container, commands);
     }
+    interface::remove_unused(task, commands);
     report(task, now, commands);
     clean_up(task, commands);
 }
@@ -270,6 +291,7 @@ fn bring_up(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
         task.cgroup = Made::Making;
         commands.push(Command::MakeCgroup);
     }
+    interface::make(task, commands);
     for index in 0..task.containers.len() {
         match task.containers[index].run {
             Run::No => {
@@ -308,7 +330,7 @@ fn is_ready(task: &TaskState, index: ContainerIndex) -> bool {
     let container = &task.containers[index];
     let has_image = matches!(container.image, Image::Ready { .. });
     let has_network = !container.has_network || container.network == Made::Yes;
-    has_image && has_network && task.cgroup == Made::Yes
+    has_image && has_network && task.cgroup == Made::Yes && interface::is_ready(task)
 }
 
 fn start(index: ContainerIndex, container: &mut ContainerState, commands: &mut Vec<Command>) {

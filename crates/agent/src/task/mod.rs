@@ -9,6 +9,7 @@ pub mod docker;
 pub mod event;
 mod finish;
 pub mod health;
+pub mod interface;
 pub mod machine;
 mod order;
 mod pinned;

@@ -47,7 +47,7 @@ fn container(index: usize) -> impl Strategy<Value = Value> {
 }
 
 fn some_task() -> impl Strategy<Value = TaskState> {
-    let mode = prop_oneof![Just("host"), Just("bridge"), Just("none")];
+    let mode = prop_oneof![Just("host"), Just("bridge"), Just("none"), Just("awsvpc")];
     let containers = (
         container(0),
         container(1),

@@ -68,6 +68,9 @@ pub struct TaskChange {
     pub pull_stopped_at: Option<Timestamp>,
     /// First end of an essential container.
     pub execution_stopped_at: Option<Timestamp>,
+    /// ARN of an attachment that is now there.
+    #[serde(default)]
+    pub attached: Option<String>,
 }
 
 /// The change that says how `container` stands now.
@@ -114,6 +117,7 @@ pub fn task_change(
         pull_started_at: task.pull_started_at,
         pull_stopped_at: task.pull_stopped_at,
         execution_stopped_at: task.execution_stopped_at,
+        attached: None,
     }
 }
 
@@ -125,5 +129,6 @@ pub fn join(changes: &[TaskChange]) -> Option<TaskChange> {
         .iter()
         .flat_map(|change| change.containers.clone())
         .collect();
+    joined.attached = changes.iter().find_map(|change| change.attached.clone());
     Some(joined)
 }

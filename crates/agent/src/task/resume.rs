@@ -136,6 +136,12 @@ fn forget_what_was_under_way(state: &mut TaskState) {
         (Made::Making, Desired::Stopped) => Made::Yes,
         (cgroup, _) => earlier(cgroup),
     };
+    if let Some(interface) = &mut state.interface {
+        interface.made = match (interface.made, state.desired) {
+            (Made::Making, Desired::Stopped) => Made::Yes,
+            (made, _) => earlier(made),
+        };
+    }
     for container in &mut state.containers {
         container.network = earlier(container.network);
         container.bundle = earlier(container.bundle);

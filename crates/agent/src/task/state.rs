@@ -4,6 +4,7 @@ use super::definition::{
     Condition, ContainerDefinition, Dependency, Desired, RestartPolicy, TaskDefinition,
 };
 use super::health::{Health, HealthCheck};
+use super::interface::{self, InterfaceState};
 use super::relations;
 use super::report::TaskChange;
 use aws_types::Timestamp;
@@ -236,6 +237,9 @@ pub struct TaskState {
     pub reason: Option<String>,
     /// Its cgroup.
     pub cgroup: Made,
+    /// Its interface of a VPC, where it has one.
+    #[serde(default)]
+    pub interface: Option<InterfaceState>,
     /// Its containers, in the definition's order.
     pub containers: Vec<ContainerState>,
     /// First pull's begin.
@@ -289,6 +293,7 @@ impl TaskState {
             desired: task.desired_status,
             reason: None,
             cgroup: Made::No,
+            interface: interface::of(task),
             containers: containers.collect(),
             pull_started_at: None,
             pull_stopped_at: None,

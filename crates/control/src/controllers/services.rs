@@ -1,24 +1,15 @@
 //! Keeps every service's desired count: wakes the services that a committed batch concerns, and has
 //! each do what its plan says.
-//!
-//! A change costs what it concerns: the service of a task; those on an instance, the DAEMON services
-//! of its cluster, and those that wait for room.
 
 use super::Controllers;
 use super::queue::Queue;
 use crate::clock;
 use aws_types::{AwsError, Timestamp};
-use ecs::instance::load;
-use ecs::records::container_instance::CONTAINER_INSTANCES;
-use ecs::records::service::{
-    DAEMONS, GROUP_PREFIX, LACKS_ROOM, SERVICES, ServiceKey, ServiceStatus, cluster_parts,
-};
-use ecs::records::service_deployment::SERVICE_DEPLOYMENTS;
-use ecs::records::task::{TASKS, TaskRecord};
+use ecs::records::service::ServiceKey;
 use ecs::service::apply;
+use ecs::service::concerned::{all, concerned};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
-use store::{CommittedBatch, Key, World};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
@@ -90,7 +81,10 @@ pub async fn run(shared: Controllers) {
         tokio::select! {
             batch = changes.next() => match batch {
                 None => return,
-                Some(Ok(batch)) => add(&mut queue, concerned(&shared.state.snapshot(), &batch)),
+                Some(Ok(batch)) => {
+                    let changes = batch.changes.iter().map(|(table, key)| (*table, key));
+                    add(&mut queue, concerned(&shared.state.snapshot(), changes));
+                }
                 // Fell behind: look at everything.
                 Some(Err(_)) => add(&mut queue, all(&shared.state.snapshot())),
             },
@@ -139,55 +133,4 @@ async fn activate(shared: Controllers, key: ServiceKey) -> Ended {
             return Ok(outcome.wake_at);
         }
     }
-}
-
-fn all(world: &World) -> BTreeSet<ServiceKey> {
-    let services = world.scan(&SERVICES);
-    let kept = services.filter(|service| service.status != ServiceStatus::Inactive);
-    kept.map(|service| service.key.clone()).collect()
-}
-
-/// The services that these changes may concern.
-fn concerned(world: &World, batch: &CommittedBatch) -> BTreeSet<ServiceKey> {
-    let mut keys = BTreeSet::new();
-    let mut roomier: BTreeSet<Key> = BTreeSet::new();
-    for (table, key) in &batch.changes {
-        if *table == SERVICES.name() {
-            let found = world.scan_prefix(&SERVICES, key, None).next();
-            keys.extend(found.map(|(_, service)| service.key.clone()));
-        } else if *table == SERVICE_DEPLOYMENTS.name() {
-            let found = world.scan_prefix(&SERVICE_DEPLOYMENTS, key, None).next();
-            keys.extend(found.map(|(_, deployment)| deployment.key.service.clone()));
-        } else if *table == TASKS.name() {
-            let Some((_, task)) = world.scan_prefix(&TASKS, key, None).next() else {
-                continue;
-            };
-            keys.extend(service_of(task));
-            if !task.holds {
-                roomier.insert(cluster_parts(&task.key.scope, &task.key.cluster));
-            }
-        } else if *table == CONTAINER_INSTANCES.name() {
-            let Some((_, instance)) = world.scan_prefix(&CONTAINER_INSTANCES, key, None).next()
-            else {
-                continue;
-            };
-            let of = &instance.key;
-            let cluster = cluster_parts(&of.scope, &of.cluster);
-            keys.extend(load::held(world, of).filter_map(|task| service_of(task)));
-            let daemons = world.find(&SERVICES, &DAEMONS, &cluster);
-            keys.extend(daemons.map(|service| service.key.clone()));
-            roomier.insert(cluster);
-        }
-    }
-    for cluster in &roomier {
-        let waiting = world.find(&SERVICES, &LACKS_ROOM, cluster);
-        keys.extend(waiting.map(|service| service.key.clone()));
-    }
-    keys
-}
-
-fn service_of(task: &TaskRecord) -> Option<ServiceKey> {
-    task.service?;
-    let name = task.group.strip_prefix(GROUP_PREFIX)?;
-    Some(ServiceKey::new(&task.key.scope, &task.key.cluster, name))
 }

@@ -1,9 +1,10 @@
-//! Agents' sessions: one ACS and one TCS websocket per host.
+//! Agents' sessions: one ACS, one TCS and one host sync websocket per host.
 //!
 //! [`accept`] judges the upgrade request (who it is, which instance, whether it may), and either
 //! answers in the agent's own error form or hands the socket to the session's loop.
 
 mod acs;
+mod host_sync;
 mod payloads;
 mod registry;
 mod tcs;
@@ -43,11 +44,12 @@ pub struct Sessions {
     pub manifest_every: Duration,
 }
 
-/// Which of the two websockets.
+/// Which of the websockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Channel {
     Acs,
     Tcs,
+    HostSync,
 }
 
 /// An upgrade request that may go on.
@@ -108,30 +110,42 @@ async fn run(sessions: Sessions, upgrade: OnUpgrade, host: Host, channel: Channe
     match channel {
         Channel::Acs => acs::run(sessions, host, socket).await,
         Channel::Tcs => tcs::run(sessions, host, socket).await,
+        Channel::HostSync => host_sync::run(sessions, host, socket).await,
     }
 }
 
-/// Who may open which session. The two channels name their parameters differently: ACS says
-/// `containerInstanceArn`, TCS `containerInstance`.
+/// Which session of which instance, and what that needs. The channels name their parameters
+/// differently: ACS says `containerInstanceArn`, TCS `containerInstance`, host sync `hostSync`.
+fn wanted(
+    query: &BTreeMap<String, String>,
+) -> Result<(&String, Channel, &'static str), (&'static str, String)> {
+    // Who may hear what a host shall run may hear what it shall hold.
+    let channels = [
+        ("containerInstanceArn", Channel::Acs, "ecs:Poll"),
+        (
+            "containerInstance",
+            Channel::Tcs,
+            "ecs:StartTelemetrySession",
+        ),
+        ("hostSync", Channel::HostSync, "ecs:Poll"),
+    ];
+    let named = channels
+        .into_iter()
+        .find_map(|(name, channel, action)| Some((query.get(name)?, channel, action)));
+    named.ok_or_else(|| {
+        let text = "No container instance was named.".into();
+        ("InvalidInstanceException", text)
+    })
+}
+
+/// Who may open which session.
 fn admit(
     sessions: &Sessions,
     query: &BTreeMap<String, String>,
     scope: Scope,
     caller: &Caller,
 ) -> Result<(Host, Channel), (&'static str, String)> {
-    let (instance_arn, channel, action) = match (
-        query.get("containerInstanceArn"),
-        query.get("containerInstance"),
-    ) {
-        (Some(arn), _) => (arn, Channel::Acs, "ecs:Poll"),
-        (None, Some(arn)) => (arn, Channel::Tcs, "ecs:StartTelemetrySession"),
-        (None, None) => {
-            return Err((
-                "InvalidInstanceException",
-                "No container instance was named.".into(),
-            ));
-        }
-    };
+    let (instance_arn, channel, action) = wanted(query)?;
     let world = sessions.state.snapshot();
     let unknown = || {
         (

@@ -9,7 +9,7 @@ use store::{Schema, visited};
 fn start() -> (Txn, Ctx) {
     let mut txn = Txn::new(World::empty(&Schema::new(&tables())));
     let mut ctx = Ctx::for_tests(1, Timestamp::from_millis(0));
-    defaults::ensure(&mut txn, &mut ctx, &["us-east-1".into()]).unwrap();
+    defaults::ensure(&mut txn, &mut ctx);
     (txn, ctx)
 }
 

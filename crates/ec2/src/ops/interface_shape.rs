@@ -28,7 +28,7 @@ pub fn shape(world: &World, interface: &InterfaceRecord) -> NetworkInterface {
         private_ip_address: Some(address.to_string()),
     });
     let ipv6 = interface
-        .ipv6
+        .ipv6_addresses
         .iter()
         .map(|address| NetworkInterfaceIpv6Address {
             ipv6_address: Some(address.to_string()),
@@ -42,7 +42,7 @@ pub fn shape(world: &World, interface: &InterfaceRecord) -> NetworkInterface {
         description: Some(interface.description.clone()),
         groups: Some(groups(world, interface)),
         interface_type: Some(interface.kind.clone()),
-        ipv6_address: interface.ipv6.first().map(ToString::to_string),
+        ipv6_address: interface.ipv6_addresses.first().map(ToString::to_string),
         ipv6_addresses: Some(ipv6.collect()),
         mac_address: Some(interface.mac.clone()),
         network_interface_id: Some(interface.key.id.clone()),

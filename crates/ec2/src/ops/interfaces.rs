@@ -65,7 +65,7 @@ const FIELDS: &[Field<InterfaceRecord>] = fields![
     "group-id" => |_, eni| eni.groups.clone(),
     "group-name" => |world, eni| groups(world, eni).into_iter().filter_map(|g| g.group_name),
     "interface-type" => |_, eni| [eni.kind.clone()],
-    "ipv6-addresses.ipv6-address" => |_, eni| eni.ipv6.iter().map(ToString::to_string),
+    "ipv6-addresses.ipv6-address" => |_, eni| eni.ipv6_addresses.iter().map(ToString::to_string),
     "mac-address" => |_, eni| [eni.mac.clone()],
     "network-interface-id" => |_, eni| [eni.key.id.clone()],
     "owner-id" => |_, eni| [eni.key.scope.account.clone()],
@@ -92,6 +92,7 @@ pub fn create(
     let mut made = draft(txn, ctx, &subnet, &given)?;
     made.description = input.description.clone().unwrap_or_default();
     take_addresses(txn, &subnet, &mut made, input)?;
+    made.private_dns_name = interface::private_dns_name(&ctx.scope, made.address());
     let ipv6: Vec<Option<&str>> = match (&input.ipv6_addresses, input.ipv6_address_count) {
         (Some(wanted), None) => wanted.iter().map(|a| a.ipv6_address.as_deref()).collect(),
         (None, Some(count)) => vec![None; usize::try_from(count).unwrap_or_default().min(50)],
@@ -104,7 +105,7 @@ pub fn create(
     };
     for wanted in ipv6 {
         let free = address::ipv6(txn, ctx, &subnet, wanted)?;
-        made.ipv6.push(free);
+        made.ipv6_addresses.push(free);
     }
     txn.put(&INTERFACES, made.clone());
     tags::create(

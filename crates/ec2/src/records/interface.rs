@@ -45,8 +45,10 @@ pub struct InterfaceRecord {
     pub mac: String,
     /// Its private IPv4 addresses, the primary one first.
     pub addresses: Vec<Ipv4Addr>,
+    /// The name of the primary one: `ip-10-0-0-5.ec2.internal`.
+    pub private_dns_name: String,
     /// Its IPv6 addresses.
-    pub ipv6: Vec<Ipv6Addr>,
+    pub ipv6_addresses: Vec<Ipv6Addr>,
     /// Its security groups, in order of id.
     pub groups: Vec<String>,
     /// `SourceDestCheck`.
@@ -64,6 +66,27 @@ pub struct InterfaceRecord {
     /// The host that holds it, or is to hold it.
     #[serde(default)]
     pub host: Option<String>,
+}
+
+impl InterfaceRecord {
+    /// `eni-…`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.key.id
+    }
+
+    /// The primary private address.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        let first = self.addresses.first().copied();
+        first.unwrap_or(Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// What names the combination of its groups in host sync.
+    #[must_use]
+    pub fn group_set(&self) -> String {
+        self.groups.join(",")
+    }
 }
 
 /// By id alone: hosts know no scope.
@@ -111,7 +134,7 @@ pub static BY_MAC: Index<InterfaceRecord> = Index {
 pub static BY_IPV6: Index<InterfaceRecord> = Index {
     name: "by_ipv6",
     keys: |interface| {
-        let addresses = interface.ipv6.iter();
+        let addresses = interface.ipv6_addresses.iter();
         addresses
             .map(|address| ipv6_key(&interface.key, &interface.subnet, *address))
             .collect()

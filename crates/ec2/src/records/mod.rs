@@ -12,6 +12,11 @@ pub mod subnet;
 pub mod tag;
 pub mod vpc;
 
+pub use group::{GROUPS, GroupRecord, Peer, RULES, RuleRecord};
+pub use interface::{INTERFACES, InterfaceRecord};
+pub use subnet::{SUBNETS, SubnetRecord};
+pub use vpc::{VPCS, VpcRecord};
+
 use aws_types::{Ctx, Scope};
 use serde::{Deserialize, Serialize};
 use store::{Key, TableDefinition, TableKey};

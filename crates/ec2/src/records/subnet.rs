@@ -4,6 +4,7 @@ use super::vpc::CidrAssociation;
 use super::{ResourceKey, within};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 use store::{Index, Table};
 
 /// A subnet.
@@ -36,6 +37,14 @@ pub struct SubnetRecord {
     /// `EnableResourceNameDnsAAAARecord`.
     #[serde(default)]
     pub resource_name_aaaa: bool,
+}
+
+impl SubnetRecord {
+    /// The address after the network's own: the subnet's router.
+    #[must_use]
+    pub fn gateway(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.cidr.network()) + 1)
+    }
 }
 
 /// By VPC.

@@ -10,6 +10,7 @@ mod detail;
 mod json;
 mod said;
 
+use crate::task::network;
 use aws_types::Ctx;
 use events::bus;
 use events::history::{self, Tell};
@@ -17,9 +18,10 @@ use said::Said;
 use std::sync::Arc;
 use store::Txn;
 
-/// Runs at the end of every transaction: publishes what is to be told of it. Where no rule listens
+/// Runs at the end of every transaction: frees the interfaces of tasks that are over, then publishes what is to be told of it. Where no rule listens
 /// nothing is staged, and no event is made before somebody reads the history.
 pub fn emit(txn: &mut Txn, ctx: &mut Ctx) {
+    network::settle(txn);
     let is_heard = bus::has_listeners(txn);
     let mut dropped = 0;
     for fact in changed::facts(txn) {

@@ -8,6 +8,7 @@
 
 use super::attributes::after_registration;
 use super::resources;
+use crate::place::problem::ZONE;
 use crate::records::Tags;
 use crate::records::container_instance::{
     AgentVersions, AttributeRecord, BY_HOST, CONTAINER_INSTANCES, Connection,
@@ -21,8 +22,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Txn, World};
 
-/// The attribute that says in which zone an instance is; a host that names none is in the first.
-const ZONE: &str = "ecs.availability-zone";
 /// Hexadecimal digits of an EC2 instance id.
 const EC2_ID_DIGITS: usize = 17;
 

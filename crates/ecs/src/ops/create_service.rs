@@ -17,9 +17,11 @@ use crate::rules::{
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, deploy, retention, shape};
 use crate::targets;
-use crate::task::{launch, tokens};
+use crate::task::{launch, network, tokens};
 use aws_api::Stored;
-use aws_api::ecs::{CreateServiceRequest, CreateServiceResponse, TaskDefinition};
+use aws_api::ecs::{
+    CreateServiceRequest, CreateServiceResponse, NetworkConfiguration, TaskDefinition,
+};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
 use std::collections::BTreeMap;
@@ -69,9 +71,13 @@ pub fn create_service(
     let mut record = record(ctx, key, input, new)?;
     targets::check_hooks(txn, &ctx.scope, input.deployment_configuration.as_ref())?;
     check(&mut record, input, definition.as_deref())?;
+    let network = input.network_configuration.as_ref();
+    if network.is_some() {
+        network::resolve(txn, &ctx.scope, network, false)?;
+    }
     retention::forget(txn, &record.key);
     if let Some(definition) = definition {
-        let workload = workload(&definition, &record.launch_type);
+        let workload = workload(&definition, &record.launch_type, network);
         begin(txn, ctx, &mut record, workload);
     }
     txn.put(&SERVICES, record.clone());
@@ -195,11 +201,16 @@ pub(super) fn check_execute_command(
 }
 
 /// Tasks of this definition, launched so.
-pub(super) fn workload(definition: &TaskDefinitionRecord, launch_type: &str) -> Workload {
+pub(super) fn workload(
+    definition: &TaskDefinitionRecord,
+    launch_type: &str,
+    network: Option<&NetworkConfiguration>,
+) -> Workload {
     Workload {
         family: definition.family.clone(),
         revision: definition.revision,
         launch_type: launch_type.into(),
+        network: network.cloned().map(Stored),
     }
 }
 

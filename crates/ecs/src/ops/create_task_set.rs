@@ -8,7 +8,7 @@ use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service_not_yet::{self, Asked};
 use crate::rules::{self, invalid_parameter, not_yet, run_task, tags};
 use crate::service::{authorised, deploy, reference, shape};
-use crate::task::{launch, tokens};
+use crate::task::{launch, network, tokens};
 use aws_api::ecs::{CreateTaskSetRequest, CreateTaskSetResponse};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -53,13 +53,22 @@ pub fn create_task_set(
         input.network_configuration.is_some(),
     )?;
     not_yet::check(&definition.definition)?;
+    let network = input.network_configuration.as_ref();
+    if network.is_some() {
+        network::resolve(txn, &ctx.scope, network, false)?;
+    }
     let number = deploy::number(&mut ctx.ids);
     let launch_type = input.launch_type.as_deref().unwrap_or(&record.launch_type);
     let set = TaskSet {
         external_id: input.external_id.clone(),
         tags: tags::read(input.tags.as_deref())?,
         token,
-        ..TaskSet::new(number, workload(&definition, launch_type), scale, ctx.now)
+        ..TaskSet::new(
+            number,
+            workload(&definition, launch_type, network),
+            scale,
+            ctx.now,
+        )
     };
     record.task_sets.insert(0, set.clone());
     txn.put(&SERVICES, record.clone());

@@ -5,7 +5,7 @@
 use super::run_task::{failure, tasks};
 use crate::cluster;
 use crate::place::problem;
-use crate::place::solve::{Placement, Refusal, Refused, refuses};
+use crate::place::solve::{Placement, Reason, Refusal, Refused, refuses};
 use crate::records::container_instance::CONTAINER_INSTANCES;
 use crate::records::task::TaskKey;
 use crate::rules::run_task as rules;
@@ -100,11 +100,10 @@ fn start_on(
         }));
     };
     let candidate = problem::candidate(txn, &record, &launch.group);
-    match refuses(&candidate, &launch.requirement) {
-        Some(reason) => {
-            let instance = record.key.id.clone();
-            Err(NotStarted::Refused(Refusal { instance, reason }))
-        }
+    let instance = record.key.id.clone();
+    let refused = |reason| NotStarted::Refused(Refusal { instance, reason });
+    match refuses(&candidate, &launch.requirement_now(txn, &ctx.scope)) {
+        Some(reason) => Err(refused(reason)),
         None => {
             let gpus = candidate.free.gpus.iter();
             let placement = Placement {
@@ -116,7 +115,10 @@ fn start_on(
                 tasks_of_group: candidate.tasks_of_group,
                 tasks: candidate.tasks,
             };
-            Ok((launch.insert(txn, ctx, &placement), placement))
+            match launch.insert(txn, ctx, &placement) {
+                Ok(key) => Ok((key, placement)),
+                Err(error) => Err(refused(Reason::Interface(error.to_string()))),
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::task::reference;
 use crate::task::report::{ContainerReport, TaskReport, apply};
 use crate::task::status::{ContainerStatus, TaskStatus};
 use aws_api::ecs::{
-    ContainerStateChange, NetworkBinding, SubmitTaskStateChangeRequest,
+    AttachmentStateChange, ContainerStateChange, NetworkBinding, SubmitTaskStateChangeRequest,
     SubmitTaskStateChangeResponse,
 };
 use aws_types::{AwsError, Ctx};
@@ -46,6 +46,7 @@ pub fn submit_task_state_change(
         pull_started: input.pull_started_at,
         pull_stopped: input.pull_stopped_at,
         execution_stopped: input.execution_stopped_at,
+        attached: attached(input.attachments.as_deref()),
     };
     let named = (input.cluster.as_deref(), input.task.as_deref());
     apply_to(txn, ctx, named, &report);
@@ -95,6 +96,13 @@ pub(super) fn binding(given: &NetworkBinding) -> BindingRecord {
 /// An empty text says nothing.
 pub(super) fn said(text: Option<&String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).cloned()
+}
+
+/// ARNs of attachments that are said to be there.
+pub(super) fn attached(given: Option<&[AttachmentStateChange]>) -> Vec<String> {
+    let is_there = |one: &&AttachmentStateChange| one.status.as_deref() == Some("ATTACHED");
+    let there = given.unwrap_or_default().iter().filter(is_there);
+    there.filter_map(|one| one.attachment_arn.clone()).collect()
 }
 
 fn container(given: &ContainerStateChange) -> ContainerReport {

@@ -10,11 +10,11 @@ use crate::rules::{self, deployment_configuration, not_yet, run_task, zone_rebal
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, reference, shape};
 use crate::targets;
-use crate::task::launch;
+use crate::task::{launch, network};
 use aws_api::Stored;
 use aws_api::ecs::{
-    PlacementConstraint, PlacementStrategy, TaskDefinition, UpdateServiceRequest,
-    UpdateServiceResponse,
+    NetworkConfiguration, PlacementConstraint, PlacementStrategy, TaskDefinition,
+    UpdateServiceRequest, UpdateServiceResponse,
 };
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -65,10 +65,26 @@ pub fn update_service(
     let execute = input.enable_execute_command;
     record.execute_command = execute.unwrap_or(record.execute_command);
     place(&mut record, input);
-    check(&mut record, input, definition.as_deref(), given.is_some())?;
+    let kept = present
+        .as_ref()
+        .and_then(|present| present.network.as_ref());
+    let network = input.network_configuration.as_ref();
+    let network = network.or(kept.map(|kept| &kept.0)).cloned();
+    let is_new = given.is_some() || input.network_configuration.is_some();
+    check(
+        &mut record,
+        input,
+        definition.as_deref(),
+        (is_new, network.as_ref()),
+    )?;
+    if is_new && network.is_some() {
+        network::resolve(txn, &ctx.scope, network.as_ref(), false)?;
+    }
+    let changed = definition.as_ref().filter(|_| is_new);
+    let workload = changed.map(|one| workload(one, &record.launch_type, network.as_ref()));
     let wanted = Wanted {
         desired: change.desired,
-        workload: given.map(|given| workload(&given, &record.launch_type)),
+        workload,
         force: input.force_new_deployment.unwrap_or(false),
     };
     wanted::want(txn, ctx, &mut record, wanted);
@@ -101,12 +117,12 @@ fn check(
     record: &mut ServiceRecord,
     input: &UpdateServiceRequest,
     definition: Option<&TaskDefinitionRecord>,
-    is_new: bool,
+    (is_new, network): (bool, Option<&NetworkConfiguration>),
 ) -> Result<(), AwsError> {
     let none = TaskDefinition::default();
     let shape = definition.map_or(&none, |definition| &definition.definition);
-    if is_new || input.network_configuration.is_some() {
-        run_task::check_network(shape, input.network_configuration.is_some())?;
+    if is_new {
+        run_task::check_network(shape, network.is_some())?;
     }
     if is_new {
         not_yet::check(shape)?;

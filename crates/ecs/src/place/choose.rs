@@ -161,6 +161,7 @@ fn admits(search: &Search<'_>, attributes: &Attributes) -> bool {
     };
     let question = search.question;
     question.requirement.attributes.iter().all(has)
+        && question.requirement.is_located(attributes)
         && question.constraints.iter().all(|one| match one {
             Constraint::MemberOf(asked) if asked.asks_attributes_only() => {
                 asked.holds(&OfKind(attributes))

@@ -85,7 +85,7 @@ impl Cluster {
     /// An instance as a placement of a task of `group` sees it.
     #[must_use]
     pub fn candidate(&self, id: &str, group: &str) -> Option<Candidate> {
-        let node = self.node(self.slots.of(id)?)?;
+        let node = self.node_of(id)?;
         let seat = node.seat.as_ref()?;
         let free = node.free();
         let group = self.group_numbers.of(group);
@@ -114,7 +114,7 @@ impl Cluster {
 
     /// The groups of which an instance has active tasks.
     pub fn groups_on(&self, id: &str) -> impl Iterator<Item = &str> {
-        let node = self.slots.of(id).and_then(|slot| self.node(slot));
+        let node = self.node_of(id);
         let groups = node.into_iter().flat_map(|node| &node.groups);
         groups.filter_map(|(group, _)| Some(self.groups.get(group)?.name.as_ref()))
     }
@@ -139,6 +139,10 @@ impl Cluster {
     pub fn release(&mut self, id: &str, hold: &Hold) {
         let group = hold.is_active.then(|| self.group_of(&hold.group));
         self.change(id, group, |node| node.release(hold, group));
+    }
+
+    pub(super) fn node_of(&self, id: &str) -> Option<&Node> {
+        self.node(self.slots.of(id)?)
     }
 
     pub(super) fn node(&self, slot: u32) -> Option<&Node> {

@@ -18,6 +18,21 @@ pub struct Requirement {
     pub attributes: Vec<(String, Option<String>)>,
     /// How many GPUs.
     pub gpus: u32,
+    /// Availability Zones of its subnets, where it has an interface of its own: one of these.
+    pub zones: Option<BTreeSet<String>>,
+}
+
+/// The attribute that names an instance's Availability Zone.
+pub const ZONE: &str = "ecs.availability-zone";
+
+impl Requirement {
+    /// Whether an instance with these attributes is in one of the zones.
+    #[must_use]
+    pub fn is_located(&self, attributes: &BTreeMap<String, Option<String>>) -> bool {
+        let zone = attributes.get(ZONE).and_then(Option::as_ref);
+        let is_one = |zones: &BTreeSet<String>| zone.is_some_and(|zone| zones.contains(zone));
+        self.zones.as_ref().is_none_or(is_one)
+    }
 }
 
 /// An instance as a placement sees it.

@@ -12,7 +12,7 @@ use super::index::Cluster;
 use super::problem::{Candidate, Requirement, Standing};
 use crate::records::container_instance::InstanceId;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// As many of the nearest refusals are told apart.
 const CLOSEST_LEN: usize = 8;
@@ -78,6 +78,12 @@ pub enum Reason {
     Ports(u16),
     /// A UDP port is taken.
     PortsUdp(u16),
+    /// It is in none of the Availability Zones of the task's subnets.
+    Location,
+    /// No subnet that it could be in has an address left.
+    Addresses,
+    /// Its interface could not be made, for this reason.
+    Interface(String),
     /// An attribute is missing, or has another value.
     Attribute(String),
     /// It is not what this expression asks for.
@@ -98,6 +104,8 @@ impl Reason {
             Self::Gpu { .. } => "RESOURCE:GPU",
             Self::Ports(_) => "RESOURCE:PORTS",
             Self::PortsUdp(_) => "RESOURCE:PORTS_UDP",
+            Self::Location => "LOCATION",
+            Self::Addresses | Self::Interface(_) => "RESOURCE:ENI",
             Self::Attribute(_) => "ATTRIBUTE",
             Self::MemberOf(_) => "MemberOf placement constraint unsatisfied.",
             Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",
@@ -117,6 +125,12 @@ impl Reason {
             Self::Gpu { wanted, free } => format!("needs {wanted} GPUs, {free} are left"),
             Self::Ports(port) => format!("TCP port {port} is in use"),
             Self::PortsUdp(port) => format!("UDP port {port} is in use"),
+            Self::Location => "is in none of the Availability Zones of the subnets".into(),
+            Self::Addresses => {
+                "the specified subnet does not have enough free addresses to satisfy the request"
+                    .into()
+            }
+            Self::Interface(why) => why.clone(),
             Self::Attribute(name) => format!("lacks the attribute {name}, or has another value"),
             Self::MemberOf(asked) => format!("is not {asked}"),
             Self::DistinctInstance => "has a task of the group".into(),
@@ -136,7 +150,9 @@ impl Reason {
                 (2, Reverse(lacking / u64::from(*wanted).max(1)))
             }
             Self::Ports(_) | Self::PortsUdp(_) => (3, Reverse(0)),
-            Self::Attribute(_) => (4, Reverse(0)),
+            Self::Location | Self::Addresses | Self::Interface(_) | Self::Attribute(_) => {
+                (4, Reverse(0))
+            }
             Self::MemberOf(_) | Self::DistinctInstance => (5, Reverse(0)),
         }
     }
@@ -204,7 +220,17 @@ pub fn refuses(candidate: &Candidate, requirement: &Requirement) -> Option<Reaso
         Standing::AgentAway => return Some(Reason::Agent),
         Standing::Draining | Standing::Inactive => return Some(Reason::Inactive),
     }
-    lacks_resource(candidate, requirement).or_else(|| lacks_attribute(candidate, requirement))
+    let elsewhere = || {
+        let is_full = requirement.zones.as_ref().is_some_and(BTreeSet::is_empty);
+        match requirement.is_located(&candidate.attributes) {
+            true => None,
+            false if is_full => Some(Reason::Addresses),
+            false => Some(Reason::Location),
+        }
+    };
+    lacks_resource(candidate, requirement)
+        .or_else(elsewhere)
+        .or_else(|| lacks_attribute(candidate, requirement))
 }
 
 fn lacks_resource(candidate: &Candidate, requirement: &Requirement) -> Option<Reason> {
@@ -276,8 +302,7 @@ mod tests {
                 memory_mib: memory,
                 ..Reserved::default()
             },
-            attributes: Vec::new(),
-            gpus: 0,
+            ..Requirement::default()
         }
     }
 

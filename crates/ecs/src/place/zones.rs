@@ -1,6 +1,7 @@
 //! The values of an attribute over the instances that take tasks.
 
 use super::index::Cluster;
+use super::problem::Standing;
 use std::collections::BTreeSet;
 
 impl Cluster {
@@ -14,5 +15,24 @@ impl Cluster {
             .filter(|(kind, _)| self.classes_of(*kind).next().is_some());
         let values = ready.filter_map(|(_, found)| found.attributes.get(attribute));
         values.flatten().cloned().collect()
+    }
+
+    /// Whether an instance takes tasks.
+    #[must_use]
+    pub fn is_ready(&self, id: &str) -> bool {
+        self.node_of(id)
+            .is_some_and(|node| node.standing() == Some(Standing::Ready))
+    }
+
+    /// How many instances that take tasks have this value of an attribute. Costs what there are kinds
+    /// of instances.
+    #[must_use]
+    pub fn ready_len(&self, attribute: &str, value: &str) -> u32 {
+        let of_value = self.kinds().iter().filter(|(_, found)| {
+            let has = found.attributes.get(attribute).and_then(Option::as_deref);
+            has == Some(value)
+        });
+        let classes = of_value.flat_map(|(kind, _)| self.classes_of(kind));
+        classes.map(|(_, class)| class.by_tasks.len()).sum()
     }
 }

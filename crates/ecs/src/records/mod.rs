@@ -3,6 +3,7 @@
 //! Every key starts with account and region, so that a scan by prefix stays in one scope.
 
 pub mod account_setting;
+pub mod attachment;
 pub mod cluster;
 pub mod container_instance;
 pub mod deployment;

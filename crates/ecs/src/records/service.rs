@@ -11,7 +11,9 @@ use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
 use crate::place::constraint::Constraint;
 use crate::service::hooks;
 use aws_api::Stored;
-use aws_api::ecs::{DeploymentConfiguration, PlacementConstraint, PlacementStrategy};
+use aws_api::ecs::{
+    DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy,
+};
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,7 +164,7 @@ impl Propagate {
 }
 
 /// What a service's tasks are made from. A change of any of it makes a new deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// The definition's family.
     pub family: String,
@@ -170,6 +172,9 @@ pub struct Workload {
     pub revision: u32,
     /// `launchType`.
     pub launch_type: String,
+    /// `networkConfiguration`.
+    #[serde(default)]
+    pub network: Option<Stored<NetworkConfiguration>>,
 }
 
 /// A steady state: since when, and when an event last said so.
@@ -327,6 +332,15 @@ pub static DAEMONS: Index<ServiceRecord> = Index {
     },
 };
 
+/// Those of a cluster that are ACTIVE and keep their Availability Zones even.
+pub static EVENS_ZONES: Index<ServiceRecord> = Index {
+    name: "evens_zones",
+    keys: |service| match service.rebalances_zones && service.status == ServiceStatus::Active {
+        true => vec![cluster_parts(&service.key.scope, &service.key.cluster)],
+        false => Vec::new(),
+    },
+};
+
 /// Those with a lifecycle hook whose target is being asked.
 pub static OPEN_HOOKS: Index<ServiceRecord> = Index {
     name: "open_hooks",
@@ -365,6 +379,7 @@ pub static SERVICES: Table<ServiceKey, ServiceRecord> = Table::new(
     &[
         &LACKS_ROOM,
         &DAEMONS,
+        &EVENS_ZONES,
         &ACTIVE,
         &OPEN_HOOKS,
         &BY_TASK_SET_DEFINITION,

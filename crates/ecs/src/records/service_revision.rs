@@ -43,7 +43,7 @@ impl TableKey for RevisionKey {
 }
 
 /// One revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRevisionRecord {
     /// Its service and number.
     pub key: RevisionKey,

@@ -7,6 +7,7 @@
 
 pub use super::task_table::{TASKS, named_parts};
 use crate::records::Tags;
+use crate::records::attachment::AttachmentRecord;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
 use crate::task::health::HealthStatus;
@@ -80,6 +81,9 @@ pub struct TaskRecord {
     pub desired: DesiredStatus,
     /// Whether its host may still run it: its resources are reserved.
     pub holds: bool,
+    /// It counted as STOPPED before its host said so: the host was lost.
+    #[serde(default)]
+    pub host_was_lost: bool,
     /// What is reserved while `holds`.
     pub reserved: Reserved,
     /// Moments of its life.
@@ -107,6 +111,9 @@ pub struct TaskRecord {
     /// What ties it to a service.
     #[serde(default)]
     pub service: Option<Membership>,
+    /// Its interface, in network mode `awsvpc`.
+    #[serde(default)]
+    pub attachment: Option<Box<AttachmentRecord>>,
 }
 
 /// A task as part of a service, whose name is in `group`.

@@ -51,9 +51,6 @@ fn is_bind(options: &BTreeMap<String, String>) -> bool {
 
 /// Fields of a task definition.
 pub static TASK: &[Row<TaskDefinition>] = &[
-    row("networkMode awsvpc", |d| {
-        d.network_mode.as_deref() == Some("awsvpc")
-    }),
     row("requiresCompatibilities", |d| {
         d.requires_compatibilities.as_ref().is_some_and(|list| {
             !list.is_empty() && !list.iter().any(|launch_type| launch_type == "EC2")

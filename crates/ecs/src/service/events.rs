@@ -199,6 +199,8 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
         Reason::Gpu { .. } => "has insufficient GPU resource available",
         Reason::Ports(_) | Reason::PortsUdp(_) => "is already using a port required by your task",
         Reason::Attribute(_) => "is missing an attribute required by your task",
+        Reason::Location => "encountered error \"LOCATION\"",
+        Reason::Addresses | Reason::Interface(_) => "encountered error \"RESOURCE:ENI\"",
         Reason::Agent => "encountered error \"AGENT\"",
         Reason::Inactive => "encountered error \"INACTIVE\"",
         Reason::MemberOf(_) => "encountered error \"MemberOf placement constraint unsatisfied.\"",

@@ -32,8 +32,9 @@ pub fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Deployment {
     judged.has_run |= members().any(|member| member.started.is_some());
     judged.failed_tasks += failures;
     judged.throttle = throttled(facts, deployment.number, judged.throttle);
+    // One that is asked to stop proves nothing by growing older.
     let recovered = members()
-        .filter(|member| member.is_healthy())
+        .filter(|member| member.is_healthy() && !member.is_stopping)
         .filter_map(|member| member.started)
         .any(|started| judged.throttle.last.is_none_or(|last| started > last));
     if recovered {

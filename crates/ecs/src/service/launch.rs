@@ -6,7 +6,7 @@
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
 use crate::place::problem::Requirement;
-use crate::place::solve::{Decision, Placement, Refusal, Refused, refuses};
+use crate::place::solve::{Decision, Placement, Reason, Refusal, Refused, refuses};
 use crate::place::strategy::Criterion;
 use crate::place::{constraint, strategy};
 use crate::records::container_instance::InstanceId;
@@ -14,14 +14,13 @@ use crate::records::overrides::TaskOverrides;
 use crate::records::service::{Propagate, ServiceRecord, Workload, deployment_id};
 use crate::records::task::{Membership, TaskKey};
 use crate::records::{ClusterKey, TASK_DEFINITIONS, Tags, TaskDefinitionKey, TaskDefinitionRecord};
-use crate::task::effective;
 use crate::task::launch::Launch;
+use crate::task::{effective, network};
 use aws_api::ecs::{PlacementConstraint, PlacementStrategy};
 use aws_types::Ctx;
 use store::{TableKey, Txn, World};
 
-/// The attribute that names an instance's Availability Zone.
-pub const ZONE: &str = "ecs.availability-zone";
+pub use crate::place::problem::ZONE;
 
 /// The tasks that a deployment or task set of this number starts; `None` where the definition is
 /// gone or its stored rules can no longer be read.
@@ -49,6 +48,10 @@ pub fn of(
     if criteria.is_empty() {
         criteria.push(Criterion::SpreadAttribute(ZONE.into()));
     }
+    let network = match &workload.network {
+        Some(given) => Some(network::resolve(world, scope, Some(&given.0), false).ok()?),
+        None => None,
+    };
     let requires = definition.requires_attributes.iter().flatten();
     let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
     Some(Launch {
@@ -61,6 +64,7 @@ pub fn of(
             reserved: effective::reserved(&effective),
             attributes: requires.filter_map(attribute).collect(),
             gpus: effective.containers.iter().map(effective::gpus).sum(),
+            zones: None,
         },
         constraints: constraint::read(Some(&constraints), definition).ok()?,
         strategy: criteria,
@@ -73,6 +77,7 @@ pub fn of(
             deployment: number,
             is_settled: false,
         }),
+        network,
     })
 }
 
@@ -115,14 +120,17 @@ pub fn place_on(
     let Some(candidate) = candidate else {
         return (Vec::new(), Decision::default());
     };
-    if let Some(reason) = refuses(&candidate, &launch.requirement) {
+    let refused = |reason| {
         let instance = instance.clone();
         let refusal = Refusal { instance, reason };
         let decision = Decision {
             placements: Vec::new(),
             refused: Some(Refused::of(vec![refusal])),
         };
-        return (Vec::new(), decision);
+        (Vec::new(), decision)
+    };
+    if let Some(reason) = refuses(&candidate, &launch.requirement_now(txn, &ctx.scope)) {
+        return refused(reason);
     }
     let gpus = launch.requirement.gpus as usize;
     let placement = Placement {
@@ -131,7 +139,10 @@ pub fn place_on(
         tasks_of_group: candidate.tasks_of_group,
         tasks: candidate.tasks,
     };
-    let key = launch.insert(txn, ctx, &placement);
+    let key = match launch.insert(txn, ctx, &placement) {
+        Ok(key) => key,
+        Err(error) => return refused(Reason::Interface(error.to_string())),
+    };
     let decision = Decision {
         placements: vec![placement],
         refused: None,

@@ -8,6 +8,7 @@
 //! [`stage`] how far it is ([`stage_hooks`]: what holds it up), [`progress`] what becomes of the
 //! deployment, then [`replica`], [`side_by_side`], [`daemon`] or [`task_sets`] what to start and to stop
 //! within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
+//! [`concerned`] says which services a change wakes.
 //! What is told has its words in [`events`] and its names in [`action`]; what becomes of the service
 //! deployment is written by [`history`]; [`explain`] says what a service waits for.
 //!
@@ -17,6 +18,7 @@ pub mod action;
 pub mod apply;
 pub mod authorised;
 pub mod circuit_breaker;
+pub mod concerned;
 pub mod daemon;
 pub mod deploy;
 pub mod deployment_shape;

@@ -38,6 +38,7 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
         running_count: Some(count(world, service, running)),
         pending_count: Some(count(world, service, pending)),
         launch_type: Some(service.launch_type.clone()),
+        network_configuration: workload.as_ref().and_then(network),
         task_definition: workload.map(|workload| definition_arn(scope, &workload)),
         deployment_configuration: Some(service.configuration.0.clone()),
         task_sets: has_sets.then(|| task_sets(world, service, false)),
@@ -107,6 +108,7 @@ pub fn task_set(
         created_at: Some(set.created),
         updated_at: Some(set.updated),
         launch_type: Some(set.workload.launch_type.clone()),
+        network_configuration: network(&set.workload),
         load_balancers: Some(Vec::new()),
         service_registries: Some(Vec::new()),
         scale: Some(Scale {
@@ -184,10 +186,21 @@ fn shown_deployment(
         created_at: Some(deployment.created),
         updated_at: Some(deployment.updated),
         launch_type: workload.map(|workload| workload.launch_type.clone()),
+        network_configuration: workload.and_then(network),
         rollout_state: Some(deployment.rollout.name().into()),
         rollout_state_reason: Some(deployment.reason.clone()),
         ..api::Deployment::default()
     }
+}
+
+/// As it was given, with the default that AWS fills in.
+pub(super) fn network(workload: &Workload) -> Option<api::NetworkConfiguration> {
+    let mut given = workload.network.as_ref()?.0.clone();
+    if let Some(of) = &mut given.awsvpc_configuration {
+        of.assign_public_ip.get_or_insert_with(|| "DISABLED".into());
+        of.security_groups.get_or_insert_default();
+    }
+    Some(given)
 }
 
 fn shown_events(world: &World, service: &ServiceRecord) -> Vec<api::ServiceEvent> {

@@ -12,7 +12,7 @@ use aws_types::{Ctx, Timestamp};
 use store::{Txn, World};
 
 /// What is asked for; what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
     /// `desiredCount`.
     pub desired: Option<u32>,

@@ -24,6 +24,8 @@ pub struct Effective {
     pub execution_role_arn: Option<String>,
     /// Whether the containers' ports are the host's.
     pub is_on_host_network: bool,
+    /// Whether it has an interface of its own, whose ports are nobody else's.
+    pub has_interface: bool,
     /// The containers, in the definition's order.
     pub containers: Vec<ContainerDefinition>,
 }
@@ -55,6 +57,7 @@ pub fn merge(definition: &TaskDefinition, overrides: &TaskOverrides) -> Effectiv
             &definition.execution_role_arn,
         ),
         is_on_host_network: definition.network_mode.as_deref() == Some("host"),
+        has_interface: definition.network_mode.as_deref() == Some("awsvpc"),
         containers: merged.collect(),
     }
 }
@@ -105,6 +108,9 @@ pub fn gpus(container: &ContainerDefinition) -> u32 {
 /// The host ports that the containers name, or that a range is on the host's own network; 0 means
 /// that the agent chooses.
 fn static_ports(task: &Effective, udp: bool) -> Vec<u16> {
+    if task.has_interface {
+        return Vec::new();
+    }
     let mappings = task
         .containers
         .iter()

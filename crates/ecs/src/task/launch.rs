@@ -4,17 +4,20 @@
 
 use super::effective::{self, Effective};
 use super::log_mode;
+use super::network::{self, Network};
 use super::status::{DesiredStatus, TaskStatus};
 use crate::decisions::{Placed, Seated};
 use crate::place::choose::{Question, choose};
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
 use crate::place::index::Cluster;
-use crate::place::problem::Requirement;
-use crate::place::solve::{Decision, Placement, refused};
+use crate::place::problem::{Requirement, ZONE};
+use crate::place::solve::{Decision, Placement, Reason, Refusal, Refused, refused};
 use crate::place::strategy::Criterion;
 use crate::place::{constraint, facts, strategy};
+use crate::records::attachment::AttachmentRecord;
 use crate::records::cluster::{ClusterKey, ClusterRecord};
+use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey};
 use crate::records::overrides::TaskOverrides;
 use crate::records::task::{
     ContainerRecord, Delivery, Membership, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
@@ -26,7 +29,8 @@ use aws_api::ecs::{
     NetworkConfiguration, PlacementConstraint, PlacementStrategy, RunTaskRequest, StartTaskRequest,
     Tag, TaskOverride, TaskVolumeConfiguration,
 };
-use aws_types::{AwsError, Ctx};
+use aws_types::{AwsError, Ctx, Scope};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{TableKey, Txn, World};
@@ -105,6 +109,8 @@ pub struct Launch {
     pub(crate) log_mode: Option<String>,
     pub(crate) execute_command: bool,
     pub(crate) service: Option<Membership>,
+    /// Where its interface goes, in network mode `awsvpc`.
+    pub(crate) network: Option<Network>,
 }
 
 /// Checks what was asked against the state.
@@ -123,6 +129,10 @@ pub fn prepare(
     let record = definition(world, ctx, asked.task_definition)?;
     let definition = &record.definition;
     run_task::check_network(definition, asked.network.is_some())?;
+    let network = match asked.network {
+        Some(given) => Some(network::resolve(world, &ctx.scope, Some(given), false)?),
+        None => None,
+    };
     let overrides = rules::overrides::read(asked.overrides, definition)?;
     let effective = effective::merge(definition, &overrides);
     rules::overrides::check_effect(definition, &overrides, &effective)?;
@@ -140,6 +150,7 @@ pub fn prepare(
             reserved: effective::reserved(&effective),
             attributes: requires.filter_map(attribute).collect(),
             gpus: effective.containers.iter().map(effective::gpus).sum(),
+            zones: None,
         },
         constraints: constraint::read(asked.constraints, definition)?,
         strategy: strategy::read(asked.strategy)?,
@@ -149,6 +160,7 @@ pub fn prepare(
         log_mode: log_mode::of_caller(world, ctx),
         execute_command: asked.execute_command,
         service: None,
+        network,
     })
 }
 
@@ -166,20 +178,28 @@ impl Launch {
             };
             let member =
                 |id: &str, asked: &_| facts::holds_by_id(world, &scope, cluster, id, asked);
+            let requirement = self.requirement_now(world, &scope);
             let question = Question {
-                requirement: &self.requirement,
+                requirement: &requirement,
                 group: &self.group,
                 constraints: &self.constraints,
                 strategy: &self.strategy,
                 seed: ctx.ids.number(),
             };
             let Some(placement) = choose(index, &question, &member) else {
-                let (needs, constraints) = (&self.requirement, &self.constraints);
-                let why = refused(index, needs, constraints, &self.group, &member);
+                let why = refused(index, &requirement, &self.constraints, &self.group, &member);
                 decision.refused = Some(why);
                 break;
             };
-            keys.push(self.insert(txn, ctx, &placement));
+            match self.insert(txn, ctx, &placement) {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    let instance = placement.instance.clone();
+                    let reason = Reason::Interface(error.to_string());
+                    decision.refused = Some(Refused::of(vec![Refusal { instance, reason }]));
+                    break;
+                }
+            }
             decision.placements.push(placement);
         }
         (keys, decision)
@@ -216,13 +236,31 @@ impl Launch {
         }
     }
 
-    /// Stores one task where it was placed; gives its key.
-    pub fn insert(&self, txn: &mut Txn, ctx: &mut Ctx, placement: &Placement) -> TaskKey {
+    /// What a task needs of its instance, as its subnets are now.
+    #[must_use]
+    pub fn requirement_now(&self, world: &World, scope: &Scope) -> Cow<'_, Requirement> {
+        match &self.network {
+            Some(network) => Cow::Owned(network.narrowed(world, scope, &self.requirement)),
+            None => Cow::Borrowed(&self.requirement),
+        }
+    }
+
+    /// Stores one task where it was placed, with its interface; gives its key.
+    ///
+    /// # Errors
+    /// The interface cannot be made: EC2's.
+    pub fn insert(
+        &self,
+        txn: &mut Txn,
+        ctx: &mut Ctx,
+        placement: &Placement,
+    ) -> Result<TaskKey, AwsError> {
         let key = TaskKey {
             scope: ctx.scope.clone(),
             cluster: self.cluster.clone(),
             id: TaskId(ctx.ids.hex(32)),
         };
+        let attachment = self.attach(txn, ctx, &key, placement)?;
         let mut gpus = placement.gpus.iter().cloned();
         let containers = self.effective.containers.iter().map(|container| {
             let name = container.name.as_deref().unwrap_or_default();
@@ -243,7 +281,10 @@ impl Launch {
             group: self.group.clone(),
             started_by: self.started_by.clone(),
             version: 1,
-            last_status: TaskStatus::Pending,
+            last_status: match attachment {
+                Some(_) => TaskStatus::Provisioning,
+                None => TaskStatus::Pending,
+            },
             desired: DesiredStatus::Running,
             holds: true,
             reserved: Reserved {
@@ -256,6 +297,7 @@ impl Launch {
             overrides: self.overrides.clone(),
             enable_execute_command: self.execute_command,
             tags: self.tags.clone(),
+            host_was_lost: false,
             protected_until: None,
             log_mode: self.log_mode.clone(),
             delivery: Delivery {
@@ -263,9 +305,32 @@ impl Launch {
                 acknowledged: 0,
             },
             service: self.service,
+            attachment: attachment.map(Box::new),
         };
         txn.put(&TASKS, record);
-        key
+        Ok(key)
+    }
+
+    fn attach(
+        &self,
+        txn: &mut Txn,
+        ctx: &mut Ctx,
+        task: &TaskKey,
+        placement: &Placement,
+    ) -> Result<Option<AttachmentRecord>, AwsError> {
+        let Some(network) = &self.network else {
+            return Ok(None);
+        };
+        let id = &placement.instance.0;
+        let instance = InstanceKey::new(&task.scope, &self.cluster, id);
+        let record = txn.get(&CONTAINER_INSTANCES, &instance).cloned();
+        let zone = record
+            .as_ref()
+            .and_then(|record| record.attribute(ZONE))
+            .flatten();
+        let host = (instance.arn(), &self.tags);
+        let made = network.attach(txn, ctx, task, zone, (&host.0, host.1))?;
+        Ok(Some(made))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod health;
 pub mod launch;
 pub mod log_mode;
 pub mod log_streams;
+pub mod network;
 pub mod payload;
 pub mod protection;
 pub mod reference;

@@ -6,6 +6,7 @@
 use super::docker_config;
 use super::effective::{self, Effective};
 use super::log_mode;
+use super::network;
 use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
@@ -92,6 +93,10 @@ fn with_definition(bare: Task, record: &TaskRecord, definition: &TaskDefinition)
         pid_mode: definition.pid_mode.clone(),
         ipc_mode: definition.ipc_mode.clone(),
         associations: associations(record),
+        elastic_network_interfaces: record
+            .attachment
+            .as_ref()
+            .map(|one| vec![network::payload(&record.key.scope, one)]),
         ..bare
     }
 }

@@ -4,6 +4,7 @@
 //! only what moves forward counts. An agent blocks its later reports on an error, so nothing here
 //! fails. Rule: the public agent's SubmitTaskStateChange; ECS guide, "Task lifecycle".
 
+use super::network;
 use super::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use super::stop_reason::StopReason;
 use crate::records::task::{BindingRecord, ContainerRecord, TaskRecord};
@@ -24,6 +25,8 @@ pub struct TaskReport {
     pub pull_stopped: Option<Timestamp>,
     /// The first essential container ended.
     pub execution_stopped: Option<Timestamp>,
+    /// ARNs of attachments that are there.
+    pub attached: Vec<String>,
 }
 
 /// What happened to one container.
@@ -81,6 +84,7 @@ pub fn count_as_stopped(task: &mut TaskRecord, why: StopReason, now: Timestamp) 
     }
     wind_down(task, why, now);
     finish(task, now);
+    task.host_was_lost = true;
     task.version += 1;
 }
 
@@ -90,6 +94,9 @@ fn apply_to_living(task: &mut TaskRecord, report: &TaskReport, now: Timestamp) {
     set_once(&mut times.pull_started, report.pull_started);
     set_once(&mut times.pull_stopped, report.pull_stopped);
     set_once(&mut times.execution_stopped, report.execution_stopped);
+    for attachment in &report.attached {
+        network::attached(task, attachment);
+    }
     for container in &report.containers {
         apply_to_container(&mut task.containers, container);
     }

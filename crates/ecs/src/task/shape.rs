@@ -5,23 +5,27 @@
 
 use super::effective::{self, Effective};
 use super::health;
+use super::network;
+use crate::place::problem::ZONE;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use crate::records::overrides::ContainerOverrides;
 use crate::records::task::{BindingRecord, ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, task_definition_arn};
-use crate::records::{cluster, task::TaskTimes};
+use crate::records::{
+    attachment::{AttachmentRecord, AttachmentStatus},
+    cluster,
+    task::TaskTimes,
+};
 use crate::rules::tags;
 use aws_api::Stored;
 use aws_api::ecs::{
     Attribute, Container, ContainerDefinition, ContainerOverride, KeyValuePair, NetworkBinding,
-    Task, TaskOverride,
+    NetworkInterface, Task, TaskOverride,
 };
 use store::World;
 
 /// The attribute of an instance that a task shows as its own.
 const ARCHITECTURE: &str = "ecs.cpu-architecture";
-/// The attribute of an instance that says in which zone it is.
-const ZONE: &str = "ecs.availability-zone";
 
 /// A task as an answer shows it; `tags` only where they were asked for, else an empty list.
 #[must_use]
@@ -31,7 +35,13 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
     let effective = definition.map(|d| effective::merge(&d.definition, &record.overrides));
     let instance = world.get(&CONTAINER_INSTANCES, &record.instance_key());
     let shown = Task {
-        attachments: Some(Vec::new()),
+        attachments: Some(
+            record
+                .attachment
+                .iter()
+                .map(|one| network::shape(record, one))
+                .collect(),
+        ),
         attributes: Some(attributes(instance.map(AsRef::as_ref))),
         availability_zone: zone(instance.map(AsRef::as_ref)),
         cluster_arn: Some(cluster::cluster_arn(&record.key.scope, &record.key.cluster)),
@@ -129,7 +139,13 @@ fn container(
         exit_code: container.exit_code,
         reason: container.reason.clone(),
         network_bindings: Some(container.bindings.iter().map(binding).collect()),
-        network_interfaces: Some(Vec::new()),
+        network_interfaces: Some(
+            record
+                .attachment
+                .iter()
+                .filter_map(|one| interface(one))
+                .collect(),
+        ),
         health_status: Some(container.health.name().into()),
         cpu: Some(definition.and_then(|d| d.cpu).unwrap_or(0).to_string()),
         memory: text(definition.and_then(|d| d.memory)),
@@ -137,6 +153,16 @@ fn container(
         gpu_ids: (!container.gpu_ids.is_empty()).then(|| container.gpu_ids.clone()),
         ..Container::default()
     }
+}
+
+/// The task's interface is each container's, from the moment that it has one.
+fn interface(attachment: &AttachmentRecord) -> Option<NetworkInterface> {
+    let is_told = attachment.status != AttachmentStatus::Precreated;
+    is_told.then(|| NetworkInterface {
+        attachment_id: Some(attachment.id.clone()),
+        private_ipv4_address: Some(attachment.address.to_string()),
+        ipv6_address: attachment.ipv6_address.map(|address| address.to_string()),
+    })
 }
 
 fn binding(record: &BindingRecord) -> NetworkBinding {

@@ -11,7 +11,7 @@ use ecs::ops;
 use ecs::records::{InstanceKey, TaskKey};
 use ecs::task::{delivery, reference};
 use std::time::Duration;
-use store::{Schema, Txn, World};
+use store::{Change, Schema, Txn, World};
 
 /// The moment at which every test begins.
 pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -20,13 +20,18 @@ pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub struct House {
     pub world: World,
     pub ctx: Ctx,
+    /// Every row that was written, in order.
+    pub changes: Vec<Change>,
 }
 
 impl House {
     pub fn new() -> Self {
         Self {
-            world: World::empty(&Schema::new(&ecs::records::tables())),
+            world: World::empty(&Schema::new(
+                &[ecs::records::tables(), ec2::records::tables()].concat(),
+            )),
             ctx: Ctx::for_tests(1, START),
+            changes: Vec::new(),
         }
     }
 
@@ -38,7 +43,9 @@ impl House {
         let mut txn = Txn::new(self.world.clone());
         let answer = with(&mut txn, &mut self.ctx)?;
         txn.end(&mut self.ctx);
-        self.world = txn.finish().0;
+        let (world, changes) = txn.finish();
+        self.world = world;
+        self.changes.extend(changes);
         Ok(answer)
     }
 

@@ -11,10 +11,11 @@ use ecs::records::service::{
 };
 use ecs::records::{CONTAINER_INSTANCES, SERVICE_EVENTS, TASKS, Tags, TaskKey, TaskRecord};
 use ecs::service::apply::{self, Outcome};
+use ecs::service::concerned::concerned;
 use ecs::service::deploy;
 use ecs::service::waits::Waits;
 use ecs::task::status::{DesiredStatus, TaskStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a service of these tests is made with.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub scheduling: Scheduling,
     pub breaker: Option<bool>,
     pub rebalances: bool,
+    /// `healthCheckGracePeriodSeconds`; 0 is none.
+    pub grace: u32,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             scheduling: Scheduling::Replica,
             breaker: None,
             rebalances: false,
+            grace: 0,
         }
     }
 }
@@ -71,7 +75,7 @@ impl House {
             }),
             constraints: Vec::new(),
             strategy: Vec::new(),
-            grace_seconds: None,
+            grace_seconds: Some(with.grace).filter(|grace| *grace > 0),
             rebalances_zones: with.rebalances,
             tags: Tags::default(),
             managed_tags: false,
@@ -100,6 +104,7 @@ impl House {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            network: None,
         };
         self.change(|txn, ctx| {
             deploy::begin(txn, ctx, &mut record, workload);
@@ -113,6 +118,15 @@ impl House {
 
     pub fn record(&self, key: &ServiceKey) -> Arc<ServiceRecord> {
         self.world.get(&SERVICES, key).unwrap().clone()
+    }
+
+    /// The services that what was written since then concerns.
+    pub fn concerned_since(&self, changes_len: usize) -> BTreeSet<ServiceKey> {
+        let changes = self.changes[changes_len..].iter();
+        concerned(
+            &self.world,
+            changes.map(|change| (change.table, &change.key)),
+        )
     }
 
     /// One step of the scheduler.

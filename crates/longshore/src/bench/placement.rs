@@ -152,7 +152,7 @@ fn requirement(size: Amounts) -> Requirement {
             ..Reserved::default()
         },
         attributes: (0..3).map(|at| (capability(at), None)).collect(),
-        gpus: 0,
+        ..Requirement::default()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The service scheduler: a tick with nothing to do, one change among ever more services, and how
-//! soon many services are whole again when one host in ten fails at once.
+//! The service scheduler: a tick with nothing to do, one change among ever more services on the same
+//! hosts, and how soon many services are whole again when one host in ten fails at once.
 //!
 //! Pure: the World in memory, the real operations and the real plan and steps, one thread. No host
 //! does anything: a task that was placed is RUNNING a second later.
@@ -14,12 +14,15 @@ use aws_types::{AwsError, Ctx, Timestamp};
 use ecs::instance::{life, load, register};
 use ecs::ops;
 use ecs::records::service::{SERVICES, ServiceKey};
-use ecs::records::{InstanceKey, TASKS, TaskKey};
+use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
+use ecs::records::{InstanceKey, TASKS, TaskKey, TaskRecord};
 use ecs::service::apply;
+use ecs::service::concerned::concerned;
 use ecs::service::waits::Waits;
 use ecs::task::status::{DesiredStatus, TaskStatus};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Schema, Txn, World};
+use store::{Change, Schema, Txn, World, visited};
 
 /// Tasks of one host, about.
 const TASKS_PER_HOST: usize = 100;
@@ -41,20 +44,27 @@ pub fn run(what: &ServicesBench) -> anyhow::Result<Report> {
         .filter(|n| *n < what.services)
         .collect();
     sizes.push(what.services);
+    let hosts = hosts_for(what.services, what.tasks);
     for services in sizes {
-        let mut fleet = Fleet::steady(services, what.tasks)?;
+        let mut fleet = Fleet::steady(services, what.tasks, hosts)?;
         if services == what.services {
             report.push(fleet.quiet_tick(what.samples));
         }
-        report.push(fleet.one_change(what.samples)?);
+        report.push(fleet.one_change(what.samples, ANOTHER)?);
+        if services == what.services {
+            report.push(fleet.one_change(what.samples, SAME)?);
+        }
     }
     if what.converge > 0 {
-        let mut fleet = Fleet::steady(what.converge, what.tasks)?;
+        let hosts = hosts_for(what.converge, what.tasks);
+        let mut fleet = Fleet::steady(what.converge, what.tasks, hosts)?;
         report.push(fleet.lose_hosts()?);
     }
     report.note("quiet tick: every service observed and planned, nothing found to be done");
+    report.note("one change of the same: what it costs where the caches remember the service");
+    report.note("rows_max: rows of the store that one change looked at, at most");
     report.note(
-        "one change: a task's end recorded, its service planned, and the step that replaces it",
+        "one change: a task's end recorded, whom it concerns, and that service's plan and step",
     );
     report.note(
         "hosts lost: real and virtual seconds from the loss until every service is steady again",
@@ -62,9 +72,21 @@ pub fn run(what: &ServicesBench) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+/// As many hosts as so many services need.
+fn hosts_for(services: usize, tasks: usize) -> usize {
+    (services * tasks).div_ceil(TASKS_PER_HOST).max(FAILING)
+}
+
+/// Changes go from one service to another that the processor's caches have forgotten.
+const ANOTHER: usize = 7;
+/// All changes are of one service.
+const SAME: usize = 0;
+
 /// Services, hosts and the moment.
 struct Fleet {
     world: World,
+    /// Rows that the last transaction wrote.
+    changes: Vec<Change>,
     ctx: Ctx,
     hosts: Vec<InstanceKey>,
     services: Vec<ServiceKey>,
@@ -72,9 +94,10 @@ struct Fleet {
 
 impl Fleet {
     /// So many services of so many tasks each, all of them steady.
-    fn steady(services: usize, tasks: usize) -> anyhow::Result<Self> {
+    fn steady(services: usize, tasks: usize, hosts: usize) -> anyhow::Result<Self> {
         let mut fleet = Self {
             world: World::empty(&Schema::new(&ecs::records::tables())),
+            changes: Vec::new(),
             ctx: Ctx::for_tests(1, Timestamp::from_millis(1_700_000_000_000)),
             hosts: Vec::new(),
             services: Vec::new(),
@@ -86,7 +109,7 @@ impl Fleet {
         })?;
         let known = known.task_definition.and_then(|d| d.requires_attributes);
         let known = known.unwrap_or_default();
-        for at in 0..(services * tasks).div_ceil(TASKS_PER_HOST).max(FAILING) {
+        for at in 0..hosts {
             let input = registration(at, &known);
             let key = fleet.write(|txn, ctx| {
                 let key = register::register(txn, ctx, "default", &input)?;
@@ -117,7 +140,9 @@ impl Fleet {
     ) -> anyhow::Result<T> {
         let mut txn = Txn::new(self.world.clone());
         let answer = run(&mut txn, &mut self.ctx).map_err(|error| anyhow::anyhow!("{error:?}"))?;
-        self.world = txn.finish().0;
+        let (world, changes) = txn.finish();
+        self.world = world;
+        self.changes = changes;
         Ok(answer)
     }
 
@@ -163,7 +188,14 @@ impl Fleet {
     /// What was placed runs; how many tasks.
     fn start_placed(&mut self) -> anyhow::Result<usize> {
         let world = self.world.clone();
-        let pending = world.scan(&TASKS).filter(|task| {
+        self.start_pending(world.scan(&TASKS))
+    }
+
+    fn start_pending<'t>(
+        &mut self,
+        tasks: impl Iterator<Item = &'t Arc<TaskRecord>>,
+    ) -> anyhow::Result<usize> {
+        let pending = tasks.filter(|task| {
             task.last_status == TaskStatus::Pending && task.desired == DesiredStatus::Running
         });
         let mut started = 0;
@@ -199,30 +231,48 @@ impl Fleet {
         sample.row(format!("quiet tick, {} services", self.services.len()))
     }
 
-    fn one_change(&mut self, samples: usize) -> anyhow::Result<Row> {
+    /// Changes of one service after the other, `stride` services apart.
+    fn one_change(&mut self, samples: usize, stride: usize) -> anyhow::Result<Row> {
         let mut sample = Sample::default();
+        let mut rows = 0;
         for at in 0..samples {
-            let key = self.services[at * 7 % self.services.len()].clone();
-            let group = key.group();
+            let key = self.services[at * stride % self.services.len()].clone();
             let world = self.world.clone();
-            let mut all = world.scan(&TASKS);
-            let running = all.find(|t| t.group == group && t.last_status == TaskStatus::Running);
+            let mut all = live(&world, &key);
+            let running = all.find(|task| task.last_status == TaskStatus::Running);
             let task = running.context("a service without a task")?.key.clone();
             let before = self.world.count(&TASKS);
             let began = Instant::now();
-            self.report(&task, "STOPPED")?;
-            self.settle(&key)?;
+            let (replaced, visits) = visited(|| self.replace(&task));
             sample.push(began.elapsed());
+            replaced?;
+            rows = rows.max(visits);
             ensure!(
                 self.world.count(&TASKS) == before + 1,
                 "nothing replaced it"
             );
-            self.start_placed()?;
+            let world = self.world.clone();
+            self.start_pending(live(&world, &key))?;
             // Old enough not to count as a crash the next time.
             self.ctx.now = self.ctx.now.plus(Waits::AWS.healthy_after * 2);
             self.settle(&key)?;
         }
-        Ok(sample.row(format!("one change, {} services", self.services.len())))
+        let of = match stride {
+            SAME => "one change of the same",
+            _ => "one change",
+        };
+        let row = format!("{of}, {} services", self.services.len());
+        Ok(sample.row(row).with("rows_max", rows as f64))
+    }
+
+    /// A task's end, and what the scheduler does about it.
+    fn replace(&mut self, task: &TaskKey) -> anyhow::Result<()> {
+        self.report(task, "STOPPED")?;
+        let changes = self.changes.iter().map(|one| (one.table, &one.key));
+        for key in concerned(&self.world, changes) {
+            self.settle(&key)?;
+        }
+        Ok(())
     }
 
     fn lose_hosts(&mut self) -> anyhow::Result<Row> {
@@ -255,4 +305,14 @@ impl Fleet {
             .with("real_s", began.elapsed().as_secs_f64())
             .with("virtual_s", virtual_time.as_secs_f64()))
     }
+}
+
+/// A service's tasks that are not STOPPED.
+fn live<'w>(
+    world: &'w World,
+    key: &ServiceKey,
+) -> impl Iterator<Item = &'w Arc<TaskRecord>> + use<'w> {
+    let within = TaskKey::new(&key.scope, &key.cluster, "");
+    let parts = service_parts(&within, &key.group(), LIVE);
+    world.find_after(&TASKS, &BY_SERVICE, &parts, None)
 }

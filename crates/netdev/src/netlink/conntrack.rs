@@ -13,24 +13,24 @@ use rustix::io::Errno;
 use super::message::{Attributes, Batch, NLM_F_ACK, parse};
 use super::{NLM_F_DUMP, Socket};
 
-const CT_GET: u16 = 1 << 8 | 1;
-const CT_DELETE: u16 = 1 << 8 | 2;
+pub(super) const CT_GET: u16 = 1 << 8 | 1;
+pub(super) const CT_DELETE: u16 = 1 << 8 | 2;
 const FAMILY_IPV4: u8 = 2;
 const IPPROTO_UDP: u8 = 17;
 
-const TUPLE_ORIG: u16 = 1;
-const TUPLE_REPLY: u16 = 2;
+pub(super) const TUPLE_ORIG: u16 = 1;
+pub(super) const TUPLE_REPLY: u16 = 2;
 const ZONE: u16 = 18;
-const FILTER: u16 = 25;
-const TUPLE_IP: u16 = 1;
-const TUPLE_PROTO: u16 = 2;
-const IP_V4_SRC: u16 = 1;
-const PROTO_NUM: u16 = 1;
-const PROTO_SRC_PORT: u16 = 2;
-const PROTO_DST_PORT: u16 = 3;
-const FILTER_ORIG_FLAGS: u16 = 1;
-const FILTER_REPLY_FLAGS: u16 = 2;
-const BY_IP_SRC: u32 = 1 << 0;
+pub(super) const FILTER: u16 = 25;
+pub(super) const TUPLE_IP: u16 = 1;
+pub(super) const TUPLE_PROTO: u16 = 2;
+pub(super) const IP_V4_SRC: u16 = 1;
+pub(super) const PROTO_NUM: u16 = 1;
+pub(super) const PROTO_SRC_PORT: u16 = 2;
+pub(super) const PROTO_DST_PORT: u16 = 3;
+pub(super) const FILTER_ORIG_FLAGS: u16 = 1;
+pub(super) const FILTER_REPLY_FLAGS: u16 = 2;
+pub(super) const BY_IP_SRC: u32 = 1 << 0;
 const BY_PROTO_NUM: u32 = 1 << 3;
 const BY_PROTO_SRC_PORT: u32 = 1 << 4;
 const BY_PROTO_DST_PORT: u32 = 1 << 5;
@@ -81,7 +81,7 @@ impl Socket {
         self.delete(batch)
     }
 
-    fn delete(&mut self, batch: Batch) -> Result<(), Errno> {
+    pub(super) fn delete(&mut self, batch: Batch) -> Result<(), Errno> {
         if batch.bytes().is_empty() {
             return Ok(());
         }
@@ -137,14 +137,14 @@ fn put_udp(proto: &mut Attributes<'_>, which_port: u16, port: u16) {
 
 /// One tracked flow as the kernel lists it: the attributes of its two directions.
 #[derive(Debug)]
-struct Tracked<'a> {
-    orig: &'a [u8],
-    reply: &'a [u8],
+pub(super) struct Tracked<'a> {
+    pub(super) orig: &'a [u8],
+    pub(super) reply: &'a [u8],
     zone: Option<&'a [u8]>,
 }
 
 impl<'a> Tracked<'a> {
-    fn parse(payload: &'a [u8]) -> Option<Self> {
+    pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
         let attributes = payload.get(HEAD_LEN..)?;
         let find = |kind| parse(attributes).find(|(k, _)| *k == kind).map(|(_, v)| v);
         Some(Self {
@@ -155,7 +155,11 @@ impl<'a> Tracked<'a> {
     }
 
     fn delete(&self, batch: &mut Batch) {
-        batch.message(CT_DELETE, NLM_F_ACK, &HEAD, |flow| {
+        self.delete_of_family(HEAD, batch);
+    }
+
+    pub(super) fn delete_of_family(&self, head: [u8; HEAD_LEN], batch: &mut Batch) {
+        batch.message(CT_DELETE, NLM_F_ACK, &head, |flow| {
             flow.nest(TUPLE_ORIG, |tuple| tuple.raw(self.orig));
             if let Some(zone) = self.zone {
                 flow.put(ZONE, zone);
@@ -164,7 +168,7 @@ impl<'a> Tracked<'a> {
     }
 }
 
-fn in_nest(tuple: &[u8], nest: u16, kind: u16) -> Option<&[u8]> {
+pub(super) fn in_nest(tuple: &[u8], nest: u16, kind: u16) -> Option<&[u8]> {
     let (_, value) = parse(tuple).find(|(k, _)| *k == nest)?;
     parse(value).find(|(k, _)| *k == kind).map(|(_, v)| v)
 }

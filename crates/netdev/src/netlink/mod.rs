@@ -4,8 +4,12 @@
 //! by one thread at a time. Every request asks for an acknowledgement, and every one is read.
 
 pub mod conntrack;
+pub mod devices;
+pub mod elements;
+pub mod flows;
 pub mod message;
 pub mod nft;
+pub mod paths;
 pub mod route;
 
 use std::io;
@@ -23,6 +27,8 @@ const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_DUMP: u16 = 0x300;
 const RECEIVE_LEN: usize = 64 * 1024;
+/// A hundred thousand elements at some 150 bytes.
+const SEND_LEN: usize = 16 * 1024 * 1024;
 /// The kernel answers while it works; a longer silence means that it never will.
 const ANSWER_SECONDS_MAX: u64 = 30;
 
@@ -48,6 +54,13 @@ impl Socket {
         })
     }
 
+    /// For batches of many thousand elements, which are one message to the socket.
+    pub fn netfilter_for_sets() -> io::Result<Self> {
+        let socket = Self::netfilter()?;
+        rustix::net::sockopt::set_socket_send_buffer_size_force(&socket.fd, SEND_LEN)?;
+        Ok(socket)
+    }
+
     pub fn route() -> io::Result<Self> {
         // NETLINK_ROUTE is protocol 0, which rustix writes as none.
         Self::open(None)
@@ -60,38 +73,50 @@ impl Socket {
     /// Sends the batch in one call and waits until every message of it is answered. The first
     /// failure is returned, with the index of its message.
     pub fn transact(&mut self, batch: Batch) -> Result<(), (usize, Errno)> {
+        let refused = self.exchange(batch).map_err(|e| (0, e))?;
+        refused.first().map_or(Ok(()), |first| Err(*first))
+    }
+
+    /// As [`Self::transact`]; says of every message that was refused which it was, and why.
+    ///
+    /// # Errors
+    /// The batch as a whole was refused, or the socket failed.
+    pub fn exchange(&mut self, batch: Batch) -> Result<Vec<(usize, Errno)>, Errno> {
+        if batch.bytes().is_empty() {
+            return Ok(Vec::new());
+        }
         let sequences = batch.acknowledged();
-        self.send(batch.bytes()).map_err(|e| (0, e))?;
-        let mut failed: Option<(usize, Errno)> = None;
+        self.send(batch.bytes())?;
+        let mut refused = Vec::new();
         let mut left = sequences.len();
         while left > 0 {
-            let len = self.receive().map_err(|e| (0, e))?;
+            let len = self.receive()?;
             for answer in Answers::new(&self.buffer[..len]) {
                 if answer.kind != NLMSG_ERROR {
                     continue;
                 }
-                let index = sequences
-                    .iter()
-                    .position(|sequence| *sequence == answer.sequence);
+                // Ascending, as they were given out.
+                let index = sequences.binary_search(&answer.sequence).ok();
                 let errno = error_of(answer.payload);
                 // An error on the batch as a whole carries the sequence of its opening message.
                 let Some(index) = index else {
                     match errno {
-                        Some(errno) => return Err((0, errno)),
+                        Some(errno) => return Err(errno),
                         None => continue,
                     }
                 };
                 left -= 1;
                 if let Some(errno) = errno {
-                    failed = failed.or(Some((index, errno)));
+                    refused.push((index, errno));
                     if batch.is_atomic() {
-                        // nfnetlink reports what it refused and drops the rest unanswered.
-                        return Err(failed.unwrap_or((index, errno)));
+                        // nfnetlink answers only what it refused; all of that is here by now.
+                        self.drain();
+                        return Ok(refused);
                     }
                 }
             }
         }
-        failed.map_or(Ok(()), Err)
+        Ok(refused)
     }
 
     /// Sends one request and hands every message of its answer to `each`: (type, payload).
@@ -120,6 +145,11 @@ impl Socket {
             &SocketAddrNetlink::new(0, 0),
         )
         .map(drop)
+    }
+
+    /// Forgets answers that nobody waits for, or the next request would take them for its own.
+    fn drain(&mut self) {
+        while recv(&self.fd, &mut self.buffer[..], RecvFlags::DONTWAIT).is_ok() {}
     }
 
     fn receive(&mut self) -> Result<usize, Errno> {

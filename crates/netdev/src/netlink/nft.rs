@@ -8,21 +8,21 @@ use super::message::{Attributes, Batch, NLM_F_ACK};
 
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
-const SUBSYSTEM: u16 = 10;
-const NEWSETELEM: u16 = SUBSYSTEM << 8 | 12;
-const DELSETELEM: u16 = SUBSYSTEM << 8 | 14;
+pub(super) const SUBSYSTEM: u16 = 10;
+pub(super) const NEWSETELEM: u16 = SUBSYSTEM << 8 | 12;
+pub(super) const DELSETELEM: u16 = SUBSYSTEM << 8 | 14;
 const DELTABLE: u16 = SUBSYSTEM << 8 | 2;
-const NLM_F_CREATE: u16 = 0x400;
+pub(super) const NLM_F_CREATE: u16 = 0x400;
 const FAMILY_IPV4: u8 = 2;
 
 const TABLE_NAME: u16 = 1;
-const LIST_TABLE: u16 = 1;
-const LIST_SET: u16 = 2;
-const LIST_ELEMENTS: u16 = 3;
-const LIST_ELEM: u16 = 1;
-const ELEM_KEY: u16 = 1;
-const ELEM_DATA: u16 = 2;
-const DATA_VALUE: u16 = 1;
+pub(super) const LIST_TABLE: u16 = 1;
+pub(super) const LIST_SET: u16 = 2;
+pub(super) const LIST_ELEMENTS: u16 = 3;
+pub(super) const LIST_ELEM: u16 = 1;
+pub(super) const ELEM_KEY: u16 = 1;
+pub(super) const ELEM_DATA: u16 = 2;
+pub(super) const DATA_VALUE: u16 = 1;
 
 /// The kernel refuses a nest above 64 KiB; an element takes 48 bytes.
 const ELEMENTS_PER_MESSAGE_MAX: usize = 1000;

@@ -8,48 +8,49 @@ use super::message::{Batch, NLM_F_ACK, parse};
 use super::{NLM_F_DUMP, Socket};
 use crate::cidr::Ipv4Cidr;
 
-const RTM_NEWLINK: u16 = 16;
+pub(super) const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
-const RTM_NEWADDR: u16 = 20;
-const RTM_NEWROUTE: u16 = 24;
-const RTM_GETROUTE: u16 = 26;
-const NLM_F_EXCL: u16 = 0x200;
-const NLM_F_REPLACE: u16 = 0x100;
-const NLM_F_CREATE: u16 = 0x400;
+pub(super) const RTM_NEWADDR: u16 = 20;
+pub(super) const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_GETROUTE: u16 = 26;
+pub(super) const NLM_F_EXCL: u16 = 0x200;
+pub(super) const NLM_F_REPLACE: u16 = 0x100;
+pub(super) const NLM_F_CREATE: u16 = 0x400;
 
 const AF_INET: u8 = 2;
-const IFF_UP: u32 = 1;
+pub(super) const IFF_UP: u32 = 1;
 
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_ADDRESS: u16 = 1;
+pub(super) const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_IFALIAS: u16 = 20;
-const IFLA_NET_NS_FD: u16 = 28;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
+pub(super) const IFLA_MTU: u16 = 4;
+pub(super) const IFLA_LINKINFO: u16 = 18;
+pub(super) const IFLA_IFALIAS: u16 = 20;
+pub(super) const IFLA_NET_NS_FD: u16 = 28;
+pub(super) const IFLA_INFO_KIND: u16 = 1;
+pub(super) const IFLA_INFO_DATA: u16 = 2;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const IFLA_BRPORT_STATE: u16 = 1;
 const IFLA_BRPORT_MODE: u16 = 4;
-const VETH_INFO_PEER: u16 = 1;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
+pub(super) const VETH_INFO_PEER: u16 = 1;
+pub(super) const IFA_ADDRESS: u16 = 1;
+pub(super) const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
-const RTA_DST: u16 = 1;
-const RTA_OIF: u16 = 4;
-const RTA_GATEWAY: u16 = 5;
+pub(super) const RTA_DST: u16 = 1;
+pub(super) const RTA_OIF: u16 = 4;
+pub(super) const RTA_GATEWAY: u16 = 5;
 
-const RT_TABLE_MAIN: u8 = 254;
+pub(super) const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
-const RT_SCOPE_UNIVERSE: u8 = 0;
-const RTN_UNICAST: u8 = 1;
+pub(super) const RT_SCOPE_UNIVERSE: u8 = 0;
+pub(super) const RTN_UNICAST: u8 = 1;
 const RTN_BROADCAST: u8 = 3;
 const RTN_MULTICAST: u8 = 5;
 
-const LINK_HEAD_LEN: usize = 16;
-const ROUTE_HEAD_LEN: usize = 12;
+pub(super) const LINK_HEAD_LEN: usize = 16;
+pub(super) const ROUTE_HEAD_LEN: usize = 12;
 /// Loopback is the first device of every namespace.
 pub const LOOPBACK_INDEX: u32 = 1;
 /// A bridge port that passes packets.
@@ -64,6 +65,7 @@ pub struct Link {
     pub kind: String,
     pub alias: String,
     pub is_port_forwarding: bool,
+    pub mtu: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +75,7 @@ pub struct Route {
 }
 
 /// `struct ifinfomsg`.
-fn link_head(family: u8, index: u32, flags: u32) -> [u8; LINK_HEAD_LEN] {
+pub(super) fn link_head(family: u8, index: u32, flags: u32) -> [u8; LINK_HEAD_LEN] {
     let mut head = [0; LINK_HEAD_LEN];
     head[0] = family;
     head[4..8].copy_from_slice(&index.to_ne_bytes());
@@ -237,6 +239,7 @@ fn link_of(payload: &[u8]) -> Link {
         match kind {
             IFLA_IFNAME => link.name = text(value),
             IFLA_IFALIAS => link.alias = text(value),
+            IFLA_MTU => link.mtu = word(Some(value)),
             IFLA_LINKINFO => read_link_info(value, &mut link),
             _ => {}
         }
@@ -277,7 +280,7 @@ fn route_of(payload: &[u8]) -> Option<Route> {
     })
 }
 
-fn word(bytes: Option<&[u8]>) -> u32 {
+pub(super) fn word(bytes: Option<&[u8]>) -> u32 {
     bytes
         .and_then(<[u8]>::first_chunk::<4>)
         .map_or(0, |bytes| u32::from_ne_bytes(*bytes))

@@ -10,6 +10,9 @@ use aws_types::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The ARN of the interface's attachment.
+pub const ATTACHMENT: &str = "arn:aws:ecs:r:0:attachment/a";
+
 /// A task of these containers, each with what it says beside name and image.
 pub fn task_of(mode: &str, containers: Vec<Value>) -> TaskState {
     let named = containers.into_iter().enumerate().map(|(n, given)| {
@@ -20,8 +23,13 @@ pub fn task_of(mode: &str, containers: Vec<Value>) -> TaskState {
     });
     let containers: Vec<_> = named.collect();
     let ids = (0..containers.len()).map(|n| format!("{n:064}")).collect();
+    let interfaces = match mode {
+        "awsvpc" => json!([{"ec2Id": "eni-1", "attachmentArn": ATTACHMENT}]),
+        _ => json!([]),
+    };
     let json = json!({"arn": "arn:aws:ecs:r:0:task/c/abc", "desiredStatus": "RUNNING",
-                      "networkMode": mode, "containers": containers});
+                      "networkMode": mode, "containers": containers,
+                      "elasticNetworkInterfaces": interfaces});
     let definition = TaskDefinition::parse(&json).unwrap();
     TaskState::new(&definition, ids, 30_000, Timestamp::EPOCH)
 }
@@ -47,6 +55,9 @@ pub struct Host {
     pub ended: BTreeMap<ContainerIndex, i32>,
     pub healthy: BTreeSet<ContainerIndex>,
     pub attached: BTreeSet<ContainerIndex>,
+    /// The task has one, and it is there.
+    pub interface: bool,
+    pub needs_interface: bool,
     pub bundles: BTreeSet<ContainerIndex>,
     pub cgroup: bool,
     pub stop_requested: bool,
@@ -86,6 +97,7 @@ impl Host {
                     if change.status == Status::Stopped {
                         assert!(self.running.is_empty(), "STOPPED while a container runs");
                         assert!(self.attached.is_empty(), "STOPPED while ports are held");
+                        assert!(!self.interface, "STOPPED while the address is held");
                     }
                 }
                 _ => {}
@@ -141,6 +153,9 @@ impl Host {
             Command::Start(_) | Command::Clear(_) | Command::CheckHealth { .. } => {
                 self.answer_of_run(command, fails)
             }
+            Command::AttachInterface | Command::DetachInterface => {
+                self.answer_of_interface(&command, fails)
+            }
             Command::SetTimer(timer, _) => Event::TimerFired(timer),
             Command::FinishLogs(container) => Event::LogsFinished(container),
             Command::DetachNetwork(container) => {
@@ -164,6 +179,26 @@ impl Host {
         }
     }
 
+    fn answer_of_interface(&mut self, command: &Command, fails: bool) -> Event {
+        match command {
+            Command::AttachInterface if fails => {
+                Event::InterfaceFailed("ResourceInitializationError: no".into())
+            }
+            Command::AttachInterface => {
+                self.interface = true;
+                Event::InterfaceMade
+            }
+            _ => {
+                assert!(
+                    self.running.is_empty(),
+                    "the network of a running container"
+                );
+                self.interface = false;
+                Event::InterfaceGone
+            }
+        }
+    }
+
     fn answer_of_run(&mut self, command: Command, fails: bool) -> Event {
         match command {
             Command::Start(container) if fails => {
@@ -172,6 +207,8 @@ impl Host {
             }
             Command::Start(container) => {
                 assert!(self.cgroup, "started without a cgroup");
+                let has_network = self.interface || !self.needs_interface;
+                assert!(has_network, "started without its interface");
                 assert!(!self.ended.contains_key(&container), "not cleared away");
                 self.run(container);
                 let at = self.now();
@@ -235,6 +272,8 @@ impl Host {
                 Command::DetachNetwork(container) if begun => {
                     self.attached.remove(&container);
                 }
+                Command::AttachInterface if begun => self.interface = true,
+                Command::DetachInterface if begun => self.interface = false,
                 // A report whose acknowledgement was lost comes again, whole: the control plane
                 // drops the repeat, so it counts once, when it is acknowledged.
                 _ => {}
@@ -309,6 +348,7 @@ pub fn begin(task: &TaskState) -> (TaskState, Host) {
         containers.flat_map(|(who, c)| c.depends_on.iter().map(move |d| (who, d.clone())));
     let mut host = Host {
         depends_on: depends_on.collect(),
+        needs_interface: task.interface.is_some(),
         ..Host::default()
     };
     let now = host.now();

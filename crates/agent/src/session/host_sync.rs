@@ -1,0 +1,93 @@
+//! The host sync session: what this host shall hold of the VPCs, as messages that are applied in order.
+
+use super::{Reconnect, Socket, connect};
+use crate::engine::Host;
+use aws_api::agent::host_sync::{FromHost, ToHost};
+use aws_wire::head::percent_encoded;
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tracing::{debug, info, warn};
+
+/// Without any frame for this long the server is taken for gone: it pings.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
+
+/// Keeps the session; never returns. While there is none the host's networks stay as they are.
+pub async fn host_sync(host: &Arc<Host>, instance: &str) {
+    let mut reconnect = Reconnect::new();
+    loop {
+        let began = Instant::now();
+        match connect(host, &format!("hostSync={}", percent_encoded(instance))).await {
+            Ok(socket) => {
+                info!("host sync connected");
+                let ended = live(host, socket).await;
+                info!(?ended, "host sync ended");
+                reconnect.after(began.elapsed()).await;
+            }
+            Err(error) => {
+                debug!(%error, "host sync not connected");
+                reconnect.after(Duration::ZERO).await;
+            }
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Debug)]
+#[expect(dead_code, reason = "for the log")]
+enum End {
+    Closed,
+    Silent,
+    Socket(tungstenite::Error),
+}
+
+async fn live(host: &Arc<Host>, mut socket: Socket) -> End {
+    loop {
+        let frame = match tokio::time::timeout(SILENCE_MAX, socket.next()).await {
+            Err(_) => return End::Silent,
+            Ok(None | Some(Ok(Message::Close(_)))) => return End::Closed,
+            Ok(Some(Err(error))) => return End::Socket(error),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Message::Text(text) = frame else { continue };
+        let message: ToHost = match serde_json::from_str(&text) {
+            Ok(message) => message,
+            Err(error) => {
+                warn!(%error, "an unreadable host sync frame");
+                continue;
+            }
+        };
+        for answer in apply(host, &message).await {
+            let Ok(text) = serde_json::to_string(&answer) else {
+                continue;
+            };
+            if let Err(error) = socket.send(Message::text(text)).await {
+                return End::Socket(error);
+            }
+        }
+    }
+}
+
+async fn apply(host: &Arc<Host>, message: &ToHost) -> Vec<FromHost> {
+    let (ToHost::State { revision, .. } | ToHost::Change { revision, .. }) = message;
+    match host.vpcs.apply(message).await {
+        Ok(outcome) => {
+            let removed = outcome.removed.into_iter();
+            let mut answers: Vec<FromHost> = removed
+                .map(|interface| FromHost::Removed { interface })
+                .collect();
+            for (key, why) in outcome.failures {
+                warn!(?key, why, "a row could not be applied");
+                answers.push(FromHost::Failed { key, why });
+            }
+            let revision = *revision;
+            answers.push(FromHost::Applied { revision });
+            answers
+        }
+        Err(error) => {
+            warn!(%error, "the networks of the VPCs could not be changed");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Security groups.
+
+mod boxes;
+pub mod compile;
+pub mod groups;

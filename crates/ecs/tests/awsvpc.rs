@@ -1,0 +1,276 @@
+//! Tasks with an interface of their own: made with the task, told to its host, gone with the task.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use aws_api::ecs::*;
+use aws_types::AwsError;
+use ec2::records::{GROUPS, INTERFACES, SUBNETS, SubnetRecord};
+use ecs::instance::life;
+use ecs::records::{InstanceKey, TaskKey};
+use ecs::task::reference;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use store::{Schema, World};
+use support::{House, container, registration, run, task_report};
+
+/// A house whose transactions end as the server's do, with the default VPC.
+fn house() -> House {
+    let tables = [
+        ecs::records::tables(),
+        events::records::tables(),
+        ec2::records::tables(),
+    ]
+    .concat();
+    let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
+    let mut house = House {
+        world: World::empty(&schema),
+        ..House::new()
+    };
+    house.change(ec2::defaults::ensure);
+    house
+}
+
+fn host_in(house: &mut House, name: &str, zone: &str) -> InstanceKey {
+    let mut input = registration(4096, 8192);
+    let attributes = input.attributes.as_mut().unwrap();
+    let attribute = |name: &str, value: Option<&str>| Attribute {
+        name: Some(name.into()),
+        value: value.map(Into::into),
+        ..Attribute::default()
+    };
+    attributes.push(attribute("ecs.availability-zone", Some(zone)));
+    attributes.push(attribute("ecs.capability.task-eni", None));
+    let key = house.register_with(name, input);
+    let versions = life::SessionVersions::default();
+    assert!(house.change(|txn, _| life::connected(txn, &key, &versions)));
+    key
+}
+
+fn define(house: &mut House) -> String {
+    house.define_with(RegisterTaskDefinitionRequest {
+        family: Some("web".into()),
+        network_mode: Some("awsvpc".into()),
+        container_definitions: Some(vec![ContainerDefinition {
+            port_mappings: Some(vec![support::port(80, 80)]),
+            ..container("app", 64, 64)
+        }]),
+        ..RegisterTaskDefinitionRequest::default()
+    })
+}
+
+fn subnet_in(house: &House, zone: &str) -> String {
+    let mut all = house.world.scan(&SUBNETS);
+    let found = all.find(|subnet| subnet.zone == zone).unwrap();
+    found.key.id.clone()
+}
+
+fn configuration(subnets: &[&str]) -> NetworkConfiguration {
+    NetworkConfiguration {
+        awsvpc_configuration: Some(AwsVpcConfiguration {
+            subnets: Some(subnets.iter().map(|id| (*id).to_owned()).collect()),
+            ..AwsVpcConfiguration::default()
+        }),
+    }
+}
+
+fn start(
+    house: &mut House,
+    definition: &str,
+    count: i32,
+    network: NetworkConfiguration,
+) -> Result<RunTaskResponse, AwsError> {
+    house.run(RunTaskRequest {
+        network_configuration: Some(network),
+        ..run(definition, count)
+    })
+}
+
+fn keys(house: &House, answer: &RunTaskResponse) -> Vec<TaskKey> {
+    let tasks = answer.tasks.iter().flatten();
+    let arns = tasks.map(|task| task.task_arn.clone().unwrap());
+    arns.map(|arn| reference::task_arn(&house.ctx.scope, &arn).unwrap())
+        .collect()
+}
+
+fn detail(task: &Task, name: &str) -> Option<String> {
+    let attachment = task.attachments.as_ref()?.first()?;
+    let mut details = attachment.details.iter().flatten();
+    let found = details.find(|one| one.name.as_deref() == Some(name))?;
+    found.value.clone()
+}
+
+#[test]
+fn a_task_has_its_interface_from_the_call_to_its_end() {
+    let mut house = house();
+    let host = host_in(&mut house, "a", "us-east-1a");
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    let answer = start(&mut house, &definition, 2, configuration(&[&subnet])).unwrap();
+    assert_eq!(answer.failures, Some(vec![]), "two tasks may have one port");
+    let first = &answer.tasks.as_ref().unwrap()[0];
+    assert_eq!(first.last_status.as_deref(), Some("PROVISIONING"));
+    assert_eq!(detail(first, "subnetId").as_ref(), Some(&subnet));
+    assert_eq!(detail(first, "networkInterfaceId"), None);
+    let tasks = keys(&house, &answer);
+    let payloads = house.deliver(&host);
+    let of_first = payloads.iter().find(|one| one.arn == first.task_arn);
+    let payload = of_first.unwrap();
+    let eni = payload.elastic_network_interfaces.as_ref().unwrap()[0].clone();
+    assert_eq!(payload.network_mode.as_deref(), Some("awsvpc"));
+    assert!(eni.subnet_gateway_ipv4_address.unwrap().ends_with("/20"));
+    house.report(SubmitTaskStateChangeRequest {
+        attachments: Some(vec![AttachmentStateChange {
+            attachment_arn: eni.attachment_arn,
+            status: Some("ATTACHED".into()),
+        }]),
+        ..task_report(&tasks[0], "PENDING", vec![])
+    });
+    let shown = house.describe(&tasks[0]);
+    assert_eq!(shown.last_status.as_deref(), Some("PENDING"));
+    let attachment = &shown.attachments.as_ref().unwrap()[0];
+    assert_eq!(attachment.status.as_deref(), Some("ATTACHED"));
+    let address = detail(&shown, "privateIPv4Address").unwrap();
+    let name = format!("ip-{}.ec2.internal", address.replace('.', "-"));
+    assert_eq!(detail(&shown, "privateDnsName"), Some(name));
+    let interface = &shown.containers.as_ref().unwrap()[0].network_interfaces;
+    assert_eq!(
+        interface.as_ref().unwrap()[0].private_ipv4_address,
+        Some(address)
+    );
+    assert_eq!(house.world.count(&INTERFACES), 2);
+    // Asked to stop it still has its address; when its host has said STOPPED it has none.
+    house.stop(&tasks[0].arn(), None).unwrap();
+    assert_eq!(house.world.count(&INTERFACES), 2);
+    house.report_stopped(&tasks[0], &["app"], 0);
+    assert_eq!(house.world.count(&INTERFACES), 1);
+    let shown = house.describe(&tasks[0]);
+    let attachment = &shown.attachments.as_ref().unwrap()[0];
+    assert_eq!(attachment.status.as_deref(), Some("DELETED"));
+    assert!(detail(&shown, "networkInterfaceId").is_some());
+}
+
+#[test]
+fn a_lost_hosts_addresses_are_kept_until_it_confirms_or_is_given_up() {
+    let mut house = house();
+    let host = host_in(&mut house, "a", "us-east-1a");
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    let answer = start(&mut house, &definition, 1, configuration(&[&subnet])).unwrap();
+    let task = keys(&house, &answer).remove(0);
+    house.change(|txn, ctx| life::disconnected(txn, ctx, &host));
+    let step = house.change(|txn, ctx| life::lost(txn, ctx, &host, 32));
+    assert_eq!(step, life::Step::Done);
+    let shown = house.describe(&task);
+    assert_eq!(shown.last_status.as_deref(), Some("STOPPED"));
+    assert_eq!(
+        house.world.count(&INTERFACES),
+        1,
+        "the host may still run it"
+    );
+    house.change(|txn, ctx| life::deregister(txn, ctx, &host));
+    let step = house.change(|txn, ctx| life::orphan(txn, ctx, &host, 32));
+    assert_eq!(step, life::Step::Done);
+    assert_eq!(house.world.count(&INTERFACES), 0);
+}
+
+#[test]
+fn a_task_goes_to_a_zone_of_its_subnets_and_into_the_emptiest_of_them() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    let definition = define(&mut house);
+    let elsewhere = subnet_in(&house, "us-east-1b");
+    let answer = start(&mut house, &definition, 1, configuration(&[&elsewhere])).unwrap();
+    let failures = answer.failures.unwrap();
+    assert_eq!(failures[0].reason.as_deref(), Some("LOCATION"));
+    host_in(&mut house, "b", "us-east-1b");
+    let here = subnet_in(&house, "us-east-1a");
+    let answer = start(
+        &mut house,
+        &definition,
+        4,
+        configuration(&[&here, &elsewhere]),
+    )
+    .unwrap();
+    let mut zones = BTreeSet::new();
+    for task in answer.tasks.iter().flatten() {
+        let subnet = detail(task, "subnetId").unwrap();
+        let zone = task.availability_zone.clone().unwrap();
+        assert_eq!(subnet_in(&house, &zone), subnet);
+        zones.insert(zone);
+    }
+    assert_eq!(zones.len(), 2);
+}
+
+#[test]
+fn a_subnet_gives_each_address_once_and_then_none() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    let definition = define(&mut house);
+    let small = house.change(|txn, ctx| {
+        let like = txn.scan(&SUBNETS).next().unwrap().as_ref().clone();
+        let subnet = SubnetRecord {
+            key: ec2::records::ResourceKey::new(&ctx.scope, "subnet-small"),
+            zone: "us-east-1a".into(),
+            cidr: "172.31.128.0/28".parse().unwrap(),
+            ..like
+        };
+        txn.put(&SUBNETS, subnet);
+        "subnet-small"
+    });
+    let mut addresses: BTreeSet<Ipv4Addr> = BTreeSet::new();
+    for _ in 0..11 {
+        let answer = start(&mut house, &definition, 1, configuration(&[small])).unwrap();
+        assert_eq!(answer.failures, Some(vec![]));
+    }
+    addresses.extend(house.world.scan(&INTERFACES).map(|one| one.address()));
+    assert_eq!(addresses.len(), 11, "16 but for the five that AWS keeps");
+    let before = house.world.count(&INTERFACES);
+    let answer = start(&mut house, &definition, 1, configuration(&[small])).unwrap();
+    let failure = &answer.failures.unwrap()[0];
+    assert_eq!(failure.reason.as_deref(), Some("RESOURCE:ENI"));
+    assert_eq!(house.world.count(&INTERFACES), before);
+}
+
+#[test]
+fn what_cannot_be_has_awss_words() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    let with = |groups: &[&str], public: Option<&str>| {
+        let mut network = configuration(&[&subnet]);
+        let of = network.awsvpc_configuration.as_mut().unwrap();
+        of.security_groups = Some(groups.iter().map(|id| (*id).to_owned()).collect());
+        of.assign_public_ip = public.map(Into::into);
+        network
+    };
+    let group = house.world.scan(&GROUPS).next().unwrap().key.id.clone();
+    for (network, text) in [
+        (configuration(&[]), "subnets can not be empty."),
+        (
+            configuration(&["subnet-none"]),
+            "Error retrieving subnet information for [subnet-none]: The subnet ID 'subnet-none' does not exist (ErrorCode: InvalidSubnetID.NotFound)",
+        ),
+        (
+            with(&["sg-none"], None),
+            "Error retrieving security group information for [sg-none]: The security group 'sg-none' does not exist (ErrorCode: InvalidGroup.NotFound)",
+        ),
+        (
+            with(&[group.as_str(); 6], None),
+            "securityGroups can have at most 5 items.",
+        ),
+        (
+            with(&[], Some("ENABLED")),
+            "Assign public IP is not supported for this launch type.",
+        ),
+    ] {
+        let error = start(&mut house, &definition, 1, network).unwrap_err();
+        assert_eq!(error.code().name, "InvalidParameterException");
+        assert_eq!(error.message(), text);
+    }
+    let error = house.run(run(&definition, 1)).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+    );
+    assert_eq!(house.world.count(&INTERFACES), 0);
+}

@@ -1,0 +1,363 @@
+//! Figures of the data plane, measured in a namespace of their own that goes with them.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws_api::agent::host_sync::{
+    Compiled, FromGroups, FromRange, GroupSetRow, InterfaceRow, Ports, Protocols, Row, RowKey,
+    SubnetRow, ToHost, VpcRow, What,
+};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+use super::{LinuxVpcs, VpcAttachment, VpcNetwork};
+use crate::config::NetworkConfig;
+use crate::error::NetworkError;
+use crate::namespace::run_in;
+use crate::rules::run_nft;
+
+const VPC: &str = "vpc-bench";
+const SUBNET: &str = "subnet-bench";
+const PORT: u16 = 80;
+const CHANGES: u16 = 21;
+const MEASURE: Duration = Duration::from_secs(1);
+const CHUNK_LEN: usize = 128 * 1024;
+/// The first of the two gates' rules asks nothing of a flow that stands; here every flow stands or begins.
+const WITHOUT_RULES: &str = "flush chain inet vpc antispoof\nflush chain inet vpc gate_out\nflush chain inet vpc gate_in\nflush chain inet vpc acl\nflush chain inet vpc clamp\nadd rule inet vpc gate_in ct state established accept\nadd rule inet vpc gate_in accept\n";
+
+/// One size of a VPC.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// Members of the group that may call, and as many rules by address.
+    pub members: u32,
+    /// The message with all of it.
+    pub first_load: Duration,
+    /// One interface elsewhere joins the group (median, longest).
+    pub member: (Duration, Duration),
+    /// One rule more (median, longest).
+    pub rule: (Duration, Duration),
+    /// Connections opened and closed, one after another.
+    pub connections_per_second: f64,
+    /// One TCP stream.
+    pub bits_per_second: f64,
+    /// The same with tracking alone: `ct state established accept; accept`.
+    pub without_rules: (f64, f64),
+}
+
+/// Attaching and detaching.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attaching {
+    /// One after another: median and longest.
+    pub attach: (Duration, Duration),
+    /// So many at once, each second.
+    pub attached_per_second: f64,
+    /// One after another: median and longest.
+    pub detach: (Duration, Duration),
+}
+
+/// Measures a VPC of this size. `run_dir` is empty and stays so.
+///
+/// # Errors
+/// Whatever the data plane lacks; root, for one.
+pub fn figures(run_dir: &Path, members: u32) -> Result<Figures, NetworkError> {
+    apart(run_dir, |net, runtime| {
+        runtime.block_on(measure(&net, members))
+    })
+}
+
+/// Measures attaching and detaching of `count` interfaces, by turns and at once.
+///
+/// # Errors
+/// As [`figures`].
+pub fn attaching(run_dir: &Path, count: u32) -> Result<Attaching, NetworkError> {
+    apart(run_dir, |net, runtime| {
+        runtime.block_on(measure_attaching(net, count))
+    })
+}
+
+/// On a thread of its own, in a namespace of its own.
+fn apart<T: Send>(
+    run_dir: &Path,
+    work: impl FnOnce(std::sync::Arc<LinuxVpcs>, &tokio::runtime::Runtime) -> Result<T, NetworkError>
+    + Send,
+) -> Result<T, NetworkError> {
+    let failed = |e: std::io::Error| NetworkError::kernel("a namespace to measure in", e);
+    let measured = move || {
+        #[allow(unsafe_code)]
+        // SAFETY: NEWNET unshares no file descriptor table; memory safety does not depend on it.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.map_err(|e| failed(e.into()))?;
+        let net = LinuxVpcs::new(NetworkConfig::new("be0c4000", run_dir))?;
+        let net = std::sync::Arc::new(net);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let done = work(net.clone(), &runtime);
+        let gone = runtime.block_on(net.destroy());
+        let done = done?;
+        gone.map(|()| done)
+    };
+    thread::scope(|scope| {
+        let done = scope.spawn(measured).join();
+        done.unwrap_or(Err(NetworkError::Thread("measuring")))
+    })
+}
+
+async fn measure(net: &LinuxVpcs, members: u32) -> Result<Figures, NetworkError> {
+    let mut rows = base();
+    // As many rules by address as there are members, each of one address and port.
+    let mut rules: Vec<FromRange> = (0..members).map(rule).collect();
+    rows.push(Row::GroupSet(server(rules.clone())));
+    rows.extend((2..members.max(2)).map(|n| Row::Interface(interface(n, "sg-client", true))));
+    let since = Instant::now();
+    net.apply(&ToHost::State { revision: 1, rows }).await?;
+    let first_load = since.elapsed();
+    let client = net.attach("client", &interface(0, "", false).id).await?;
+    let server_at = net.attach("server", &interface(1, "", false).id).await?;
+    let mut joins = Vec::new();
+    let mut rule_changes = Vec::new();
+    for change in 0..CHANGES {
+        let member = interface(members + 10 + u32::from(change), "sg-client", true);
+        let key = RowKey::Interface(member.id.clone());
+        joins.push(timed(net, vec![Row::Interface(member)], vec![]).await?);
+        joins.push(timed(net, vec![], vec![key]).await?);
+        rules.push(rule(members + u32::from(change)));
+        let row = Row::GroupSet(server(rules.clone()));
+        rule_changes.push(timed(net, vec![row], vec![]).await?);
+    }
+    let to = server_at.addresses[0];
+    serve(&server_at)?;
+    let connections_per_second = connections(&client, to)?;
+    let bits_per_second = stream(&client, to)?;
+    if let Some(router) = net.router(VPC) {
+        run_in(&router, || run_nft("vpc", WITHOUT_RULES))??;
+    }
+    let without_rules = (connections(&client, to)?, stream(&client, to)?);
+    Ok(Figures {
+        members,
+        first_load,
+        member: spread(joins),
+        rule: spread(rule_changes),
+        connections_per_second,
+        bits_per_second,
+        without_rules,
+    })
+}
+
+async fn measure_attaching(
+    net: std::sync::Arc<LinuxVpcs>,
+    count: u32,
+) -> Result<Attaching, NetworkError> {
+    let mut rows = base();
+    rows.push(Row::GroupSet(server(vec![])));
+    rows.extend((2..2 * count + 2).map(|n| Row::Interface(interface(n, "sg-server", false))));
+    net.apply(&ToHost::State { revision: 1, rows }).await?;
+    let (mut attach, mut detach) = (Vec::new(), Vec::new());
+    for number in 2..count + 2 {
+        let id = interface(number, "", false).id;
+        let since = Instant::now();
+        net.attach(&id, &id).await?;
+        attach.push(since.elapsed());
+    }
+    let since = Instant::now();
+    let at_once: Vec<_> = (count + 2..2 * count + 2)
+        .map(|number| {
+            let (net, id) = (net.clone(), interface(number, "", false).id);
+            tokio::spawn(async move { net.attach(&id, &id).await })
+        })
+        .collect();
+    for one in at_once {
+        one.await.map_err(|_| NetworkError::Thread("attaching"))??;
+    }
+    let attached_per_second = f64::from(count) / since.elapsed().as_secs_f64();
+    for number in 2..2 * count + 2 {
+        let id = interface(number, "", false).id;
+        let since = Instant::now();
+        net.detach(&id).await?;
+        detach.push(since.elapsed());
+    }
+    Ok(Attaching {
+        attach: spread(attach),
+        attached_per_second,
+        detach: spread(detach),
+    })
+}
+
+async fn timed(
+    net: &LinuxVpcs,
+    put: Vec<Row>,
+    remove: Vec<RowKey>,
+) -> Result<Duration, NetworkError> {
+    let message = ToHost::Change {
+        revision: 2,
+        put,
+        remove,
+    };
+    let since = Instant::now();
+    let outcome = net.apply(&message).await?;
+    let took = since.elapsed();
+    match outcome.failures.first() {
+        Some((_, why)) => Err(NetworkError::Config(why.clone())),
+        None => Ok(took),
+    }
+}
+
+/// The median and the longest.
+fn spread(mut all: Vec<Duration>) -> (Duration, Duration) {
+    all.sort_unstable();
+    let middle = all.get(all.len() / 2).copied().unwrap_or_default();
+    (middle, all.last().copied().unwrap_or_default())
+}
+
+fn base() -> Vec<Row> {
+    let vpc = VpcRow {
+        id: VPC.into(),
+        vni: 1,
+        cidrs: vec![net_of(8)],
+        ipv6_cidrs: vec![],
+        resolver: false,
+        domain: None,
+    };
+    let subnet = SubnetRow {
+        id: SUBNET.into(),
+        vpc: VPC.into(),
+        cidr: net_of(8),
+        ipv6_cidr: None,
+        routes: vec![],
+        acl: vec![],
+    };
+    let client = GroupSetRow {
+        vpc: VPC.into(),
+        groups: "sg-client".into(),
+        ingress: Compiled::default(),
+        egress: Compiled {
+            ranges: vec![FromRange {
+                first: Ipv4Addr::UNSPECIFIED.into(),
+                last: Ipv4Addr::BROADCAST.into(),
+                what: What::Ports {
+                    protocols: Protocols(0, u8::MAX),
+                    ports: Ports(0, u16::MAX),
+                },
+            }],
+            groups: vec![],
+        },
+    };
+    vec![
+        Row::Vpc(vpc),
+        Row::Subnet(subnet),
+        Row::GroupSet(client),
+        Row::Host(aws_api::agent::host_sync::HostRow {
+            id: "elsewhere".into(),
+            underlay: Ipv4Addr::new(192, 0, 2, 1),
+        }),
+        Row::Interface(interface(0, "sg-client", false)),
+        Row::Interface(interface(1, "sg-server", false)),
+    ]
+}
+
+fn net_of(prefix_len: u8) -> ipnet::Ipv4Net {
+    ipnet::Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), prefix_len).expect("a prefix length")
+}
+
+fn server(ranges: Vec<FromRange>) -> GroupSetRow {
+    GroupSetRow {
+        vpc: VPC.into(),
+        groups: "sg-server".into(),
+        ingress: Compiled {
+            ranges,
+            groups: vec![FromGroups {
+                groups: "sg-client".into(),
+                what: What::Ports {
+                    protocols: Protocols(6, 6),
+                    ports: Ports(PORT, PORT),
+                },
+            }],
+        },
+        egress: Compiled::default(),
+    }
+}
+
+fn rule(number: u32) -> FromRange {
+    let address = Ipv4Addr::from(0xc0a8_0000 + number);
+    FromRange {
+        first: address.into(),
+        last: address.into(),
+        what: What::Ports {
+            protocols: Protocols(6, 6),
+            ports: Ports(443, 443),
+        },
+    }
+}
+
+fn interface(number: u32, groups: &str, is_elsewhere: bool) -> InterfaceRow {
+    let address = Ipv4Addr::from(0x0a00_0100 + number);
+    let [a, b, c, d] = address.octets();
+    InterfaceRow {
+        id: format!("eni-{number:08x}"),
+        vpc: VPC.into(),
+        subnet: SUBNET.into(),
+        mac: format!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:01"),
+        addresses: vec![address],
+        ipv6_addresses: vec![],
+        public: None,
+        groups: groups.into(),
+        source_dest_check: true,
+        host: is_elsewhere.then(|| "elsewhere".to_owned()),
+    }
+}
+
+/// A caller says by its first byte whether it will send more.
+fn serve(at: &VpcAttachment) -> Result<(), NetworkError> {
+    let failed = |e| NetworkError::kernel("a server to measure with", e);
+    let listener = run_in(&at.netns, || {
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT))
+    })?;
+    let listener = listener.map_err(failed)?;
+    let serve = move || {
+        let mut buffer = vec![0; CHUNK_LEN];
+        while let Ok((mut stream, _)) = listener.accept() {
+            while stream.read(&mut buffer).is_ok_and(|len| len > 0) {}
+        }
+    };
+    thread::Builder::new()
+        .name("bench-server".into())
+        .spawn(serve)
+        .map(drop)
+        .map_err(failed)
+}
+
+fn connections(from: &VpcAttachment, to: Ipv4Addr) -> Result<f64, NetworkError> {
+    measured(from, || {
+        let mut count = 0u32;
+        let since = Instant::now();
+        while since.elapsed() < MEASURE {
+            let stream = TcpStream::connect((to, PORT))?;
+            // Closed by a reset, or its port would stay taken for a minute.
+            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+            count += 1;
+        }
+        Ok(f64::from(count) / since.elapsed().as_secs_f64())
+    })
+}
+
+fn stream(from: &VpcAttachment, to: Ipv4Addr) -> Result<f64, NetworkError> {
+    measured(from, || {
+        let mut stream = TcpStream::connect((to, PORT))?;
+        let chunk = vec![0; CHUNK_LEN];
+        let (mut sent, since) = (0f64, Instant::now());
+        while since.elapsed() < MEASURE {
+            stream.write_all(&chunk)?;
+            sent += CHUNK_LEN as f64;
+        }
+        Ok(sent * 8.0 / since.elapsed().as_secs_f64())
+    })
+}
+
+fn measured(
+    from: &VpcAttachment,
+    work: impl FnOnce() -> std::io::Result<f64> + Send,
+) -> Result<f64, NetworkError> {
+    run_in(&from.netns, work)?.map_err(|e| NetworkError::kernel("calls to measure", e))
+}

@@ -1,0 +1,324 @@
+//! What the routers of this host shall hold, and what a change of rows changes in it. Pure.
+//!
+//! Every row gives some things ([`rows`]); a thing that several give is held once and goes with the
+//! last. Only rows that changed, and rows whose meaning depends on them, are looked at: the cost of a
+//! change does not grow with what is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use aws_api::agent::host_sync::{Destination, InterfaceRow, Row, RowKey, ToHost, VpcRow};
+
+use super::config::Endpoint;
+use super::item::Item;
+use super::numbers::Numbers;
+use super::rows::{self, View};
+use super::untracked::{Cut, cuts};
+
+/// The rows, and what follows from them.
+#[derive(Debug, Default)]
+pub struct Desired {
+    endpoints: Vec<Endpoint>,
+    rows: BTreeMap<RowKey, Row>,
+    by_address: BTreeMap<(String, IpAddr), String>,
+    numbers: BTreeMap<String, [Numbers; 2]>,
+    items: BTreeMap<RowKey, Vec<(String, Item)>>,
+    held: BTreeMap<String, BTreeMap<Item, u32>>,
+    local: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What a message changes.
+#[derive(Debug, Default, PartialEq)]
+pub struct Delta {
+    /// By VPC: what comes and what goes.
+    pub routers: BTreeMap<String, Change>,
+    /// Interfaces of this host that go, as they were.
+    pub gone: Vec<InterfaceRow>,
+    /// Interfaces of this host that are other than they were: before and now.
+    pub altered: Vec<(InterfaceRow, InterfaceRow)>,
+    /// Flows to forget, by interface.
+    pub cuts: Vec<(InterfaceRow, Cut)>,
+    /// Rows without meaning, and why.
+    pub failures: Vec<(RowKey, String)>,
+}
+
+/// What comes to a router and what goes.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// To be put, in this order.
+    pub put: BTreeSet<Item>,
+    /// To be taken away.
+    pub remove: BTreeSet<Item>,
+}
+
+impl Desired {
+    /// Nothing yet.
+    pub fn new(endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            endpoints,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a message in. Twice the same changes nothing the second time.
+    pub fn take(&mut self, message: &ToHost) -> Delta {
+        match message {
+            ToHost::State { rows, .. } => {
+                let kept: BTreeSet<RowKey> = rows.iter().map(Row::key).collect();
+                let gone = self.rows.keys().filter(|key| !kept.contains(*key));
+                let gone: Vec<RowKey> = gone.cloned().collect();
+                self.change(rows, &gone)
+            }
+            ToHost::Change { put, remove, .. } => self.change(put, remove),
+        }
+    }
+
+    fn change(&mut self, put: &[Row], remove: &[RowKey]) -> Delta {
+        let mut before: BTreeMap<RowKey, Option<Row>> = BTreeMap::new();
+        for key in remove {
+            if let Some(old) = self.rows.remove(key) {
+                before.entry(key.clone()).or_insert(Some(old));
+            }
+        }
+        for row in put {
+            let key = row.key();
+            if self.rows.get(&key) != Some(row) {
+                let old = self.rows.insert(key.clone(), row.clone());
+                before.entry(key).or_insert(old);
+            }
+        }
+        self.index(&before);
+        let mut delta = self.local_changes(&before);
+        self.cut(&before, &mut delta);
+        self.recount(&self.concerned(&before), &mut delta);
+        delta
+    }
+
+    /// Who has which address, and who is here.
+    fn index(&mut self, before: &BTreeMap<RowKey, Option<Row>>) {
+        for old in before.values().flatten() {
+            if let Row::Interface(old) = old {
+                for address in rows::addresses(old) {
+                    self.by_address.remove(&(old.vpc.clone(), address));
+                }
+                if let Some(local) = self.local.get_mut(&old.vpc) {
+                    local.remove(&old.id);
+                }
+            }
+        }
+        for key in before.keys() {
+            if let Some(Row::Interface(row)) = self.rows.get(key) {
+                for address in rows::addresses(row) {
+                    let at = (row.vpc.clone(), address);
+                    self.by_address.insert(at, row.id.clone());
+                }
+                if row.host.is_none() {
+                    let local = self.local.entry(row.vpc.clone()).or_default();
+                    local.insert(row.id.clone());
+                }
+            }
+        }
+        self.local.retain(|_, interfaces| !interfaces.is_empty());
+    }
+
+    fn local_changes(&self, before: &BTreeMap<RowKey, Option<Row>>) -> Delta {
+        let mut delta = Delta::default();
+        for (key, old) in before {
+            let Some(old) = old.as_ref().and_then(local_interface) else {
+                continue;
+            };
+            match self.rows.get(key).and_then(local_interface) {
+                Some(now) => delta.altered.push((old.clone(), now.clone())),
+                None => delta.gone.push(old.clone()),
+            }
+        }
+        delta
+    }
+
+    /// Flows that end because a rule went, or because an interface left a group.
+    fn cut(&self, before: &BTreeMap<RowKey, Option<Row>>, delta: &mut Delta) {
+        let group_set = |rows: &dyn Fn(&RowKey) -> Option<Row>, row: &InterfaceRow| {
+            let key = RowKey::GroupSet(format!("{}/{}", row.vpc, row.groups));
+            match rows(&key) {
+                Some(Row::GroupSet(found)) => Some(found),
+                _ => None,
+            }
+        };
+        let was = |key: &RowKey| match before.get(key) {
+            Some(old) => old.clone(),
+            None => self.rows.get(key).cloned(),
+        };
+        let is = |key: &RowKey| self.rows.get(key).cloned();
+        let changed_sets: BTreeSet<&RowKey> = before
+            .keys()
+            .filter(|key| matches!(key, RowKey::GroupSet(_)))
+            .collect();
+        let mut concerned = delta.altered.clone();
+        if !changed_sets.is_empty() {
+            for (vpc, ids) in &self.local {
+                for id in ids {
+                    let key = RowKey::Interface(id.clone());
+                    let Some(row) = self.rows.get(&key).and_then(local_interface) else {
+                        continue;
+                    };
+                    let set = RowKey::GroupSet(format!("{vpc}/{}", row.groups));
+                    if changed_sets.contains(&set) && !before.contains_key(&key) {
+                        concerned.push((row.clone(), row.clone()));
+                    }
+                }
+            }
+        }
+        for (old, now) in concerned {
+            let Some(before) = group_set(&was, &old) else {
+                continue;
+            };
+            let after = group_set(&is, &now);
+            let cuts = cuts(&before, after.as_ref()).into_iter();
+            delta.cuts.extend(cuts.map(|cut| (now.clone(), cut)));
+        }
+    }
+
+    /// The rows whose things may be others now.
+    fn concerned(&self, before: &BTreeMap<RowKey, Option<Row>>) -> BTreeSet<RowKey> {
+        let mut concerned: BTreeSet<RowKey> = before.keys().cloned().collect();
+        let vpcs_changed = before.keys().any(|key| matches!(key, RowKey::Vpc(_)));
+        let interfaces = before.keys().any(|key| matches!(key, RowKey::Interface(_)));
+        let widely = before
+            .keys()
+            .any(|key| matches!(key, RowKey::Subnet(_) | RowKey::Host(_)));
+        for (key, row) in &self.rows {
+            let depends = match row {
+                Row::Host(_) => vpcs_changed,
+                Row::Subnet(row) => {
+                    (interfaces || widely)
+                        && row
+                            .routes
+                            .iter()
+                            .any(|route| matches!(route.via, Destination::Interface { .. }))
+                }
+                Row::Interface(row) => {
+                    widely
+                        && (before.contains_key(&RowKey::Subnet(row.subnet.clone()))
+                            || row.host.as_ref().is_some_and(|host| {
+                                before.contains_key(&RowKey::Host(host.clone()))
+                            }))
+                }
+                Row::Vpc(_) | Row::GroupSet(_) | Row::Name(_) => false,
+            };
+            if depends {
+                concerned.insert(key.clone());
+            }
+            // Interfaces come last: without a wide change the rest is none of this message's business.
+            if matches!(row, Row::Interface(_)) && !widely {
+                break;
+            }
+        }
+        concerned
+    }
+
+    fn recount(&mut self, concerned: &BTreeSet<RowKey>, delta: &mut Delta) {
+        let mut touched: BTreeMap<(String, Item), bool> = BTreeMap::new();
+        for key in concerned {
+            for (vpc, item) in self.items.remove(key).unwrap_or_default() {
+                let held = self.held.entry(vpc.clone()).or_default();
+                if let Some(count) = held.get_mut(&item) {
+                    *count -= 1;
+                    if *count == 0 {
+                        held.remove(&item);
+                    }
+                }
+                touched.entry((vpc, item)).or_insert(true);
+            }
+        }
+        for key in concerned {
+            let Some(row) = self.rows.get(key) else {
+                continue;
+            };
+            let view = View {
+                rows: &self.rows,
+                by_address: &self.by_address,
+                endpoints: &self.endpoints,
+            };
+            let items = match rows::items(row, &view, &mut self.numbers) {
+                Ok(items) => items,
+                Err(why) => {
+                    delta.failures.push((key.clone(), why));
+                    continue;
+                }
+            };
+            for (vpc, item) in &items {
+                let held = self.held.entry(vpc.clone()).or_default();
+                let was = held.contains_key(item);
+                *held.entry(item.clone()).or_default() += 1;
+                let key = (vpc.clone(), item.clone());
+                touched.entry(key).or_insert(was);
+            }
+            self.items.insert(key.clone(), items);
+        }
+        self.held.retain(|_, held| !held.is_empty());
+        for ((vpc, item), was) in touched {
+            let held = self.held.get(&vpc);
+            let is = held.is_some_and(|held| held.contains_key(&item));
+            let change = match (was, is) {
+                (false, true) => &mut delta.routers.entry(vpc).or_default().put,
+                (true, false) => &mut delta.routers.entry(vpc).or_default().remove,
+                _ => continue,
+            };
+            change.insert(item);
+        }
+    }
+
+    /// Everything that the router of the VPC shall hold.
+    pub fn held(&self, vpc: &str) -> BTreeSet<Item> {
+        let held = self.held.get(vpc).into_iter().flatten();
+        held.map(|(item, _)| item.clone()).collect()
+    }
+
+    /// The VPCs that have interfaces on this host.
+    pub fn local_vpcs(&self) -> BTreeSet<String> {
+        self.local.keys().cloned().collect()
+    }
+
+    /// The interface, if it is one of this host's.
+    pub fn local_interface(&self, id: &str) -> Option<&InterfaceRow> {
+        let row = self.rows.get(&RowKey::Interface(id.to_owned()))?;
+        local_interface(row)
+    }
+
+    /// The VPC of that id.
+    pub fn vpc(&self, id: &str) -> Option<&VpcRow> {
+        match self.rows.get(&RowKey::Vpc(id.to_owned()))? {
+            Row::Vpc(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The rows as they depend on each other.
+    pub fn view(&self) -> View<'_> {
+        View {
+            rows: &self.rows,
+            by_address: &self.by_address,
+            endpoints: &self.endpoints,
+        }
+    }
+
+    /// Where the other hosts send VXLAN from.
+    pub fn underlays(&self) -> BTreeSet<Ipv4Addr> {
+        let hosts = self.rows.values().filter_map(|row| match row {
+            Row::Host(row) => Some(row.underlay),
+            _ => None,
+        });
+        hosts.collect()
+    }
+}
+
+fn local_interface(row: &Row) -> Option<&InterfaceRow> {
+    match row {
+        Row::Interface(row) if row.host.is_none() => Some(row),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "desired_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+//! Security groups as elements: the rules of all combinations stand in the same few sets, with the
+//! combination's number as their first field.
+//!
+//! So a change of a rule is a change of elements: no chain is made or moved. Element by element this is
+//! [`Compiled`] with numbers for names, which promises that no two overlap.
+
+use aws_api::agent::host_sync::{Compiled, FromRange, GroupSetRow, Ports, Protocols, What};
+
+use super::item::Item;
+use super::numbers::Numbers;
+use super::registers::{ip, key, mark, range};
+
+/// The sets of one direction, by the other side's address or groups, and by what they let pass.
+struct Sets {
+    cidr: &'static str,
+    cidr6: &'static str,
+    icmp: &'static str,
+    icmp6: &'static str,
+    refs: &'static str,
+    refs_icmp: &'static str,
+    refs_icmp6: &'static str,
+}
+
+const IN: Sets = Sets {
+    cidr: "in_cidr",
+    cidr6: "in_cidr6",
+    icmp: "in_icmp",
+    icmp6: "in_icmp6",
+    refs: "in_ref",
+    refs_icmp: "in_ref_icmp",
+    refs_icmp6: "in_ref_icmp6",
+};
+const OUT: Sets = Sets {
+    cidr: "out_cidr",
+    cidr6: "out_cidr6",
+    icmp: "out_icmp",
+    icmp6: "out_icmp6",
+    refs: "out_ref",
+    refs_icmp: "out_ref_icmp",
+    refs_icmp6: "out_ref_icmp6",
+};
+
+const ALL_PORTS: Ports = Ports(0, u16::MAX);
+/// Protocols whose header begins with two ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
+const WITH_PORTS: [u8; 5] = [6, 17, 33, 132, 136];
+
+/// The elements of a combination of groups; `None` when there is no number left for it or for another.
+pub fn elements(row: &GroupSetRow, numbers: &mut Numbers) -> Option<Vec<Item>> {
+    let own = mark(numbers.of(&row.groups)?);
+    let mut items = Vec::new();
+    for (sets, compiled) in [(&IN, &row.ingress), (&OUT, &row.egress)] {
+        direction(own, sets, compiled, numbers, &mut items)?;
+    }
+    Some(items)
+}
+
+fn direction(
+    own: [u8; 4],
+    sets: &Sets,
+    compiled: &Compiled,
+    numbers: &mut Numbers,
+    items: &mut Vec<Item>,
+) -> Option<()> {
+    for FromRange { first, last, what } in &compiled.ranges {
+        let (ports, icmp) = if first.is_ipv4() {
+            (sets.cidr, sets.icmp)
+        } else {
+            (sets.cidr6, sets.icmp6)
+        };
+        let (first, last) = (ip(*first), ip(*last));
+        boxes(own, (&first, &last), what, ports, &[icmp], items);
+    }
+    for from in &compiled.groups {
+        let other = mark(numbers.of(&from.groups)?);
+        let icmp = [sets.refs_icmp, sets.refs_icmp6];
+        boxes(own, (&other, &other), &from.what, sets.refs, &icmp, items);
+    }
+    Some(())
+}
+
+fn boxes(
+    own: [u8; 4],
+    (first, last): (&[u8], &[u8]),
+    what: &What,
+    ports_set: &'static str,
+    icmp_sets: &[&'static str],
+    items: &mut Vec<Item>,
+) {
+    let mut put = |set: &'static str, low: [&[u8]; 2], high: [&[u8]; 2]| {
+        let element = range(
+            key(&[&own, first, low[0], low[1]]),
+            key(&[&own, last, high[0], high[1]]),
+        );
+        items.push(Item::Element { set, element });
+    };
+    match what {
+        What::Ports { protocols, ports } => {
+            for Protocols(low, high) in with_these_ports(*protocols, *ports) {
+                let (from, to) = (ports.0.to_be_bytes(), ports.1.to_be_bytes());
+                put(ports_set, [&[low], &from], [&[high], &to]);
+            }
+        }
+        What::Icmp { types } => {
+            let (low, high) = (types.types, types.codes);
+            for set in icmp_sets {
+                put(set, [&[low.0], &[high.0]], [&[low.1], &[high.1]]);
+            }
+        }
+    }
+}
+
+/// Where only some ports are meant, only protocols with ports: of another, what the kernel reads in the
+/// ports' place is something else (of ICMP, the checksum).
+fn with_these_ports(protocols: Protocols, ports: Ports) -> Vec<Protocols> {
+    if ports == ALL_PORTS {
+        return vec![protocols];
+    }
+    WITH_PORTS
+        .into_iter()
+        .filter(|protocol| (protocols.0..=protocols.1).contains(protocol))
+        .map(|protocol| Protocols(protocol, protocol))
+        .collect()
+}

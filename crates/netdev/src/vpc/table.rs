@@ -1,0 +1,106 @@
+//! The nftables table of a router: written once as text; afterwards only elements and the chains of
+//! network ACLs change, so that no packet ever meets an unfinished table.
+//!
+//! Why the gates stand where they do: [`super`].
+
+/// The table, of family `inet`, in the router's namespace.
+pub const TABLE: &str = "vpc";
+
+/// Every set and map whose elements follow from rows.
+pub const SETS: [&str; 27] = [
+    "anti",
+    "anti6",
+    "free",
+    "magic",
+    "gs",
+    "gs6",
+    "own",
+    "pub2priv",
+    "priv2pub",
+    "natgw",
+    "closed6",
+    "acl_out",
+    "acl_in",
+    "in_ref",
+    "in_ref_icmp",
+    "in_ref_icmp6",
+    "in_cidr",
+    "in_cidr6",
+    "in_icmp",
+    "in_icmp6",
+    "out_ref",
+    "out_ref_icmp",
+    "out_ref_icmp6",
+    "out_cidr",
+    "out_cidr6",
+    "out_icmp",
+    "out_icmp6",
+];
+
+/// What stands once whatever the groups; in the places named in it their sets and questions belong.
+const SCRIPT: &str = include_str!("router.nft");
+
+/// The whole table.
+pub fn script() -> String {
+    SCRIPT
+        .replace(
+            "  # SETS OF GROUPS\n",
+            &["in", "out"].map(group_sets).concat(),
+        )
+        .replace("    # QUESTIONS OUT\n", &gate("out", "daddr"))
+        .replace("    # QUESTIONS IN\n", &gate("in", "saddr"))
+}
+
+/// The sets of one direction: (own groups, other side, protocol, port) or (…, type, code) of ICMP.
+fn group_sets(direction: &str) -> String {
+    let sets = [
+        ("ref", "mark", "inet_proto . inet_service"),
+        ("ref_icmp", "mark", "icmp_type . icmp_code"),
+        ("ref_icmp6", "mark", "icmpv6_type . icmpv6_code"),
+        ("cidr", "ipv4_addr", "inet_proto . inet_service"),
+        ("cidr6", "ipv6_addr", "inet_proto . inet_service"),
+        ("icmp", "ipv4_addr", "icmp_type . icmp_code"),
+        ("icmp6", "ipv6_addr", "icmpv6_type . icmpv6_code"),
+    ];
+    sets.map(|(name, other, what)| {
+        format!("  set {direction}_{name} {{ type classid . {other} . {what}; flags interval; }}\n")
+    })
+    .concat()
+}
+
+/// The questions of one direction, once the packet's priority carries the number of the interface's own
+/// groups and its mark that of the other side's.
+fn gate(direction: &str, side: &str) -> String {
+    let questions = [
+        ("ref", "meta mark", "meta l4proto . th dport"),
+        ("cidr", "ip", "meta l4proto . th dport"),
+        ("cidr6", "ip6", "meta l4proto . th dport"),
+        ("ref_icmp", "meta mark", "icmp type . icmp code"),
+        ("ref_icmp6", "meta mark", "icmpv6 type . icmpv6 code"),
+        ("icmp", "ip", "icmp type . icmp code"),
+        ("icmp6", "ip6", "icmpv6 type . icmpv6 code"),
+    ];
+    questions
+        .map(|(set, other, what)| {
+            let other = if other.starts_with("ip") {
+                format!("{other} {side}")
+            } else {
+                other.to_owned()
+            };
+            format!("    meta priority . {other} . {what} @{direction}_{set} accept\n")
+        })
+        .concat()
+}
+
+/// Puts a chain of a network ACL, or what is in it, in one transaction.
+pub fn chain(name: &str, rules: &[String]) -> String {
+    let rules: String = rules.iter().map(|rule| format!("    {rule}\n")).collect();
+    format!(
+        "add chain inet {TABLE} {name}\nflush chain inet {TABLE} {name}\ntable inet {TABLE} {{\n  chain {name} {{\n{rules}  }}\n}}\n"
+    )
+}
+
+/// Removes one.
+pub fn no_chain(name: &str) -> String {
+    format!("delete chain inet {TABLE} {name}\n")
+}

@@ -1,0 +1,309 @@
+//! A VPC on several hosts, which are namespaces here: real packets. Needs root, `ip`, `bridge`, `nft`.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod support;
+mod vpc_support;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_api::agent::host_sync::{InterfaceRow, Row, RowKey};
+use netdev::namespace::run_in;
+use netdev::vpc::{LinuxVpcs, VpcNetwork};
+use netdev::{NetworkConfig, NetworkError};
+use support::{on_private_host, sh, traces};
+use vpc_support::{
+    Talk, VPC, apply, base, call_from, echo, everything, from_group, groups, host, interface,
+    is_silence, ping, ping_from, put, remove, serve, state, subnet, vpc,
+};
+
+/// The wire between hosts is a bridge of the first one.
+fn wire() {
+    sh("ip link add wire type bridge && ip addr add 10.99.0.1/24 dev wire && ip link set wire up");
+}
+
+/// Another host on the wire.
+fn another_host(dir: &Path, last: u8) -> PathBuf {
+    let path = dir.join(format!("host{last}"));
+    let p = path.display();
+    sh(&format!("touch {p} && unshare --net={p} true"));
+    sh(&format!(
+        "ip link add w{last} type veth peer name wire netns {p}"
+    ));
+    sh(&format!("ip link set w{last} master wire up"));
+    for line in [
+        "ip link set lo up".to_owned(),
+        format!("ip addr add 10.99.0.{last}/24 dev wire"),
+        "ip link set wire up".to_owned(),
+    ] {
+        sh(&format!("nsenter --net={p} {line}"));
+    }
+    path
+}
+
+fn network(tag: &str, run_dir: PathBuf, last: u8) -> LinuxVpcs {
+    let mut config = NetworkConfig::new(tag, run_dir);
+    config.underlay = Some(Ipv4Addr::new(10, 99, 0, last));
+    LinuxVpcs::new(config).unwrap()
+}
+
+/// The interface as the other hosts are told of it.
+fn on(row: &InterfaceRow, host: &str) -> Row {
+    Row::Interface(InterfaceRow {
+        host: Some(host.into()),
+        ..row.clone()
+    })
+}
+
+#[test]
+fn tasks_of_two_hosts_talk_as_their_groups_say_and_strangers_do_not() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        wire();
+        let second = another_host(dir.path(), 2);
+        let stranger = another_host(dir.path(), 3);
+        let before = traces();
+        let one = network("0000d201", dir.path().join("one"), 1);
+        let two = run_in(&second, || network("0000d202", dir.path().join("two"), 2)).unwrap();
+        let (web, client) = ("sg-web", "sg-client");
+        let near = interface(VPC, [172, 31, 16, 5], client);
+        let far = interface(VPC, [172, 31, 16, 8], web);
+        let sets = |web_in| {
+            vec![
+                Row::GroupSet(groups(VPC, web, web_in, vec![])),
+                Row::GroupSet(groups(VPC, client, vec![], vec![])),
+            ]
+        };
+        let web_in = || {
+            vec![
+                from_group(client, 80),
+                from_group(client, 81),
+                ping_from(client),
+            ]
+        };
+        let mut rows = [base(VPC, 77, vec![]), sets(web_in())].concat();
+        rows.extend([
+            host("h2", [10, 99, 0, 2]),
+            Row::Interface(near.clone()),
+            on(&far, "h2"),
+        ]);
+        apply(&one, state(rows)).await;
+        let mut rows = [base(VPC, 77, vec![]), sets(web_in())].concat();
+        rows.extend([
+            host("h1", [10, 99, 0, 1]),
+            Row::Interface(far.clone()),
+            on(&near, "h1"),
+        ]);
+        apply(&two, state(rows)).await;
+        let a = one.attach("a", &near.id).await.unwrap();
+        let b = two.attach("b", &far.id).await.unwrap();
+        assert_eq!((a.mtu, b.mtu), (1450, 1450));
+        serve(&b.netns, 80);
+        serve(&b.netns, 82);
+        serve(&a.netns, 80);
+        echo(&b.netns, 81);
+        let (to_a, to_b) = (a.addresses[0], b.addresses[0]);
+
+        assert_eq!(call_from(&a, to_b, 80).unwrap(), "172.31.16.5");
+        assert!(is_silence(&call_from(&a, to_b, 82)) && is_silence(&call_from(&b, to_a, 80)));
+        assert!(ping(&a, to_b) && !ping(&b, to_a));
+        let mut talk = Talk::open(&a, to_b, 81);
+        assert!(talk.goes_on() && bulk(&a.netns, to_b, 81));
+        put(&two, sets(vec![])).await;
+        assert!(talk.goes_on() && is_silence(&call_from(&a, to_b, 80)));
+
+        // A stranger that knows everything but is no host of ours.
+        let heard = hears_of(&stranger, &a.netns, to_a);
+        put(
+            &one,
+            vec![
+                Row::GroupSet(groups(VPC, client, vec![], everything())),
+                host("h3", [10, 99, 0, 3]),
+            ],
+        )
+        .await;
+        assert!(
+            heard(),
+            "a known host's packets arrive, or the test below shows nothing"
+        );
+        remove(&one, vec![RowKey::Host("h3".into())]).await;
+        assert!(!heard());
+
+        // The far task moves to this host, with its address.
+        two.detach("b").await.unwrap();
+        let gone = remove(&two, vec![RowKey::Interface(far.id.clone())]).await;
+        assert_eq!(gone.removed, [far.id.as_str()]);
+        put(
+            &one,
+            [vec![Row::Interface(far.clone())], sets(web_in())].concat(),
+        )
+        .await;
+        let b = one.attach("b", &far.id).await.unwrap();
+        serve(&b.netns, 80);
+        assert_eq!(call_from(&a, to_b, 80).unwrap(), "172.31.16.5");
+
+        one.destroy().await.unwrap();
+        two.destroy().await.unwrap();
+        // Forwarding stays on: the wire is a bridge, whose owner may rely on it.
+        assert_eq!(traces().replace("]1\n", "]0\n"), before);
+        assert!(
+            !sh(&format!(
+                "nsenter --net={} nft list tables",
+                second.display()
+            ))
+            .contains("longshore")
+        );
+        for path in [second, stranger] {
+            sh(&format!("umount {}", path.display()));
+        }
+    });
+}
+
+/// Whether much that is said comes back whole.
+fn bulk(netns: &Path, to: Ipv4Addr, port: u16) -> bool {
+    let mut stream = run_in(netns, || std::net::TcpStream::connect((to, port)).unwrap()).unwrap();
+    stream
+        .set_read_timeout(Some(vpc_support::PATIENCE))
+        .unwrap();
+    let said = vec![7u8; 1 << 20];
+    let mut writer = stream.try_clone().unwrap();
+    let sender = std::thread::spawn({
+        let said = said.clone();
+        move || writer.write_all(&said)
+    });
+    let mut back = vec![0; said.len()];
+    stream.read_exact(&mut back).is_ok() && sender.join().unwrap().is_ok() && back == said
+}
+
+/// Gives the stranger a VXLAN device of the VPC's and a member's address; the answer sends a datagram
+/// into the VPC and says whether the task heard it.
+fn hears_of(stranger: &Path, task: &Path, to: Ipv4Addr) -> impl Fn() -> bool + use<> {
+    for line in [
+        "ip link add vx address 02:fe:0a:63:00:03 type vxlan id 77 local 10.99.0.3 dstport 4789 nolearning",
+        "ip addr add 172.31.16.8/32 dev vx",
+        "ip link set vx up",
+        "bridge fdb append 02:fe:0a:63:00:01 dev vx dst 10.99.0.1",
+        "ip neigh replace 10.99.0.1 lladdr 02:fe:0a:63:00:01 dev vx nud permanent",
+        "ip route add 172.31.16.0/24 via 10.99.0.1 dev vx onlink src 172.31.16.8",
+    ] {
+        sh(&format!("nsenter --net={} {line}", stranger.display()));
+    }
+    let ear = run_in(task, || {
+        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 90)).unwrap()
+    })
+    .unwrap();
+    ear.set_read_timeout(Some(Duration::from_millis(400)))
+        .unwrap();
+    let mouth = run_in(stranger, || {
+        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap()
+    })
+    .unwrap();
+    move || {
+        mouth.send_to(b"psst", (to, 90)).unwrap();
+        ear.recv_from(&mut [0; 10]).is_ok()
+    }
+}
+
+#[test]
+fn ipv6_goes_within_a_host_and_between_hosts() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        wire();
+        let second = another_host(dir.path(), 2);
+        let one = network("0000d203", dir.path().join("one"), 1);
+        let two = run_in(&second, || network("0000d204", dir.path().join("two"), 2)).unwrap();
+        let six = |last: u8, group: &str| {
+            let mut row = interface(VPC, [172, 31, 16, last], group);
+            row.ipv6_addresses = vec![Ipv6Addr::new(
+                0xfd00,
+                0x1234,
+                0x5678,
+                0,
+                0,
+                0,
+                0,
+                last.into(),
+            )];
+            row
+        };
+        let (near, beside, far) = (six(5, "sg-client"), six(6, "sg-web"), six(8, "sg-web"));
+        let common = || {
+            let mut subnet = subnet(VPC, "vpc-1-a", "172.31.16.0/20", vec![]);
+            subnet.ipv6_cidr = Some("fd00:1234:5678::/64".parse().unwrap());
+            vec![
+                vpc(VPC, 78),
+                Row::Subnet(subnet),
+                Row::GroupSet(groups(
+                    VPC,
+                    "sg-web",
+                    vec![from_group("sg-client", 80)],
+                    vec![],
+                )),
+                Row::GroupSet(groups(VPC, "sg-client", vec![], vec![])),
+            ]
+        };
+        let local = |rows: [&InterfaceRow; 2]| rows.map(|row| Row::Interface(row.clone())).to_vec();
+        apply(
+            &one,
+            state(
+                [
+                    common(),
+                    local([&near, &beside]),
+                    vec![host("h2", [10, 99, 0, 2]), on(&far, "h2")],
+                ]
+                .concat(),
+            ),
+        )
+        .await;
+        let there = vec![
+            Row::Interface(far.clone()),
+            host("h1", [10, 99, 0, 1]),
+            on(&near, "h1"),
+            on(&beside, "h1"),
+        ];
+        apply(&two, state([common(), there].concat())).await;
+        let a = one.attach("a", &near.id).await.unwrap();
+        let b = one.attach("b", &beside.id).await.unwrap();
+        let c = two.attach("c", &far.id).await.unwrap();
+        for at in [&a, &b, &c] {
+            serve(&at.netns, 80);
+            serve(&at.netns, 81);
+        }
+        let first = |at: &netdev::vpc::VpcAttachment| at.ipv6_addresses[0];
+        for to in [&b, &c] {
+            assert_eq!(call_from(&a, first(to), 80).unwrap(), "fd00:1234:5678::5");
+            assert!(is_silence(&call_from(&a, first(to), 81)));
+            assert!(is_silence(&call_from(to, first(&a), 80)));
+        }
+        one.destroy().await.unwrap();
+        two.destroy().await.unwrap();
+        sh(&format!("umount {}", second.display()));
+    });
+}
+
+#[test]
+fn an_underlay_that_the_host_does_not_have_is_told() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        let before = traces();
+        let net = network("0000d205", dir.path().join("one"), 9);
+        let mut rows = base(VPC, 1, vec![]);
+        rows.push(Row::Interface(interface(VPC, [172, 31, 16, 5], "")));
+        let outcome = net.apply(&state(rows)).await.unwrap();
+        let [(key, why)] = &outcome.failures[..] else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(*key, RowKey::Vpc(VPC.into()));
+        assert!(why.contains("10.99.0.9"), "{why}");
+        let attached = net.attach("a", "eni-ac1f1005").await;
+        assert!(
+            matches!(attached, Err(NetworkError::Kernel { .. })),
+            "{attached:?}"
+        );
+        net.destroy().await.unwrap();
+        assert_eq!(traces(), before);
+    });
+}
