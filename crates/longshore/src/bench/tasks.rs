@@ -66,7 +66,7 @@ pub async fn network(root: &Root) -> anyhow::Result<NetworkConfiguration> {
     let records = rows.filter_map(|row| Some(row.ok()?["record"].clone()));
     let here = |record: &serde_json::Value| {
         let zone = record["zone"].as_str().unwrap_or_default();
-        record["is_default"] == true && zone.ends_with('a')
+        record["default_for_az"] == true && zone.ends_with('a')
     };
     let record = records
         .into_iter()
