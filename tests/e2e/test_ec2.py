@@ -214,3 +214,63 @@ def test_the_command_line_speaks_it_too(longshore):
     longshore.aws("ec2", "delete-security-group", "--group-id", group)
     longshore.aws("ec2", "delete-subnet", "--subnet-id", subnet)
     longshore.aws("ec2", "delete-vpc", "--vpc-id", id)
+
+
+def test_gateways_routes_and_elastic_addresses(ec2, vpc):
+    main = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}])["RouteTables"]
+    [local] = main[0]["Routes"]
+    assert (local["GatewayId"], local["DestinationCidrBlock"], local["State"]) == ("local", "10.1.0.0/16", "active")
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=named("public", "route-table"))["RouteTable"]["RouteTableId"]
+    everywhere = {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0"}
+    assert refused(ec2.create_route, GatewayId=gateway, **everywhere)[0] == "InvalidParameterValue"
+    eni = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=named("nat", "elastic-ip"))
+    assert refused(ec2.associate_address, AllocationId=address["AllocationId"], NetworkInterfaceId=eni) == (
+        "Gateway.NotAttached", f"Network {vpc} is not attached to any internet gateway")
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    ec2.create_route(GatewayId=gateway, **everywhere)
+    assert refused(ec2.create_route, GatewayId=gateway, **everywhere) == (
+        "RouteAlreadyExists", "The route identified by 0.0.0.0/0 already exists.")
+    association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    [found] = ec2.describe_route_tables(Filters=filters(**{"association.subnet-id": subnet}))["RouteTables"]
+    assert [route["Origin"] for route in found["Routes"]] == ["CreateRouteTable", "CreateRoute"]
+    assert refused(ec2.delete_route_table, RouteTableId=table)[0] == "DependencyViolation"
+    association = ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=eni)["AssociationId"]
+    [shown] = ec2.describe_addresses(AllocationIds=[address["AllocationId"]])["Addresses"]
+    assert (shown["NetworkInterfaceId"], shown["AssociationId"]) == (eni, association)
+    [interface] = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"]
+    assert interface["Association"]["PublicIp"] == address["PublicIp"]
+    assert refused(ec2.release_address, AllocationId=address["AllocationId"])[0] == "InvalidIPAddress.InUse"
+    assert refused(ec2.detach_internet_gateway, InternetGatewayId=gateway, VpcId=vpc)[0] == "DependencyViolation"
+    ec2.disassociate_address(AssociationId=association)
+    ec2.release_address(AllocationId=address["AllocationId"])
+    assert refused(ec2.describe_addresses, AllocationIds=[address["AllocationId"]])[0] == "InvalidAllocationID.NotFound"
+    ec2.delete_network_interface(NetworkInterfaceId=eni)
+    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    [found] = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"]
+    assert found["Routes"][1]["State"] == "blackhole"
+    ec2.delete_route(**everywhere)
+    assert refused(ec2.delete_route, **everywhere)[0] == "InvalidRoute.NotFound"
+    own = found["Associations"][0]["RouteTableAssociationId"]
+    ec2.disassociate_route_table(AssociationId=own)
+    ec2.delete_route_table(RouteTableId=table)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway)
+    ec2.delete_subnet(SubnetId=subnet)
+
+
+def test_the_default_acl_and_sets_of_dhcp_options(ec2, vpc):
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    [acl] = ec2.describe_network_acls(Filters=filters(vpc_id=vpc, default="true"))["NetworkAcls"]
+    assert [association["SubnetId"] for association in acl["Associations"]] == [subnet]
+    rules = {(entry["RuleNumber"], entry["Egress"], entry["RuleAction"]) for entry in acl["Entries"]}
+    assert rules == {(n, way, what) for n, what in ((100, "allow"), (32767, "deny")) for way in (True, False)}
+    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["example.internal"]}])["DhcpOptions"]["DhcpOptionsId"]
+    ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=vpc)
+    assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"] == options
+    assert refused(ec2.delete_dhcp_options, DhcpOptionsId=options)[0] == "DependencyViolation"
+    ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+    ec2.delete_dhcp_options(DhcpOptionsId=options)
+    assert refused(ec2.describe_dhcp_options, DhcpOptionsIds=[options])[0] == "InvalidDhcpOptionID.NotFound"
+    ec2.delete_subnet(SubnetId=subnet)

@@ -198,7 +198,7 @@ pub fn delete(
     Ok(Empty {})
 }
 
-fn check_is_users(interface: &InterfaceRecord) -> Result<(), AwsError> {
+pub(super) fn check_is_users(interface: &InterfaceRecord) -> Result<(), AwsError> {
     match interface.requester_managed {
         false => Ok(()),
         true => Err(code("OperationNotPermitted")

@@ -1,11 +1,17 @@
 //! The table operation → function, and what it asks for; nothing else. A file holds a noun's operations.
 
 mod account;
+mod acls;
+mod addresses;
+mod dhcp;
+mod gateways;
 mod group_rules;
 mod groups;
 mod interface_shape;
 mod interfaces;
 mod permissions;
+mod route_tables;
+mod routes;
 mod rule_descriptions;
 mod subnets;
 mod tags;
@@ -43,7 +49,13 @@ fn arn(ctx: &Ctx, kind: &str, id: Option<&str>) -> String {
 /// The operations of this crate.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    let parts = [vpc_operations(), group_operations(), other_operations()];
+    let parts = [
+        vpc_operations(),
+        group_operations(),
+        route_operations(),
+        address_operations(),
+        other_operations(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -84,6 +96,44 @@ fn group_operations() -> Vec<Operation> {
             write UpdateSecurityGroupRuleDescriptionsIngress,
             rule_descriptions::ingress, "security-group" group_id
         ),
+    ]
+}
+
+fn route_operations() -> Vec<Operation> {
+    vec![
+        op!(write AssociateRouteTable, route_tables::associate, "route-table" route_table_id),
+        op!(write AttachInternetGateway, gateways::attach, "internet-gateway" internet_gateway_id),
+        op!(write CreateInternetGateway, gateways::create),
+        op!(write CreateRoute, routes::create, "route-table" route_table_id),
+        op!(write CreateRouteTable, route_tables::create, "vpc" vpc_id),
+        op!(write DeleteInternetGateway, gateways::delete, "internet-gateway" internet_gateway_id),
+        op!(write DeleteRoute, routes::delete, "route-table" route_table_id),
+        op!(write DeleteRouteTable, route_tables::delete, "route-table" route_table_id),
+        op!(read DescribeInternetGateways, gateways::describe),
+        op!(read DescribeNetworkAcls, acls::describe),
+        op!(read DescribeRouteTables, route_tables::describe),
+        op!(write DetachInternetGateway, gateways::detach, "internet-gateway" internet_gateway_id),
+        op!(write DisassociateRouteTable, route_tables::disassociate),
+        op!(write ReplaceRoute, routes::replace, "route-table" route_table_id),
+        op!(
+            write ReplaceRouteTableAssociation,
+            route_tables::replace_association, "route-table" route_table_id
+        ),
+    ]
+}
+
+fn address_operations() -> Vec<Operation> {
+    vec![
+        op!(write AllocateAddress, addresses::allocate),
+        op!(write AssociateAddress, addresses::associate, "elastic-ip" allocation_id),
+        op!(write AssociateDhcpOptions, dhcp::associate, "vpc" vpc_id),
+        op!(write CreateDhcpOptions, dhcp::create),
+        op!(write DeleteDhcpOptions, dhcp::delete, "dhcp-options" dhcp_options_id),
+        op!(read DescribeAddresses, addresses::describe),
+        op!(read DescribeAddressesAttribute, addresses::describe_attribute),
+        op!(read DescribeDhcpOptions, dhcp::describe),
+        op!(write DisassociateAddress, addresses::disassociate),
+        op!(write ReleaseAddress, addresses::release, "elastic-ip" allocation_id),
     ]
 }
 

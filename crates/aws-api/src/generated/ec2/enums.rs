@@ -5,6 +5,9 @@
 /// Values of `AccountAttributeName`.
 pub const ACCOUNT_ATTRIBUTE_NAME: &[&str] = &["supported-platforms", "default-vpc"];
 
+/// Values of `AddressAttributeName`.
+pub const ADDRESS_ATTRIBUTE_NAME: &[&str] = &["domain-name"];
+
 /// Values of `AttachmentStatus`.
 pub const ATTACHMENT_STATUS: &[&str] = &["attaching", "attached", "detaching", "detached"];
 
@@ -20,6 +23,12 @@ pub const AVAILABILITY_ZONE_STATE: &[&str] = &[
     "unavailable",
     "constrained",
 ];
+
+/// Values of `DomainType`.
+pub const DOMAIN_TYPE: &[&str] = &["vpc", "standard"];
+
+/// Values of `FirewallOnboardingStatus`.
+pub const FIREWALL_ONBOARDING_STATUS: &[&str] = &["pending", "active", "disabling"];
 
 /// Values of `HostnameType`.
 pub const HOSTNAME_TYPE: &[&str] = &["ip-name", "resource-name"];
@@ -198,6 +207,39 @@ pub const RESOURCE_TYPE: &[&str] = &[
     "application-status-check",
     "capacity-reservation-modification-quote",
     "metric-category",
+];
+
+/// Values of `RouteOrigin`.
+pub const ROUTE_ORIGIN: &[&str] = &[
+    "CreateRouteTable",
+    "CreateRoute",
+    "EnableVgwRoutePropagation",
+    "Advertisement",
+];
+
+/// Values of `RouteState`.
+pub const ROUTE_STATE: &[&str] = &["active", "blackhole", "filtered"];
+
+/// Values of `RouteTableAssociationStateCode`.
+pub const ROUTE_TABLE_ASSOCIATION_STATE_CODE: &[&str] = &[
+    "associating",
+    "associated",
+    "disassociating",
+    "disassociated",
+    "failed",
+];
+
+/// Values of `RuleAction`.
+pub const RULE_ACTION: &[&str] = &["allow", "deny"];
+
+/// Values of `ServiceManaged`.
+pub const SERVICE_MANAGED: &[&str] = &[
+    "alb",
+    "nlb",
+    "rnat",
+    "rds",
+    "lambda-network-connector",
+    "igw-firewall",
 ];
 
 /// Values of `SubnetCidrBlockStateCode`.

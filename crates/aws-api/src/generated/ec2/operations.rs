@@ -5,6 +5,50 @@
 use super::shapes::*;
 use crate::shape::Operation;
 
+/// `AllocateAddress`.
+#[derive(Clone, Copy, Debug)]
+pub struct AllocateAddress;
+
+impl Operation for AllocateAddress {
+    type Input = AllocateAddressRequest;
+    type Output = AllocateAddressResult;
+    const NAME: &'static str = "AllocateAddress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `AssociateAddress`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssociateAddress;
+
+impl Operation for AssociateAddress {
+    type Input = AssociateAddressRequest;
+    type Output = AssociateAddressResult;
+    const NAME: &'static str = "AssociateAddress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `AssociateDhcpOptions`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssociateDhcpOptions;
+
+impl Operation for AssociateDhcpOptions {
+    type Input = AssociateDhcpOptionsRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "AssociateDhcpOptions";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `AssociateRouteTable`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssociateRouteTable;
+
+impl Operation for AssociateRouteTable {
+    type Input = AssociateRouteTableRequest;
+    type Output = AssociateRouteTableResult;
+    const NAME: &'static str = "AssociateRouteTable";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `AssociateVpcCidrBlock`.
 #[derive(Clone, Copy, Debug)]
 pub struct AssociateVpcCidrBlock;
@@ -13,6 +57,17 @@ impl Operation for AssociateVpcCidrBlock {
     type Input = AssociateVpcCidrBlockRequest;
     type Output = AssociateVpcCidrBlockResult;
     const NAME: &'static str = "AssociateVpcCidrBlock";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `AttachInternetGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachInternetGateway;
+
+impl Operation for AttachInternetGateway {
+    type Input = AttachInternetGatewayRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "AttachInternetGateway";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -49,6 +104,28 @@ impl Operation for CreateDefaultVpc {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `CreateDhcpOptions`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateDhcpOptions;
+
+impl Operation for CreateDhcpOptions {
+    type Input = CreateDhcpOptionsRequest;
+    type Output = CreateDhcpOptionsResult;
+    const NAME: &'static str = "CreateDhcpOptions";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateInternetGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateInternetGateway;
+
+impl Operation for CreateInternetGateway {
+    type Input = CreateInternetGatewayRequest;
+    type Output = CreateInternetGatewayResult;
+    const NAME: &'static str = "CreateInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `CreateNetworkInterface`.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateNetworkInterface;
@@ -57,6 +134,28 @@ impl Operation for CreateNetworkInterface {
     type Input = CreateNetworkInterfaceRequest;
     type Output = CreateNetworkInterfaceResult;
     const NAME: &'static str = "CreateNetworkInterface";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateRoute`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateRoute;
+
+impl Operation for CreateRoute {
+    type Input = CreateRouteRequest;
+    type Output = CreateRouteResult;
+    const NAME: &'static str = "CreateRoute";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateRouteTable`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateRouteTable;
+
+impl Operation for CreateRouteTable {
+    type Input = CreateRouteTableRequest;
+    type Output = CreateRouteTableResult;
+    const NAME: &'static str = "CreateRouteTable";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -104,6 +203,28 @@ impl Operation for CreateVpc {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DeleteDhcpOptions`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteDhcpOptions;
+
+impl Operation for DeleteDhcpOptions {
+    type Input = DeleteDhcpOptionsRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DeleteDhcpOptions";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteInternetGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteInternetGateway;
+
+impl Operation for DeleteInternetGateway {
+    type Input = DeleteInternetGatewayRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DeleteInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DeleteNetworkInterface`.
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteNetworkInterface;
@@ -112,6 +233,28 @@ impl Operation for DeleteNetworkInterface {
     type Input = DeleteNetworkInterfaceRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "DeleteNetworkInterface";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteRoute`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteRoute;
+
+impl Operation for DeleteRoute {
+    type Input = DeleteRouteRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DeleteRoute";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteRouteTable`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteRouteTable;
+
+impl Operation for DeleteRouteTable {
+    type Input = DeleteRouteTableRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DeleteRouteTable";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -170,6 +313,28 @@ impl Operation for DescribeAccountAttributes {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DescribeAddresses`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeAddresses;
+
+impl Operation for DescribeAddresses {
+    type Input = DescribeAddressesRequest;
+    type Output = DescribeAddressesResult;
+    const NAME: &'static str = "DescribeAddresses";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeAddressesAttribute`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeAddressesAttribute;
+
+impl Operation for DescribeAddressesAttribute {
+    type Input = DescribeAddressesAttributeRequest;
+    type Output = DescribeAddressesAttributeResult;
+    const NAME: &'static str = "DescribeAddressesAttribute";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DescribeAvailabilityZones`.
 #[derive(Clone, Copy, Debug)]
 pub struct DescribeAvailabilityZones;
@@ -178,6 +343,39 @@ impl Operation for DescribeAvailabilityZones {
     type Input = DescribeAvailabilityZonesRequest;
     type Output = DescribeAvailabilityZonesResult;
     const NAME: &'static str = "DescribeAvailabilityZones";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeDhcpOptions`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeDhcpOptions;
+
+impl Operation for DescribeDhcpOptions {
+    type Input = DescribeDhcpOptionsRequest;
+    type Output = DescribeDhcpOptionsResult;
+    const NAME: &'static str = "DescribeDhcpOptions";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeInternetGateways`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeInternetGateways;
+
+impl Operation for DescribeInternetGateways {
+    type Input = DescribeInternetGatewaysRequest;
+    type Output = DescribeInternetGatewaysResult;
+    const NAME: &'static str = "DescribeInternetGateways";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeNetworkAcls`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeNetworkAcls;
+
+impl Operation for DescribeNetworkAcls {
+    type Input = DescribeNetworkAclsRequest;
+    type Output = DescribeNetworkAclsResult;
+    const NAME: &'static str = "DescribeNetworkAcls";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -211,6 +409,17 @@ impl Operation for DescribeRegions {
     type Input = DescribeRegionsRequest;
     type Output = DescribeRegionsResult;
     const NAME: &'static str = "DescribeRegions";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeRouteTables`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeRouteTables;
+
+impl Operation for DescribeRouteTables {
+    type Input = DescribeRouteTablesRequest;
+    type Output = DescribeRouteTablesResult;
+    const NAME: &'static str = "DescribeRouteTables";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -291,6 +500,39 @@ impl Operation for DescribeVpcs {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DetachInternetGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct DetachInternetGateway;
+
+impl Operation for DetachInternetGateway {
+    type Input = DetachInternetGatewayRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DetachInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DisassociateAddress`.
+#[derive(Clone, Copy, Debug)]
+pub struct DisassociateAddress;
+
+impl Operation for DisassociateAddress {
+    type Input = DisassociateAddressRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DisassociateAddress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DisassociateRouteTable`.
+#[derive(Clone, Copy, Debug)]
+pub struct DisassociateRouteTable;
+
+impl Operation for DisassociateRouteTable {
+    type Input = DisassociateRouteTableRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DisassociateRouteTable";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DisassociateVpcCidrBlock`.
 #[derive(Clone, Copy, Debug)]
 pub struct DisassociateVpcCidrBlock;
@@ -343,6 +585,39 @@ impl Operation for ModifyVpcAttribute {
     type Input = ModifyVpcAttributeRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "ModifyVpcAttribute";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ReleaseAddress`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReleaseAddress;
+
+impl Operation for ReleaseAddress {
+    type Input = ReleaseAddressRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "ReleaseAddress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ReplaceRoute`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplaceRoute;
+
+impl Operation for ReplaceRoute {
+    type Input = ReplaceRouteRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "ReplaceRoute";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ReplaceRouteTableAssociation`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplaceRouteTableAssociation;
+
+impl Operation for ReplaceRouteTableAssociation {
+    type Input = ReplaceRouteTableAssociationRequest;
+    type Output = ReplaceRouteTableAssociationResult;
+    const NAME: &'static str = "ReplaceRouteTableAssociation";
     const SERVICE: &'static str = "ec2";
 }
 

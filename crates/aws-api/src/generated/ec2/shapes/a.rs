@@ -49,6 +49,328 @@ structure!(
     attribute_value
 );
 
+/// `Address` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Address {
+    pub allocation_id: Option<String>,
+    pub association_id: Option<String>,
+    pub carrier_ip: Option<String>,
+    pub customer_owned_ip: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub domain: Option<String>,
+    pub instance_id: Option<String>,
+    pub network_border_group: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub network_interface_owner_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub public_ip: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub service_managed: Option<String>,
+    pub subnet_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`Address`].
+pub static ADDRESS: StructDescription = StructDescription {
+    name: "Address",
+    members: &[
+        Member::new("allocationId", Kind::String).query_name("AllocationId"),
+        Member::new("associationId", Kind::String).query_name("AssociationId"),
+        Member::new("carrierIp", Kind::String).query_name("CarrierIp"),
+        Member::new("customerOwnedIp", Kind::String).query_name("CustomerOwnedIp"),
+        Member::new("customerOwnedIpv4Pool", Kind::String).query_name("CustomerOwnedIpv4Pool"),
+        Member::new("domain", Kind::String).query_name("Domain"),
+        Member::new("instanceId", Kind::String).query_name("InstanceId"),
+        Member::new("networkBorderGroup", Kind::String).query_name("NetworkBorderGroup"),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("networkInterfaceOwnerId", Kind::String).query_name("NetworkInterfaceOwnerId"),
+        Member::new("privateIpAddress", Kind::String).query_name("PrivateIpAddress"),
+        Member::new("publicIp", Kind::String).query_name("PublicIp"),
+        Member::new("publicIpv4Pool", Kind::String).query_name("PublicIpv4Pool"),
+        Member::new("serviceManaged", Kind::String).query_name("ServiceManaged"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    Address,
+    ADDRESS,
+    allocation_id,
+    association_id,
+    carrier_ip,
+    customer_owned_ip,
+    customer_owned_ipv4_pool,
+    domain,
+    instance_id,
+    network_border_group,
+    network_interface_id,
+    network_interface_owner_id,
+    private_ip_address,
+    public_ip,
+    public_ipv4_pool,
+    service_managed,
+    subnet_id,
+    tags
+);
+
+/// `AddressAttribute` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddressAttribute {
+    pub allocation_id: Option<String>,
+    pub ptr_record: Option<String>,
+    pub ptr_record_update: Option<PtrUpdateStatus>,
+    pub public_ip: Option<String>,
+}
+
+/// Describes [`AddressAttribute`].
+pub static ADDRESS_ATTRIBUTE: StructDescription = StructDescription {
+    name: "AddressAttribute",
+    members: &[
+        Member::new("allocationId", Kind::String).query_name("AllocationId"),
+        Member::new("ptrRecord", Kind::String).query_name("PtrRecord"),
+        Member::new("ptrRecordUpdate", Kind::Structure(&PTR_UPDATE_STATUS))
+            .query_name("PtrRecordUpdate"),
+        Member::new("publicIp", Kind::String).query_name("PublicIp"),
+    ],
+};
+structure!(
+    AddressAttribute,
+    ADDRESS_ATTRIBUTE,
+    allocation_id,
+    ptr_record,
+    ptr_record_update,
+    public_ip
+);
+
+/// `AllocateAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllocateAddressRequest {
+    pub address: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub domain: Option<String>,
+    pub dry_run: Option<bool>,
+    pub ipam_pool_id: Option<String>,
+    pub network_border_group: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+/// Describes [`AllocateAddressRequest`].
+pub static ALLOCATE_ADDRESS_REQUEST: StructDescription = StructDescription {
+    name: "AllocateAddressRequest",
+    members: &[
+        Member::new("Address", Kind::String).query_name("Address"),
+        Member::new("CustomerOwnedIpv4Pool", Kind::String).query_name("CustomerOwnedIpv4Pool"),
+        Member::new("Domain", Kind::String).query_name("Domain"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("IpamPoolId", Kind::String).query_name("IpamPoolId"),
+        Member::new("NetworkBorderGroup", Kind::String).query_name("NetworkBorderGroup"),
+        Member::new("PublicIpv4Pool", Kind::String).query_name("PublicIpv4Pool"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    AllocateAddressRequest,
+    ALLOCATE_ADDRESS_REQUEST,
+    address,
+    customer_owned_ipv4_pool,
+    domain,
+    dry_run,
+    ipam_pool_id,
+    network_border_group,
+    public_ipv4_pool,
+    tag_specifications
+);
+
+/// `AllocateAddressResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllocateAddressResult {
+    pub allocation_id: Option<String>,
+    pub carrier_ip: Option<String>,
+    pub customer_owned_ip: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub domain: Option<String>,
+    pub network_border_group: Option<String>,
+    pub public_ip: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+}
+
+/// Describes [`AllocateAddressResult`].
+pub static ALLOCATE_ADDRESS_RESULT: StructDescription = StructDescription {
+    name: "AllocateAddressResult",
+    members: &[
+        Member::new("allocationId", Kind::String).query_name("AllocationId"),
+        Member::new("carrierIp", Kind::String).query_name("CarrierIp"),
+        Member::new("customerOwnedIp", Kind::String).query_name("CustomerOwnedIp"),
+        Member::new("customerOwnedIpv4Pool", Kind::String).query_name("CustomerOwnedIpv4Pool"),
+        Member::new("domain", Kind::String).query_name("Domain"),
+        Member::new("networkBorderGroup", Kind::String).query_name("NetworkBorderGroup"),
+        Member::new("publicIp", Kind::String).query_name("PublicIp"),
+        Member::new("publicIpv4Pool", Kind::String).query_name("PublicIpv4Pool"),
+    ],
+};
+structure!(
+    AllocateAddressResult,
+    ALLOCATE_ADDRESS_RESULT,
+    allocation_id,
+    carrier_ip,
+    customer_owned_ip,
+    customer_owned_ipv4_pool,
+    domain,
+    network_border_group,
+    public_ip,
+    public_ipv4_pool
+);
+
+/// `AssociateAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateAddressRequest {
+    pub allocation_id: Option<String>,
+    pub allow_reassociation: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub instance_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub public_ip: Option<String>,
+}
+
+/// Describes [`AssociateAddressRequest`].
+pub static ASSOCIATE_ADDRESS_REQUEST: StructDescription = StructDescription {
+    name: "AssociateAddressRequest",
+    members: &[
+        Member::new("AllocationId", Kind::String).query_name("AllocationId"),
+        Member::new("allowReassociation", Kind::Boolean).query_name("AllowReassociation"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("InstanceId", Kind::String).query_name("InstanceId"),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("privateIpAddress", Kind::String).query_name("PrivateIpAddress"),
+        Member::new("PublicIp", Kind::String).query_name("PublicIp"),
+    ],
+};
+structure!(
+    AssociateAddressRequest,
+    ASSOCIATE_ADDRESS_REQUEST,
+    allocation_id,
+    allow_reassociation,
+    dry_run,
+    instance_id,
+    network_interface_id,
+    private_ip_address,
+    public_ip
+);
+
+/// `AssociateAddressResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateAddressResult {
+    pub association_id: Option<String>,
+}
+
+/// Describes [`AssociateAddressResult`].
+pub static ASSOCIATE_ADDRESS_RESULT: StructDescription = StructDescription {
+    name: "AssociateAddressResult",
+    members: &[Member::new("associationId", Kind::String).query_name("AssociationId")],
+};
+structure!(
+    AssociateAddressResult,
+    ASSOCIATE_ADDRESS_RESULT,
+    association_id
+);
+
+/// `AssociateDhcpOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateDhcpOptionsRequest {
+    pub dhcp_options_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`AssociateDhcpOptionsRequest`].
+pub static ASSOCIATE_DHCP_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "AssociateDhcpOptionsRequest",
+    members: &[
+        Member::new("DhcpOptionsId", Kind::String)
+            .required()
+            .query_name("DhcpOptionsId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("VpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    AssociateDhcpOptionsRequest,
+    ASSOCIATE_DHCP_OPTIONS_REQUEST,
+    dhcp_options_id,
+    dry_run,
+    vpc_id
+);
+
+/// `AssociateRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateRouteTableRequest {
+    pub dry_run: Option<bool>,
+    pub gateway_id: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub route_table_id: Option<String>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`AssociateRouteTableRequest`].
+pub static ASSOCIATE_ROUTE_TABLE_REQUEST: StructDescription = StructDescription {
+    name: "AssociateRouteTableRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("GatewayId", Kind::String).query_name("GatewayId"),
+        Member::new("PublicIpv4Pool", Kind::String).query_name("PublicIpv4Pool"),
+        Member::new("routeTableId", Kind::String)
+            .required()
+            .query_name("RouteTableId"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(
+    AssociateRouteTableRequest,
+    ASSOCIATE_ROUTE_TABLE_REQUEST,
+    dry_run,
+    gateway_id,
+    public_ipv4_pool,
+    route_table_id,
+    subnet_id
+);
+
+/// `AssociateRouteTableResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateRouteTableResult {
+    pub association_id: Option<String>,
+    pub association_state: Option<RouteTableAssociationState>,
+}
+
+/// Describes [`AssociateRouteTableResult`].
+pub static ASSOCIATE_ROUTE_TABLE_RESULT: StructDescription = StructDescription {
+    name: "AssociateRouteTableResult",
+    members: &[
+        Member::new("associationId", Kind::String).query_name("AssociationId"),
+        Member::new(
+            "associationState",
+            Kind::Structure(&ROUTE_TABLE_ASSOCIATION_STATE),
+        )
+        .query_name("AssociationState"),
+    ],
+};
+structure!(
+    AssociateRouteTableResult,
+    ASSOCIATE_ROUTE_TABLE_RESULT,
+    association_id,
+    association_state
+);
+
 /// `AssociateVpcCidrBlockRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateVpcCidrBlockRequest {
@@ -129,6 +451,35 @@ structure!(
     ASSOCIATE_VPC_CIDR_BLOCK_RESULT,
     cidr_block_association,
     ipv6_cidr_block_association,
+    vpc_id
+);
+
+/// `AttachInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_id: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`AttachInternetGatewayRequest`].
+pub static ATTACH_INTERNET_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "AttachInternetGatewayRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("internetGatewayId", Kind::String)
+            .required()
+            .query_name("InternetGatewayId"),
+        Member::new("vpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    AttachInternetGatewayRequest,
+    ATTACH_INTERNET_GATEWAY_REQUEST,
+    dry_run,
+    internet_gateway_id,
     vpc_id
 );
 

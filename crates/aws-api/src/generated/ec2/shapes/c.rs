@@ -56,6 +56,106 @@ pub static CREATE_DEFAULT_VPC_RESULT: StructDescription = StructDescription {
 };
 structure!(CreateDefaultVpcResult, CREATE_DEFAULT_VPC_RESULT, vpc);
 
+/// `CreateDhcpOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDhcpOptionsRequest {
+    pub dhcp_configurations: Option<Vec<NewDhcpConfiguration>>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+/// Describes [`CreateDhcpOptionsRequest`].
+pub static CREATE_DHCP_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "CreateDhcpOptionsRequest",
+    members: &[
+        Member::new(
+            "dhcpConfiguration",
+            Kind::List(&Kind::Structure(&NEW_DHCP_CONFIGURATION)),
+        )
+        .required()
+        .query_name("DhcpConfiguration")
+        .item_name(Some("item")),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    CreateDhcpOptionsRequest,
+    CREATE_DHCP_OPTIONS_REQUEST,
+    dhcp_configurations,
+    dry_run,
+    tag_specifications
+);
+
+/// `CreateDhcpOptionsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDhcpOptionsResult {
+    pub dhcp_options: Option<DhcpOptions>,
+}
+
+/// Describes [`CreateDhcpOptionsResult`].
+pub static CREATE_DHCP_OPTIONS_RESULT: StructDescription = StructDescription {
+    name: "CreateDhcpOptionsResult",
+    members: &[Member::new("dhcpOptions", Kind::Structure(&DHCP_OPTIONS)).query_name("DhcpOptions")],
+};
+structure!(
+    CreateDhcpOptionsResult,
+    CREATE_DHCP_OPTIONS_RESULT,
+    dhcp_options
+);
+
+/// `CreateInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+/// Describes [`CreateInternetGatewayRequest`].
+pub static CREATE_INTERNET_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "CreateInternetGatewayRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    CreateInternetGatewayRequest,
+    CREATE_INTERNET_GATEWAY_REQUEST,
+    dry_run,
+    tag_specifications
+);
+
+/// `CreateInternetGatewayResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInternetGatewayResult {
+    pub internet_gateway: Option<InternetGateway>,
+}
+
+/// Describes [`CreateInternetGatewayResult`].
+pub static CREATE_INTERNET_GATEWAY_RESULT: StructDescription = StructDescription {
+    name: "CreateInternetGatewayResult",
+    members: &[
+        Member::new("internetGateway", Kind::Structure(&INTERNET_GATEWAY))
+            .query_name("InternetGateway"),
+    ],
+};
+structure!(
+    CreateInternetGatewayResult,
+    CREATE_INTERNET_GATEWAY_RESULT,
+    internet_gateway
+);
+
 /// `CreateNetworkInterfaceRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateNetworkInterfaceRequest {
@@ -184,6 +284,147 @@ structure!(
     CREATE_NETWORK_INTERFACE_RESULT,
     client_token,
     network_interface
+);
+
+/// `CreateRouteRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteRequest {
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub destination_cidr_block: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub destination_prefix_list_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub gateway_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub nat_gateway_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub route_table_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+}
+
+/// Describes [`CreateRouteRequest`].
+pub static CREATE_ROUTE_REQUEST: StructDescription = StructDescription {
+    name: "CreateRouteRequest",
+    members: &[
+        Member::new("CarrierGatewayId", Kind::String).query_name("CarrierGatewayId"),
+        Member::new("CoreNetworkArn", Kind::String).query_name("CoreNetworkArn"),
+        Member::new("destinationCidrBlock", Kind::String).query_name("DestinationCidrBlock"),
+        Member::new("destinationIpv6CidrBlock", Kind::String)
+            .query_name("DestinationIpv6CidrBlock"),
+        Member::new("DestinationPrefixListId", Kind::String).query_name("DestinationPrefixListId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("egressOnlyInternetGatewayId", Kind::String)
+            .query_name("EgressOnlyInternetGatewayId"),
+        Member::new("gatewayId", Kind::String).query_name("GatewayId"),
+        Member::new("instanceId", Kind::String).query_name("InstanceId"),
+        Member::new("LocalGatewayId", Kind::String).query_name("LocalGatewayId"),
+        Member::new("natGatewayId", Kind::String).query_name("NatGatewayId"),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("OdbNetworkArn", Kind::String).query_name("OdbNetworkArn"),
+        Member::new("routeTableId", Kind::String)
+            .required()
+            .query_name("RouteTableId"),
+        Member::new("TransitGatewayId", Kind::String).query_name("TransitGatewayId"),
+        Member::new("VpcEndpointId", Kind::String).query_name("VpcEndpointId"),
+        Member::new("vpcPeeringConnectionId", Kind::String).query_name("VpcPeeringConnectionId"),
+    ],
+};
+structure!(
+    CreateRouteRequest,
+    CREATE_ROUTE_REQUEST,
+    carrier_gateway_id,
+    core_network_arn,
+    destination_cidr_block,
+    destination_ipv6_cidr_block,
+    destination_prefix_list_id,
+    dry_run,
+    egress_only_internet_gateway_id,
+    gateway_id,
+    instance_id,
+    local_gateway_id,
+    nat_gateway_id,
+    network_interface_id,
+    odb_network_arn,
+    route_table_id,
+    transit_gateway_id,
+    vpc_endpoint_id,
+    vpc_peering_connection_id
+);
+
+/// `CreateRouteResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteResult {
+    pub r#return: Option<bool>,
+}
+
+/// Describes [`CreateRouteResult`].
+pub static CREATE_ROUTE_RESULT: StructDescription = StructDescription {
+    name: "CreateRouteResult",
+    members: &[Member::new("return", Kind::Boolean).query_name("Return")],
+};
+structure!(CreateRouteResult, CREATE_ROUTE_RESULT, r#return);
+
+/// `CreateRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteTableRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`CreateRouteTableRequest`].
+pub static CREATE_ROUTE_TABLE_REQUEST: StructDescription = StructDescription {
+    name: "CreateRouteTableRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+        Member::new("vpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    CreateRouteTableRequest,
+    CREATE_ROUTE_TABLE_REQUEST,
+    client_token,
+    dry_run,
+    tag_specifications,
+    vpc_id
+);
+
+/// `CreateRouteTableResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteTableResult {
+    pub client_token: Option<String>,
+    pub route_table: Option<RouteTable>,
+}
+
+/// Describes [`CreateRouteTableResult`].
+pub static CREATE_ROUTE_TABLE_RESULT: StructDescription = StructDescription {
+    name: "CreateRouteTableResult",
+    members: &[
+        Member::new("clientToken", Kind::String).query_name("ClientToken"),
+        Member::new("routeTable", Kind::Structure(&ROUTE_TABLE)).query_name("RouteTable"),
+    ],
+};
+structure!(
+    CreateRouteTableResult,
+    CREATE_ROUTE_TABLE_RESULT,
+    client_token,
+    route_table
 );
 
 /// `CreateSecurityGroupRequest` of the model.

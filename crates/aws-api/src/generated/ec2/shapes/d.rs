@@ -5,6 +5,54 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `DeleteDhcpOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDhcpOptionsRequest {
+    pub dhcp_options_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// Describes [`DeleteDhcpOptionsRequest`].
+pub static DELETE_DHCP_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "DeleteDhcpOptionsRequest",
+    members: &[
+        Member::new("DhcpOptionsId", Kind::String)
+            .required()
+            .query_name("DhcpOptionsId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+    ],
+};
+structure!(
+    DeleteDhcpOptionsRequest,
+    DELETE_DHCP_OPTIONS_REQUEST,
+    dhcp_options_id,
+    dry_run
+);
+
+/// `DeleteInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_id: Option<String>,
+}
+
+/// Describes [`DeleteInternetGatewayRequest`].
+pub static DELETE_INTERNET_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "DeleteInternetGatewayRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("internetGatewayId", Kind::String)
+            .required()
+            .query_name("InternetGatewayId"),
+    ],
+};
+structure!(
+    DeleteInternetGatewayRequest,
+    DELETE_INTERNET_GATEWAY_REQUEST,
+    dry_run,
+    internet_gateway_id
+);
+
 /// `DeleteNetworkInterfaceRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteNetworkInterfaceRequest {
@@ -27,6 +75,64 @@ structure!(
     DELETE_NETWORK_INTERFACE_REQUEST,
     dry_run,
     network_interface_id
+);
+
+/// `DeleteRouteRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteRouteRequest {
+    pub destination_cidr_block: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub destination_prefix_list_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub route_table_id: Option<String>,
+}
+
+/// Describes [`DeleteRouteRequest`].
+pub static DELETE_ROUTE_REQUEST: StructDescription = StructDescription {
+    name: "DeleteRouteRequest",
+    members: &[
+        Member::new("destinationCidrBlock", Kind::String).query_name("DestinationCidrBlock"),
+        Member::new("destinationIpv6CidrBlock", Kind::String)
+            .query_name("DestinationIpv6CidrBlock"),
+        Member::new("DestinationPrefixListId", Kind::String).query_name("DestinationPrefixListId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("routeTableId", Kind::String)
+            .required()
+            .query_name("RouteTableId"),
+    ],
+};
+structure!(
+    DeleteRouteRequest,
+    DELETE_ROUTE_REQUEST,
+    destination_cidr_block,
+    destination_ipv6_cidr_block,
+    destination_prefix_list_id,
+    dry_run,
+    route_table_id
+);
+
+/// `DeleteRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteRouteTableRequest {
+    pub dry_run: Option<bool>,
+    pub route_table_id: Option<String>,
+}
+
+/// Describes [`DeleteRouteTableRequest`].
+pub static DELETE_ROUTE_TABLE_REQUEST: StructDescription = StructDescription {
+    name: "DeleteRouteTableRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("routeTableId", Kind::String)
+            .required()
+            .query_name("RouteTableId"),
+    ],
+};
+structure!(
+    DeleteRouteTableRequest,
+    DELETE_ROUTE_TABLE_REQUEST,
+    dry_run,
+    route_table_id
 );
 
 /// `DeleteSecurityGroupRequest` of the model.
@@ -194,6 +300,121 @@ structure!(
     account_attributes
 );
 
+/// `DescribeAddressesAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeRequest {
+    pub allocation_ids: Option<Vec<String>>,
+    pub attribute: Option<String>,
+    pub dry_run: Option<bool>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeAddressesAttributeRequest`].
+pub static DESCRIBE_ADDRESSES_ATTRIBUTE_REQUEST: StructDescription = StructDescription {
+    name: "DescribeAddressesAttributeRequest",
+    members: &[
+        Member::new("AllocationId", Kind::List(&Kind::String))
+            .query_name("AllocationId")
+            .item_name(Some("item")),
+        Member::new("Attribute", Kind::String).query_name("Attribute"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeAddressesAttributeRequest,
+    DESCRIBE_ADDRESSES_ATTRIBUTE_REQUEST,
+    allocation_ids,
+    attribute,
+    dry_run,
+    max_results,
+    next_token
+);
+
+/// `DescribeAddressesAttributeResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeResult {
+    pub addresses: Option<Vec<AddressAttribute>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeAddressesAttributeResult`].
+pub static DESCRIBE_ADDRESSES_ATTRIBUTE_RESULT: StructDescription = StructDescription {
+    name: "DescribeAddressesAttributeResult",
+    members: &[
+        Member::new(
+            "addressSet",
+            Kind::List(&Kind::Structure(&ADDRESS_ATTRIBUTE)),
+        )
+        .query_name("AddressSet")
+        .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeAddressesAttributeResult,
+    DESCRIBE_ADDRESSES_ATTRIBUTE_RESULT,
+    addresses,
+    next_token
+);
+
+/// `DescribeAddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesRequest {
+    pub allocation_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub public_ips: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeAddressesRequest`].
+pub static DESCRIBE_ADDRESSES_REQUEST: StructDescription = StructDescription {
+    name: "DescribeAddressesRequest",
+    members: &[
+        Member::new("AllocationId", Kind::List(&Kind::String))
+            .query_name("AllocationId")
+            .item_name(Some("AllocationId")),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("PublicIp", Kind::List(&Kind::String))
+            .query_name("PublicIp")
+            .item_name(Some("PublicIp")),
+    ],
+};
+structure!(
+    DescribeAddressesRequest,
+    DESCRIBE_ADDRESSES_REQUEST,
+    allocation_ids,
+    dry_run,
+    filters,
+    public_ips
+);
+
+/// `DescribeAddressesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesResult {
+    pub addresses: Option<Vec<Address>>,
+}
+
+/// Describes [`DescribeAddressesResult`].
+pub static DESCRIBE_ADDRESSES_RESULT: StructDescription = StructDescription {
+    name: "DescribeAddressesResult",
+    members: &[
+        Member::new("addressesSet", Kind::List(&Kind::Structure(&ADDRESS)))
+            .query_name("AddressesSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeAddressesResult,
+    DESCRIBE_ADDRESSES_RESULT,
+    addresses
+);
+
 /// `DescribeAvailabilityZonesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAvailabilityZonesRequest {
@@ -251,6 +472,189 @@ structure!(
     DescribeAvailabilityZonesResult,
     DESCRIBE_AVAILABILITY_ZONES_RESULT,
     availability_zones
+);
+
+/// `DescribeDhcpOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeDhcpOptionsRequest {
+    pub dhcp_options_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeDhcpOptionsRequest`].
+pub static DESCRIBE_DHCP_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeDhcpOptionsRequest",
+    members: &[
+        Member::new("DhcpOptionsId", Kind::List(&Kind::String))
+            .query_name("DhcpOptionsId")
+            .item_name(Some("DhcpOptionsId")),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeDhcpOptionsRequest,
+    DESCRIBE_DHCP_OPTIONS_REQUEST,
+    dhcp_options_ids,
+    dry_run,
+    filters,
+    max_results,
+    next_token
+);
+
+/// `DescribeDhcpOptionsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeDhcpOptionsResult {
+    pub dhcp_options: Option<Vec<DhcpOptions>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeDhcpOptionsResult`].
+pub static DESCRIBE_DHCP_OPTIONS_RESULT: StructDescription = StructDescription {
+    name: "DescribeDhcpOptionsResult",
+    members: &[
+        Member::new(
+            "dhcpOptionsSet",
+            Kind::List(&Kind::Structure(&DHCP_OPTIONS)),
+        )
+        .query_name("DhcpOptionsSet")
+        .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeDhcpOptionsResult,
+    DESCRIBE_DHCP_OPTIONS_RESULT,
+    dhcp_options,
+    next_token
+);
+
+/// `DescribeInternetGatewaysRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInternetGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub internet_gateway_ids: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeInternetGatewaysRequest`].
+pub static DESCRIBE_INTERNET_GATEWAYS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeInternetGatewaysRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("internetGatewayId", Kind::List(&Kind::String))
+            .query_name("InternetGatewayId")
+            .item_name(Some("item")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeInternetGatewaysRequest,
+    DESCRIBE_INTERNET_GATEWAYS_REQUEST,
+    dry_run,
+    filters,
+    internet_gateway_ids,
+    max_results,
+    next_token
+);
+
+/// `DescribeInternetGatewaysResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInternetGatewaysResult {
+    pub internet_gateways: Option<Vec<InternetGateway>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeInternetGatewaysResult`].
+pub static DESCRIBE_INTERNET_GATEWAYS_RESULT: StructDescription = StructDescription {
+    name: "DescribeInternetGatewaysResult",
+    members: &[
+        Member::new(
+            "internetGatewaySet",
+            Kind::List(&Kind::Structure(&INTERNET_GATEWAY)),
+        )
+        .query_name("InternetGatewaySet")
+        .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeInternetGatewaysResult,
+    DESCRIBE_INTERNET_GATEWAYS_RESULT,
+    internet_gateways,
+    next_token
+);
+
+/// `DescribeNetworkAclsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkAclsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub network_acl_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeNetworkAclsRequest`].
+pub static DESCRIBE_NETWORK_ACLS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeNetworkAclsRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NetworkAclId", Kind::List(&Kind::String))
+            .query_name("NetworkAclId")
+            .item_name(Some("item")),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeNetworkAclsRequest,
+    DESCRIBE_NETWORK_ACLS_REQUEST,
+    dry_run,
+    filters,
+    max_results,
+    network_acl_ids,
+    next_token
+);
+
+/// `DescribeNetworkAclsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkAclsResult {
+    pub network_acls: Option<Vec<NetworkAcl>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeNetworkAclsResult`].
+pub static DESCRIBE_NETWORK_ACLS_RESULT: StructDescription = StructDescription {
+    name: "DescribeNetworkAclsResult",
+    members: &[
+        Member::new("networkAclSet", Kind::List(&Kind::Structure(&NETWORK_ACL)))
+            .query_name("NetworkAclSet")
+            .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeNetworkAclsResult,
+    DESCRIBE_NETWORK_ACLS_RESULT,
+    network_acls,
+    next_token
 );
 
 /// `DescribeNetworkInterfaceAttributeRequest` of the model.
@@ -432,6 +836,65 @@ pub static DESCRIBE_REGIONS_RESULT: StructDescription = StructDescription {
     ],
 };
 structure!(DescribeRegionsResult, DESCRIBE_REGIONS_RESULT, regions);
+
+/// `DescribeRouteTablesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeRouteTablesRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub route_table_ids: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeRouteTablesRequest`].
+pub static DESCRIBE_ROUTE_TABLES_REQUEST: StructDescription = StructDescription {
+    name: "DescribeRouteTablesRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("RouteTableId", Kind::List(&Kind::String))
+            .query_name("RouteTableId")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeRouteTablesRequest,
+    DESCRIBE_ROUTE_TABLES_REQUEST,
+    dry_run,
+    filters,
+    max_results,
+    next_token,
+    route_table_ids
+);
+
+/// `DescribeRouteTablesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeRouteTablesResult {
+    pub next_token: Option<String>,
+    pub route_tables: Option<Vec<RouteTable>>,
+}
+
+/// Describes [`DescribeRouteTablesResult`].
+pub static DESCRIBE_ROUTE_TABLES_RESULT: StructDescription = StructDescription {
+    name: "DescribeRouteTablesResult",
+    members: &[
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+        Member::new("routeTableSet", Kind::List(&Kind::Structure(&ROUTE_TABLE)))
+            .query_name("RouteTableSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeRouteTablesResult,
+    DESCRIBE_ROUTE_TABLES_RESULT,
+    next_token,
+    route_tables
+);
 
 /// `DescribeSecurityGroupReferencesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -839,6 +1302,138 @@ pub static DESCRIBE_VPCS_RESULT: StructDescription = StructDescription {
     ],
 };
 structure!(DescribeVpcsResult, DESCRIBE_VPCS_RESULT, next_token, vpcs);
+
+/// `DetachInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_id: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`DetachInternetGatewayRequest`].
+pub static DETACH_INTERNET_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "DetachInternetGatewayRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("internetGatewayId", Kind::String)
+            .required()
+            .query_name("InternetGatewayId"),
+        Member::new("vpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    DetachInternetGatewayRequest,
+    DETACH_INTERNET_GATEWAY_REQUEST,
+    dry_run,
+    internet_gateway_id,
+    vpc_id
+);
+
+/// `DhcpConfiguration` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DhcpConfiguration {
+    pub key: Option<String>,
+    pub values: Option<Vec<AttributeValue>>,
+}
+
+/// Describes [`DhcpConfiguration`].
+pub static DHCP_CONFIGURATION: StructDescription = StructDescription {
+    name: "DhcpConfiguration",
+    members: &[
+        Member::new("key", Kind::String).query_name("Key"),
+        Member::new("valueSet", Kind::List(&Kind::Structure(&ATTRIBUTE_VALUE)))
+            .query_name("ValueSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(DhcpConfiguration, DHCP_CONFIGURATION, key, values);
+
+/// `DhcpOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DhcpOptions {
+    pub dhcp_configurations: Option<Vec<DhcpConfiguration>>,
+    pub dhcp_options_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`DhcpOptions`].
+pub static DHCP_OPTIONS: StructDescription = StructDescription {
+    name: "DhcpOptions",
+    members: &[
+        Member::new(
+            "dhcpConfigurationSet",
+            Kind::List(&Kind::Structure(&DHCP_CONFIGURATION)),
+        )
+        .query_name("DhcpConfigurationSet")
+        .item_name(Some("item")),
+        Member::new("dhcpOptionsId", Kind::String).query_name("DhcpOptionsId"),
+        Member::new("ownerId", Kind::String).query_name("OwnerId"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DhcpOptions,
+    DHCP_OPTIONS,
+    dhcp_configurations,
+    dhcp_options_id,
+    owner_id,
+    tags
+);
+
+/// `DisassociateAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateAddressRequest {
+    pub association_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub public_ip: Option<String>,
+}
+
+/// Describes [`DisassociateAddressRequest`].
+pub static DISASSOCIATE_ADDRESS_REQUEST: StructDescription = StructDescription {
+    name: "DisassociateAddressRequest",
+    members: &[
+        Member::new("AssociationId", Kind::String).query_name("AssociationId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("PublicIp", Kind::String).query_name("PublicIp"),
+    ],
+};
+structure!(
+    DisassociateAddressRequest,
+    DISASSOCIATE_ADDRESS_REQUEST,
+    association_id,
+    dry_run,
+    public_ip
+);
+
+/// `DisassociateRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateRouteTableRequest {
+    pub association_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// Describes [`DisassociateRouteTableRequest`].
+pub static DISASSOCIATE_ROUTE_TABLE_REQUEST: StructDescription = StructDescription {
+    name: "DisassociateRouteTableRequest",
+    members: &[
+        Member::new("associationId", Kind::String)
+            .required()
+            .query_name("AssociationId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+    ],
+};
+structure!(
+    DisassociateRouteTableRequest,
+    DISASSOCIATE_ROUTE_TABLE_REQUEST,
+    association_id,
+    dry_run
+);
 
 /// `DisassociateVpcCidrBlockRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,6 +5,40 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `IcmpTypeCode` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcmpTypeCode {
+    pub code: Option<i32>,
+    pub r#type: Option<i32>,
+}
+
+/// Describes [`IcmpTypeCode`].
+pub static ICMP_TYPE_CODE: StructDescription = StructDescription {
+    name: "IcmpTypeCode",
+    members: &[
+        Member::new("code", Kind::Integer).query_name("Code"),
+        Member::new("type", Kind::Integer).query_name("Type"),
+    ],
+};
+structure!(IcmpTypeCode, ICMP_TYPE_CODE, code, r#type);
+
+/// `IgwFirewall` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IgwFirewall {
+    pub firewall_arn: Option<String>,
+    pub status: Option<String>,
+}
+
+/// Describes [`IgwFirewall`].
+pub static IGW_FIREWALL: StructDescription = StructDescription {
+    name: "IgwFirewall",
+    members: &[
+        Member::new("firewallArn", Kind::String).query_name("FirewallArn"),
+        Member::new("status", Kind::String).query_name("Status"),
+    ],
+};
+structure!(IgwFirewall, IGW_FIREWALL, firewall_arn, status);
+
 /// `InstanceIpv6Address` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceIpv6Address {
@@ -25,6 +59,63 @@ structure!(
     INSTANCE_IPV6_ADDRESS,
     ipv6_address,
     is_primary_ipv6
+);
+
+/// `InternetGateway` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InternetGateway {
+    pub attachments: Option<Vec<InternetGatewayAttachment>>,
+    pub internet_gateway_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`InternetGateway`].
+pub static INTERNET_GATEWAY: StructDescription = StructDescription {
+    name: "InternetGateway",
+    members: &[
+        Member::new(
+            "attachmentSet",
+            Kind::List(&Kind::Structure(&INTERNET_GATEWAY_ATTACHMENT)),
+        )
+        .query_name("AttachmentSet")
+        .item_name(Some("item")),
+        Member::new("internetGatewayId", Kind::String).query_name("InternetGatewayId"),
+        Member::new("ownerId", Kind::String).query_name("OwnerId"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    InternetGateway,
+    INTERNET_GATEWAY,
+    attachments,
+    internet_gateway_id,
+    owner_id,
+    tags
+);
+
+/// `InternetGatewayAttachment` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InternetGatewayAttachment {
+    pub state: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`InternetGatewayAttachment`].
+pub static INTERNET_GATEWAY_ATTACHMENT: StructDescription = StructDescription {
+    name: "InternetGatewayAttachment",
+    members: &[
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("vpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(
+    InternetGatewayAttachment,
+    INTERNET_GATEWAY_ATTACHMENT,
+    state,
+    vpc_id
 );
 
 /// `IpPermission` of the model.

@@ -6,6 +6,117 @@ use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use aws_types::Timestamp;
 
+/// `NetworkAcl` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkAcl {
+    pub associations: Option<Vec<NetworkAclAssociation>>,
+    pub entries: Option<Vec<NetworkAclEntry>>,
+    pub is_default: Option<bool>,
+    pub network_acl_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`NetworkAcl`].
+pub static NETWORK_ACL: StructDescription = StructDescription {
+    name: "NetworkAcl",
+    members: &[
+        Member::new(
+            "associationSet",
+            Kind::List(&Kind::Structure(&NETWORK_ACL_ASSOCIATION)),
+        )
+        .query_name("AssociationSet")
+        .item_name(Some("item")),
+        Member::new("entrySet", Kind::List(&Kind::Structure(&NETWORK_ACL_ENTRY)))
+            .query_name("EntrySet")
+            .item_name(Some("item")),
+        Member::new("default", Kind::Boolean).query_name("Default"),
+        Member::new("networkAclId", Kind::String).query_name("NetworkAclId"),
+        Member::new("ownerId", Kind::String).query_name("OwnerId"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("vpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(
+    NetworkAcl,
+    NETWORK_ACL,
+    associations,
+    entries,
+    is_default,
+    network_acl_id,
+    owner_id,
+    tags,
+    vpc_id
+);
+
+/// `NetworkAclAssociation` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkAclAssociation {
+    pub network_acl_association_id: Option<String>,
+    pub network_acl_id: Option<String>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`NetworkAclAssociation`].
+pub static NETWORK_ACL_ASSOCIATION: StructDescription = StructDescription {
+    name: "NetworkAclAssociation",
+    members: &[
+        Member::new("networkAclAssociationId", Kind::String).query_name("NetworkAclAssociationId"),
+        Member::new("networkAclId", Kind::String).query_name("NetworkAclId"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(
+    NetworkAclAssociation,
+    NETWORK_ACL_ASSOCIATION,
+    network_acl_association_id,
+    network_acl_id,
+    subnet_id
+);
+
+/// `NetworkAclEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkAclEntry {
+    pub cidr_block: Option<String>,
+    pub egress: Option<bool>,
+    pub icmp_type_code: Option<IcmpTypeCode>,
+    pub ipv6_cidr_block: Option<String>,
+    pub port_range: Option<PortRange>,
+    pub protocol: Option<String>,
+    pub rule_action: Option<String>,
+    pub rule_number: Option<i32>,
+}
+
+/// Describes [`NetworkAclEntry`].
+pub static NETWORK_ACL_ENTRY: StructDescription = StructDescription {
+    name: "NetworkAclEntry",
+    members: &[
+        Member::new("cidrBlock", Kind::String).query_name("CidrBlock"),
+        Member::new("egress", Kind::Boolean).query_name("Egress"),
+        Member::new("icmpTypeCode", Kind::Structure(&ICMP_TYPE_CODE)).query_name("IcmpTypeCode"),
+        Member::new("ipv6CidrBlock", Kind::String).query_name("Ipv6CidrBlock"),
+        Member::new("portRange", Kind::Structure(&PORT_RANGE)).query_name("PortRange"),
+        Member::new("protocol", Kind::String).query_name("Protocol"),
+        Member::new("ruleAction", Kind::String).query_name("RuleAction"),
+        Member::new("ruleNumber", Kind::Integer).query_name("RuleNumber"),
+    ],
+};
+structure!(
+    NetworkAclEntry,
+    NETWORK_ACL_ENTRY,
+    cidr_block,
+    egress,
+    icmp_type_code,
+    ipv6_cidr_block,
+    port_range,
+    protocol,
+    rule_action,
+    rule_number
+);
+
 /// `NetworkInterface` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterface {
@@ -307,3 +418,22 @@ structure!(
     private_dns_name,
     private_ip_address
 );
+
+/// `NewDhcpConfiguration` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewDhcpConfiguration {
+    pub key: Option<String>,
+    pub values: Option<Vec<String>>,
+}
+
+/// Describes [`NewDhcpConfiguration`].
+pub static NEW_DHCP_CONFIGURATION: StructDescription = StructDescription {
+    name: "NewDhcpConfiguration",
+    members: &[
+        Member::new("Key", Kind::String).query_name("Key"),
+        Member::new("Value", Kind::List(&Kind::String))
+            .query_name("Value")
+            .item_name(Some("item")),
+    ],
+};
+structure!(NewDhcpConfiguration, NEW_DHCP_CONFIGURATION, key, values);

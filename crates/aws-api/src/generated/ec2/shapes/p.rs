@@ -5,6 +5,23 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `PortRange` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PortRange {
+    pub from: Option<i32>,
+    pub to: Option<i32>,
+}
+
+/// Describes [`PortRange`].
+pub static PORT_RANGE: StructDescription = StructDescription {
+    name: "PortRange",
+    members: &[
+        Member::new("from", Kind::Integer).query_name("From"),
+        Member::new("to", Kind::Integer).query_name("To"),
+    ],
+};
+structure!(PortRange, PORT_RANGE, from, to);
+
 /// `PrefixListId` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrefixListId {
@@ -70,3 +87,35 @@ structure!(
     primary,
     private_ip_address
 );
+
+/// `PropagatingVgw` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PropagatingVgw {
+    pub gateway_id: Option<String>,
+}
+
+/// Describes [`PropagatingVgw`].
+pub static PROPAGATING_VGW: StructDescription = StructDescription {
+    name: "PropagatingVgw",
+    members: &[Member::new("gatewayId", Kind::String).query_name("GatewayId")],
+};
+structure!(PropagatingVgw, PROPAGATING_VGW, gateway_id);
+
+/// `PtrUpdateStatus` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PtrUpdateStatus {
+    pub reason: Option<String>,
+    pub status: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`PtrUpdateStatus`].
+pub static PTR_UPDATE_STATUS: StructDescription = StructDescription {
+    name: "PtrUpdateStatus",
+    members: &[
+        Member::new("reason", Kind::String).query_name("Reason"),
+        Member::new("status", Kind::String).query_name("Status"),
+        Member::new("value", Kind::String).query_name("Value"),
+    ],
+};
+structure!(PtrUpdateStatus, PTR_UPDATE_STATUS, reason, status, value);

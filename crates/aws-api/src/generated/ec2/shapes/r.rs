@@ -55,6 +55,163 @@ pub static REGION: StructDescription = StructDescription {
 };
 structure!(Region, REGION, endpoint, opt_in_status, region_name);
 
+/// `ReleaseAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReleaseAddressRequest {
+    pub allocation_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub network_border_group: Option<String>,
+    pub public_ip: Option<String>,
+}
+
+/// Describes [`ReleaseAddressRequest`].
+pub static RELEASE_ADDRESS_REQUEST: StructDescription = StructDescription {
+    name: "ReleaseAddressRequest",
+    members: &[
+        Member::new("AllocationId", Kind::String).query_name("AllocationId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("NetworkBorderGroup", Kind::String).query_name("NetworkBorderGroup"),
+        Member::new("PublicIp", Kind::String).query_name("PublicIp"),
+    ],
+};
+structure!(
+    ReleaseAddressRequest,
+    RELEASE_ADDRESS_REQUEST,
+    allocation_id,
+    dry_run,
+    network_border_group,
+    public_ip
+);
+
+/// `ReplaceRouteRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteRequest {
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub destination_cidr_block: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub destination_prefix_list_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub gateway_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub local_target: Option<bool>,
+    pub nat_gateway_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub route_table_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+}
+
+/// Describes [`ReplaceRouteRequest`].
+pub static REPLACE_ROUTE_REQUEST: StructDescription = StructDescription {
+    name: "ReplaceRouteRequest",
+    members: &[
+        Member::new("CarrierGatewayId", Kind::String).query_name("CarrierGatewayId"),
+        Member::new("CoreNetworkArn", Kind::String).query_name("CoreNetworkArn"),
+        Member::new("destinationCidrBlock", Kind::String).query_name("DestinationCidrBlock"),
+        Member::new("destinationIpv6CidrBlock", Kind::String)
+            .query_name("DestinationIpv6CidrBlock"),
+        Member::new("DestinationPrefixListId", Kind::String).query_name("DestinationPrefixListId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("egressOnlyInternetGatewayId", Kind::String)
+            .query_name("EgressOnlyInternetGatewayId"),
+        Member::new("gatewayId", Kind::String).query_name("GatewayId"),
+        Member::new("instanceId", Kind::String).query_name("InstanceId"),
+        Member::new("LocalGatewayId", Kind::String).query_name("LocalGatewayId"),
+        Member::new("LocalTarget", Kind::Boolean).query_name("LocalTarget"),
+        Member::new("natGatewayId", Kind::String).query_name("NatGatewayId"),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("OdbNetworkArn", Kind::String).query_name("OdbNetworkArn"),
+        Member::new("routeTableId", Kind::String)
+            .required()
+            .query_name("RouteTableId"),
+        Member::new("TransitGatewayId", Kind::String).query_name("TransitGatewayId"),
+        Member::new("VpcEndpointId", Kind::String).query_name("VpcEndpointId"),
+        Member::new("vpcPeeringConnectionId", Kind::String).query_name("VpcPeeringConnectionId"),
+    ],
+};
+structure!(
+    ReplaceRouteRequest,
+    REPLACE_ROUTE_REQUEST,
+    carrier_gateway_id,
+    core_network_arn,
+    destination_cidr_block,
+    destination_ipv6_cidr_block,
+    destination_prefix_list_id,
+    dry_run,
+    egress_only_internet_gateway_id,
+    gateway_id,
+    instance_id,
+    local_gateway_id,
+    local_target,
+    nat_gateway_id,
+    network_interface_id,
+    odb_network_arn,
+    route_table_id,
+    transit_gateway_id,
+    vpc_endpoint_id,
+    vpc_peering_connection_id
+);
+
+/// `ReplaceRouteTableAssociationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteTableAssociationRequest {
+    pub association_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub route_table_id: Option<String>,
+}
+
+/// Describes [`ReplaceRouteTableAssociationRequest`].
+pub static REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST: StructDescription = StructDescription {
+    name: "ReplaceRouteTableAssociationRequest",
+    members: &[
+        Member::new("associationId", Kind::String)
+            .required()
+            .query_name("AssociationId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("routeTableId", Kind::String)
+            .required()
+            .query_name("RouteTableId"),
+    ],
+};
+structure!(
+    ReplaceRouteTableAssociationRequest,
+    REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST,
+    association_id,
+    dry_run,
+    route_table_id
+);
+
+/// `ReplaceRouteTableAssociationResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteTableAssociationResult {
+    pub association_state: Option<RouteTableAssociationState>,
+    pub new_association_id: Option<String>,
+}
+
+/// Describes [`ReplaceRouteTableAssociationResult`].
+pub static REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT: StructDescription = StructDescription {
+    name: "ReplaceRouteTableAssociationResult",
+    members: &[
+        Member::new(
+            "associationState",
+            Kind::Structure(&ROUTE_TABLE_ASSOCIATION_STATE),
+        )
+        .query_name("AssociationState"),
+        Member::new("newAssociationId", Kind::String).query_name("NewAssociationId"),
+    ],
+};
+structure!(
+    ReplaceRouteTableAssociationResult,
+    REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT,
+    association_state,
+    new_association_id
+);
+
 /// `RevokeSecurityGroupEgressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSecurityGroupEgressRequest {
@@ -285,4 +442,193 @@ structure!(
     referenced_group_id,
     security_group_rule_id,
     to_port
+);
+
+/// `Route` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Route {
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub destination_cidr_block: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub destination_prefix_list_id: Option<String>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub gateway_id: Option<String>,
+    pub igw_firewall: Option<IgwFirewall>,
+    pub instance_id: Option<String>,
+    pub instance_owner_id: Option<String>,
+    pub ip_address: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub nat_gateway_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub origin: Option<String>,
+    pub state: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+}
+
+/// Describes [`Route`].
+pub static ROUTE: StructDescription = StructDescription {
+    name: "Route",
+    members: &[
+        Member::new("carrierGatewayId", Kind::String).query_name("CarrierGatewayId"),
+        Member::new("coreNetworkArn", Kind::String).query_name("CoreNetworkArn"),
+        Member::new("destinationCidrBlock", Kind::String).query_name("DestinationCidrBlock"),
+        Member::new("destinationIpv6CidrBlock", Kind::String)
+            .query_name("DestinationIpv6CidrBlock"),
+        Member::new("destinationPrefixListId", Kind::String).query_name("DestinationPrefixListId"),
+        Member::new("egressOnlyInternetGatewayId", Kind::String)
+            .query_name("EgressOnlyInternetGatewayId"),
+        Member::new("gatewayId", Kind::String).query_name("GatewayId"),
+        Member::new("igwFirewall", Kind::Structure(&IGW_FIREWALL)).query_name("IgwFirewall"),
+        Member::new("instanceId", Kind::String).query_name("InstanceId"),
+        Member::new("instanceOwnerId", Kind::String).query_name("InstanceOwnerId"),
+        Member::new("ipAddress", Kind::String).query_name("IpAddress"),
+        Member::new("localGatewayId", Kind::String).query_name("LocalGatewayId"),
+        Member::new("natGatewayId", Kind::String).query_name("NatGatewayId"),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("odbNetworkArn", Kind::String).query_name("OdbNetworkArn"),
+        Member::new("origin", Kind::String).query_name("Origin"),
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("transitGatewayId", Kind::String).query_name("TransitGatewayId"),
+        Member::new("vpcPeeringConnectionId", Kind::String).query_name("VpcPeeringConnectionId"),
+    ],
+};
+structure!(
+    Route,
+    ROUTE,
+    carrier_gateway_id,
+    core_network_arn,
+    destination_cidr_block,
+    destination_ipv6_cidr_block,
+    destination_prefix_list_id,
+    egress_only_internet_gateway_id,
+    gateway_id,
+    igw_firewall,
+    instance_id,
+    instance_owner_id,
+    ip_address,
+    local_gateway_id,
+    nat_gateway_id,
+    network_interface_id,
+    odb_network_arn,
+    origin,
+    state,
+    transit_gateway_id,
+    vpc_peering_connection_id
+);
+
+/// `RouteTable` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteTable {
+    pub associations: Option<Vec<RouteTableAssociation>>,
+    pub owner_id: Option<String>,
+    pub propagating_vgws: Option<Vec<PropagatingVgw>>,
+    pub route_table_id: Option<String>,
+    pub routes: Option<Vec<Route>>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`RouteTable`].
+pub static ROUTE_TABLE: StructDescription = StructDescription {
+    name: "RouteTable",
+    members: &[
+        Member::new(
+            "associationSet",
+            Kind::List(&Kind::Structure(&ROUTE_TABLE_ASSOCIATION)),
+        )
+        .query_name("AssociationSet")
+        .item_name(Some("item")),
+        Member::new("ownerId", Kind::String).query_name("OwnerId"),
+        Member::new(
+            "propagatingVgwSet",
+            Kind::List(&Kind::Structure(&PROPAGATING_VGW)),
+        )
+        .query_name("PropagatingVgwSet")
+        .item_name(Some("item")),
+        Member::new("routeTableId", Kind::String).query_name("RouteTableId"),
+        Member::new("routeSet", Kind::List(&Kind::Structure(&ROUTE)))
+            .query_name("RouteSet")
+            .item_name(Some("item")),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("vpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(
+    RouteTable,
+    ROUTE_TABLE,
+    associations,
+    owner_id,
+    propagating_vgws,
+    route_table_id,
+    routes,
+    tags,
+    vpc_id
+);
+
+/// `RouteTableAssociation` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteTableAssociation {
+    pub association_state: Option<RouteTableAssociationState>,
+    pub gateway_id: Option<String>,
+    pub main: Option<bool>,
+    pub public_ipv4_pool: Option<String>,
+    pub route_table_association_id: Option<String>,
+    pub route_table_id: Option<String>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`RouteTableAssociation`].
+pub static ROUTE_TABLE_ASSOCIATION: StructDescription = StructDescription {
+    name: "RouteTableAssociation",
+    members: &[
+        Member::new(
+            "associationState",
+            Kind::Structure(&ROUTE_TABLE_ASSOCIATION_STATE),
+        )
+        .query_name("AssociationState"),
+        Member::new("gatewayId", Kind::String).query_name("GatewayId"),
+        Member::new("main", Kind::Boolean).query_name("Main"),
+        Member::new("publicIpv4Pool", Kind::String).query_name("PublicIpv4Pool"),
+        Member::new("routeTableAssociationId", Kind::String).query_name("RouteTableAssociationId"),
+        Member::new("routeTableId", Kind::String).query_name("RouteTableId"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(
+    RouteTableAssociation,
+    ROUTE_TABLE_ASSOCIATION,
+    association_state,
+    gateway_id,
+    main,
+    public_ipv4_pool,
+    route_table_association_id,
+    route_table_id,
+    subnet_id
+);
+
+/// `RouteTableAssociationState` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteTableAssociationState {
+    pub state: Option<String>,
+    pub status_message: Option<String>,
+}
+
+/// Describes [`RouteTableAssociationState`].
+pub static ROUTE_TABLE_ASSOCIATION_STATE: StructDescription = StructDescription {
+    name: "RouteTableAssociationState",
+    members: &[
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("statusMessage", Kind::String).query_name("StatusMessage"),
+    ],
+};
+structure!(
+    RouteTableAssociationState,
+    ROUTE_TABLE_ASSOCIATION_STATE,
+    state,
+    status_message
 );
