@@ -279,6 +279,9 @@ impl Inner {
             (attachment, row, subnet)
         };
         plug::configure(&row, subnet)?;
+        let mut state = self.state();
+        let router = state.routers.get_mut(&row.vpc);
+        router.map_or(Ok(()), |router| router.wait_open(interface))?;
         Ok(attachment)
     }
 }
