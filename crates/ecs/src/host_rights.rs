@@ -50,6 +50,11 @@ pub fn host_rights(world: &World, host: &str, ask: &Ask) -> bool {
         "ecs:DiscoverPollEndpoint" | "ecs:Poll" | "ecs:StartTelemetrySession" => {
             of_host.owns_instance(&ask.resource)
         }
+        "ecs:ListTagsForResource" => {
+            of_host.owns_instance(&ask.resource) || of_host.owns_task(&ask.resource)
+        }
+        // A task asks through its host.
+        "ecs:GetTaskProtection" | "ecs:UpdateTaskProtection" => of_host.owns_task(&ask.resource),
         "ecs:SubmitTaskStateChange" | "ecs:SubmitContainerStateChange" => {
             of_host.owns_task_or_nobody_does(&ask.resource)
         }
@@ -72,6 +77,12 @@ impl Host<'_> {
         let key = reference::instance_arn(self.scope, arn);
         let record = key.and_then(|key| self.world.get(&CONTAINER_INSTANCES, &key));
         record.is_some_and(|record| record.host == self.name)
+    }
+
+    fn owns_task(&self, arn: &str) -> bool {
+        let record = reference::task_arn(self.scope, arn);
+        let record = record.and_then(|key| self.world.get(&TASKS, &key));
+        record.is_some_and(|record| self.runs(record))
     }
 
     fn owns_task_or_nobody_does(&self, arn: &str) -> bool {

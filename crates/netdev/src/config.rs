@@ -7,6 +7,13 @@ use std::path::PathBuf;
 use crate::cidr::Ipv4Cidr;
 use crate::vpc::{ENDPOINTS, Endpoint};
 
+/// Where tasks find their metadata and credentials, on port 80. Rule: the public agent.
+pub const TASK_ENDPOINT: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+
+/// Where they are answered on the bridge, to which their port 80 is translated: port 80 of the host stays
+/// free. Container instances register it as taken.
+pub const TASK_ENDPOINT_PORT: u16 = 51679;
+
 /// Docker's and the ECS agent's range where the kernel's cannot be read.
 const DYNAMIC_PORTS_FALLBACK: RangeInclusive<u16> = 49153..=65535;
 const PORT_RANGE_PATH: &str = "/proc/sys/net/ipv4/ip_local_port_range";

@@ -40,6 +40,7 @@ pub fn task(world: &World, record: &TaskRecord) -> Task {
         overrides: Some(NO_OVERRIDES.into()),
         launch_type: Some("EC2".into()),
         group: Some(record.group.clone()),
+        service_name: record.group.strip_prefix("service:").map(str::to_owned),
         ..Task::default()
     };
     let key = TaskDefinitionKey::new(&record.key.scope, &record.family, record.revision);

@@ -190,6 +190,10 @@ impl VpcNetwork for LinuxVpcs {
         let state = self.inner.state();
         state.routers.get(vpc).map(|router| router.path.clone())
     }
+
+    fn routed(&self) -> Vec<String> {
+        self.inner.state().routers.keys().cloned().collect()
+    }
 }
 
 impl Inner {
@@ -217,6 +221,7 @@ impl State {
         let mut attachment = VpcAttachment {
             netns: inner.names.vpc_namespace(id),
             interface: row.id.clone(),
+            vpc: row.vpc.clone(),
             mac: registers::mac(&row.mac).ok_or_else(none)?,
             addresses: row.addresses.clone(),
             ipv6_addresses: row.ipv6_addresses.clone(),

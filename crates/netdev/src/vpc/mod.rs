@@ -62,6 +62,9 @@ pub struct VpcAttachment {
     pub netns: PathBuf,
     /// `eni-…`.
     pub interface: String,
+    /// `vpc-…`; empty in what an agent kept that did not know it yet.
+    #[serde(default)]
+    pub vpc: String,
     /// Of `eth0`.
     pub mac: [u8; 6],
     /// The primary one first.
@@ -143,4 +146,7 @@ pub trait VpcNetwork: Send + Sync + fmt::Debug {
 
     /// The namespace of a VPC's router, while it stands: its endpoints' sockets are made in there.
     fn router(&self, vpc: &str) -> Option<PathBuf>;
+
+    /// The VPCs whose routers stand.
+    fn routed(&self) -> Vec<String>;
 }
