@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::cidr::Ipv4Cidr;
 use crate::vpc::{ENDPOINTS, Endpoint};
@@ -16,6 +17,9 @@ pub const TASK_ENDPOINT_PORT: u16 = 51679;
 
 /// Docker's and the ECS agent's range where the kernel's cannot be read.
 const DYNAMIC_PORTS_FALLBACK: RangeInclusive<u16> = 49153..=65535;
+/// A router costs 20 ms to make and 1 MiB to keep. Tasks that follow one another, as runs of a schedule
+/// do each minute, find the one that was there.
+const ROUTER_LINGER: Duration = Duration::from_secs(60);
 const PORT_RANGE_PATH: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct NetworkConfig {
     pub underlay: Option<Ipv4Addr>,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
+    /// How long the router of a VPC stays after its last interface.
+    pub router_linger: Duration,
 }
 
 impl NetworkConfig {
@@ -45,6 +51,7 @@ impl NetworkConfig {
             dynamic_ports: kernel_dynamic_ports(),
             underlay: None,
             endpoints: ENDPOINTS.to_vec(),
+            router_linger: ROUTER_LINGER,
         }
     }
 }

@@ -133,8 +133,8 @@ pub trait VpcNetwork: Send + Sync + fmt::Debug {
     /// The attachment that was made or adopted under this id, once its row is known.
     fn attached(&self, id: &str) -> Option<VpcAttachment>;
 
-    /// Takes the namespace away. When it returns, the device is gone and its flows are forgotten.
-    /// Idempotent; after an error it may be called again.
+    /// Takes the namespace away. When it returns, nothing passes its device any more, its flows are
+    /// forgotten, and another may have its addresses. The device itself goes within a second. Idempotent; after an error it may be called again.
     async fn detach(&self, id: &str) -> Result<(), NetworkError>;
 
     /// After a restart or crash: keeps these and removes all other attachments. No established flow is
