@@ -11,6 +11,10 @@ pub struct Service {
     /// Whether the model's constraints are checked before the operation runs.
     #[serde(default)]
     pub validate: bool,
+    /// Members (`Shape.Member`, both as the model has them) that are neither read nor written: answers
+    /// about what Longshore has none of. What only they reach is left out too.
+    #[serde(default)]
+    pub omit: Vec<String>,
     /// Names of the operations served.
     pub operations: Vec<String>,
 }

@@ -14,7 +14,7 @@ pub struct Facts {
     pub source: String,
     pub api_version: String,
     pub signing_name: String,
-    /// `json-1.0`, `json-1.1`, `query`.
+    /// `json-1.0`, `json-1.1`, `query`, `ec2`.
     pub protocols: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_prefix: Option<String>,
@@ -87,6 +87,12 @@ pub struct Shape {
 pub struct Member {
     /// As the wire has it.
     pub name: String,
+    /// As the form of a request has it, where the protocol tells the two apart (ec2Query).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// As the model has it, where the field is called after that and not after the wire (ec2Query).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     pub shape: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,

@@ -19,8 +19,8 @@ pub fn make(directory: Option<&Path>) -> Result<()> {
     let release = release(&directory)?;
     for (service, listed) in allow_list::read()? {
         let model = read_model(&directory.join(&service))?;
-        let facts = facts(&model, &listed.operations, &release)
-            .with_context(|| format!("model of {service}"))?;
+        let facts =
+            facts(&model, &listed, &release).with_context(|| format!("model of {service}"))?;
         let path = api_crate().join("models").join(format!("{service}.json"));
         std::fs::write(&path, facts.to_text()?)?;
         println!("{}: {} shapes", path.display(), facts.shapes.len());
@@ -70,11 +70,11 @@ fn read_model(directory: &Path) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-fn facts(model: &Value, listed: &[String], release: &str) -> Result<Facts> {
+fn facts(model: &Value, listed: &allow_list::Service, release: &str) -> Result<Facts> {
     let metadata = &model["metadata"];
     let all = model["operations"].as_object().context("operations")?;
     let mut operations = BTreeMap::new();
-    for name in listed {
+    for name in &listed.operations {
         let operation = all
             .get(name)
             .with_context(|| format!("no operation {name}"))?;
@@ -85,9 +85,13 @@ fn facts(model: &Value, listed: &[String], release: &str) -> Result<Facts> {
         .values()
         .flat_map(|o| o.input.iter().chain(&o.output));
     let mut waiting: Vec<String> = roots.cloned().collect();
+    let naming = Naming {
+        is_ec2: protocols(metadata) == ["ec2"],
+        omit: &listed.omit,
+    };
     while let Some(name) = waiting.pop() {
         if let Entry::Vacant(free) = shapes.entry(name) {
-            let shape = shape_facts(&model["shapes"][free.key()]);
+            let shape = shape_facts(free.key(), &model["shapes"][free.key()], &naming);
             waiting.extend(shape.members.iter().map(|m| m.shape.clone()));
             waiting.extend(shape.item.iter().chain(&shape.key).cloned());
             free.insert(shape);
@@ -168,7 +172,35 @@ fn error_facts(model: &Value) -> BTreeMap<String, ErrorFacts> {
         .collect()
 }
 
-fn shape_facts(shape: &Value) -> Shape {
+/// What decides how members are called, and which are left out.
+struct Naming<'a> {
+    is_ec2: bool,
+    omit: &'a [String],
+}
+
+impl Naming<'_> {
+    /// Rule: Smithy's AWS EC2 query protocol: a form's name is `queryName`, else the location's with a
+    /// capital first letter, else the member's; an answer's is the location's, else the member's.
+    fn member(&self, name: &str, member: &Value, required: bool) -> Member {
+        let location = text(&member["locationName"]);
+        let capital = |name: &String| {
+            let (first, rest) = name.split_at(1);
+            first.to_uppercase() + rest
+        };
+        let query = text(&member["queryName"])
+            .or_else(|| location.as_ref().map(capital))
+            .unwrap_or_else(|| name.to_owned());
+        Member {
+            name: location.unwrap_or_else(|| name.to_owned()),
+            query: self.is_ec2.then_some(query),
+            field: self.is_ec2.then(|| name.to_owned()),
+            shape: text(&member["shape"]).unwrap_or_default(),
+            required,
+        }
+    }
+}
+
+fn shape_facts(name: &str, shape: &Value, naming: &Naming<'_>) -> Shape {
     let required: Vec<&str> = shape["required"]
         .as_array()
         .into_iter()
@@ -186,11 +218,8 @@ fn shape_facts(shape: &Value) -> Shape {
     Shape {
         kind: text(&shape["type"]).unwrap_or_default(),
         members: members
-            .map(|(name, member)| Member {
-                name: text(&member["locationName"]).unwrap_or_else(|| name.clone()),
-                shape: text(&member["shape"]).unwrap_or_default(),
-                required: required.contains(&name.as_str()),
-            })
+            .filter(|(member, _)| !naming.omit.contains(&format!("{name}.{member}")))
+            .map(|(name, member)| naming.member(name, member, required.contains(&name.as_str())))
             .collect(),
         item: text(&item["shape"]),
         item_name: text(&item["locationName"]),

@@ -37,6 +37,8 @@ pub struct Member {
     pub rules: Option<&'static Rules>,
     /// Name of a list's element in XML and query; `None` where the list is flattened.
     pub item_name: Option<&'static str>,
+    /// As an ec2Query form has it, where that is another name.
+    pub query_name: Option<&'static str>,
 }
 
 impl Member {
@@ -49,6 +51,7 @@ impl Member {
             required: false,
             rules: None,
             item_name: Some("member"),
+            query_name: None,
         }
     }
 
@@ -63,6 +66,13 @@ impl Member {
     #[must_use]
     pub const fn rules(mut self, rules: &'static Rules) -> Self {
         self.rules = Some(rules);
+        self
+    }
+
+    /// The same, so named in ec2Query forms.
+    #[must_use]
+    pub const fn query_name(mut self, name: &'static str) -> Self {
+        self.query_name = Some(name);
         self
     }
 
@@ -171,6 +181,8 @@ pub enum Protocol {
     AwsJson11,
     /// Form in, XML out.
     AwsQuery,
+    /// The same with EC2's own names, lists and envelope.
+    Ec2Query,
 }
 
 /// A service: what routing and codecs know of it.

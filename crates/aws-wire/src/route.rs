@@ -52,7 +52,13 @@ pub fn protocol_of_head(head: &Head<'_>) -> Protocol {
         .header("content-type")
         .is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
     match head.header("x-amz-target") {
-        None if form || head.query.contains("Action=") => Protocol::AwsQuery,
+        None if form || head.query.contains("Action=") => {
+            let service = signed_for(head)
+                .and_then(|name| SERVICES.iter().find(|service| service.signing_name == name));
+            service
+                .and_then(|service| form_protocol(service))
+                .unwrap_or(Protocol::AwsQuery)
+        }
         _ => json_version(head),
     }
 }
@@ -62,6 +68,18 @@ fn json_version(head: &Head<'_>) -> Protocol {
         Some(kind) if kind.contains("json-1.0") => Protocol::AwsJson10,
         _ => Protocol::AwsJson11,
     }
+}
+
+/// The service in the credential scope.
+fn signed_for(head: &Head<'_>) -> Option<String> {
+    let authorization = Authorization::of(head).ok()?;
+    Some(authorization.service.into_owned())
+}
+
+/// The protocol in which a service takes forms.
+fn form_protocol(service: &ServiceDescription) -> Option<Protocol> {
+    let mut protocols = service.protocols.iter().copied();
+    protocols.find(|protocol| matches!(protocol, Protocol::AwsQuery | Protocol::Ec2Query))
 }
 
 fn by_target(head: &Head<'_>, target: &str) -> Result<Route, Box<Nowhere>> {
@@ -108,13 +126,11 @@ fn by_action(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
             _ => {}
         }
     }
-    let signed_for = Authorization::of(head)
-        .ok()
-        .map(|authorization| authorization.service);
+    let signed_for = signed_for(head);
     let service = SERVICES
         .iter()
-        .filter(|service| service.protocols.contains(&Protocol::AwsQuery))
-        .find(|service| {
+        .filter_map(|service| Some((*service, form_protocol(service)?)))
+        .find(|(service, _)| {
             signed_for.as_deref() == Some(service.signing_name)
                 || (signed_for.is_none() && version.as_deref() == Some(service.api_version))
         });
@@ -127,7 +143,7 @@ fn by_action(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
             None,
         ));
     };
-    let Some(service) = service else {
+    let Some((service, protocol)) = service else {
         let name = signed_for.as_deref().unwrap_or("that was asked");
         let what = format!(
             "Longshore does not serve the AWS service {name}. Give the client another endpoint for it (AWS_ENDPOINT_URL_SERVICE)."
@@ -139,16 +155,17 @@ fn by_action(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
         Some(operation) if version == service.api_version => Ok(Route {
             service,
             operation,
-            protocol: Protocol::AwsQuery,
+            protocol,
         }),
         _ => {
-            let what = format!("Could not find operation {action} for version {version}");
-            Err(nowhere(
-                INVALID_ACTION,
-                what,
-                Protocol::AwsQuery,
-                service.xml_namespace,
-            ))
+            let what = match protocol {
+                Protocol::Ec2Query => {
+                    format!("The action {action} is not valid for this web service.")
+                }
+                _ => format!("Could not find operation {action} for version {version}"),
+            };
+            let namespace = service.xml_namespace;
+            Err(nowhere(INVALID_ACTION, what, protocol, namespace))
         }
     }
 }
@@ -234,6 +251,11 @@ mod tests {
             (
                 &[],
                 "Action=DescribeVpcs&Version=2016-11-15",
+                Ok(("ec2", "DescribeVpcs")),
+            ),
+            (
+                &[],
+                "Action=RunInstances&Version=2016-11-15",
                 Err("InvalidAction"),
             ),
             (&[], "", Err("UnknownOperationException")),

@@ -158,8 +158,8 @@ async fn prepare(
     url: &str,
 ) -> anyhow::Result<()> {
     let (url, targets) = (url.to_owned(), config.targets.clone());
-    let regions = config.regions.clone();
     let declared = urls(&targets);
+    let regions = config.regions.clone();
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         for region in regions {
             let scope = Scope::new(&ctx.scope.account, &region);

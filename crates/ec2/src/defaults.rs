@@ -1,90 +1,126 @@
-//! What every account finds in every region: a default VPC with a subnet in each zone, and a way out.
+//! What there is from the first start: in each region a default VPC with a subnet in every zone, an
+//! internet gateway and the route to it, and a set of DHCP options.
 //!
 //! Rule: VPC user guide, "Default VPCs".
 
-use crate::records::{
-    Destination, INTERNET_GATEWAYS, InternetGatewayRecord, ROUTE_TABLES, ROUTE_TABLES_OF_VPC,
-    ResourceKey, RouteRecord, SUBNETS, SubnetRecord, Tags, Target, VPCS, VpcRecord, parts,
-};
-use crate::vpc::{self, NewVpc, new_id};
-use aws_types::{Ctx, Scope};
-use ipnet::{IpNet, Ipv4Net};
+use crate::records::ResourceKey;
+use crate::records::dhcp::{DHCP_OPTIONS, DhcpOptionsRecord};
+use crate::records::gateway::{INTERNET_GATEWAYS, InternetGatewayRecord};
+use crate::records::region::{REGIONS, RegionRecord};
+use crate::records::route::{ROUTE_TABLES, RouteRecord, To, Via};
+use crate::records::vpc::VpcRecord;
+use crate::{subnet, vpc, zones};
+use aws_types::{AwsError, Ctx, Scope};
+use ipnet::Ipv4Net;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use store::{Txn, World};
+use store::{Key, Txn, World};
 
-/// The range of a default VPC.
 const RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 31, 0, 0), 16);
-/// The prefix of a default subnet.
-const SUBNET_PREFIX: u8 = 20;
-/// The letters of a region's zones.
-pub const ZONES: [&str; 3] = ["a", "b", "c"];
+/// A default subnet is a /20.
+const SUBNET_LEN: u8 = 20;
 
-/// The zones of a region.
-#[must_use]
-pub fn zones(region: &str) -> Vec<String> {
-    ZONES
-        .iter()
-        .map(|letter| format!("{region}{letter}"))
-        .collect()
+/// Makes what is missing in the context's scope. What a user deleted is not made again. Called for each
+/// region at every start.
+pub fn ensure(txn: &mut Txn, ctx: &mut Ctx) {
+    let Scope {
+        account, region, ..
+    } = &ctx.scope;
+    let there = txn.get(&REGIONS, &Key::of(&[region])).cloned();
+    let mut record = there.map_or_else(
+        || RegionRecord {
+            name: region.clone(),
+            zones: zones::by_default(region),
+            accounts: vec![],
+        },
+        |region| region.as_ref().clone(),
+    );
+    if record.accounts.contains(account) {
+        return;
+    }
+    record.accounts.push(account.clone());
+    txn.put(&REGIONS, record);
+    let made = in_scope(txn, ctx);
+    debug_assert!(made.is_ok(), "the ranges of a default VPC are its own");
 }
 
-/// Makes the default VPC of an account that never had any VPC.
-pub fn ensure(txn: &mut Txn, ctx: &mut Ctx) {
-    if !has_any(txn, &ctx.scope) {
-        create_default_vpc(txn, ctx);
+fn in_scope(txn: &mut Txn, ctx: &mut Ctx) -> Result<(), AwsError> {
+    let domain = domain(&ctx.scope.region);
+    txn.put(
+        &DHCP_OPTIONS,
+        DhcpOptionsRecord {
+            key: ResourceKey::fresh(ctx, "dopt"),
+            options: BTreeMap::from([
+                ("domain-name".to_owned(), vec![domain]),
+                (
+                    "domain-name-servers".to_owned(),
+                    vec!["AmazonProvidedDNS".to_owned()],
+                ),
+            ]),
+        },
+    );
+    create_vpc(txn, ctx).map(|_| ())
+}
+
+/// The domain of private names in a region. Rule: VPC user guide, "DNS hostnames".
+#[must_use]
+pub fn domain(region: &str) -> String {
+    match region {
+        "us-east-1" => "ec2.internal".into(),
+        region => format!("{region}.compute.internal"),
     }
 }
 
-fn has_any(world: &World, scope: &Scope) -> bool {
+/// The first set of DHCP options that is AWS's own one.
+#[must_use]
+pub fn dhcp_options(world: &World, scope: &Scope) -> Option<String> {
+    let domain = vec![domain(&scope.region)];
     let prefix = ResourceKey::prefix(scope);
-    world.scan_prefix(&VPCS, &prefix, None).next().is_some()
+    let mut all = world.scan_prefix(&DHCP_OPTIONS, &prefix, None);
+    all.find(|(_, set)| set.options.get("domain-name") == Some(&domain))
+        .map(|(_, set)| set.key.id.clone())
 }
 
-/// A default VPC, with its subnets, its internet gateway and the route to it.
-pub fn create_default_vpc(txn: &mut Txn, ctx: &mut Ctx) -> VpcRecord {
+/// Makes a default VPC in the context's scope.
+///
+/// # Errors
+/// None: its ranges are its own.
+pub fn create_vpc(txn: &mut Txn, ctx: &mut Ctx) -> Result<VpcRecord, AwsError> {
     let made = vpc::create(
         txn,
         ctx,
-        NewVpc {
+        vpc::Wanted {
             cidr: RANGE,
-            ipv6_cidr: None,
-            is_default: true,
+            with_ipv6: false,
             tenancy: "default".into(),
-            tags: Tags::new(),
+            is_default: true,
+        },
+    )?;
+    let gateway = ResourceKey::fresh(ctx, "igw");
+    let route = RouteRecord {
+        to: To::Ipv4(Ipv4Net::default()),
+        via: Via::InternetGateway(gateway.id.clone()),
+    };
+    txn.put(
+        &INTERNET_GATEWAYS,
+        InternetGatewayRecord {
+            key: gateway,
+            vpc: Some(made.key.id.clone()),
         },
     );
-    let gateway = InternetGatewayRecord {
-        key: ResourceKey::new(&ctx.scope, &new_id(&mut ctx.ids, "igw")),
-        vpc: Some(made.key.id.clone()),
-        tags: Tags::new(),
-    };
-    let to_gateway = RouteRecord {
-        to: Destination::Cidr(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0))),
-        target: Target::InternetGateway(gateway.key.id.clone()),
-    };
-    txn.put(&INTERNET_GATEWAYS, gateway);
-    let of_vpc = parts(&ctx.scope, &made.key.id);
-    let main = txn
-        .find(&ROUTE_TABLES, &ROUTE_TABLES_OF_VPC, &of_vpc)
-        .next();
-    if let Some(key) = main.map(|table| table.key.clone()) {
-        txn.update(&ROUTE_TABLES, &key, |table| table.routes.push(to_gateway));
+    let main = vpc::main_table(txn, &ctx.scope, &made.key.id);
+    if let Some(main) = main.map(|table| table.key.clone()) {
+        txn.update(&ROUTE_TABLES, &main, |table| table.routes.push(route));
     }
-    let ranges = RANGE.subnets(SUBNET_PREFIX).into_iter().flatten();
-    for (zone, cidr) in zones(&ctx.scope.region).into_iter().zip(ranges) {
-        let subnet = SubnetRecord {
-            key: ResourceKey::new(&ctx.scope, &new_id(&mut ctx.ids, "subnet")),
-            vpc: made.key.id.clone(),
-            zone,
+    let ranges = RANGE.subnets(SUBNET_LEN).into_iter().flatten();
+    for (cidr, zone) in ranges.zip(zones::names(txn, &ctx.scope)) {
+        let wanted = subnet::Wanted {
             cidr,
-            ipv6_cidr: None,
+            ipv6: None,
+            zone,
             is_default: true,
-            map_public_ip: true,
-            assign_ipv6: false,
-            settings: Tags::new(),
-            tags: Tags::new(),
         };
-        txn.put(&SUBNETS, subnet);
+        subnet::create(txn, ctx, &made, wanted)?;
     }
-    made
+    Ok(made)
 }

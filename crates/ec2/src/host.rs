@@ -4,22 +4,25 @@
 //! Rule: design section 6, "Joining, and host sync": a host gets only rows of VPCs in which it has
 //! interfaces.
 
+use crate::records::interface::{BY_HOST, BY_VPC as INTERFACES_OF_VPC};
+use crate::records::subnet::BY_VPC as SUBNETS_OF_VPC;
 use crate::records::{
-    GROUPS, GroupRule, INTERFACES, INTERFACES_OF_VPC, InterfaceRecord, OF_HOST, ResourceKey,
-    SUBNETS, SUBNETS_OF_VPC, SubnetRecord, VPCS, VpcRecord, host_parts, parts,
+    GroupRecord, INTERFACES, InterfaceRecord, ResourceKey, RuleRecord, SUBNETS, SubnetRecord, VPCS,
+    VpcRecord, within,
 };
+use crate::resource::lookup;
 use crate::security::compile::{Surroundings, compile};
-use crate::{interface, route};
+use crate::{acl, defaults, group, route};
 use aws_api::agent::host_sync::{GroupSetRow, HostRow, InterfaceRow, Row, SubnetRow, VpcRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::World;
+use store::{Key, World};
 
 /// The rows for the host of this name; `hosts` are all that have an address in the network between
 /// hosts.
 #[must_use]
 pub fn rows(world: &World, host: &str, hosts: &[HostRow]) -> Vec<Row> {
-    let own = world.find_after(&INTERFACES, &OF_HOST, &host_parts(host), None);
+    let own = world.find_after(&INTERFACES, &BY_HOST, &Key::of(&[host]), None);
     let vpcs: BTreeSet<ResourceKey> = own
         .map(|one| ResourceKey::new(&one.key.scope, &one.vpc))
         .collect();
@@ -40,7 +43,7 @@ fn of_vpc(
     rows: &mut Vec<Row>,
     others: &mut BTreeSet<String>,
 ) {
-    let of = parts(&vpc.key.scope, &vpc.key.id);
+    let of = within(&vpc.key.scope, &vpc.key.id);
     rows.push(Row::Vpc(vpc_row(vpc)));
     let subnets = world.find_after(&SUBNETS, &SUBNETS_OF_VPC, &of, None);
     rows.extend(subnets.map(|subnet| Row::Subnet(subnet_row(world, subnet))));
@@ -69,11 +72,11 @@ fn vpc_row(vpc: &VpcRecord) -> VpcRow {
         id: vpc.key.id.clone(),
         vni: vpc.vni,
         cidrs: vpc.cidrs.iter().map(|one| one.cidr).collect(),
-        ipv6_cidrs: vpc.ipv6_cidrs.iter().map(|one| one.cidr).collect(),
+        ipv6_cidrs: vpc.ipv6.iter().map(|one| one.cidr).collect(),
         resolver: vpc.dns_support,
         domain: vpc
             .dns_hostnames
-            .then(|| interface::domain(&vpc.key.scope.region)),
+            .then(|| defaults::domain(&vpc.key.scope.region)),
     }
 }
 
@@ -82,9 +85,9 @@ fn subnet_row(world: &World, subnet: &Arc<SubnetRecord>) -> SubnetRow {
         id: subnet.key.id.clone(),
         vpc: subnet.vpc.clone(),
         cidr: subnet.cidr,
-        ipv6_cidr: subnet.ipv6_cidr.as_ref().map(|one| one.cidr),
+        ipv6_cidr: subnet.ipv6.as_ref().map(|one| one.cidr),
         routes: route::of_subnet(world, subnet),
-        acl: Vec::new(),
+        acl: acl::of_subnet(world, subnet),
     }
 }
 
@@ -96,7 +99,7 @@ fn interface_row(one: &InterfaceRecord, host: &str) -> InterfaceRow {
         mac: one.mac.clone(),
         addresses: one.addresses.clone(),
         ipv6_addresses: one.ipv6_addresses.clone(),
-        public: one.public,
+        public: one.public.as_ref().map(|public| public.address),
         groups: one.group_set(),
         source_dest_check: one.source_dest_check,
         host: one.host.clone().filter(|at| at != host),
@@ -109,17 +112,15 @@ fn group_set(
     (set, groups): (String, &[String]),
     around: Surroundings<'_>,
 ) -> GroupSetRow {
-    let found = groups.iter().filter_map(|id| {
-        let key = ResourceKey::new(&vpc.key.scope, id);
-        world.get(&GROUPS, &key)
-    });
-    let found: Vec<_> = found.collect();
-    let of = |is_egress: bool| {
-        let rules = found.iter().flat_map(|group| &group.rules);
-        compile(
-            rules.filter(move |rule: &&GroupRule| rule.is_egress == is_egress),
-            around,
-        )
+    let found = groups
+        .iter()
+        .filter_map(|id| lookup::<GroupRecord>(world, &vpc.key.scope, id).ok());
+    let rules: Vec<Arc<RuleRecord>> = found
+        .flat_map(|found| group::rules(world, &found.key))
+        .collect();
+    let of = |egress: bool| {
+        let rules = rules.iter().map(AsRef::as_ref);
+        compile(rules.filter(move |rule| rule.egress == egress), around)
     };
     GroupSetRow {
         vpc: vpc.key.id.clone(),

@@ -1,181 +1,269 @@
-//! Interfaces: made for tasks, and removed when their host has said that nothing is left of them.
+//! Interfaces: how `ecs` makes, places and frees one for a task, in the transaction of the task; and how
+//! users make theirs.
 //!
-//! Rule: semantics 4.6 and 11 ("requester-managed"); design section 8, invariant 5.
+//! What always holds: an address of an interface that was on a host is free only after [`confirmed`], or
+//! [`release_of_host`]; before, no other interface gets it.
+//! Rule: docs/decisions/0008; EC2 API reference, CreateNetworkInterface.
 
-use crate::errors::{INTERFACE, code};
-use crate::records::{
-    BY_GROUP_NAME, GROUPS, INTERFACES, InterfaceRecord, ResourceKey, SubnetRecord, Tags,
-    group_name_parts,
+use crate::errors::{code, invalid_value};
+use crate::records::address::{ADDRESSES, ALLOCATIONS, BY_INTERFACE, BY_LEAVING};
+use crate::records::group::{DEFAULT, GroupRecord};
+use crate::records::interface::{
+    AttachmentRecord, BY_HOST, BY_ID, BY_MAC, INTERFACES, InterfaceRecord, PublicAddress,
 };
-use crate::security::groups;
-use crate::vpc::{DEFAULT_GROUP, new_id};
-use crate::{public, subnet};
-use aws_types::{AwsError, Ctx, Ids, Scope};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use crate::records::subnet::SubnetRecord;
+use crate::records::{ResourceKey, fresh_id, within};
+use crate::resource::lookup;
+use crate::{address, defaults, group, tags};
+use aws_types::{AwsError, Ctx, Scope};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
-use store::{Txn, World};
+use store::{Key, Txn, World};
 
-/// VPC user guide, "Amazon VPC quotas": groups of an interface.
+/// Groups of an interface. Rule: quotas of Amazon VPC.
 pub const GROUPS_MAX: usize = 5;
 
-/// What an interface of a task is made from.
-#[derive(Clone, Debug)]
+/// What a task wants of its interface.
+#[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// `subnet-…`.
     pub subnet: String,
-    /// Its groups; the VPC's default group where none is named.
+    /// `sg-…`, of the subnet's VPC; its default group where none is given.
     pub groups: Vec<String>,
-    /// Whether it gets a public address.
+    /// `assignPublicIp`.
     pub assign_public_ip: bool,
-    /// The ARN of its attachment.
+    /// `Description`: the ARN of the task's attachment.
     pub description: String,
-    /// Tags by key.
-    pub tags: Tags,
-    /// What names its host in host sync.
+    /// Tags, reserved ones too.
+    pub tags: BTreeMap<String, String>,
+    /// The host that is to hold it, where that is known already.
     pub host: Option<String>,
 }
 
-/// The interface of this id.
+/// Makes the interface of a task.
 ///
 /// # Errors
-/// `InvalidNetworkInterfaceID.NotFound`.
-pub fn require(world: &World, scope: &Scope, id: &str) -> Result<Arc<InterfaceRecord>, AwsError> {
-    let found = world.get(&INTERFACES, &ResourceKey::new(scope, id));
-    found.cloned().ok_or_else(|| INTERFACE.missing(id))
-}
-
-/// Makes the interface of a task, on its host.
-///
-/// # Errors
-/// `InvalidSubnetID.NotFound`, `InvalidGroup.NotFound`, `InvalidParameter` for groups of another VPC,
-/// `InsufficientFreeAddressesInSubnet`, `InsufficientAddressCapacity` for the public one.
+/// `InvalidSubnetID.NotFound`, `InvalidGroup.NotFound`, `InvalidParameterValue` for a group of another
+/// VPC, `SecurityGroupsPerInterfaceLimitExceeded`, `InsufficientFreeAddressesInSubnet`,
+/// `InsufficientAddressCapacity`.
 pub fn create_for_task(
     txn: &mut Txn,
     ctx: &mut Ctx,
     wanted: &Wanted,
 ) -> Result<InterfaceRecord, AwsError> {
-    let subnet = subnet::require(txn, &ctx.scope, &wanted.subnet)?;
-    let groups = resolve_groups(txn, &subnet, &wanted.groups)?;
-    let address = subnet::choose_address(txn, &mut ctx.ids, &subnet)?;
-    let public = match wanted.assign_public_ip {
-        true => Some(public::choose(txn, &mut ctx.ids)?),
-        false => None,
-    };
-    let made = InterfaceRecord {
-        key: ResourceKey::new(&ctx.scope, &new_id(&mut ctx.ids, "eni")),
-        public,
-        description: wanted.description.clone(),
-        host: wanted.host.clone(),
-        attachment: wanted
-            .host
-            .as_ref()
-            .map(|_| new_id(&mut ctx.ids, "eni-attach")),
-        is_managed: true,
-        tags: wanted.tags.clone(),
-        ..bare(&mut ctx.ids, &subnet, groups, address)
-    };
+    let subnet = lookup::<SubnetRecord>(txn, &ctx.scope, &wanted.subnet)?.clone();
+    let mut made = draft(txn, ctx, &subnet, &wanted.groups)?;
+    let first = address::take_lowest(txn, &subnet, &made.key.id)?;
+    made.addresses.push(first);
+    made.private_dns_name = private_dns_name(&ctx.scope, first);
+    if subnet.assign_ipv6 {
+        made.ipv6_addresses
+            .push(address::ipv6(txn, ctx, &subnet, None)?);
+    }
+    if wanted.assign_public_ip {
+        made.public = Some(PublicAddress {
+            address: address::take_public(txn, &made.key.id)?,
+            allocation: None,
+            association: None,
+        });
+    }
+    made.description.clone_from(&wanted.description);
+    made.requester_managed = true;
+    made.attachment = Some(AttachmentRecord {
+        id: fresh_id(ctx, "eni-attach"),
+        at: ctx.now,
+        is_attached: false,
+    });
+    made.host.clone_from(&wanted.host);
+    for (key, value) in &wanted.tags {
+        tags::put(txn, &made.key, key, value);
+    }
     txn.put(&INTERFACES, made.clone());
     Ok(made)
 }
 
-/// An interface with this address that is nowhere yet; its key is still to be made.
-pub fn bare(
-    ids: &mut Ids,
+/// An interface of a subnet that has no address yet, and is not stored.
+///
+/// # Errors
+/// As [`create_for_task`], about its groups.
+pub fn draft(
+    world: &World,
+    ctx: &mut Ctx,
     subnet: &SubnetRecord,
-    groups: Vec<String>,
-    address: Ipv4Addr,
-) -> InterfaceRecord {
-    let scope = &subnet.key.scope;
-    let ipv6 = subnet.ipv6_cidr.as_ref().filter(|_| subnet.assign_ipv6);
-    let ipv6 = ipv6.map(|range| {
-        // Random bits of a /64: as good as unique.
-        let host = u128::from(ids.number()) & range.cidr.hostmask().to_bits();
-        Ipv6Addr::from_bits(range.cidr.network().to_bits() | host)
-    });
-    InterfaceRecord {
-        key: ResourceKey::new(scope, ""),
+    groups: &[String],
+) -> Result<InterfaceRecord, AwsError> {
+    Ok(InterfaceRecord {
+        groups: check_groups(world, &ctx.scope, &subnet.vpc, groups)?,
+        key: ResourceKey::fresh(ctx, "eni"),
         vpc: subnet.vpc.clone(),
         subnet: subnet.key.id.clone(),
         zone: subnet.zone.clone(),
-        mac: mac(ids),
-        addresses: vec![address],
-        ipv6_addresses: ipv6.into_iter().collect(),
-        public: None,
-        groups,
         description: String::new(),
+        mac: free_mac(world, ctx),
+        addresses: vec![],
+        ipv6_addresses: vec![],
+        private_dns_name: String::new(),
         source_dest_check: true,
-        host: None,
+        kind: "interface".into(),
+        requester_managed: false,
+        public: None,
         attachment: None,
-        is_managed: false,
-        private_dns_name: private_dns_name(&scope.region, address),
-        tags: Tags::new(),
-    }
+        host: None,
+    })
 }
 
-/// Removes an interface of which nothing is left anywhere; its addresses are free from here on.
-pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
-    txn.delete(&INTERFACES, &ResourceKey::new(scope, id));
-}
-
-/// Groups of the subnet's VPC, in order of id, each once; its default group where none is named.
+/// The groups of an interface, in order: those given, or the VPC's default one.
 ///
 /// # Errors
-/// `InvalidGroup.NotFound`, `InvalidParameter`, `SecurityGroupsPerInterfaceLimitExceeded`.
-pub fn resolve_groups(
+/// `InvalidGroup.NotFound`, `InvalidParameterValue`, `SecurityGroupsPerInterfaceLimitExceeded`.
+pub fn check_groups(
     world: &World,
-    subnet: &SubnetRecord,
-    named: &[String],
+    scope: &Scope,
+    vpc: &str,
+    given: &[String],
 ) -> Result<Vec<String>, AwsError> {
-    let scope = &subnet.key.scope;
-    if named.is_empty() {
-        let key = group_name_parts(scope, &subnet.vpc, DEFAULT_GROUP);
-        let found = world.find(&GROUPS, &BY_GROUP_NAME, &key).next();
-        return Ok(found
+    if given.is_empty() {
+        let default = group::by_name(world, scope, vpc, DEFAULT);
+        return Ok(default
             .map(|group| group.key.id.clone())
             .into_iter()
             .collect());
     }
-    let mut groups: Vec<String> = Vec::new();
-    for id in named {
-        let group = groups::require(world, scope, id)?;
-        if group.vpc != subnet.vpc {
-            let text = format!(
-                "You have specified two resources that belong to different networks. ({id} and {})",
-                subnet.key.id
-            );
-            return Err(code("InvalidParameter").with(text));
+    let mut groups = BTreeSet::new();
+    for id in given {
+        let group = lookup::<GroupRecord>(world, scope, id)?;
+        if group.vpc != vpc {
+            return Err(invalid_value(
+                "You have specified two resources that belong to different networks.",
+            ));
         }
-        groups.push(id.clone());
+        groups.insert(id.clone());
     }
-    groups.sort();
-    groups.dedup();
-    match groups.len() > GROUPS_MAX {
-        true => Err(code("SecurityGroupsPerInterfaceLimitExceeded").with(format!(
-            "The maximum number of security groups per interface has been reached. Limit: {GROUPS_MAX}"
-        ))),
-        false => Ok(groups),
+    match groups.len() <= GROUPS_MAX {
+        true => Ok(groups.into_iter().collect()),
+        false => Err(code("SecurityGroupsPerInterfaceLimitExceeded")
+            .with("The maximum number of security groups per interface has been reached.")),
     }
 }
 
-/// A locally administered address of 38 random bits: two of one VPC are as good as never alike.
-fn mac(ids: &mut Ids) -> String {
-    let bytes = ids.number().to_be_bytes();
-    let [a, b, c, d, e, ..] = bytes;
-    format!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}")
+/// A hardware address that nobody has; its first byte says that it is locally administered.
+fn free_mac(world: &World, ctx: &mut Ctx) -> String {
+    loop {
+        let bytes = ctx.ids.bytes();
+        let rest: Vec<String> = bytes[..5].iter().map(|b| format!("{b:02x}")).collect();
+        let mac = format!("02:{}", rest.join(":"));
+        let key = Key::of(&[&mac]);
+        if world.find(&INTERFACES, &BY_MAC, &key).next().is_none() {
+            return mac;
+        }
+    }
 }
 
-/// `ip-10-0-0-5.ec2.internal`; `ip-10-0-0-5.REGION.compute.internal` elsewhere.
+/// The interface of this id, in whatever scope.
 #[must_use]
-pub fn private_dns_name(region: &str, address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("ip-{a}-{b}-{c}-{d}.{}", domain(region))
+pub fn get<'w>(world: &'w World, id: &str) -> Option<&'w Arc<InterfaceRecord>> {
+    world.find(&INTERFACES, &BY_ID, &Key::of(&[id])).next()
 }
 
-/// The domain of private names.
-#[must_use]
-pub fn domain(region: &str) -> String {
-    match region {
-        "us-east-1" => "ec2.internal".into(),
-        other => format!("{other}.compute.internal"),
+fn change(txn: &mut Txn, id: &str, with: impl FnOnce(&mut InterfaceRecord)) -> bool {
+    let key = get(txn, id).map(|interface| interface.key.clone());
+    key.is_some_and(|key| txn.update(&INTERFACES, &key, with))
+}
+
+/// Says which host is to hold an interface; whether there is such an interface.
+pub fn place(txn: &mut Txn, id: &str, host: &str) -> bool {
+    change(txn, id, |interface| interface.host = Some(host.into()))
+}
+
+/// The host has attached an interface; whether there is such an interface.
+pub fn attached(txn: &mut Txn, ctx: &Ctx, id: &str) -> bool {
+    let now = ctx.now;
+    change(txn, id, |interface| {
+        if let Some(attachment) = interface.attachment.as_mut().filter(|a| !a.is_attached) {
+            attachment.is_attached = true;
+            attachment.at = now;
+        }
+    })
+}
+
+/// Removes an interface. Its addresses stay reserved until its host confirms; at once free where no
+/// host ever was to hold it. Whether there was such an interface.
+pub fn release(txn: &mut Txn, id: &str) -> bool {
+    let Some(interface) = get(txn, id).cloned() else {
+        return false;
+    };
+    let own = within(&interface.key.scope, id);
+    let elastic = txn.find(&ALLOCATIONS, &BY_INTERFACE, &own);
+    let elastic: Vec<_> = elastic.map(|allocation| allocation.key.clone()).collect();
+    for key in elastic {
+        txn.update(&ALLOCATIONS, &key, |allocation| {
+            allocation.interface = None;
+            allocation.association = None;
+        });
+    }
+    address::leave(txn, id, interface.host.as_deref());
+    tags::forget(txn, &interface.key);
+    txn.delete(&INTERFACES, &interface.key)
+}
+
+/// Removes an interface of which nothing is left on any host: its addresses are free from here on.
+pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
+    if get(txn, id).is_some_and(|interface| interface.key.scope == *scope) {
+        release(txn, id);
+        confirmed(txn, id);
     }
 }
+
+/// The host says that nothing is left of an interface: its addresses are free. An interface that was not
+/// released keeps its own.
+pub fn confirmed(txn: &mut Txn, id: &str) {
+    for row in address::of_owner(txn, id) {
+        if row.leaving.is_some() {
+            txn.delete(&ADDRESSES, &row.key);
+        }
+    }
+}
+
+/// A host is gone by force: its interfaces go, and all their addresses are free at once.
+pub fn release_of_host(txn: &mut Txn, host: &str) {
+    let at = Key::of(&[host]);
+    let own = txn.find_after(&INTERFACES, &BY_HOST, &at, None);
+    let own: Vec<String> = own.map(|interface| interface.key.id.clone()).collect();
+    for id in own {
+        release(txn, &id);
+    }
+    let leaving = txn.find_after(&ADDRESSES, &BY_LEAVING, &at, None);
+    let leaving: Vec<_> = leaving.map(|row| row.key.clone()).collect();
+    for key in leaving {
+        txn.delete(&ADDRESSES, &key);
+    }
+}
+
+/// The interfaces whose addresses wait for this host to confirm; it need not know of all: some may have
+/// gone before it was told of them.
+#[must_use]
+pub fn awaited(world: &World, host: &str) -> BTreeSet<String> {
+    let rows = world.find_after(&ADDRESSES, &BY_LEAVING, &Key::of(&[host]), None);
+    rows.map(|row| row.owner.clone()).collect()
+}
+
+/// The private name of an address: `ip-10-0-1-232.ec2.internal`.
+#[must_use]
+pub fn private_dns_name(scope: &Scope, address: Ipv4Addr) -> String {
+    let dashed = address.to_string().replace('.', "-");
+    format!("ip-{dashed}.{}", defaults::domain(&scope.region))
+}
+
+/// The name of a public address: `ec2-100-64-0-1.compute-1.amazonaws.com`.
+#[must_use]
+pub fn public_dns_name(scope: &Scope, address: Ipv4Addr) -> String {
+    let dashed = address.to_string().replace('.', "-");
+    match scope.region.as_str() {
+        "us-east-1" => format!("ec2-{dashed}.compute-1.amazonaws.com"),
+        region => format!("ec2-{dashed}.{region}.compute.amazonaws.com"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,36 @@
-//! Amazon EC2, in so far as ECS stands on it: VPCs, subnets, interfaces, security groups, routes,
-//! addresses.
+//! Amazon EC2, in so far as networking is: VPCs and what is in them.
 //!
-//! * [`records`]: what is stored. [`ops`]: one file per API operation.
-//! * [`vpc`], [`subnet`], [`interface`]: what others may ask of them and do with them; [`defaults`]:
-//!   what every account finds.
-//! * [`security`]: groups, and what a host filters by ([`security::compile`]).
-//! * [`route`]: what of a route table a host has to do. [`host`]: all that a host shall hold.
+//! Vocabulary: a *VPC* is a network of its own, cut into *subnets*; an *interface* has an address of a
+//! subnet, and *security groups*; a *route table* says where packets of a subnet go.
 //!
-//! Invariants: a private address belongs to one interface of a VPC; an interface's groups are of its
-//! VPC; nothing is deleted that another thing needs.
-//! Rules: EC2 API reference and VPC user guide.
+//! * [`records`]: what is stored. [`ops`]: the API operations, a file a noun. [`resource`]: what all kinds
+//!   of resources share. [`errors`], [`filter`], [`page`], [`tags`]: words and mechanics of the API.
+//! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
+//!   first start. [`zones`], [`cidr`].
+//! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
+//! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`runs`]: addresses in use.
+//!
+//! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
+//! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
+//! Rules: EC2 API reference; VPC user guide; docs/decisions/0008.
 
+pub mod acl;
+pub mod address;
+pub mod cidr;
 pub mod defaults;
 pub mod errors;
+pub mod filter;
+pub mod group;
 pub mod host;
 pub mod interface;
 pub mod ops;
-pub mod public;
+pub mod page;
 pub mod records;
+pub mod resource;
 pub mod route;
+pub mod runs;
 pub mod security;
 pub mod subnet;
+pub mod tags;
 pub mod vpc;
+pub mod zones;

@@ -3,12 +3,12 @@
 //! Rule: VPC user guide, "Route tables": a subnet without a table of its own has the main one; a route
 //! whose target is gone leads nowhere ("blackhole").
 
-use crate::interface;
-use crate::records::{
-    Destination, INTERNET_GATEWAYS, ROUTE_TABLES, ROUTE_TABLES_OF_VPC, ResourceKey, RouteRecord,
-    RouteTableRecord, SubnetRecord, Target, parts,
-};
-use aws_api::agent::host_sync::{self, Route};
+use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
+use crate::records::route::{BY_ASSOCIATION, ROUTE_TABLES, RouteRecord, RouteTableRecord, To, Via};
+use crate::records::{INTERFACES, SubnetRecord, within};
+use crate::vpc;
+use aws_api::agent::host_sync::{Destination, Route};
+use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::World;
@@ -16,10 +16,10 @@ use store::World;
 /// The table that holds for a subnet.
 #[must_use]
 pub fn table_of(world: &World, subnet: &SubnetRecord) -> Option<Arc<RouteTableRecord>> {
-    let of_vpc = parts(&subnet.key.scope, &subnet.vpc);
-    let tables = || world.find(&ROUTE_TABLES, &ROUTE_TABLES_OF_VPC, &of_vpc);
-    let own = tables().find(|table| table.has(&subnet.key.id));
-    own.or_else(|| tables().find(|table| table.is_main()))
+    let scope = &subnet.key.scope;
+    let at = within(scope, &subnet.key.id);
+    let own = world.find(&ROUTE_TABLES, &BY_ASSOCIATION, &at).next();
+    own.or_else(|| vpc::main_table(world, scope, &subnet.vpc))
         .cloned()
 }
 
@@ -36,27 +36,39 @@ pub fn of_subnet(world: &World, subnet: &SubnetRecord) -> Vec<Route> {
 }
 
 fn one(world: &World, subnet: &SubnetRecord, route: &RouteRecord) -> Option<Route> {
-    let Destination::Cidr(to) = &route.to else {
+    let to = match &route.to {
+        To::Ipv4(net) => IpNet::V4(*net),
+        To::Ipv6(net) => IpNet::V6(*net),
         // Prefix lists name AWS's own services, which are reached at our own endpoint.
-        return None;
+        To::PrefixList(_) => return None,
     };
-    let via = match &route.target {
-        Target::InternetGateway(id) => {
-            let key = ResourceKey::new(&subnet.key.scope, id);
-            let gateway = world.get(&INTERNET_GATEWAYS, &key);
+    let via = target(world, subnet, &route.via);
+    Some(Route {
+        to,
+        via: via.unwrap_or(Destination::Blackhole),
+    })
+}
+
+/// Where a route leads, if its target is there and of this VPC.
+#[must_use]
+pub fn target(world: &World, subnet: &SubnetRecord, via: &Via) -> Option<Destination> {
+    match via {
+        Via::InternetGateway(id) => {
+            let gateway = world.get(&INTERNET_GATEWAYS, &subnet.key.beside(id));
             let is_here = gateway.is_some_and(|one| one.vpc.as_ref() == Some(&subnet.vpc));
-            is_here.then_some(host_sync::Destination::InternetGateway)
+            is_here.then_some(Destination::InternetGateway)
         }
-        Target::Interface(id) => {
-            let found = interface::require(world, &subnet.key.scope, id).ok();
-            found.map(|one| host_sync::Destination::Interface {
+        Via::EgressOnlyGateway(id) => {
+            let gateway = world.get(&EGRESS_ONLY_GATEWAYS, &subnet.key.beside(id));
+            let is_here = gateway.is_some_and(|one| one.vpc == subnet.vpc);
+            is_here.then_some(Destination::EgressOnlyInternetGateway)
+        }
+        Via::Interface(id) => {
+            let found = world.get(&INTERFACES, &subnet.key.beside(id));
+            found.map(|one| Destination::Interface {
                 address: IpAddr::V4(one.address()),
             })
         }
-        Target::EgressOnlyInternetGateway(_) | Target::NatGateway(_) | Target::Endpoint(_) => None,
-    };
-    Some(Route {
-        to: *to,
-        via: via.unwrap_or(host_sync::Destination::Blackhole),
-    })
+        Via::NatGateway(_) | Via::Endpoint(_) => None,
+    }
 }

@@ -1,94 +1,175 @@
-//! Subnets: looked up, and their addresses given out.
-//!
-//! Rule: VPC user guide, "Subnet sizing": the first four addresses and the last are not given.
+//! How a subnet is made and unmade.
 
-use crate::errors::{SUBNET, no_free_address};
-use crate::records::{
-    BY_ADDRESS, INTERFACES, OF_SUBNET, ResourceKey, SUBNETS, SubnetRecord, address_parts, parts,
-};
-use crate::vpc;
-use aws_types::{AwsError, Ids, Scope};
+use crate::cidr::{has_allowed_size, overlap};
+use crate::errors::{code, has_dependencies, invalid_value};
+use crate::records::acl::{ACLS, AclAssociation, BY_ASSOCIATION as ACL_OF};
+use crate::records::address::{ADDRESSES, USED, space_of};
+use crate::records::interface::{BY_SUBNET, INTERFACES};
+use crate::records::route::{BY_ASSOCIATION as TABLE_OF, ROUTE_TABLES};
+use crate::records::subnet::{BY_VPC, SUBNETS, SubnetRecord};
+use crate::records::vpc::{CidrAssociation, VPCS, VpcRecord};
+use crate::records::{ResourceKey, fresh_id, within};
+use crate::resource::lookup;
+use crate::{address, tags, vpc};
+use aws_types::{AwsError, Ctx, Scope};
+use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use store::World;
-
-/// Reserved at the beginning of a subnet: network, router, resolver, future use.
-const RESERVED_FIRST: u32 = 4;
-/// Reserved in all: also the last one.
-const RESERVED: u32 = 5;
+use store::{Key, Txn, World};
 
 /// The subnet of this id.
 ///
 /// # Errors
-/// `InvalidSubnetID.NotFound`.
+/// `InvalidSubnetID.NotFound`, `InvalidSubnetID.Malformed`.
 pub fn require(world: &World, scope: &Scope, id: &str) -> Result<Arc<SubnetRecord>, AwsError> {
-    let found = world.get(&SUBNETS, &ResourceKey::new(scope, id));
-    found.cloned().ok_or_else(|| SUBNET.missing(id))
+    lookup::<SubnetRecord>(world, scope, id).cloned()
 }
 
-/// `availableIpAddressCount`; 0 of a subnet that is not there. Visits no interface.
+/// Addresses that can be given; 0 of a subnet that is not there. Visits no interface.
 #[must_use]
 pub fn free_addresses(world: &World, scope: &Scope, id: &str) -> u32 {
-    let Some(subnet) = world.get(&SUBNETS, &ResourceKey::new(scope, id)) else {
-        return 0;
-    };
-    let used = world.sum(&INTERFACES, &OF_SUBNET, &parts(scope, id));
-    room(subnet).saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
-}
-
-/// Addresses that can be given.
-fn room(subnet: &SubnetRecord) -> u32 {
-    let size = 1_u32.checked_shl(32 - u32::from(subnet.cidr.prefix_len()));
-    size.unwrap_or(u32::MAX).saturating_sub(RESERVED)
-}
-
-/// Whether an address of the subnet is one that AWS keeps.
-#[must_use]
-pub fn is_reserved(subnet: &SubnetRecord, address: Ipv4Addr) -> bool {
-    let offset = address.to_bits() - subnet.cidr.network().to_bits();
-    offset < RESERVED_FIRST || address == subnet.cidr.broadcast()
-}
-
-/// Whether an interface of the subnet's VPC has the address.
-#[must_use]
-pub fn is_taken(world: &World, subnet: &SubnetRecord, address: Ipv4Addr) -> bool {
-    let key = address_parts(&subnet.key.scope, &subnet.vpc, address);
-    world.find(&INTERFACES, &BY_ADDRESS, &key).next().is_some()
-}
-
-/// A free address: the first from a random place on, so that one that was just given back is not the
-/// next to be given.
-///
-/// # Errors
-/// `InsufficientFreeAddressesInSubnet`.
-pub fn choose_address(
-    world: &World,
-    ids: &mut Ids,
-    subnet: &SubnetRecord,
-) -> Result<Ipv4Addr, AwsError> {
-    let room = room(subnet);
-    if free_addresses(world, &subnet.key.scope, &subnet.key.id) == 0 {
-        return Err(no_free_address());
-    }
-    let first = subnet.cidr.network().to_bits() + RESERVED_FIRST;
-    let start = u32::try_from(ids.number() % u64::from(room)).unwrap_or(0);
-    let at = |offset: u32| {
-        let offset = u64::from(start) + u64::from(offset);
-        let offset = u32::try_from(offset % u64::from(room)).unwrap_or(0);
-        Ipv4Addr::from_bits(first + offset)
-    };
-    let mut all = (0..room).map(at);
-    let free = all.find(|address| !is_taken(world, subnet, *address));
-    free.ok_or_else(no_free_address)
+    let subnet = world.get(&SUBNETS, &ResourceKey::new(scope, id));
+    let free = subnet.map_or(0, |subnet| address::available(world, subnet));
+    u32::try_from(free).unwrap_or(0)
 }
 
 /// The resolver of a subnet's VPC: the third address of the primary range.
 #[must_use]
 pub fn resolver(world: &World, subnet: &SubnetRecord) -> Ipv4Addr {
-    let vpc = vpc::require(world, &subnet.key.scope, &subnet.vpc);
-    let primary = vpc
-        .ok()
-        .and_then(|vpc| vpc.cidrs.first().map(|one| one.cidr));
-    let range = primary.unwrap_or(subnet.cidr);
-    Ipv4Addr::from_bits(range.network().to_bits() + 2)
+    let vpc = world.get(&VPCS, &subnet.key.beside(&subnet.vpc));
+    let range = vpc.map_or(subnet.cidr, |vpc| vpc.cidrs[0].cidr);
+    Ipv4Addr::from(u32::from(range.network()) + 2)
+}
+
+/// What a subnet is made of.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its range.
+    pub cidr: Ipv4Net,
+    /// Its IPv6 range.
+    pub ipv6: Option<Ipv6Net>,
+    /// Its zone's name.
+    pub zone: String,
+    /// Its zone's default one.
+    pub is_default: bool,
+}
+
+/// Makes a subnet of a VPC.
+///
+/// # Errors
+/// `InvalidSubnet.Range`, `InvalidSubnet.Conflict`.
+pub fn create(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    of: &VpcRecord,
+    wanted: Wanted,
+) -> Result<SubnetRecord, AwsError> {
+    check_ipv4(txn, of, wanted.cidr)?;
+    if let Some(range) = wanted.ipv6 {
+        check_ipv6(txn, of, range)?;
+    }
+    let subnet = SubnetRecord {
+        key: ResourceKey::fresh(ctx, "subnet"),
+        vpc: of.key.id.clone(),
+        cidr: wanted.cidr,
+        ipv6: wanted.ipv6.map(|cidr| CidrAssociation {
+            id: fresh_id(ctx, "subnet-cidr-assoc"),
+            cidr,
+        }),
+        zone: wanted.zone,
+        default_for_az: wanted.is_default,
+        map_public_ip: wanted.is_default,
+        assign_ipv6: false,
+        dns64: false,
+        hostname_type: "ip-name".into(),
+        resource_name_a: false,
+        resource_name_aaaa: false,
+    };
+    txn.put(&SUBNETS, subnet.clone());
+    let acl = vpc::default_acl(txn, &of.key.scope, &of.key.id);
+    if let Some(acl) = acl.map(|acl| acl.key.clone()) {
+        let association = AclAssociation {
+            id: fresh_id(ctx, "aclassoc"),
+            subnet: subnet.key.id.clone(),
+        };
+        txn.update(&ACLS, &acl, |acl| acl.associations.push(association));
+    }
+    Ok(subnet)
+}
+
+fn check_ipv4(world: &World, of: &VpcRecord, cidr: Ipv4Net) -> Result<(), AwsError> {
+    let is_inside = of.cidrs.iter().any(|range| range.cidr.contains(&cidr));
+    if !has_allowed_size(cidr) || !is_inside {
+        return Err(code("InvalidSubnet.Range").with(format!("The CIDR '{cidr}' is invalid.")));
+    }
+    let ranges = of_vpc(world, &of.key).into_iter().map(|subnet| subnet.cidr);
+    conflict(ranges, cidr)
+}
+
+/// Whether a subnet of this VPC may have this IPv6 range: a /64 within those of the VPC, free.
+///
+/// # Errors
+/// `InvalidSubnet.Range`, `InvalidSubnet.Conflict`, `InvalidParameterValue`.
+pub fn check_ipv6(world: &World, of: &VpcRecord, range: Ipv6Net) -> Result<(), AwsError> {
+    if range.prefix_len() != 64 {
+        return Err(invalid_value(format!(
+            "The subnet IPv6 prefix length must be 64, not {}.",
+            range.prefix_len()
+        )));
+    }
+    if !of.ipv6.iter().any(|own| own.cidr.contains(&range)) {
+        return Err(code("InvalidSubnet.Range").with(format!("The CIDR '{range}' is invalid.")));
+    }
+    let subnets = of_vpc(world, &of.key).into_iter();
+    conflict(subnets.filter_map(|s| s.ipv6.map(|v6| v6.cidr)), range)
+}
+
+fn conflict<N>(mut others: impl Iterator<Item = N>, cidr: N) -> Result<(), AwsError>
+where
+    N: Into<ipnet::IpNet> + Copy + std::fmt::Display,
+{
+    match others.any(|other| overlap(other, cidr)) {
+        false => Ok(()),
+        true => Err(code("InvalidSubnet.Conflict")
+            .with(format!("The CIDR '{cidr}' conflicts with another subnet"))),
+    }
+}
+
+/// The subnets of a VPC.
+#[must_use]
+pub fn of_vpc(world: &World, vpc: &ResourceKey) -> Vec<SubnetRecord> {
+    let at = within(&vpc.scope, &vpc.id);
+    let subnets = world.find(&SUBNETS, &BY_VPC, &at);
+    subnets.map(|subnet| subnet.as_ref().clone()).collect()
+}
+
+/// Deletes a subnet.
+///
+/// # Errors
+/// `DependencyViolation` while it has interfaces, or addresses that no host has confirmed to be free.
+pub fn delete(txn: &mut Txn, subnet: &SubnetRecord) -> Result<(), AwsError> {
+    let ResourceKey { scope, id } = &subnet.key;
+    let at = within(scope, id);
+    let space = Key::of(&[&space_of(&subnet.key)]);
+    let is_used = txn.find(&INTERFACES, &BY_SUBNET, &at).next().is_some()
+        || txn.sum(&ADDRESSES, &USED, &space) > 0;
+    if is_used {
+        return Err(has_dependencies("subnet", id));
+    }
+    let table = txn.find(&ROUTE_TABLES, &TABLE_OF, &at).next();
+    if let Some(table) = table.map(|table| table.key.clone()) {
+        txn.update(&ROUTE_TABLES, &table, |table| {
+            let associations = &mut table.associations;
+            associations.retain(|association| association.subnet.as_deref() != Some(id));
+        });
+    }
+    let acl = txn.find(&ACLS, &ACL_OF, &at).next();
+    if let Some(acl) = acl.map(|acl| acl.key.clone()) {
+        txn.update(&ACLS, &acl, |acl| {
+            acl.associations.retain(|a| a.subnet != *id);
+        });
+    }
+    txn.delete(&SUBNETS, &subnet.key);
+    tags::forget(txn, &subnet.key);
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! What a host filters by means what the rules mean, and its pieces do not overlap.
 
 use aws_api::agent::host_sync::{Compiled, What};
-use ec2::records::{GroupRule, Peer, Tags};
+use aws_types::Scope;
+use ec2::records::group::{Peer, Traffic};
+use ec2::records::{ResourceKey, RuleRecord};
 use ec2::security::compile::{ICMP, Surroundings, compile};
 use ipnet::Ipv4Net;
 use proptest::prelude::*;
@@ -20,7 +22,7 @@ struct Packet {
 
 const SETS: [&str; 4] = ["sg-a", "sg-a,sg-b", "sg-b", "sg-c"];
 
-fn rules() -> impl Strategy<Value = Vec<GroupRule>> {
+fn rules() -> impl Strategy<Value = Vec<RuleRecord>> {
     let net = (
         0_u8..4,
         0_u8..4,
@@ -41,15 +43,23 @@ fn rules() -> impl Strategy<Value = Vec<GroupRule>> {
         (-1..3, -1..3).prop_map(|(kind, code)| (Some(ICMP), kind, code)),
         Just((Some(50), -1, -1)),
     ];
-    let rule = (peer, what).prop_map(|(peer, (protocol, from, to))| GroupRule {
-        id: "sgr-1".into(),
-        is_egress: false,
-        protocol,
-        from,
-        to,
+    let rule = (peer, what).prop_map(|(peer, (protocol, from, to))| RuleRecord {
+        key: ResourceKey::new(&Scope::new("000000000000", "us-east-1"), "sgr-1"),
+        group: "sg-1".into(),
+        egress: false,
+        traffic: Traffic {
+            protocol: match protocol {
+                None => "-1".into(),
+                Some(6) => "tcp".into(),
+                Some(17) => "udp".into(),
+                Some(ICMP) => "icmp".into(),
+                Some(other) => other.to_string(),
+            },
+            from: matches!(protocol, Some(6 | 17 | ICMP)).then_some(from),
+            to: matches!(protocol, Some(6 | 17 | ICMP)).then_some(to),
+        },
         peer,
         description: None,
-        tags: Tags::new(),
     });
     prop::collection::vec(rule, 0..12)
 }
@@ -70,7 +80,7 @@ fn packet() -> impl Strategy<Value = Packet> {
 }
 
 /// By the rules as AWS words them.
-fn naive(rules: &[GroupRule], packet: Packet) -> bool {
+fn naive(rules: &[RuleRecord], packet: Packet) -> bool {
     rules.iter().any(|rule| {
         let from = match &rule.peer {
             Peer::Ipv4(net) => net.contains(&packet.from),
@@ -79,17 +89,19 @@ fn naive(rules: &[GroupRule], packet: Packet) -> bool {
                 .is_some_and(|set| set.split(',').any(|g| g == id)),
             Peer::Ipv6(_) | Peer::PrefixList(_) => false,
         };
-        let within = |asked: i32, is: i32| asked == -1 || asked == is;
-        let what = match rule.protocol {
-            None => true,
-            Some(ICMP) if packet.protocol == ICMP => {
-                within(rule.from, packet.icmp.0.into()) && within(rule.to, packet.icmp.1.into())
+        let within = |asked: Option<i32>, is: i32| asked == Some(-1) || asked == Some(is);
+        let Traffic {
+            protocol,
+            from: first,
+            to: last,
+        } = &rule.traffic;
+        let what = match (protocol.as_str(), packet.protocol) {
+            ("-1", _) | ("50", 50) => true,
+            ("icmp", ICMP) => {
+                within(*first, packet.icmp.0.into()) && within(*last, packet.icmp.1.into())
             }
-            Some(protocol) if protocol == packet.protocol => {
-                let port = i32::from(packet.port);
-                rule.from == -1 || (rule.from..=rule.to).contains(&port)
-            }
-            Some(_) => false,
+            ("tcp", 6) | ("udp", 17) => (*first..=*last).contains(&Some(i32::from(packet.port))),
+            _ => false,
         };
         from && what
     })
@@ -123,7 +135,7 @@ fn by_host(compiled: &Compiled, packet: Packet) -> (usize, usize) {
     )
 }
 
-fn compiled(rules: &[GroupRule]) -> Compiled {
+fn compiled(rules: &[RuleRecord]) -> Compiled {
     let combinations: BTreeSet<String> = SETS.iter().map(|set| (*set).to_owned()).collect();
     let around = Surroundings {
         combinations: &combinations,

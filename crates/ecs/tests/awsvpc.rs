@@ -26,7 +26,7 @@ fn house() -> House {
     let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
     let mut house = House {
         world: World::empty(&schema),
-        ctx: House::new().ctx,
+        ..House::new()
     };
     house.change(ec2::defaults::ensure);
     house

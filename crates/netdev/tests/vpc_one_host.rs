@@ -112,5 +112,8 @@ fn an_interface_that_is_not_this_hosts_cannot_be_attached() {
             0
         );
         assert!(!sh("ip -o link").contains("u0000d002"));
+        // Nothing was made, so that there is nothing to remove, and no table for it.
+        net.destroy().await.unwrap();
+        assert!(!sh("nft list tables").contains("0000d002"));
     });
 }

@@ -153,6 +153,70 @@ fn addresses_are_translated_as_the_route_tables_say() {
     });
 }
 
+#[test]
+fn a_route_may_lead_to_an_interface_that_forwards() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = outside(dir.path());
+        let net = network("0000d106", dir.path());
+        let to_box = Destination::Interface {
+            address: Ipv4Addr::new(172, 31, 16, 7).into(),
+        };
+        let way_out = vec![route("0.0.0.0/0", Destination::InternetGateway)];
+        let mut forwarder = with_public(interface(VPC, [172, 31, 16, 7], "sg-box"), 7);
+        forwarder.source_dest_check = false;
+        let task = interface(VPC, [172, 31, 40, 8], "sg");
+        let mut rows = vec![
+            vpc(VPC, 1),
+            Row::Subnet(subnet(VPC, "vpc-1-a", "172.31.16.0/20", way_out)),
+            Row::Subnet(subnet(
+                VPC,
+                "vpc-1-b",
+                "172.31.32.0/20",
+                vec![route("0.0.0.0/0", to_box)],
+            )),
+            Row::GroupSet(open(VPC, "sg")),
+            Row::GroupSet(open(VPC, "sg-box")),
+        ];
+        rows.extend([&forwarder, &task].map(|row| Row::Interface(row.clone())));
+        apply(&net, state(rows)).await;
+        let a = net.attach("a", &task.id).await.unwrap();
+        serve(&outside, 80);
+        // Nobody is there to forward.
+        assert!(is_silence(&call_from(&a, OUTSIDE, 80)));
+        let attach = || async {
+            let made = net.attach("box", &forwarder.id).await.unwrap();
+            run_in(&made.netns, || {
+                std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+                sh("nft add table ip n && nft add chain ip n p '{ type nat hook postrouting priority 100; }' && nft add rule ip n p masquerade");
+            })
+            .unwrap();
+        };
+        attach().await;
+        assert_eq!(call_from(&a, OUTSIDE, 80).unwrap(), "192.0.2.2");
+        net.detach("box").await.unwrap();
+        assert!(is_silence(&call_from(&a, OUTSIDE, 80)));
+        attach().await;
+        // Its groups decide, also on what is not for itself.
+        let only_81 = range("0.0.0.0", "255.255.255.255", Protocols(6, 6), Ports(81, 81));
+        put(
+            &net,
+            vec![Row::GroupSet(groups(VPC, "sg-box", vec![], vec![only_81]))],
+        )
+        .await;
+        assert!(is_silence(&call_from(&a, OUTSIDE, 80)));
+        // With its check on it forwards nothing.
+        put(&net, vec![Row::GroupSet(open(VPC, "sg-box"))]).await;
+        assert!(call_from(&a, OUTSIDE, 80).is_ok());
+        let mut checked = forwarder.clone();
+        checked.source_dest_check = true;
+        put(&net, vec![Row::Interface(checked)]).await;
+        assert!(is_silence(&call_from(&a, OUTSIDE, 80)));
+        net.destroy().await.unwrap();
+        sh(&format!("umount {}", outside.display()));
+    });
+}
+
 async fn two_in(net: &LinuxVpcs, id: &str, vni: u32) -> [netdev::vpc::VpcAttachment; 2] {
     let mut rows = base(id, vni, vec![]);
     for last in [5, 6] {

@@ -31,7 +31,10 @@ pub fn operations(service: &str, facts: &Facts, listed: &[String]) -> String {
 
 /// The codes of the model's errors.
 pub fn errors(facts: &Facts) -> String {
-    let mut text = String::from("//! The errors the model names.\n\nuse aws_types::ErrorCode;\n\n");
+    let mut text = String::from("//! The errors the model names.\n\n");
+    if !facts.errors.is_empty() {
+        text.push_str("use aws_types::ErrorCode;\n\n");
+    }
     for (name, error) in &facts.errors {
         let side = if error.server_fault {
             "receiver"
@@ -78,6 +81,7 @@ pub fn names(service: &str, facts: &Facts, listed: &Service) -> Result<String> {
             "json-1.0" => "Protocol::AwsJson10",
             "json-1.1" => "Protocol::AwsJson11",
             "query" => "Protocol::AwsQuery",
+            "ec2" => "Protocol::Ec2Query",
             other => bail!("{service} speaks {other}, which has no codec yet"),
         });
     }

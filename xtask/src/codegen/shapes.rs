@@ -56,7 +56,7 @@ fn structure(facts: &Facts, name: &str, shape: &Shape, validate: bool) -> Result
     let mut table = String::new();
     let mut list = String::new();
     for member in &shape.members {
-        let rust = field(&member.name);
+        let rust = field(member.field.as_ref().unwrap_or(&member.name));
         let mut ty = rust_type(facts, &member.shape)?;
         if is_recursive(facts, name, &member.shape) {
             ty = format!("Box<{ty}>");
@@ -70,6 +70,9 @@ fn structure(facts: &Facts, name: &str, shape: &Shape, validate: bool) -> Result
         )?;
         if member.required {
             table.push_str(".required()");
+        }
+        if let Some(query) = &member.query {
+            write!(table, ".query_name({query:?})")?;
         }
         let target = facts.shapes.get(&member.shape).context("member's shape")?;
         if target.flattened {

@@ -90,6 +90,8 @@ pub enum Timer {
     Kill(ContainerIndex),
     /// STOPPED waits no longer for logs.
     LogWait,
+    /// The interface is told of by itself.
+    Attached,
     /// Whoever waits for this container waits no longer.
     StartTimeout(ContainerIndex),
 }

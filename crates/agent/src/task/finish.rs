@@ -4,7 +4,7 @@ use super::definition::Desired;
 use super::event::{Command, Timer};
 use super::interface;
 use super::machine::LOG_WAIT;
-use super::report::{Status, join, task_change};
+use super::report::{ContainerChange, Status, join, task_change};
 use super::state::{ContainerIndex, ContainerState, Image, Logs, Made, TaskState};
 use aws_types::Timestamp;
 
@@ -44,7 +44,7 @@ pub(super) fn report(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Co
     }
     if all_ended && may_say_stopped(task) {
         let held = std::mem::take(&mut task.held);
-        task.outbox.push(task_change(task, Status::Stopped, held));
+        push(task, Status::Stopped, held);
         task.stop_reported = true;
     } else if !all_ended && !task.held.is_empty() {
         let held = std::mem::take(&mut task.held);
@@ -54,7 +54,7 @@ pub(super) fn report(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Co
         } else {
             Status::Pending
         };
-        task.outbox.push(task_change(task, status, held));
+        push(task, status, held);
     }
     if task.submitting == 0
         && let Some(change) = join(&task.outbox)
@@ -62,6 +62,14 @@ pub(super) fn report(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Co
         task.submitting = task.outbox.len();
         commands.push(Command::Submit(change));
     }
+}
+
+/// A change of the task, with what else was not told.
+fn push(task: &mut TaskState, status: Status, held: Vec<ContainerChange>) {
+    let attached = interface::untold(task);
+    let mut change = task_change(task, status, held);
+    change.attached = attached;
+    task.outbox.push(change);
 }
 
 fn may_say_stopped(task: &TaskState) -> bool {

@@ -4,10 +4,15 @@
 //! there before the first of them starts, and goes when the last has ended.
 
 use super::definition::{InvalidTask, NetworkMode, TaskDefinition, null_as_default};
-use super::event::Command;
+use super::event::{Command, Timer};
 use super::report::{Status, task_change};
 use super::state::{ContainerState, Made, TaskState};
+use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A container whose image is here has started by then.
+const TELL_WITHIN: Duration = Duration::from_millis(50);
 
 /// An interface of a payload. What else belongs to it comes by host sync, under its id.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,6 +36,9 @@ pub struct InterfaceState {
     pub attachment_arn: String,
     /// Whether it is there.
     pub made: Made,
+    /// Whether the control plane was told that it is.
+    #[serde(default)]
+    pub is_told: bool,
 }
 
 /// Network mode and interfaces go together.
@@ -50,6 +58,7 @@ pub(super) fn of(task: &TaskDefinition) -> Option<InterfaceState> {
     Some(InterfaceState {
         attachment_arn: interface.attachment_arn.clone(),
         made: Made::No,
+        is_told: false,
     })
 }
 
@@ -63,16 +72,38 @@ pub(super) fn make(task: &mut TaskState, commands: &mut Vec<Command>) {
     }
 }
 
-/// It is there: the control plane hears of it at once.
-pub(super) fn made(task: &mut TaskState) {
-    let Some(interface) = &mut task.interface else {
-        return;
-    };
-    interface.made = Made::Yes;
-    let attached = Some(interface.attachment_arn.clone());
-    let mut change = task_change(task, Status::Pending, Vec::new());
-    change.attached = attached;
-    task.outbox.push(change);
+/// It is there. The control plane hears of it with the first change of a container, if that comes soon.
+pub(super) fn made(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
+    if let Some(interface) = &mut task.interface {
+        interface.made = Made::Yes;
+        commands.push(Command::SetTimer(Timer::Attached, now.plus(TELL_WITHIN)));
+    }
+}
+
+/// ARN of the attachment, if it is there and was not told of.
+pub(super) fn untold(task: &mut TaskState) -> Option<String> {
+    let interface = task.interface.as_mut()?;
+    if interface.made != Made::Yes || interface.is_told {
+        return None;
+    }
+    interface.is_told = true;
+    Some(interface.attachment_arn.clone())
+}
+
+/// No change of a container came.
+pub(super) fn tell(task: &mut TaskState) {
+    if let Some(attached) = untold(task) {
+        let mut change = task_change(task, Status::Pending, Vec::new());
+        change.attached = Some(attached);
+        task.outbox.push(change);
+    }
+}
+
+/// The timer of an agent that is gone.
+pub(super) fn timer(task: &TaskState, now: Timestamp) -> Option<Command> {
+    let waits = |one: &&InterfaceState| one.made == Made::Yes && !one.is_told;
+    let interface = task.interface.as_ref().filter(waits);
+    interface.map(|_| Command::SetTimer(Timer::Attached, now))
 }
 
 /// It is not there, or not any more.

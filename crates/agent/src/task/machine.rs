@@ -82,7 +82,7 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         }
         Event::NetworkGone(container) => task.containers[container].network = Made::Gone,
         Event::InterfaceMade | Event::InterfaceFailed(_) | Event::InterfaceGone => {
-            note_interface(task, event);
+            note_interface(task, event, now, commands);
         }
         Event::StartFailed(container, reason) => {
             end_unless_ended(task, container, End::failed(reason, now));
@@ -92,8 +92,8 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         Event::CgroupGone => task.cgroup = Made::Gone,
         Event::TimerFired(Timer::Kill(container)) => kill(task, container, now, commands),
         Event::TimerFired(Timer::LogWait) => task.logs_waited_for = true,
-        // What it is for is looked at after every event.
-        Event::TimerFired(Timer::StartTimeout(_)) => {}
+        Event::TimerFired(Timer::Attached) => interface::tell(task),
+        Event::TimerFired(Timer::StartTimeout(_)) => {} // Looked at after every event.
         Event::ReportAcknowledged => {
             let taken = task.submitting.min(task.outbox.len());
             task.outbox.drain(..taken);
@@ -114,9 +114,9 @@ fn note_pull(task: &mut TaskState, pulled: Option<(Timestamp, Timestamp)>) {
 }
 
 /// The part of [`note`] that is about the task's interface.
-fn note_interface(task: &mut TaskState, event: Event) {
+fn note_interface(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<Command>) {
     match event {
-        Event::InterfaceMade => interface::made(task),
+        Event::InterfaceMade => interface::made(task, now, commands),
         Event::InterfaceFailed(reason) => {
             interface::gone(task);
             refuse(task, reason);

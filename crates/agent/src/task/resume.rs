@@ -6,6 +6,7 @@
 
 use super::definition::Desired;
 use super::docker::SIGKILL;
+use super::interface;
 use super::machine::{Command, Event, LOG_WAIT, Timer, kill_at, start_timer, step};
 use super::state::{ContainerIndex, Image, Logs, Made, Run, TaskState};
 use aws_types::Timestamp;
@@ -193,6 +194,7 @@ fn ask_again_for_timers(state: &TaskState, now: Timestamp, commands: &mut Vec<Co
         }
         commands.extend(start_timer(state, index));
     }
+    commands.extend(interface::timer(state, now));
     let waits = state.all_ended_at.is_some() && !state.logs_waited_for && !state.stop_reported;
     if waits && state.containers.iter().any(|c| c.logs == Logs::Finishing) {
         commands.push(Command::SetTimer(Timer::LogWait, now.plus(LOG_WAIT)));

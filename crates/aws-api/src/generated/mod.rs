@@ -2,6 +2,7 @@
 
 //! The services, one module each.
 
+pub mod ec2;
 pub mod ecs;
 pub mod events;
 pub mod logs;
@@ -11,6 +12,7 @@ use crate::description::ServiceDescription;
 
 /// Every service served.
 pub static SERVICES: &[&ServiceDescription] = &[
+    &ec2::SERVICE,
     &ecs::SERVICE,
     &events::SERVICE,
     &logs::SERVICE,

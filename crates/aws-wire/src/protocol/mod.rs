@@ -1,8 +1,11 @@
 //! One codec per protocol over the shapes of `aws-api`, and what an answer looks like around it.
 
+mod ec2;
 pub mod json;
 mod query;
 mod xml;
+
+pub use ec2::{dry_run_operation, is_dry_run};
 
 use crate::Route;
 use aws_api::{Protocol, ReadError, ShapeReader, ShapeWriter};
@@ -46,9 +49,10 @@ pub fn decode<T>(
         Protocol::AwsQuery => {
             let form = std::str::from_utf8(body)
                 .map_err(|_| codes::SERIALIZATION.with("the body is no UTF-8"))?;
-            let mut reader = query::QueryReader::new(form, query);
+            let mut reader = query::QueryReader::new(query::Dialect::Aws, form, query);
             Ok(read(&mut reader)?)
         }
+        Protocol::Ec2Query => ec2::decode(body, query, read),
     }
 }
 
@@ -76,6 +80,13 @@ pub fn encode(
                 writer.into_members(),
             )
         }
+        Protocol::Ec2Query => {
+            let mut writer = xml::XmlWriter::default();
+            write(&mut writer);
+            let namespace = route.service.xml_namespace.unwrap_or_default();
+            let members = writer.into_members();
+            xml::ec2_response(route.operation, namespace, request_id, &members)
+        }
     };
     Encoded {
         status: 200,
@@ -93,6 +104,14 @@ pub fn encode_error(
     request_id: &str,
     error: &AwsError,
 ) -> Encoded {
+    let translated;
+    let error = match protocol {
+        Protocol::Ec2Query => {
+            translated = ec2::in_its_words(error);
+            &translated
+        }
+        Protocol::AwsQuery | Protocol::AwsJson10 | Protocol::AwsJson11 => error,
+    };
     let code = error.code();
     let body = match protocol {
         Protocol::AwsJson10 | Protocol::AwsJson11 => json::error(error),
@@ -103,6 +122,7 @@ pub fn encode_error(
             };
             xml::error(namespace.unwrap_or_default(), fault, error, request_id)
         }
+        Protocol::Ec2Query => xml::ec2_error(error, request_id),
     };
     Encoded {
         status: code.status,
@@ -117,5 +137,6 @@ fn content_type(protocol: Protocol) -> &'static str {
         Protocol::AwsJson10 => "application/x-amz-json-1.0",
         Protocol::AwsJson11 => "application/x-amz-json-1.1",
         Protocol::AwsQuery => "text/xml",
+        Protocol::Ec2Query => "text/xml;charset=UTF-8",
     }
 }

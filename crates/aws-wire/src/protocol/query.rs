@@ -1,4 +1,5 @@
-//! awsQuery input: a form whose names are paths (`Names.member.1`, `Map.entry.1.key`).
+//! Input of the query protocols: a form whose names are paths. awsQuery: `Names.member.1`,
+//! `Map.entry.1.key`. ec2Query: `Name.1`, every list flattened, every name the one of forms.
 
 use crate::head::pairs;
 use aws_api::description::{Member, StructDescription};
@@ -11,9 +12,35 @@ use std::collections::BTreeMap;
 /// Elements of one list or map; a form cannot name more.
 const ELEMENTS_MAX: usize = 10_000;
 
+/// Which of the two query protocols a form is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// awsQuery.
+    Aws,
+    /// ec2Query.
+    Ec2,
+}
+
+impl Dialect {
+    fn name(self, member: &Member) -> &'static str {
+        match self {
+            Self::Aws => member.name,
+            Self::Ec2 => member.query_name.unwrap_or(member.name),
+        }
+    }
+
+    fn element_path(self, member: &Member, path: String) -> String {
+        match member.item_name {
+            Some(item) if self == Self::Aws => format!("{path}.{item}"),
+            _ => path,
+        }
+    }
+}
+
 /// Reads a form.
 #[derive(Debug)]
 pub struct QueryReader {
+    dialect: Dialect,
     values: BTreeMap<String, String>,
     /// The path of the value to be read next.
     path: String,
@@ -33,10 +60,11 @@ enum Open {
 impl QueryReader {
     /// A reader over the pairs of a body and of a query; the body's win.
     #[must_use]
-    pub fn new(form: &str, query: &str) -> Self {
+    pub fn new(dialect: Dialect, form: &str, query: &str) -> Self {
         let mut values: BTreeMap<String, String> = pairs(query).collect();
         values.extend(pairs(form));
         Self {
+            dialect,
             values,
             path: String::new(),
             open: Vec::new(),
@@ -74,13 +102,6 @@ impl QueryReader {
             .parse()
             .map_err(|_| ReadError::new(format!("{} must be {what}", self.path)))
     }
-
-    fn element_path(member: &Member, path: &str) -> String {
-        match member.item_name {
-            Some(item) => format!("{path}.{item}"),
-            None => path.to_owned(),
-        }
-    }
 }
 
 impl ShapeReader for QueryReader {
@@ -101,13 +122,13 @@ impl ShapeReader for QueryReader {
         };
         let (path, next) = (path.clone(), *next);
         for (index, member) in description.members.iter().enumerate().skip(next) {
-            let at = Self::joined(&path, member.name);
+            let at = Self::joined(&path, self.dialect.name(member));
             if self.has(&at) {
                 if let Some(Open::Structure { next, .. }) = self.open.last_mut() {
                     *next = index + 1;
                 }
                 self.path = match member.kind {
-                    aws_api::Kind::List(_) => Self::element_path(member, &at),
+                    aws_api::Kind::List(_) => self.dialect.element_path(member, at),
                     _ => at,
                 };
                 return Ok(Some(index));
@@ -211,17 +232,21 @@ mod tests {
     #[test]
     fn paths_lead_to_members_lists_and_structures() {
         let form = "cluster=c%20d&count=2&tags.member.1.key=a&tags.member.1.value=b&tags.member.2.key=x&enableECSManagedTags=true";
-        let request = ecs::RunTaskRequest::read(&mut QueryReader::new(form, "")).unwrap();
+        let request =
+            ecs::RunTaskRequest::read(&mut QueryReader::new(Dialect::Aws, form, "")).unwrap();
         assert_eq!(request.cluster.as_deref(), Some("c d"));
         assert_eq!(request.count, Some(2));
         assert_eq!(request.tags.unwrap().len(), 2);
-        assert!(ecs::RunTaskRequest::read(&mut QueryReader::new("count=two", "")).is_err());
+        let wrong = &mut QueryReader::new(Dialect::Aws, "count=two", "");
+        assert!(ecs::RunTaskRequest::read(wrong).is_err());
     }
 
     proptest! {
         #[test]
         fn no_form_makes_it_panic(form in "([a-zA-Z.0-9%]{0,20}=[a-z0-9%]{0,5}&){0,8}", query in ".{0,30}") {
-            let _ = ecs::RunTaskRequest::read(&mut QueryReader::new(&form, &query));
+            for dialect in [Dialect::Aws, Dialect::Ec2] {
+                let _ = ecs::RunTaskRequest::read(&mut QueryReader::new(dialect, &form, &query));
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! XML answers of the query protocol: `<XResponse><XResult>…</XResult><ResponseMetadata>…`.
+//! XML answers of the query protocols: `<XResponse><XResult>…</XResult><ResponseMetadata>…`, and EC2's
+//! `<XResponse><requestId>…</requestId>…`.
 
 use aws_api::description::{Member, StructDescription};
 use aws_api::{OperationDescription, ShapeWriter};
@@ -151,6 +152,27 @@ pub fn response(
         None => members,
     };
     format!("<{name}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>").into_bytes()
+}
+
+/// The whole answer of EC2 around the members.
+#[must_use]
+pub fn ec2_response(
+    operation: &OperationDescription,
+    namespace: &str,
+    request_id: &str,
+    members: &str,
+) -> Vec<u8> {
+    let name = operation.name;
+    format!("<{name}Response xmlns=\"{namespace}/\"><requestId>{request_id}</requestId>{members}</{name}Response>").into_bytes()
+}
+
+/// The whole answer of EC2 for an error.
+#[must_use]
+pub fn ec2_error(error: &AwsError, request_id: &str) -> Vec<u8> {
+    let mut message = String::new();
+    escape(&mut message, error.message());
+    let code = error.code().name;
+    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>").into_bytes()
 }
 
 /// The whole answer for an error.

@@ -21,10 +21,27 @@ pub enum AuthFault {
 }
 
 impl AuthFault {
+    /// Rule: EC2 API reference, "Common client error codes".
+    fn of_ec2(&self) -> AwsError {
+        match self {
+            Self::Missing => ErrorCode::sender("MissingAuthenticationToken", 403)
+                .with("Request is missing Authentication Token"),
+            Self::Incomplete(what) => {
+                ErrorCode::sender("IncompleteSignature", 400).with(what.as_str())
+            }
+            Self::ExpiredToken => {
+                ErrorCode::sender("RequestExpired", 400).with("Request has expired.")
+            }
+            Self::UnknownKey | Self::BadSignature(_) => ErrorCode::sender("AuthFailure", 401)
+                .with("AWS was not able to validate the provided access credentials"),
+        }
+    }
+
     /// AWS's error in a protocol's own name and status.
     #[must_use]
     pub fn error(&self, protocol: Protocol) -> AwsError {
         let query = match protocol {
+            Protocol::Ec2Query => return self.of_ec2(),
             Protocol::AwsQuery => true,
             Protocol::AwsJson10 | Protocol::AwsJson11 => false,
         };

@@ -75,6 +75,15 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          `InvalidEventPatternException` are worded as near to AWS's as is known to us.",
     ),
     (
+        "EC2",
+        "Networking alone. Each region has three zones. Public addresses are of 100.64.0.0/16, IPv6 \
+         ranges of fd10::/16 (RFC 4193). What takes AWS a while is done at once: nothing stays \
+         `pending`. `DryRun` runs all checks of the call, also those that AWS leaves out. Parameters \
+         that are not served (IPAM, Outposts, prefix delegation, connection tracking, encryption \
+         controls) answer `UnsupportedOperation`. Where no recording of AWS's error text is known to \
+         us, the error's code is AWS's and the text is ours.",
+    ),
+    (
         "guardDutyActivate",
         "Always `off`, and read-only, as on AWS without GuardDuty.",
     ),

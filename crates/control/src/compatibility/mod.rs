@@ -34,7 +34,7 @@ pub fn document() -> String {
 fn operations(text: &mut String) {
     text.push_str(
         "\n## Operations\n\nAn operation that AWS has and Longshore does not serve answers \
-         `UnknownOperationException`, as AWS answers one that does not exist.\n",
+         `UnknownOperationException`, as AWS answers one that does not exist; of EC2, `InvalidAction`.\n",
     );
     for service in aws_api::SERVICES {
         let (served, rest): (Vec<&str>, Vec<&str>) = service

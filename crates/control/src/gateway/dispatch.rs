@@ -40,6 +40,10 @@ pub async fn answer(
         let identity = authenticate::authenticate(gateway, head, body, route.service.signing_name)
             .map_err(|fault| refused(fault.error(route.protocol)))?;
         let request = decode(gateway, &route, body, head.query).map_err(refused)?;
+        let request = Admitted {
+            request,
+            is_dry_run: protocol::is_dry_run(&route, body, head.query),
+        };
         Ok((route, identity, request))
     });
     let encoded = match admitted {
@@ -84,6 +88,13 @@ pub fn refuse(parts: &Parts, fault: BodyFault, request_id: &str) -> Answer {
     answer::encoded(protocol::encode_error(protocol, None, request_id, &error))
 }
 
+/// A decoded request of a known caller.
+struct Admitted {
+    request: Request,
+    /// It only asks whether it would succeed.
+    is_dry_run: bool,
+}
+
 struct Refused {
     error: AwsError,
     protocol: Protocol,
@@ -111,6 +122,7 @@ fn decode(gateway: &Gateway, route: &Route, body: &[u8], query: &str) -> Result<
 fn validation_code(route: &Route) -> ErrorCode {
     match route.protocol {
         Protocol::AwsQuery => ErrorCode::sender("ValidationError", 400),
+        Protocol::Ec2Query => ErrorCode::sender("InvalidParameterValue", 400),
         Protocol::AwsJson10 | Protocol::AwsJson11 => match route.service.name {
             "events" => ErrorCode::sender("ValidationException", 400),
             _ => ErrorCode::sender("InvalidParameterException", 400),
@@ -122,7 +134,7 @@ async fn run(
     gateway: &Gateway,
     route: Route,
     identity: Identity,
-    request: Request,
+    request: Admitted,
     (request_id, ids): (&str, Ids),
     started: Instant,
 ) -> Encoded {
@@ -181,7 +193,16 @@ fn tell(
     outcome
 }
 
-async fn perform(gateway: &Gateway, request: Request, mut ctx: Ctx) -> Result<Ran, AwsError> {
+async fn perform(gateway: &Gateway, admitted: Admitted, mut ctx: Ctx) -> Result<Ran, AwsError> {
+    let Admitted {
+        request,
+        is_dry_run,
+    } = admitted;
+    // A dry run does everything and then fails, which leaves nothing behind.
+    let unless_dry = move |answer| match is_dry_run {
+        true => Err(protocol::dry_run_operation()),
+        false => Ok(answer),
+    };
     let without_decisions = |answer| Ran {
         answer,
         is_write: false,
@@ -189,11 +210,14 @@ async fn perform(gateway: &Gateway, request: Request, mut ctx: Ctx) -> Result<Ra
     };
     let world = gateway.state.snapshot();
     match request.authorise(&world, &ctx, host_rights)? {
-        Authorised::Read(call) => call.run(&world, &mut ctx).map(without_decisions),
+        Authorised::Read(call) => call
+            .run(&world, &mut ctx)
+            .and_then(unless_dry)
+            .map(without_decisions),
         Authorised::Write(call) => {
             let submitted = gateway.state.submit(ctx, move |txn, ctx| {
                 Ok(Ran {
-                    answer: call.run(txn, ctx)?,
+                    answer: call.run(txn, ctx).and_then(unless_dry)?,
                     is_write: true,
                     decisions: std::mem::take(&mut ctx.decisions),
                 })

@@ -1,9 +1,163 @@
-//! The table operation → function, and nothing else.
+//! The table operation → function, and what it asks for; nothing else. A file holds a noun's operations.
 
-use iam::Operation;
+mod account;
+mod acls;
+mod addresses;
+mod dhcp;
+mod gateways;
+mod group_rules;
+mod groups;
+mod interface_shape;
+mod interfaces;
+mod permissions;
+mod route_tables;
+mod routes;
+mod rule_descriptions;
+mod subnets;
+mod tags;
+mod vpc_ranges;
+mod vpcs;
+
+use aws_api::ec2::operations as api;
+use aws_types::Ctx;
+use iam::{Ask, Operation};
+
+/// An operation that is on no single resource, or on the one that a member of its input names.
+macro_rules! op {
+    ($how:ident $name:ident, $run:path) => {
+        Operation::$how::<api::$name>(
+            |_, _, _| vec![Ask::any(concat!("ec2:", stringify!($name)))],
+            $run,
+        )
+    };
+    ($how:ident $name:ident, $run:path, $kind:literal $member:ident) => {
+        Operation::$how::<api::$name>(
+            |input, _, ctx| {
+                let action = concat!("ec2:", stringify!($name));
+                vec![Ask::new(action, arn(ctx, $kind, input.$member.as_deref()))]
+            },
+            $run,
+        )
+    };
+}
+
+fn arn(ctx: &Ctx, kind: &str, id: Option<&str>) -> String {
+    let resource = format!("{kind}/{}", id.unwrap_or("*"));
+    ctx.scope.arn("ec2", &resource).to_string()
+}
 
 /// The operations of this crate.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    Vec::new()
+    let parts = [
+        vpc_operations(),
+        group_operations(),
+        route_operations(),
+        address_operations(),
+        other_operations(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn vpc_operations() -> Vec<Operation> {
+    vec![
+        op!(write AssociateVpcCidrBlock, vpc_ranges::associate, "vpc" vpc_id),
+        op!(write CreateDefaultVpc, vpcs::create_default),
+        op!(write CreateSubnet, subnets::create, "vpc" vpc_id),
+        op!(write CreateVpc, vpcs::create),
+        op!(write DeleteSubnet, subnets::delete, "subnet" subnet_id),
+        op!(write DeleteVpc, vpcs::delete, "vpc" vpc_id),
+        op!(read DescribeSubnets, subnets::describe),
+        op!(read DescribeVpcAttribute, vpcs::describe_attribute, "vpc" vpc_id),
+        op!(read DescribeVpcs, vpcs::describe),
+        op!(write DisassociateVpcCidrBlock, vpc_ranges::disassociate),
+        op!(write ModifySubnetAttribute, subnets::modify, "subnet" subnet_id),
+        op!(write ModifyVpcAttribute, vpcs::modify, "vpc" vpc_id),
+    ]
+}
+
+fn group_operations() -> Vec<Operation> {
+    vec![
+        op!(write AuthorizeSecurityGroupEgress, group_rules::authorize_egress, "security-group" group_id),
+        op!(write AuthorizeSecurityGroupIngress, group_rules::authorize_ingress, "security-group" group_id),
+        op!(write CreateSecurityGroup, groups::create, "vpc" vpc_id),
+        op!(write DeleteSecurityGroup, groups::delete, "security-group" group_id),
+        op!(read DescribeSecurityGroupReferences, groups::describe_references),
+        op!(read DescribeSecurityGroupRules, group_rules::describe),
+        op!(read DescribeSecurityGroups, groups::describe),
+        op!(write ModifySecurityGroupRules, group_rules::modify, "security-group" group_id),
+        op!(write RevokeSecurityGroupEgress, group_rules::revoke_egress, "security-group" group_id),
+        op!(write RevokeSecurityGroupIngress, group_rules::revoke_ingress, "security-group" group_id),
+        op!(
+            write UpdateSecurityGroupRuleDescriptionsEgress,
+            rule_descriptions::egress, "security-group" group_id
+        ),
+        op!(
+            write UpdateSecurityGroupRuleDescriptionsIngress,
+            rule_descriptions::ingress, "security-group" group_id
+        ),
+    ]
+}
+
+fn route_operations() -> Vec<Operation> {
+    vec![
+        op!(write AssociateRouteTable, route_tables::associate, "route-table" route_table_id),
+        op!(write AttachInternetGateway, gateways::attach, "internet-gateway" internet_gateway_id),
+        op!(write CreateInternetGateway, gateways::create),
+        op!(write CreateRoute, routes::create, "route-table" route_table_id),
+        op!(write CreateRouteTable, route_tables::create, "vpc" vpc_id),
+        op!(write DeleteInternetGateway, gateways::delete, "internet-gateway" internet_gateway_id),
+        op!(write DeleteRoute, routes::delete, "route-table" route_table_id),
+        op!(write DeleteRouteTable, route_tables::delete, "route-table" route_table_id),
+        op!(read DescribeInternetGateways, gateways::describe),
+        op!(read DescribeNetworkAcls, acls::describe),
+        op!(read DescribeRouteTables, route_tables::describe),
+        op!(write DetachInternetGateway, gateways::detach, "internet-gateway" internet_gateway_id),
+        op!(write DisassociateRouteTable, route_tables::disassociate),
+        op!(write ReplaceRoute, routes::replace, "route-table" route_table_id),
+        op!(
+            write ReplaceRouteTableAssociation,
+            route_tables::replace_association, "route-table" route_table_id
+        ),
+    ]
+}
+
+fn address_operations() -> Vec<Operation> {
+    vec![
+        op!(write AllocateAddress, addresses::allocate),
+        op!(write AssociateAddress, addresses::associate, "elastic-ip" allocation_id),
+        op!(write AssociateDhcpOptions, dhcp::associate, "vpc" vpc_id),
+        op!(write CreateDhcpOptions, dhcp::create),
+        op!(write DeleteDhcpOptions, dhcp::delete, "dhcp-options" dhcp_options_id),
+        op!(read DescribeAddresses, addresses::describe),
+        op!(read DescribeAddressesAttribute, addresses::describe_attribute),
+        op!(read DescribeDhcpOptions, dhcp::describe),
+        op!(write DisassociateAddress, addresses::disassociate),
+        op!(write ReleaseAddress, addresses::release, "elastic-ip" allocation_id),
+    ]
+}
+
+fn other_operations() -> Vec<Operation> {
+    vec![
+        op!(write CreateNetworkInterface, interfaces::create, "subnet" subnet_id),
+        op!(write CreateTags, tags::create),
+        op!(
+            write DeleteNetworkInterface,
+            interfaces::delete, "network-interface" network_interface_id
+        ),
+        op!(write DeleteTags, tags::delete),
+        op!(read DescribeAccountAttributes, account::attributes),
+        op!(read DescribeAvailabilityZones, account::zones),
+        op!(
+            read DescribeNetworkInterfaceAttribute,
+            interfaces::describe_attribute, "network-interface" network_interface_id
+        ),
+        op!(read DescribeNetworkInterfaces, interfaces::describe),
+        op!(read DescribeRegions, account::regions),
+        op!(read DescribeTags, tags::describe),
+        op!(
+            write ModifyNetworkInterfaceAttribute,
+            interfaces::modify, "network-interface" network_interface_id
+        ),
+    ]
 }

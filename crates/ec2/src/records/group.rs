@@ -1,95 +1,107 @@
-//! The stored security group, with its rules.
+//! Security groups and their rules.
 
-use super::{ResourceKey, Tags, parts};
-use aws_types::Scope;
+use super::{ResourceKey, within};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use store::{Index, Key, Table};
 
-/// One group.
+/// The name of each VPC's own group.
+pub const DEFAULT: &str = "default";
+
+/// A security group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupRecord {
-    /// `sg-…`.
+    /// Its scope and id.
     pub key: ResourceKey,
     /// Its VPC.
     pub vpc: String,
     /// Its name, unique in the VPC.
     pub name: String,
-    /// `description`.
+    /// `GroupDescription`.
     pub description: String,
-    /// Its rules, in the order in which they were made.
-    pub rules: Vec<GroupRule>,
-    /// Tags by key.
-    #[serde(default)]
-    pub tags: Tags,
 }
 
-/// One rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupRule {
-    /// `sgr-…`.
-    pub id: String,
-    /// For what leaves the members; else for what comes to them.
-    pub is_egress: bool,
-    /// IP protocol; `None` is all (`-1`).
-    pub protocol: Option<u8>,
-    /// First port, or ICMP type; -1 is all.
-    pub from: i32,
-    /// Last port, or ICMP code; -1 is all.
-    pub to: i32,
-    /// The other side.
-    pub peer: Peer,
-    /// `description`.
-    #[serde(default)]
-    pub description: Option<String>,
-    /// Tags by key.
-    #[serde(default)]
-    pub tags: Tags,
-}
+/// By VPC and name.
+pub static BY_VPC: Index<GroupRecord> = Index {
+    name: "by_vpc",
+    keys: |group| {
+        let scope = &group.key.scope;
+        vec![Key::of(&[
+            &scope.account,
+            &scope.region,
+            &group.vpc,
+            &group.name,
+        ])]
+    },
+};
 
-impl GroupRule {
-    /// Whether the other allows the same, whatever it is called.
-    #[must_use]
-    pub fn allows_same(&self, other: &Self) -> bool {
-        let of = |rule: &Self| (rule.is_egress, rule.protocol, rule.from, rule.to);
-        of(self) == of(other) && self.peer == other.peer
-    }
-}
+/// All groups.
+pub static GROUPS: Table<ResourceKey, GroupRecord> = Table::new(
+    "ec2.groups",
+    |group: &GroupRecord| group.key.clone(),
+    &[&BY_VPC],
+);
 
 /// The other side of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Peer {
-    /// Addresses.
+    /// A range of IPv4.
     Ipv4(Ipv4Net),
-    /// Addresses.
+    /// A range of IPv6.
     Ipv6(Ipv6Net),
-    /// `pl-…`.
-    PrefixList(String),
-    /// Members of `sg-…`.
+    /// The members of a group.
     Group(String),
+    /// The ranges of a prefix list.
+    PrefixList(String),
 }
 
-/// By VPC.
-pub static OF_VPC: Index<GroupRecord> = Index {
-    name: "of_vpc",
-    keys: |group| vec![parts(&group.key.scope, &group.vpc)],
-};
-
-/// By name within the VPC.
-pub static BY_GROUP_NAME: Index<GroupRecord> = Index {
-    name: "by_name",
-    keys: |group| vec![group_name_parts(&group.key.scope, &group.vpc, &group.name)],
-};
-
-/// The key of [`BY_GROUP_NAME`].
-#[must_use]
-pub fn group_name_parts(scope: &Scope, vpc: &str, name: &str) -> Key {
-    Key::of(&[&scope.account, &scope.region, vpc, name])
+/// What a rule lets pass.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Traffic {
+    /// `-1`, `tcp`, `udp`, `icmp`, `icmpv6`, or a number.
+    pub protocol: String,
+    /// First port, or type of ICMP; -1 is every one. Absent where the protocol has none.
+    pub from: Option<i32>,
+    /// Last port, or code of ICMP; likewise.
+    pub to: Option<i32>,
 }
 
-/// All groups.
-pub static GROUPS: Table<ResourceKey, GroupRecord> = Table::new(
-    "ec2.security_groups",
-    |group| group.key.clone(),
-    &[&OF_VPC, &BY_GROUP_NAME],
+/// A rule of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRecord {
+    /// Its scope and id, `sgr-…`.
+    pub key: ResourceKey,
+    /// Its group.
+    pub group: String,
+    /// For what goes out; else for what comes in.
+    pub egress: bool,
+    /// What passes.
+    pub traffic: Traffic,
+    /// From whom, or to whom.
+    pub peer: Peer,
+    /// `Description`.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// By group.
+pub static BY_GROUP: Index<RuleRecord> = Index {
+    name: "by_group",
+    keys: |rule| vec![within(&rule.key.scope, &rule.group)],
+};
+
+/// By the group or prefix list that it names.
+pub static BY_PEER: Index<RuleRecord> = Index {
+    name: "by_peer",
+    keys: |rule| match &rule.peer {
+        Peer::Group(id) | Peer::PrefixList(id) => vec![within(&rule.key.scope, id)],
+        Peer::Ipv4(_) | Peer::Ipv6(_) => vec![],
+    },
+};
+
+/// All rules.
+pub static RULES: Table<ResourceKey, RuleRecord> = Table::new(
+    "ec2.rules",
+    |rule: &RuleRecord| rule.key.clone(),
+    &[&BY_GROUP, &BY_PEER],
 );

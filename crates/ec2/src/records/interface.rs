@@ -1,51 +1,71 @@
-//! The stored network interface.
+//! Elastic network interfaces.
 
-use super::{ResourceKey, Tags, parts};
-use aws_types::Scope;
+use super::{ResourceKey, within};
+use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use store::{Index, Key, Table, Tally};
+use store::{Index, Key, Table};
 
-/// One interface. It is stored as long as any host may have its address.
+/// The public address of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicAddress {
+    /// From the pool.
+    pub address: Ipv4Addr,
+    /// The elastic address, `eipalloc-…`; `None` for one that goes with the interface.
+    pub allocation: Option<String>,
+    /// `eipassoc-…`, with an elastic address.
+    pub association: Option<String>,
+}
+
+/// That an interface is attached, or about to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentRecord {
+    /// `eni-attach-…`.
+    pub id: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// The host said so.
+    pub is_attached: bool,
+}
+
+/// An interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceRecord {
-    /// `eni-…`.
+    /// Its scope and id.
     pub key: ResourceKey,
     /// Its VPC.
     pub vpc: String,
     /// Its subnet.
     pub subnet: String,
-    /// The subnet's zone.
+    /// Its subnet's zone.
     pub zone: String,
-    /// For example `02:aa:00:00:00:05`; unique.
-    pub mac: String,
-    /// Its private addresses, the primary one first.
-    pub addresses: Vec<Ipv4Addr>,
-    /// Its IPv6 addresses.
-    #[serde(default)]
-    pub ipv6_addresses: Vec<Ipv6Addr>,
-    /// A public address that lives as long as the interface.
-    #[serde(default)]
-    pub public: Option<Ipv4Addr>,
-    /// Its groups, in order of id.
-    pub groups: Vec<String>,
-    /// `description`.
+    /// `Description`.
     pub description: String,
-    /// `sourceDestCheck`.
+    /// Unique in a Longshore.
+    pub mac: String,
+    /// Its private IPv4 addresses, the primary one first.
+    pub addresses: Vec<Ipv4Addr>,
+    /// The name of the primary one: `ip-10-0-0-5.ec2.internal`.
+    pub private_dns_name: String,
+    /// Its IPv6 addresses.
+    pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// Its security groups, in order of id.
+    pub groups: Vec<String>,
+    /// `SourceDestCheck`.
     pub source_dest_check: bool,
-    /// What names the host that has it, in host sync; `None` while it is nowhere.
+    /// `InterfaceType`: `interface`, `nat_gateway`, `vpc_endpoint`.
+    pub kind: String,
+    /// Made by a service: a user neither deletes nor detaches it.
+    pub requester_managed: bool,
+    /// Its public address.
+    #[serde(default)]
+    pub public: Option<PublicAddress>,
+    /// What it is attached to; `None`: it is `available`.
+    #[serde(default)]
+    pub attachment: Option<AttachmentRecord>,
+    /// The host that holds it, or is to hold it.
     #[serde(default)]
     pub host: Option<String>,
-    /// `eni-attach-…`, where it is attached.
-    #[serde(default)]
-    pub attachment: Option<String>,
-    /// Whether ECS made it and looks after it: no user may delete or detach it.
-    pub is_managed: bool,
-    /// `ip-10-0-0-5.ec2.internal`.
-    pub private_dns_name: String,
-    /// Tags by key.
-    #[serde(default)]
-    pub tags: Tags,
 }
 
 impl InterfaceRecord {
@@ -69,92 +89,70 @@ impl InterfaceRecord {
     }
 }
 
+/// By id alone: hosts know no scope.
+pub static BY_ID: Index<InterfaceRecord> = Index {
+    name: "by_id",
+    keys: |interface| vec![Key::of(&[&interface.key.id])],
+};
+
 /// By VPC.
-pub static OF_VPC: Index<InterfaceRecord> = Index {
-    name: "of_vpc",
-    keys: |one| vec![parts(&one.key.scope, &one.vpc)],
+pub static BY_VPC: Index<InterfaceRecord> = Index {
+    name: "by_vpc",
+    keys: |interface| vec![within(&interface.key.scope, &interface.vpc)],
 };
 
 /// By subnet.
-pub static IN_SUBNET: Index<InterfaceRecord> = Index {
-    name: "in_subnet",
-    keys: |one| vec![parts(&one.key.scope, &one.subnet)],
+pub static BY_SUBNET: Index<InterfaceRecord> = Index {
+    name: "by_subnet",
+    keys: |interface| vec![within(&interface.key.scope, &interface.subnet)],
 };
 
 /// By group.
-pub static OF_GROUP: Index<InterfaceRecord> = Index {
-    name: "of_group",
-    keys: |one| {
-        let groups = one.groups.iter();
-        groups.map(|group| parts(&one.key.scope, group)).collect()
-    },
-};
-
-/// By host.
-pub static OF_HOST: Index<InterfaceRecord> = Index {
-    name: "of_host",
-    keys: |one| one.host.iter().map(|host| host_parts(host)).collect(),
-};
-
-/// By private address within the VPC.
-pub static BY_ADDRESS: Index<InterfaceRecord> = Index {
-    name: "by_address",
-    keys: |one| {
-        let of = |address: &Ipv4Addr| address_parts(&one.key.scope, &one.vpc, *address);
-        one.addresses.iter().map(of).collect()
-    },
-};
-
-/// By public address, which is unique in a Longshore.
-pub static BY_PUBLIC: Index<InterfaceRecord> = Index {
-    name: "by_public",
-    keys: |one| {
-        one.public
-            .iter()
-            .map(|address| public_parts(*address))
+pub static BY_GROUP: Index<InterfaceRecord> = Index {
+    name: "by_group",
+    keys: |interface| {
+        let groups = interface.groups.iter();
+        groups
+            .map(|group| within(&interface.key.scope, group))
             .collect()
     },
 };
 
-/// The key of [`BY_PUBLIC`].
-#[must_use]
-pub fn public_parts(address: Ipv4Addr) -> Key {
-    Key::build().number(address.to_bits().into()).finish()
-}
+/// By the host that holds it.
+pub static BY_HOST: Index<InterfaceRecord> = Index {
+    name: "by_host",
+    keys: |interface| interface.host.iter().map(|host| Key::of(&[host])).collect(),
+};
 
-/// Private addresses taken of a subnet.
-pub static OF_SUBNET: Tally<InterfaceRecord> = Tally {
-    name: "addresses_of_subnet",
-    of: |one| {
-        let count = i64::try_from(one.addresses.len()).unwrap_or(i64::MAX);
-        vec![(parts(&one.key.scope, &one.subnet), count)]
+/// By hardware address.
+pub static BY_MAC: Index<InterfaceRecord> = Index {
+    name: "by_mac",
+    keys: |interface| vec![Key::of(&[&interface.mac])],
+};
+
+/// By subnet and IPv6 address.
+pub static BY_IPV6: Index<InterfaceRecord> = Index {
+    name: "by_ipv6",
+    keys: |interface| {
+        let addresses = interface.ipv6_addresses.iter();
+        addresses
+            .map(|address| ipv6_key(&interface.key, &interface.subnet, *address))
+            .collect()
     },
 };
 
-/// The key of [`OF_HOST`].
+/// The key of [`BY_IPV6`], within the scope of `beside`.
 #[must_use]
-pub fn host_parts(host: &str) -> Key {
-    Key::of(&[host])
-}
-
-/// The key of [`BY_ADDRESS`].
-#[must_use]
-pub fn address_parts(scope: &Scope, vpc: &str, address: Ipv4Addr) -> Key {
-    let key = Key::build().text(&scope.account).text(&scope.region);
-    key.text(vpc).number(address.to_bits().into()).finish()
+pub fn ipv6_key(beside: &ResourceKey, subnet: &str, address: Ipv6Addr) -> Key {
+    let ResourceKey { scope, .. } = beside;
+    Key::of(&[&scope.account, &scope.region, subnet, &address.to_string()])
 }
 
 /// All interfaces.
 pub static INTERFACES: Table<ResourceKey, InterfaceRecord> = Table::new(
     "ec2.interfaces",
-    |one| one.key.clone(),
+    |interface: &InterfaceRecord| interface.key.clone(),
     &[
-        &OF_VPC,
-        &IN_SUBNET,
-        &OF_GROUP,
-        &OF_HOST,
-        &BY_ADDRESS,
-        &BY_PUBLIC,
+        &BY_ID, &BY_VPC, &BY_SUBNET, &BY_GROUP, &BY_HOST, &BY_MAC, &BY_IPV6,
     ],
-)
-.with_tallies(&[&OF_SUBNET]);
+);

@@ -1,37 +1,28 @@
-//! What is stored. Every table's key is an id within account and region.
+//! What is stored: one table a kind of thing, each keyed by account, region and id.
 
-mod gateway;
-mod group;
-mod interface;
-mod route_table;
-mod subnet;
-mod vpc;
+pub mod acl;
+pub mod address;
+pub mod dhcp;
+pub mod gateway;
+pub mod group;
+pub mod interface;
+pub mod region;
+pub mod route;
+pub mod subnet;
+pub mod tag;
+pub mod vpc;
 
-pub use gateway::{INTERNET_GATEWAYS, InternetGatewayRecord};
-pub use group::{
-    BY_GROUP_NAME, GROUPS, GroupRecord, GroupRule, OF_VPC as GROUPS_OF_VPC, Peer, group_name_parts,
-};
-pub use interface::{
-    BY_ADDRESS, BY_PUBLIC, IN_SUBNET, INTERFACES, InterfaceRecord, OF_GROUP, OF_HOST, OF_SUBNET,
-    OF_VPC as INTERFACES_OF_VPC, address_parts, host_parts, public_parts,
-};
-pub use route_table::{
-    Destination, OF_VPC as ROUTE_TABLES_OF_VPC, ROUTE_TABLES, RouteRecord, RouteTableAssociation,
-    RouteTableRecord, Target,
-};
-pub use subnet::{OF_VPC as SUBNETS_OF_VPC, SUBNETS, SubnetRecord};
-pub use vpc::{CidrAssociation, VPCS, VpcRecord};
+pub use group::{GROUPS, GroupRecord, Peer, RULES, RuleRecord};
+pub use interface::{INTERFACES, InterfaceRecord};
+pub use subnet::{SUBNETS, SubnetRecord};
+pub use vpc::{VPCS, VpcRecord};
 
-use aws_types::Scope;
+use aws_types::{Ctx, Scope};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use store::{Key, TableDefinition, TableKey};
 
-/// Tags of a resource.
-pub type Tags = BTreeMap<String, String>;
-
-/// A resource, within account and region.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A resource within account and region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ResourceKey {
     /// Partition, account and region.
     pub scope: Scope,
@@ -40,7 +31,7 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
-    /// The key of the resource of this id.
+    /// The key of a resource.
     #[must_use]
     pub fn new(scope: &Scope, id: &str) -> Self {
         Self {
@@ -49,34 +40,69 @@ impl ResourceKey {
         }
     }
 
+    /// A fresh one: `PREFIX-` and 17 hexadecimal digits.
+    #[must_use]
+    pub fn fresh(ctx: &mut Ctx, prefix: &str) -> Self {
+        let id = fresh_id(ctx, prefix);
+        Self::new(&ctx.scope, &id)
+    }
+
+    /// The same scope's resource of another id.
+    #[must_use]
+    pub fn beside(&self, id: &str) -> Self {
+        Self::new(&self.scope, id)
+    }
+
     /// What the keys of all resources of a scope begin with.
     #[must_use]
     pub fn prefix(scope: &Scope) -> Key {
         Key::of(&[&scope.account, &scope.region])
     }
+
+    /// `arn:PARTITION:ec2:REGION:ACCOUNT:KIND/ID`.
+    #[must_use]
+    pub fn arn(&self, kind: &str) -> String {
+        let resource = format!("{kind}/{}", self.id);
+        self.scope.arn("ec2", &resource).to_string()
+    }
 }
 
 impl TableKey for ResourceKey {
     fn encode(&self) -> Key {
-        Key::of(&[&self.scope.account, &self.scope.region, &self.id])
+        within(&self.scope, &self.id)
     }
 }
 
-/// The key of an index by another resource.
+/// A fresh id: `PREFIX-` and 17 hexadecimal digits.
 #[must_use]
-pub fn parts(scope: &Scope, of: &str) -> Key {
-    Key::of(&[&scope.account, &scope.region, of])
+pub fn fresh_id(ctx: &mut Ctx, prefix: &str) -> String {
+    format!("{prefix}-{}", ctx.ids.hex(17))
+}
+
+/// The key of something within a scope: of a row, or of an index.
+#[must_use]
+pub fn within(scope: &Scope, name: &str) -> Key {
+    Key::of(&[&scope.account, &scope.region, name])
 }
 
 /// The tables of this crate.
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
     vec![
-        &VPCS,
-        &SUBNETS,
-        &INTERFACES,
-        &GROUPS,
-        &ROUTE_TABLES,
-        &INTERNET_GATEWAYS,
+        &acl::ACLS,
+        &address::ADDRESSES,
+        &address::ALLOCATIONS,
+        &dhcp::DHCP_OPTIONS,
+        &gateway::EGRESS_ONLY_GATEWAYS,
+        &gateway::INTERNET_GATEWAYS,
+        &group::GROUPS,
+        &group::RULES,
+        &interface::INTERFACES,
+        &region::REGIONS,
+        &route::ROUTE_TABLES,
+        &subnet::SUBNETS,
+        &tag::TAGS,
+        &vpc::COUNTERS,
+        &vpc::VPCS,
     ]
 }

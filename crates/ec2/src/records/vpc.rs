@@ -1,33 +1,31 @@
-//! The stored VPC.
+//! VPCs.
 
-use super::{ResourceKey, Tags};
+use super::ResourceKey;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
-use store::Table;
+use store::{Key, Table};
 
-/// A range of a VPC or subnet, by the id of its association.
+/// A range that a VPC has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CidrAssociation<T> {
-    /// `vpc-cidr-assoc-…` or `subnet-cidr-assoc-…`.
+pub struct CidrAssociation<N> {
+    /// `vpc-cidr-assoc-…`; of a subnet `subnet-cidr-assoc-…`.
     pub id: String,
     /// The range.
-    pub cidr: T,
+    pub cidr: N,
 }
 
-/// One VPC.
+/// A VPC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VpcRecord {
-    /// `vpc-…`.
+    /// Its scope and id.
     pub key: ResourceKey,
-    /// Its VXLAN network identifier: unique, never given again while a host may know it.
+    /// The VXLAN network identifier, 1 to 2²⁴ − 1; never given to another VPC.
     pub vni: u32,
     /// Its IPv4 ranges, the primary one first.
     pub cidrs: Vec<CidrAssociation<Ipv4Net>>,
     /// Its IPv6 ranges.
-    pub ipv6_cidrs: Vec<CidrAssociation<Ipv6Net>>,
-    /// `isDefault`.
-    pub is_default: bool,
-    /// `instanceTenancy`.
+    pub ipv6: Vec<CidrAssociation<Ipv6Net>>,
+    /// `default`, `dedicated`.
     pub tenancy: String,
     /// `enableDnsSupport`.
     pub dns_support: bool,
@@ -36,12 +34,28 @@ pub struct VpcRecord {
     /// `enableNetworkAddressUsageMetrics`.
     #[serde(default)]
     pub address_usage_metrics: bool,
-    /// `dhcpOptionsId`, or `default`.
+    /// `dopt-…`, or `default` where it has none.
     pub dhcp_options: String,
-    /// Tags by key.
-    #[serde(default)]
-    pub tags: Tags,
+    /// Whether it is the region's default VPC.
+    pub is_default: bool,
 }
 
 /// All VPCs.
-pub static VPCS: Table<ResourceKey, VpcRecord> = Table::new("ec2.vpcs", |vpc| vpc.key.clone(), &[]);
+pub static VPCS: Table<ResourceKey, VpcRecord> =
+    Table::new("ec2.vpcs", |vpc: &VpcRecord| vpc.key.clone(), &[]);
+
+/// A number that only grows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterRecord {
+    /// What is counted.
+    pub name: String,
+    /// The last number given.
+    pub last: u32,
+}
+
+/// The counters of a Longshore.
+pub static COUNTERS: Table<Key, CounterRecord> = Table::new(
+    "ec2.counters",
+    |counter: &CounterRecord| Key::of(&[&counter.name]),
+    &[],
+);

@@ -6,7 +6,8 @@
 //! Rule: VPC user guide, "Security group rules".
 
 use super::boxes::{Flat, Span, disjoint, disjoint_stacks};
-use crate::records::{GroupRule, Peer};
+use crate::records::RuleRecord;
+use crate::records::group::{Peer, Traffic};
 use aws_api::agent::host_sync::{
     Compiled, FromGroups, FromRange, IcmpTypes, Ports, Protocols, What,
 };
@@ -31,7 +32,7 @@ pub struct Surroundings<'a> {
 /// The rules of one direction.
 #[must_use]
 pub fn compile<'r>(
-    rules: impl Iterator<Item = &'r GroupRule>,
+    rules: impl Iterator<Item = &'r RuleRecord>,
     around: Surroundings<'_>,
 ) -> Compiled {
     let mut sides = Sides::default();
@@ -73,14 +74,15 @@ struct Allowed {
 }
 
 impl Allowed {
-    fn add(&mut self, rule: &GroupRule) {
-        let all = |number: i32, all: Span| match u128::try_from(number) {
-            Ok(one) => (one, one),
-            Err(_) => all,
+    fn add(&mut self, rule: &RuleRecord) {
+        let Traffic { protocol, from, to } = &rule.traffic;
+        let one_or = |number: &Option<i32>, all: Span| {
+            let number = number.and_then(|number| u128::try_from(number).ok());
+            number.map_or(all, |one| (one, one))
         };
-        match rule.protocol {
+        match number_of(protocol) {
             Some(ICMP | ICMPV6) => {
-                let (types, codes) = (all(rule.from, (0, 255)), all(rule.to, (0, 255)));
+                let (types, codes) = (one_or(from, (0, 255)), one_or(to, (0, 255)));
                 self.icmp.insert((types, codes));
             }
             None => {
@@ -88,16 +90,30 @@ impl Allowed {
             }
             Some(protocol) => {
                 let protocol = u128::from(protocol);
-                let bound = |port: i32, none: u128| u128::try_from(port).unwrap_or(none);
-                let ports = (bound(rule.from, 0), bound(rule.to, 65_535));
+                let bound = |port: &Option<i32>, none: u128| {
+                    port.and_then(|port| u128::try_from(port).ok())
+                        .unwrap_or(none)
+                };
+                let ports = (bound(from, 0), bound(to, 65_535));
                 self.ports.insert(((protocol, protocol), ports));
             }
         }
     }
 }
 
+/// The protocol's number; `None` for every one.
+fn number_of(protocol: &str) -> Option<u8> {
+    match protocol {
+        "tcp" => Some(6),
+        "udp" => Some(17),
+        "icmp" => Some(ICMP),
+        "icmpv6" => Some(ICMPV6),
+        number => number.parse().ok(),
+    }
+}
+
 impl Sides {
-    fn add_range(&mut self, rule: &GroupRule, net: IpNet) {
+    fn add_range(&mut self, rule: &RuleRecord, net: IpNet) {
         let allowed = match net {
             IpNet::V4(net) => {
                 let bits = |address: Ipv4Addr| u128::from(address.to_bits());

@@ -1,7 +1,7 @@
 //! Groups, looked up.
 
-use crate::errors::GROUP;
-use crate::records::{GROUPS, GroupRecord, ResourceKey};
+use crate::records::GroupRecord;
+use crate::resource::lookup;
 use aws_types::{AwsError, Scope};
 use std::sync::Arc;
 use store::World;
@@ -9,8 +9,7 @@ use store::World;
 /// The group of this id.
 ///
 /// # Errors
-/// `InvalidGroup.NotFound`.
+/// `InvalidGroup.NotFound`, `InvalidGroupId.Malformed`.
 pub fn require(world: &World, scope: &Scope, id: &str) -> Result<Arc<GroupRecord>, AwsError> {
-    let found = world.get(&GROUPS, &ResourceKey::new(scope, id));
-    found.cloned().ok_or_else(|| GROUP.missing(id))
+    lookup::<GroupRecord>(world, scope, id).cloned()
 }

@@ -258,10 +258,7 @@ impl Launch {
             group: self.group.clone(),
             started_by: self.started_by.clone(),
             version: 1,
-            last_status: match attachment {
-                Some(_) => TaskStatus::Provisioning,
-                None => TaskStatus::Pending,
-            },
+            last_status: first_status(attachment.as_ref()),
             desired: DesiredStatus::Running,
             holds: true,
             reserved: Reserved {
@@ -313,6 +310,14 @@ impl Launch {
         let host = (instance.arn(), &self.tags);
         let made = network.attach(txn, ctx, task, zone, (&host.0, host.1))?;
         Ok(Some(made))
+    }
+}
+
+/// An interface is waited for first.
+fn first_status(attachment: Option<&AttachmentRecord>) -> TaskStatus {
+    match attachment {
+        Some(_) => TaskStatus::Provisioning,
+        None => TaskStatus::Pending,
     }
 }
 

@@ -9,13 +9,26 @@ use super::{IMAGE, tasks};
 use crate::api::Session;
 use crate::cli::LaunchBench;
 use crate::settings::Settings;
+use aws_api::ecs::NetworkConfiguration;
 use std::time::{Duration, Instant};
 
-const MODES: [&str; 3] = ["host", "none", "bridge"];
+const MODES: [&str; 4] = ["host", "none", "bridge", "awsvpc"];
 /// Launches that are not counted: the first ones load files and make connections.
 const WARM_UP: usize = 5;
 /// An idle agent has then done what a start leaves to do.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// What is started.
+struct Definition {
+    arn: String,
+    network: Option<NetworkConfiguration>,
+}
+
+impl Definition {
+    async fn run(&self, session: &mut Session, count: usize) -> anyhow::Result<Vec<String>> {
+        tasks::run_in(session, &self.arn, self.network.as_ref(), count).await
+    }
+}
 
 /// Measures.
 pub async fn run(settings: &Settings, what: &LaunchBench) -> anyhow::Result<Report> {
@@ -24,7 +37,12 @@ pub async fn run(settings: &Settings, what: &LaunchBench) -> anyhow::Result<Repo
     let mut session = root.connect().await?;
     let mut definitions = Vec::new();
     for mode in MODES {
-        definitions.push(tasks::register(&mut session, mode, IMAGE, None).await?);
+        let arn = tasks::register(&mut session, mode, IMAGE, None).await?;
+        let network = match mode {
+            "awsvpc" => Some(tasks::network(&root).await?),
+            _ => None,
+        };
+        definitions.push(Definition { arn, network });
     }
     tokio::time::sleep(SETTLE).await;
     let idle = memory::read(&subject.settings)?;
@@ -56,7 +74,7 @@ pub async fn run(settings: &Settings, what: &LaunchBench) -> anyhow::Result<Repo
 async fn latencies(
     report: &mut Report,
     session: &mut Session,
-    definitions: &[String],
+    definitions: &[Definition],
     samples: usize,
 ) -> anyhow::Result<()> {
     let runc = Runc::prepare()?;
@@ -67,7 +85,7 @@ async fn latencies(
         let counts = round >= WARM_UP;
         for (at, definition) in definitions.iter().enumerate() {
             let began = Instant::now();
-            let arns = tasks::run(session, definition, 1).await?;
+            let arns = definition.run(session, 1).await?;
             tasks::until(session, &arns, "RUNNING").await?;
             let running = began.elapsed();
             let began = Instant::now();
@@ -101,14 +119,14 @@ async fn latencies(
 async fn rate(
     session: &mut Session,
     mode: &str,
-    definition: &str,
+    definition: &Definition,
     count: usize,
     subject: &Subject,
 ) -> anyhow::Result<(Row, Memory)> {
     let began = Instant::now();
     let mut arns = Vec::new();
     while arns.len() < count {
-        arns.extend(tasks::run(session, definition, count - arns.len()).await?);
+        arns.extend(definition.run(session, count - arns.len()).await?);
     }
     tasks::until(session, &arns, "RUNNING").await?;
     let running = began.elapsed();

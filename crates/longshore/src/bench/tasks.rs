@@ -1,11 +1,12 @@
 //! Definitions and tasks as benches need them, over one kept connection.
 
-use crate::api::Session;
+use crate::api::{Root, Session};
 use anyhow::{Context, bail};
 use aws_api::ecs::operations::{DescribeTasks, RegisterTaskDefinition, RunTask, StopTask};
 use aws_api::ecs::{
-    ContainerDefinition, DescribeTasksRequest, KeyValuePair, LogConfiguration, PortMapping,
-    RegisterTaskDefinitionRequest, RunTaskRequest, StopTaskRequest, Task,
+    AwsVpcConfiguration, ContainerDefinition, DescribeTasksRequest, KeyValuePair, LogConfiguration,
+    NetworkConfiguration, PortMapping, RegisterTaskDefinitionRequest, RunTaskRequest,
+    StopTaskRequest, Task,
 };
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ pub async fn register(
     image: &str,
     log: Option<LogConfiguration>,
 ) -> anyhow::Result<String> {
+    // Ports of an interface of its own are nobody else's.
+    let is_shared = !matches!(mode, "bridge" | "awsvpc");
     let ports = (mode == "bridge").then(|| {
         vec![PortMapping {
             container_port: Some(80),
@@ -30,7 +33,7 @@ pub async fn register(
         }]
     });
     // In host mode many of them live side by side: the kernel chooses the port.
-    let environment = (mode != "bridge").then(|| {
+    let environment = is_shared.then(|| {
         vec![KeyValuePair {
             name: Some("PORT".into()),
             value: Some("0".into()),
@@ -56,14 +59,49 @@ pub async fn register(
     definition.task_definition_arn.context("no ARN")
 }
 
+/// A subnet of the default VPC, in the zone of this machine.
+pub async fn network(root: &Root) -> anyhow::Result<NetworkConfiguration> {
+    let rows = root.admin("/longshore/state", "table=ec2.subnets").await?;
+    let rows = rows.lines().map(serde_json::from_str::<serde_json::Value>);
+    let records = rows.filter_map(|row| Some(row.ok()?["record"].clone()));
+    let here = |record: &serde_json::Value| {
+        let zone = record["zone"].as_str().unwrap_or_default();
+        record["default_for_az"] == true && zone.ends_with('a')
+    };
+    let record = records
+        .into_iter()
+        .find(here)
+        .context("no default subnet")?;
+    let id = record["key"]["id"]
+        .as_str()
+        .context("a subnet without id")?;
+    Ok(NetworkConfiguration {
+        awsvpc_configuration: Some(AwsVpcConfiguration {
+            subnets: Some(vec![id.into()]),
+            ..Default::default()
+        }),
+    })
+}
+
 /// Starts `count` tasks (at most ten).
 pub async fn run(
     session: &mut Session,
     definition: &str,
     count: usize,
 ) -> anyhow::Result<Vec<String>> {
+    run_in(session, definition, None, count).await
+}
+
+/// The same, in this network.
+pub async fn run_in(
+    session: &mut Session,
+    definition: &str,
+    network: Option<&NetworkConfiguration>,
+    count: usize,
+) -> anyhow::Result<Vec<String>> {
     let input = RunTaskRequest {
         task_definition: Some(definition.into()),
+        network_configuration: network.cloned(),
         count: i32::try_from(count.min(COUNT_MAX)).ok(),
         ..Default::default()
     };

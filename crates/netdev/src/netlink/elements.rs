@@ -48,6 +48,11 @@ pub enum Data {
 }
 
 impl Batch {
+    /// A table of family `inet`.
+    pub fn delete_inet_table(&mut self, table: &str) {
+        self.delete_table_of(HEAD, table);
+    }
+
     pub fn put_elements(&mut self, table: &str, set: &str, some: &[&RawElement]) {
         self.raw_elements(
             NEWSETELEM,

@@ -83,7 +83,11 @@ impl Batch {
     }
 
     pub fn delete_table(&mut self, table: &str) {
-        self.message(DELTABLE, NLM_F_ACK, &HEAD, |attributes| {
+        self.delete_table_of(HEAD, table);
+    }
+
+    pub(super) fn delete_table_of(&mut self, head: [u8; 4], table: &str) {
+        self.message(DELTABLE, NLM_F_ACK, &head, |attributes| {
             attributes.put_text(TABLE_NAME, table);
         });
     }

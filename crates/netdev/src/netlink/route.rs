@@ -25,6 +25,8 @@ pub(super) const IFLA_ADDRESS: u16 = 1;
 pub(super) const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
 pub(super) const IFLA_MTU: u16 = 4;
+const IFLA_OPERSTATE: u16 = 16;
+const IF_OPER_UP: u8 = 6;
 pub(super) const IFLA_LINKINFO: u16 = 18;
 pub(super) const IFLA_IFALIAS: u16 = 20;
 pub(super) const IFLA_NET_NS_FD: u16 = 28;
@@ -66,6 +68,8 @@ pub struct Link {
     pub alias: String,
     pub is_port_forwarding: bool,
     pub mtu: u32,
+    /// It passes packets: both ends are up, and the kernel's work queue has opened it.
+    pub is_open: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -239,6 +243,7 @@ fn link_of(payload: &[u8]) -> Link {
         match kind {
             IFLA_IFNAME => link.name = text(value),
             IFLA_IFALIAS => link.alias = text(value),
+            IFLA_OPERSTATE => link.is_open = value == [IF_OPER_UP],
             IFLA_MTU => link.mtu = word(Some(value)),
             IFLA_LINKINFO => read_link_info(value, &mut link),
             _ => {}

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use aws_api::agent::host_sync::{Destination, InterfaceRow, Row, RowKey, ToHost, VpcRow};
+use aws_api::agent::host_sync::{
+    Destination, GroupSetRow, InterfaceRow, Row, RowKey, ToHost, VpcRow,
+};
 
 use super::config::Endpoint;
 use super::item::Item;
@@ -137,18 +139,7 @@ impl Desired {
 
     /// Flows that end because a rule went, or because an interface left a group.
     fn cut(&self, before: &BTreeMap<RowKey, Option<Row>>, delta: &mut Delta) {
-        let group_set = |rows: &dyn Fn(&RowKey) -> Option<Row>, row: &InterfaceRow| {
-            let key = RowKey::GroupSet(format!("{}/{}", row.vpc, row.groups));
-            match rows(&key) {
-                Some(Row::GroupSet(found)) => Some(found),
-                _ => None,
-            }
-        };
-        let was = |key: &RowKey| match before.get(key) {
-            Some(old) => old.clone(),
-            None => self.rows.get(key).cloned(),
-        };
-        let is = |key: &RowKey| self.rows.get(key).cloned();
+        let set_of = |row: &InterfaceRow| RowKey::GroupSet(format!("{}/{}", row.vpc, row.groups));
         let changed_sets: BTreeSet<&RowKey> = before
             .keys()
             .filter(|key| matches!(key, RowKey::GroupSet(_)))
@@ -169,11 +160,15 @@ impl Desired {
             }
         }
         for (old, now) in concerned {
-            let Some(before) = group_set(&was, &old) else {
+            let (was, is) = (set_of(&old), set_of(&now));
+            let was = match before.get(&was) {
+                Some(old) => old.as_ref(),
+                None => self.rows.get(&was),
+            };
+            let Some(was) = group_set(was) else {
                 continue;
             };
-            let after = group_set(&is, &now);
-            let cuts = cuts(&before, after.as_ref()).into_iter();
+            let cuts = cuts(was, group_set(self.rows.get(&is))).into_iter();
             delta.cuts.extend(cuts.map(|cut| (now.clone(), cut)));
         }
     }
@@ -218,42 +213,34 @@ impl Desired {
 
     fn recount(&mut self, concerned: &BTreeSet<RowKey>, delta: &mut Delta) {
         let mut touched: BTreeMap<(String, Item), bool> = BTreeMap::new();
+        // Everything that goes before anything that comes: then each thing's first touch tells whether
+        // it was held.
+        let mut coming = Vec::new();
         for key in concerned {
-            for (vpc, item) in self.items.remove(key).unwrap_or_default() {
-                let held = self.held.entry(vpc.clone()).or_default();
-                if let Some(count) = held.get_mut(&item) {
-                    *count -= 1;
-                    if *count == 0 {
-                        held.remove(&item);
-                    }
-                }
-                touched.entry((vpc, item)).or_insert(true);
+            let before = self.items.remove(key).unwrap_or_default();
+            let now = match self.rows.get(key) {
+                Some(_) => self.items_of(key).unwrap_or_else(|why| {
+                    delta.failures.push((key.clone(), why));
+                    Vec::new()
+                }),
+                None => Vec::new(),
+            };
+            let (kept, old, new) = difference(&before, &now);
+            for (vpc, item) in old {
+                self.give_up(vpc, item);
+                touched.entry((vpc.clone(), item.clone())).or_insert(true);
+            }
+            coming.extend_from_slice(new);
+            if kept + new.len() > 0 {
+                self.items.insert(key.clone(), now);
             }
         }
-        for key in concerned {
-            let Some(row) = self.rows.get(key) else {
-                continue;
-            };
-            let view = View {
-                rows: &self.rows,
-                by_address: &self.by_address,
-                endpoints: &self.endpoints,
-            };
-            let items = match rows::items(row, &view, &mut self.numbers) {
-                Ok(items) => items,
-                Err(why) => {
-                    delta.failures.push((key.clone(), why));
-                    continue;
-                }
-            };
-            for (vpc, item) in &items {
-                let held = self.held.entry(vpc.clone()).or_default();
-                let was = held.contains_key(item);
-                *held.entry(item.clone()).or_default() += 1;
-                let key = (vpc.clone(), item.clone());
-                touched.entry(key).or_insert(was);
-            }
-            self.items.insert(key.clone(), items);
+        for (vpc, item) in coming {
+            let held = self.held.entry(vpc.clone()).or_default();
+            let count = held.entry(item.clone()).or_default();
+            let was = *count > 0;
+            *count += 1;
+            touched.entry((vpc, item)).or_insert(was);
         }
         self.held.retain(|_, held| !held.is_empty());
         for ((vpc, item), was) in touched {
@@ -265,6 +252,28 @@ impl Desired {
                 _ => continue,
             };
             change.insert(item);
+        }
+    }
+
+    fn items_of(&mut self, key: &RowKey) -> Result<Vec<(String, Item)>, String> {
+        let view = View {
+            rows: &self.rows,
+            by_address: &self.by_address,
+            endpoints: &self.endpoints,
+        };
+        let row = self.rows.get(key).ok_or("it is not there")?;
+        rows::items(row, &view, &mut self.numbers)
+    }
+
+    fn give_up(&mut self, vpc: &str, item: &Item) {
+        let Some(held) = self.held.get_mut(vpc) else {
+            return;
+        };
+        if let Some(count) = held.get_mut(item) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(item);
+            }
         }
     }
 
@@ -309,6 +318,25 @@ impl Desired {
             _ => None,
         });
         hosts.collect()
+    }
+}
+
+/// How many things stay at both ends, and what is between them before and now: of thousands of rules one
+/// changes at a time.
+fn difference<'a, T: PartialEq>(before: &'a [T], now: &'a [T]) -> (usize, &'a [T], &'a [T]) {
+    let same = |(a, b): &(&T, &T)| a == b;
+    let head = before.iter().zip(now).take_while(same).count();
+    let (before, now) = (&before[head..], &now[head..]);
+    let tail = before.iter().rev().zip(now.iter().rev());
+    let tail = tail.take_while(same).count();
+    let (before, now) = (&before[..before.len() - tail], &now[..now.len() - tail]);
+    (head + tail, before, now)
+}
+
+fn group_set(row: Option<&Row>) -> Option<&GroupSetRow> {
+    match row {
+        Some(Row::GroupSet(found)) => Some(found),
+        _ => None,
     }
 }
 

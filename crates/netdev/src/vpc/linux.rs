@@ -31,6 +31,8 @@ use crate::namespace;
 
 /// Calls that are in the kernel at once; the others wait.
 const THREADS_MAX: usize = 8;
+/// Calls that mostly wait until the kernel, which removes many at a time, has removed theirs.
+const LEAVING_MAX: usize = 64;
 /// The session that brings rows and the one that brings tasks are two: either may be first.
 const ROW_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_NAMESPACE: &str = "/proc/thread-self/ns/net";
@@ -40,6 +42,7 @@ const HOST_NAMESPACE: &str = "/proc/thread-self/ns/net";
 pub struct LinuxVpcs {
     inner: Arc<Inner>,
     threads: Arc<Semaphore>,
+    leaving: Arc<Semaphore>,
     /// Counts messages.
     news: watch::Sender<u64>,
 }
@@ -93,16 +96,18 @@ impl LinuxVpcs {
         Ok(Self {
             inner: Arc::new(inner),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
+            leaving: Arc::new(Semaphore::new(LEAVING_MAX)),
             news: watch::Sender::new(0),
         })
     }
 
     async fn on_thread<T: Send + 'static>(
         &self,
+        threads: &Arc<Semaphore>,
         what: &'static str,
         work: impl FnOnce(&Inner) -> Result<T, NetworkError> + Send + 'static,
     ) -> Result<T, NetworkError> {
-        let permit = Arc::clone(&self.threads)
+        let permit = Arc::clone(threads)
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
@@ -140,7 +145,7 @@ impl LinuxVpcs {
 impl VpcNetwork for LinuxVpcs {
     async fn apply(&self, message: &ToHost) -> Result<Outcome, NetworkError> {
         let message = message.clone();
-        let outcome = self.on_thread("apply", move |inner| inner.apply(&message));
+        let outcome = self.on_thread(&self.threads, "apply", move |inner| inner.apply(&message));
         let outcome = outcome.await;
         self.news.send_modify(|count| *count += 1);
         outcome
@@ -150,8 +155,10 @@ impl VpcNetwork for LinuxVpcs {
         check_id(id)?;
         self.wait_for_row(interface).await?;
         let (id, interface) = (id.to_owned(), interface.to_owned());
-        self.on_thread("attach", move |inner| inner.attach(&id, &interface))
-            .await
+        self.on_thread(&self.threads, "attach", move |inner| {
+            inner.attach(&id, &interface)
+        })
+        .await
     }
 
     fn attached(&self, id: &str) -> Option<VpcAttachment> {
@@ -163,19 +170,20 @@ impl VpcNetwork for LinuxVpcs {
     async fn detach(&self, id: &str) -> Result<(), NetworkError> {
         check_id(id)?;
         let id = id.to_owned();
-        self.on_thread("detach", move |inner| inner.detach(&id))
+        self.on_thread(&self.leaving, "detach", move |inner| inner.detach(&id))
             .await
     }
 
     async fn adopt(&self, kept: &[KeptVpcAttachment]) -> Result<VpcAdoption, NetworkError> {
         kept.iter().try_for_each(|kept| check_id(&kept.id))?;
         let kept = kept.to_vec();
-        self.on_thread("adopt", move |inner| inner.adopt(&kept))
+        self.on_thread(&self.threads, "adopt", move |inner| inner.adopt(&kept))
             .await
     }
 
     async fn destroy(&self) -> Result<(), NetworkError> {
-        self.on_thread("destroy", Inner::destroy).await
+        self.on_thread(&self.threads, "destroy", Inner::destroy)
+            .await
     }
 
     fn router(&self, vpc: &str) -> Option<PathBuf> {
@@ -271,6 +279,9 @@ impl Inner {
             (attachment, row, subnet)
         };
         plug::configure(&row, subnet)?;
+        let mut state = self.state();
+        let router = state.routers.get_mut(&row.vpc);
+        router.map_or(Ok(()), |router| router.wait_open(interface))?;
         Ok(attachment)
     }
 }

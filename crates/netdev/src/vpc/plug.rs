@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
 
 use aws_api::agent::host_sync::InterfaceRow;
 use ipnet::{IpNet, Ipv4Net};
@@ -20,6 +22,9 @@ use crate::netlink::paths::{Hop, MAIN, Path};
 use crate::sysctl;
 
 const TASK_DEVICE: &str = "eth0";
+/// The kernel opens a device from a work queue, within a millisecond as a rule.
+const OPEN_POLL: Duration = Duration::from_micros(200);
+const OPEN_POLLS_MAX: u32 = 10_000;
 /// Every router's end: a task that moves finds the gateway that it knows.
 const ROUTER_MAC: [u8; 6] = [0x0a, 0x58, 0, 0, 0, 1];
 /// The gateway of every IPv6 address.
@@ -131,6 +136,19 @@ impl Router {
         refused.map(drop).map_err(|errno| self.failed(&what, errno))
     }
 
+    /// Waits until an interface's device passes packets.
+    pub fn wait_open(&mut self, interface: &str) -> Result<(), NetworkError> {
+        let what = format!("device of {interface}");
+        match self
+            .plugged
+            .get(interface)
+            .map(|plugged| plugged.device.clone())
+        {
+            Some(device) => wait_open(&mut self.route, &device, &what),
+            None => Ok(()),
+        }
+    }
+
     /// Brings routes that lead to an interface into step with whether it is there.
     pub fn reroute<'a>(
         &mut self,
@@ -207,5 +225,20 @@ pub fn configure(row: &InterfaceRow, subnet: Ipv4Net) -> Result<(), NetworkError
         }
         batch.put_path(default(GATEWAY6.into(), Ipv6Addr::UNSPECIFIED.into()));
     }
-    socket.transact(batch).map_err(|(_, errno)| failed(errno))
+    socket.transact(batch).map_err(|(_, errno)| failed(errno))?;
+    wait_open(&mut socket, TASK_DEVICE, &what)
+}
+
+/// Waits until a device passes packets: what is sent before is lost, and an unanswered ARP request is
+/// repeated only after a second.
+fn wait_open(socket: &mut Socket, device: &str, what: &str) -> Result<(), NetworkError> {
+    for _ in 0..OPEN_POLLS_MAX {
+        let link = socket.link(device);
+        let link = link.map_err(|e| NetworkError::kernel(what, e))?;
+        if link.is_some_and(|link| link.is_open) {
+            return Ok(());
+        }
+        thread::sleep(OPEN_POLL);
+    }
+    Err(NetworkError::kernel(what, Errno::TIMEDOUT))
 }

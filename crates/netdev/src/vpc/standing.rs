@@ -12,7 +12,7 @@ use std::path::Path;
 use super::linux::{Attachment, Inner, State};
 use super::plug::Plugged;
 use super::router::Router;
-use super::uplink::{self, HostSide};
+use super::uplink::HostSide;
 use super::{KeptVpcAttachment, VpcAdoption};
 use crate::error::NetworkError;
 use crate::namespace;
@@ -95,7 +95,7 @@ impl Inner {
         state.attachments.clear();
         state.host = None;
         // Uplinks first: the kernel would take them, and what is noted on them, with their routers.
-        let mut host = HostSide::open(&self.config, &self.names)?;
+        let mut host = HostSide::without_table(&self.config, &self.names)?;
         for (_, uplink) in host.uplinks()? {
             host.remove(&uplink.device)?;
         }
@@ -105,7 +105,7 @@ impl Inner {
         for vpc in names_in(&self.names.routers())? {
             namespace::remove(&self.names.router(&vpc))?;
         }
-        uplink::delete_table(&self.names)?;
+        host.delete_table()?;
         match fs::remove_dir_all(self.names.vpc()) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 Err(NetworkError::path("remove", self.names.vpc(), e))

@@ -28,22 +28,16 @@ pub struct Cut {
 pub fn cuts(before: &GroupSetRow, after: Option<&GroupSetRow>) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for is_inbound in [true, false] {
-        let of = |row: &'_ GroupSetRow| -> (Compiled, Compiled) {
-            let (ingress, egress) = (row.ingress.clone(), row.egress.clone());
-            if is_inbound {
-                (ingress, egress)
-            } else {
-                (egress, ingress)
-            }
-        };
+        let of = |row| directions(row, is_inbound);
         let (there, back) = of(before);
-        let now = after.map(|after| of(after).0).unwrap_or_default();
+        let now = after.map(|after| of(after).0);
         for (protocol, is_ipv6) in [(TCP, false), (UDP, false), (TCP, true), (UDP, true)] {
-            if open_to_all(&back, protocol, is_ipv6) != [Ports(0, u16::MAX)] {
+            if open_to_all(back, protocol, is_ipv6) != [Ports(0, u16::MAX)] {
                 continue;
             }
-            let still = open_to_all(&now, protocol, is_ipv6);
-            for ports in minus(&open_to_all(&there, protocol, is_ipv6), &still) {
+            let still = now.map(|now| open_to_all(now, protocol, is_ipv6));
+            let still = still.unwrap_or_default();
+            for ports in minus(&open_to_all(there, protocol, is_ipv6), &still) {
                 cuts.push(Cut {
                     is_inbound,
                     is_ipv6,
@@ -54,6 +48,15 @@ pub fn cuts(before: &GroupSetRow, after: Option<&GroupSetRow>) -> Vec<Cut> {
         }
     }
     cuts
+}
+
+/// The rules for calls, and those for their answers' direction.
+fn directions(row: &GroupSetRow, is_inbound: bool) -> (&Compiled, &Compiled) {
+    if is_inbound {
+        (&row.ingress, &row.egress)
+    } else {
+        (&row.egress, &row.ingress)
+    }
 }
 
 /// The ports that every address may use, ascending and with gaps between.
@@ -79,13 +82,21 @@ fn open_to_all(compiled: &Compiled, protocol: u8, is_ipv6: bool) -> Vec<Ports> {
     starts.sort_unstable();
     starts.dedup();
     let mut open: Vec<Ports> = Vec::new();
+    // Whatever is open to all is open to the first address.
+    let from_first: Vec<Ports> = boxes
+        .iter()
+        .filter(|(low, _, _)| *low == 0)
+        .map(|(_, _, ports)| *ports)
+        .collect();
     for pair in starts.windows(2) {
         let (Ok(first), Ok(last)) = (u16::try_from(pair[0]), u16::try_from(pair[1] - 1)) else {
             continue;
         };
-        let of_these = boxes
-            .iter()
-            .filter(|(_, _, ports)| ports.0 <= first && last <= ports.1);
+        let covers = |ports: &Ports| ports.0 <= first && last <= ports.1;
+        if !from_first.iter().any(covers) {
+            continue;
+        }
+        let of_these = boxes.iter().filter(|(_, _, ports)| covers(ports));
         if !is_everything(of_these.map(|(low, high, _)| (*low, *high)), is_ipv6) {
             continue;
         }

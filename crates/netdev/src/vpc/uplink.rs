@@ -93,9 +93,13 @@ pub struct HostSide {
 impl HostSide {
     /// Opens the sockets and loads the host's table; the calling thread is in the host's namespace.
     pub fn open(config: &NetworkConfig, names: &Names) -> Result<Self, NetworkError> {
+        rules::run_nft(&names.vpc_table(), &script(names, config.underlay))?;
+        Self::without_table(config, names)
+    }
+
+    /// Opens the sockets, to remove what is there.
+    pub fn without_table(config: &NetworkConfig, names: &Names) -> Result<Self, NetworkError> {
         let failed = |e| NetworkError::kernel("netlink socket", e);
-        let text = script(names, config.underlay);
-        rules::run_nft(&names.vpc_table(), &text)?;
         Ok(Self {
             names: names.clone(),
             underlay: config.underlay,
@@ -103,6 +107,19 @@ impl HostSide {
             nft: Socket::netfilter().map_err(failed)?,
             known: BTreeSet::new(),
         })
+    }
+
+    /// Removes the host's table; idempotent.
+    pub fn delete_table(&mut self) -> Result<(), NetworkError> {
+        let table = self.names.vpc_table();
+        let batch = transaction(|batch| batch.delete_inet_table(&table));
+        match self.nft.transact(batch) {
+            Ok(()) | Err((_, Errno::NOENT)) => Ok(()),
+            Err((_, errno)) => {
+                let what = format!("delete nftables table {table}");
+                Err(NetworkError::kernel(what, errno))
+            }
+        }
     }
 
     /// Of interfaces: what fits into the underlay's packets, where there is one.
@@ -316,14 +333,6 @@ fn own_uplink(prefix: &str, link: Link) -> Option<(String, Uplink)> {
         number,
     };
     Some((vpc, uplink))
-}
-
-/// Removes the host's table; idempotent. The calling thread is in the host's namespace.
-pub fn delete_table(names: &Names) -> Result<(), NetworkError> {
-    let table = names.vpc_table();
-    // Made first, so that its absence is no error.
-    let text = format!("add table inet {table}\ndelete table inet {table}\n");
-    rules::run_nft(&table, &text)
 }
 
 /// Public addresses leave the host in its name. Whoever is no host of ours sends no VXLAN. Loading it

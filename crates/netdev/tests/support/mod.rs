@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use netdev::namespace::run_in;
 use netdev::{LinuxNetwork, NetworkConfig, PortRequest, Protocol};
-use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// The host's own address in the tests.
@@ -50,6 +50,13 @@ fn leave_the_machine() {
         .expect("these tests need root");
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).unwrap();
+    // Copies of others' namespaces, which may go meanwhile, would look like traces.
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    for mount in mounts.lines().filter(|line| line.contains(" - nsfs ")) {
+        if let Some(path) = mount.split(' ').nth(4) {
+            let _ = unmount(path, UnmountFlags::DETACH);
+        }
+    }
 }
 
 pub fn sh(line: &str) -> String {
@@ -137,10 +144,9 @@ pub fn ask(socket: &UdpSocket, address: Ipv4Addr, port: u16) -> std::io::Result<
 /// Everything this crate could leave on a host, as text to compare.
 pub fn traces() -> String {
     let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-    // What `ip netns` keeps is others', and may go meanwhile.
     let namespaces: Vec<&str> = mounts
         .lines()
-        .filter(|line| line.contains("nsfs") && !line.contains("/run/netns/"))
+        .filter(|line| line.contains("nsfs"))
         .collect();
     // The number of a link, or a changed flag, is no trace; its name is.
     let links = sh("ip -o link | cut -d: -f2 | sort");

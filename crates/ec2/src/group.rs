@@ -1,0 +1,165 @@
+//! How a security group and its rules are made and unmade.
+//!
+//! Rule: VPC user guide, "Security groups"; quotas of Amazon VPC.
+
+use crate::errors::code;
+use crate::records::group::{
+    BY_GROUP, BY_PEER, BY_VPC, DEFAULT, GROUPS, GroupRecord, Peer, RULES, RuleRecord, Traffic,
+};
+use crate::records::interface::{BY_GROUP as MEMBERS, INTERFACES};
+use crate::records::{ResourceKey, within};
+use crate::tags;
+use aws_types::{AwsError, Ctx, Scope};
+use ipnet::Ipv4Net;
+use std::sync::Arc;
+use store::{Key, Txn, World};
+
+/// Rules of a group in one direction and one address family.
+const RULES_MAX: usize = 60;
+
+/// Makes a group: nothing comes in, but from itself where it is the default one; everything goes out.
+pub fn create(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    vpc: &str,
+    name: &str,
+    description: &str,
+) -> GroupRecord {
+    let group = GroupRecord {
+        key: ResourceKey::fresh(ctx, "sg"),
+        vpc: vpc.into(),
+        name: name.into(),
+        description: description.into(),
+    };
+    txn.put(&GROUPS, group.clone());
+    let everything = Traffic {
+        protocol: "-1".into(),
+        from: None,
+        to: None,
+    };
+    let mut rules = vec![(true, Peer::Ipv4(Ipv4Net::default()))];
+    if name == DEFAULT {
+        rules.push((false, Peer::Group(group.key.id.clone())));
+    }
+    for (egress, peer) in rules {
+        let rule = RuleRecord {
+            key: ResourceKey::fresh(ctx, "sgr"),
+            group: group.key.id.clone(),
+            egress,
+            traffic: everything.clone(),
+            peer,
+            description: None,
+        };
+        txn.put(&RULES, rule);
+    }
+    group
+}
+
+/// The group of this name in a VPC.
+#[must_use]
+pub fn by_name<'w>(
+    world: &'w World,
+    scope: &Scope,
+    vpc: &str,
+    name: &str,
+) -> Option<&'w Arc<GroupRecord>> {
+    let at = Key::of(&[&scope.account, &scope.region, vpc, name]);
+    world.find(&GROUPS, &BY_VPC, &at).next()
+}
+
+/// The rules of a group, in order of id.
+#[must_use]
+pub fn rules(world: &World, group: &ResourceKey) -> Vec<Arc<RuleRecord>> {
+    let at = within(&group.scope, &group.id);
+    world.find(&RULES, &BY_GROUP, &at).cloned().collect()
+}
+
+/// Deletes a group.
+///
+/// # Errors
+/// `CannotDelete` for a default one; `DependencyViolation` where an interface has it, or a rule of
+/// another group names it.
+pub fn delete(txn: &mut Txn, group: &GroupRecord) -> Result<(), AwsError> {
+    let ResourceKey { scope, id } = &group.key;
+    if group.name == DEFAULT {
+        return Err(code("CannotDelete").with(format!(
+            "the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"
+        )));
+    }
+    let at = within(scope, id);
+    let is_named = txn
+        .find(&RULES, &BY_PEER, &at)
+        .any(|rule| rule.group != *id);
+    if is_named || txn.find(&INTERFACES, &MEMBERS, &at).next().is_some() {
+        let text = format!("resource {id} has a dependent object");
+        return Err(crate::errors::dependency(text));
+    }
+    forget(txn, &group.key);
+    Ok(())
+}
+
+/// Removes a group with its rules and tags.
+pub fn forget(txn: &mut Txn, group: &ResourceKey) {
+    for rule in rules(txn, group) {
+        remove_rule(txn, &rule.key);
+    }
+    txn.delete(&GROUPS, group);
+    tags::forget(txn, group);
+}
+
+/// Removes a rule with its tags.
+pub fn remove_rule(txn: &mut Txn, rule: &ResourceKey) {
+    txn.delete(&RULES, rule);
+    tags::forget(txn, rule);
+}
+
+/// Adds a rule.
+///
+/// # Errors
+/// `InvalidPermission.Duplicate`, `RulesPerSecurityGroupLimitExceeded`.
+pub fn add_rule(txn: &mut Txn, rule: RuleRecord) -> Result<(), AwsError> {
+    let group = rule.key.beside(&rule.group);
+    let present = rules(txn, &group);
+    let is_same = |other: &Arc<RuleRecord>| {
+        other.egress == rule.egress && other.traffic == rule.traffic && other.peer == rule.peer
+    };
+    if present.iter().any(is_same) {
+        return Err(duplicate(&rule));
+    }
+    let counts = |peer: &Peer| match peer {
+        Peer::Ipv4(_) => (1, 0),
+        Peer::Ipv6(_) => (0, 1),
+        Peer::Group(_) | Peer::PrefixList(_) => (1, 1),
+    };
+    let same_direction = present.iter().filter(|other| other.egress == rule.egress);
+    let (ipv4, ipv6) = same_direction
+        .map(|other| counts(&other.peer))
+        .fold(counts(&rule.peer), |sum, one| {
+            (sum.0 + one.0, sum.1 + one.1)
+        });
+    if ipv4.max(ipv6) > RULES_MAX {
+        return Err(code("RulesPerSecurityGroupLimitExceeded")
+            .with("The maximum number of rules per security group has been reached."));
+    }
+    txn.put(&RULES, rule);
+    Ok(())
+}
+
+fn duplicate(rule: &RuleRecord) -> AwsError {
+    let peer = match &rule.peer {
+        Peer::Ipv4(net) => net.to_string(),
+        Peer::Ipv6(net) => net.to_string(),
+        Peer::Group(id) | Peer::PrefixList(id) => id.clone(),
+    };
+    let Traffic { protocol, from, to } = &rule.traffic;
+    let what = match (protocol.as_str(), from, to) {
+        ("-1", ..) => "ALL".into(),
+        (name, Some(from), Some(to)) => {
+            format!("{}, from port: {from}, to port: {to}", name.to_uppercase())
+        }
+        (name, ..) => name.to_uppercase(),
+    };
+    code("InvalidPermission.Duplicate").with(format!(
+        "the specified rule \"peer: {peer}, {what}, ALLOW\" already exists"
+    ))
+}

@@ -1,0 +1,183 @@
+use super::*;
+use crate::records::address::{AddressKey, space_of};
+use crate::records::{ResourceKey, subnet::SUBNETS, tables};
+use crate::{subnet, vpc};
+use aws_types::Timestamp;
+use proptest::prelude::*;
+use store::{Schema, visited};
+
+fn start() -> (Txn, Ctx) {
+    let mut txn = Txn::new(World::empty(&Schema::new(&tables())));
+    let mut ctx = Ctx::for_tests(1, Timestamp::from_millis(0));
+    defaults::ensure(&mut txn, &mut ctx);
+    (txn, ctx)
+}
+
+/// A subnet of a VPC of its own.
+fn small(txn: &mut Txn, ctx: &mut Ctx, range: &str) -> SubnetRecord {
+    let wanted = vpc::Wanted {
+        cidr: range.parse().unwrap(),
+        with_ipv6: false,
+        tenancy: "default".into(),
+        is_default: false,
+    };
+    let made = vpc::create(txn, ctx, wanted).unwrap();
+    let wanted = subnet::Wanted {
+        cidr: range.parse().unwrap(),
+        ipv6: None,
+        zone: "us-east-1a".into(),
+        is_default: false,
+    };
+    subnet::create(txn, ctx, &made, wanted).unwrap()
+}
+
+fn wanted(subnet: &SubnetRecord) -> Wanted {
+    Wanted {
+        subnet: subnet.key.id.clone(),
+        host: Some("h1".into()),
+        ..Wanted::default()
+    }
+}
+
+#[test]
+fn an_interface_has_the_lowest_free_address_its_names_and_the_default_group() {
+    let (mut txn, mut ctx) = start();
+    let subnet = txn.scan(&SUBNETS).next().unwrap().clone();
+    let made = create_for_task(&mut txn, &mut ctx, &wanted(&subnet)).unwrap();
+    let base = u32::from(subnet.cidr.network());
+    assert_eq!(made.addresses, [Ipv4Addr::from(base + 4)]);
+    assert_eq!(made.groups.len(), 1);
+    assert!(made.requester_managed && made.mac.starts_with("02:"));
+    assert_eq!(address::available(&txn, &subnet), 4096 - 6);
+    let scope = Scope::new("000000000000", "eu-west-1");
+    for (scope, name) in [
+        (&ctx.scope, "ip-10-0-1-232.ec2.internal"),
+        (&scope, "ip-10-0-1-232.eu-west-1.compute.internal"),
+    ] {
+        assert_eq!(private_dns_name(scope, Ipv4Addr::new(10, 0, 1, 232)), name);
+    }
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_in_ec2s_words() {
+    let (mut txn, mut ctx) = start();
+    let tiny = small(&mut txn, &mut ctx, "10.0.0.0/28");
+    let foreign = small(&mut txn, &mut ctx, "10.0.0.0/24");
+    let foreign = check_groups(&txn, &ctx.scope, &foreign.vpc, &[]).unwrap();
+    let good = wanted(&tiny);
+    for (wanted, text) in [
+        (
+            Wanted {
+                subnet: "subnet-0".into(),
+                ..good.clone()
+            },
+            "InvalidSubnetID.NotFound: The subnet ID 'subnet-0' does not exist",
+        ),
+        (
+            Wanted {
+                groups: vec!["sg-0".into()],
+                ..good.clone()
+            },
+            "InvalidGroup.NotFound: The security group 'sg-0' does not exist",
+        ),
+        (
+            Wanted {
+                groups: foreign,
+                ..good.clone()
+            },
+            "InvalidParameterValue: You have specified two resources that belong to different networks.",
+        ),
+    ] {
+        let error = create_for_task(&mut txn, &mut ctx, &wanted).unwrap_err();
+        assert_eq!(error.to_string(), text);
+    }
+    for _ in 0..11 {
+        create_for_task(&mut txn, &mut ctx, &good).unwrap();
+    }
+    let error = create_for_task(&mut txn, &mut ctx, &good).unwrap_err();
+    assert_eq!(error.code().name, "InsufficientFreeAddressesInSubnet");
+}
+
+#[test]
+fn the_cost_of_an_address_does_not_grow_with_those_in_use() {
+    let (mut txn, mut ctx) = start();
+    let subnet = small(&mut txn, &mut ctx, "10.0.0.0/16");
+    let (_, few) = visited(|| create_for_task(&mut txn, &mut ctx, &wanted(&subnet)).unwrap());
+    for _ in 0..2_000 {
+        create_for_task(&mut txn, &mut ctx, &wanted(&subnet)).unwrap();
+    }
+    let (_, many) = visited(|| create_for_task(&mut txn, &mut ctx, &wanted(&subnet)).unwrap());
+    assert_eq!(few, many);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn no_address_is_anothers_before_its_host_confirmed(steps in prop::collection::vec((0u8..6, 0usize..12, 0u8..3), 0..60)) {
+        let (mut txn, mut ctx) = start();
+        let subnet = small(&mut txn, &mut ctx, "10.0.0.0/28");
+        let space = space_of(&subnet.key);
+        // What each interface holds, and where; `true` once it is released.
+        let mut held: Vec<(String, Ipv4Addr, Option<String>, bool)> = vec![];
+        for (what, which, host) in steps {
+            let host = format!("h{host}");
+            match what {
+                0..3 => {
+                    let on = (what > 0).then(|| host.clone());
+                    let want = Wanted { host: on.clone(), ..wanted(&subnet) };
+                    let free = 11 - held.len();
+                    let made = create_for_task(&mut txn, &mut ctx, &want);
+                    prop_assert_eq!(made.is_ok(), free > 0);
+                    if let Ok(made) = made {
+                        let address = made.addresses[0];
+                        prop_assert!(held.iter().all(|other| other.1 != address));
+                        held.push((made.key.id, address, on, false));
+                    }
+                }
+                3 => if let Some(one) = held.get_mut(which) {
+                    release(&mut txn, &one.0);
+                    one.3 = true;
+                    held.retain(|one| !(one.3 && one.2.is_none()));
+                },
+                4 => if let Some(one) = held.get(which).cloned() {
+                    confirmed(&mut txn, &one.0);
+                    held.retain(|other| !(other.0 == one.0 && other.3));
+                },
+                _ => {
+                    release_of_host(&mut txn, &host);
+                    held.retain(|one| one.2.as_ref() != Some(&host));
+                }
+            }
+            for (id, address, ..) in &held {
+                let key = AddressKey { space: space.clone(), address: *address };
+                prop_assert_eq!(&txn.get(&ADDRESSES, &key).unwrap().owner, id);
+            }
+            let live = held.iter().filter(|one| !one.3).count();
+            prop_assert_eq!(txn.count(&INTERFACES), live);
+            prop_assert_eq!(txn.count(&ADDRESSES), held.len());
+        }
+    }
+}
+
+#[test]
+fn a_task_interface_keeps_nothing_when_it_was_never_on_a_host() {
+    let (mut txn, mut ctx) = start();
+    let subnet = txn.scan(&SUBNETS).next().unwrap().clone();
+    let want = Wanted {
+        host: None,
+        assign_public_ip: true,
+        tags: BTreeMap::from([("aws:ecs:clusterName".to_owned(), "c".to_owned())]),
+        ..wanted(&subnet)
+    };
+    let made = create_for_task(&mut txn, &mut ctx, &want).unwrap();
+    assert_eq!(made.public.unwrap().address, Ipv4Addr::new(100, 64, 0, 1));
+    assert!(place(&mut txn, &made.key.id, "h1") && attached(&mut txn, &ctx, &made.key.id));
+    let key = ResourceKey::new(&ctx.scope, &made.key.id);
+    let placed = txn.get(&INTERFACES, &key).unwrap();
+    assert!(placed.attachment.as_ref().unwrap().is_attached);
+    assert!(release(&mut txn, &made.key.id) && !release(&mut txn, &made.key.id));
+    assert_eq!(txn.count(&ADDRESSES), 2, "both wait for the host");
+    confirmed(&mut txn, &made.key.id);
+    assert_eq!(txn.count(&ADDRESSES), 0);
+    assert_eq!(tags::of(&txn, &key), BTreeMap::new());
+}

@@ -1,0 +1,155 @@
+//! Network ACLs, as they are shown.
+
+use crate::filter::Field;
+use crate::records::ResourceKey;
+use crate::records::acl::{ACLS, AclEntryRecord, AclRecord, LAST};
+use crate::records::vpc::VPCS;
+use crate::resource::{self, Kind, Query, Resource};
+use crate::tags;
+use aws_api::ec2::{
+    DescribeNetworkAclsRequest, DescribeNetworkAclsResult, IcmpTypeCode, NetworkAcl,
+    NetworkAclAssociation, NetworkAclEntry, PortRange,
+};
+use aws_types::{AwsError, Ctx};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use store::{Table, World};
+
+impl Resource for AclRecord {
+    const KIND: Kind = Kind {
+        prefix: "acl",
+        name: "network-acl",
+        noun: "networkAcl ID",
+        not_found: "InvalidNetworkAclID.NotFound",
+        malformed: "InvalidNetworkAclId.Malformed",
+        parameter: "networkAclId",
+    };
+    fn table() -> &'static Table<ResourceKey, Self> {
+        &ACLS
+    }
+    fn fields() -> &'static [Field<Self>] {
+        FIELDS
+    }
+    fn key(&self) -> &ResourceKey {
+        &self.key
+    }
+}
+
+/// Rule: EC2 API reference, DescribeNetworkAcls, `Filter.N`; those of entries are not served.
+const FIELDS: &[Field<AclRecord>] = &[
+    Field {
+        name: "association.association-id",
+        values: |_, acl| acl.associations.iter().map(|a| a.id.clone()).collect(),
+    },
+    Field {
+        name: "association.network-acl-id",
+        values: |_, acl| {
+            acl.associations
+                .iter()
+                .map(|_| acl.key.id.clone())
+                .collect()
+        },
+    },
+    Field {
+        name: "association.subnet-id",
+        values: |_, acl| acl.associations.iter().map(|a| a.subnet.clone()).collect(),
+    },
+    Field {
+        name: "default",
+        values: |_, acl| vec![acl.is_default.to_string()],
+    },
+    Field {
+        name: "network-acl-id",
+        values: |_, acl| vec![acl.key.id.clone()],
+    },
+    Field {
+        name: "owner-id",
+        values: |_, acl| vec![acl.key.scope.account.clone()],
+    },
+    Field {
+        name: "vpc-id",
+        values: |_, acl| vec![acl.vpc.clone()],
+    },
+];
+
+/// DescribeNetworkAcls.
+pub fn describe(
+    world: &World,
+    ctx: &mut Ctx,
+    input: &DescribeNetworkAclsRequest,
+) -> Result<DescribeNetworkAclsResult, AwsError> {
+    let query = Query {
+        ids: input.network_acl_ids.as_ref(),
+        filters: input.filters.as_ref(),
+        max_results: input.max_results,
+        next_token: input.next_token.as_ref(),
+    };
+    let page = resource::describe::<AclRecord>(world, ctx, query)?;
+    let shapes = page.items.iter().map(|acl| shape(world, acl));
+    Ok(DescribeNetworkAclsResult {
+        network_acls: Some(shapes.collect()),
+        next_token: page.next_token,
+    })
+}
+
+fn shape(world: &World, acl: &AclRecord) -> NetworkAcl {
+    let associations = acl.associations.iter().map(|own| NetworkAclAssociation {
+        network_acl_association_id: Some(own.id.clone()),
+        network_acl_id: Some(acl.key.id.clone()),
+        subnet_id: Some(own.subnet.clone()),
+    });
+    let vpc = world.get(&VPCS, &acl.key.beside(&acl.vpc));
+    let with_ipv6 = vpc.is_some_and(|vpc| !vpc.ipv6.is_empty());
+    let entries = acl.entries.iter().cloned().chain(last(with_ipv6));
+    NetworkAcl {
+        associations: Some(associations.collect()),
+        entries: Some(entries.map(|entry| entry_shape(&entry)).collect()),
+        is_default: Some(acl.is_default),
+        network_acl_id: Some(acl.key.id.clone()),
+        owner_id: Some(acl.key.scope.account.clone()),
+        tags: Some(tags::shape(world, &acl.key)),
+        vpc_id: Some(acl.vpc.clone()),
+    }
+}
+
+/// The entries that every ACL ends with: they deny what none before matched.
+fn last(with_ipv6: bool) -> impl Iterator<Item = AclEntryRecord> {
+    let families = [
+        (LAST, IpNet::V4(Ipv4Net::default())),
+        (LAST + 1, IpNet::V6(Ipv6Net::default())),
+    ];
+    let families = families.into_iter().take(1 + usize::from(with_ipv6));
+    families.flat_map(|(number, cidr)| {
+        [false, true].map(|egress| AclEntryRecord {
+            number,
+            egress,
+            allow: false,
+            cidr,
+            protocol: -1,
+            ports: None,
+            icmp: None,
+        })
+    })
+}
+
+fn entry_shape(entry: &AclEntryRecord) -> NetworkAclEntry {
+    let mut shape = NetworkAclEntry {
+        egress: Some(entry.egress),
+        icmp_type_code: entry.icmp.map(|(kind, code)| IcmpTypeCode {
+            r#type: Some(kind.into()),
+            code: Some(code.into()),
+        }),
+        port_range: entry.ports.map(|(from, to)| PortRange {
+            from: Some(from.into()),
+            to: Some(to.into()),
+        }),
+        protocol: Some(entry.protocol.to_string()),
+        rule_action: Some(if entry.allow { "allow" } else { "deny" }.into()),
+        rule_number: Some(entry.number.into()),
+        ..NetworkAclEntry::default()
+    };
+    match entry.cidr {
+        IpNet::V4(net) => shape.cidr_block = Some(net.to_string()),
+        IpNet::V6(net) => shape.ipv6_cidr_block = Some(net.to_string()),
+    }
+    shape
+}
