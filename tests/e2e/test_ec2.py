@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import boto3
-import boto3
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from harness import Longshore
