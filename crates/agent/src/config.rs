@@ -6,7 +6,7 @@ use aws_wire::sigv4::Credentials;
 use runtime::host::KernelFeature;
 use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct AgentConfig {
     /// Directories of the Container Device Interface's files, which say what GPUs there are; the
     /// later, the more it counts.
     pub cdi_dirs: Vec<PathBuf>,
+    /// Who is asked for names that are not of a VPC; none: the host's `/etc/resolv.conf` says.
+    pub resolvers: Vec<SocketAddr>,
     /// Kernel calls that are not used, so that their fallbacks are.
     pub without: Vec<KernelFeature>,
 }

@@ -86,6 +86,7 @@ fn config(
             .unwrap_or_default()
             .into(),
         cdi_dirs: settings.agent.cdi_dirs(),
+        resolvers: settings.agent.resolvers()?,
         without: settings.agent.without.clone(),
     })
 }

@@ -7,7 +7,7 @@ use crate::duration::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 const DEFAULT_DATA: &str = "/var/lib/longshore";
@@ -17,6 +17,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 const DEFAULT_CLUSTER: &str = "default";
 const HOST_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 /// Of the CDI specification.
+const DNS_PORT: u16 = 53;
 const CDI_DIRS: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
 const IMAGE_CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
@@ -147,6 +148,9 @@ pub struct AgentSettings {
     /// Directories of the Container Device Interface's files, which say what GPUs there are; the
     /// later, the more it counts [default: /etc/cdi, /var/run/cdi].
     pub cdi_dirs: Option<Vec<PathBuf>>,
+    /// Who is asked for names that are not of a VPC: addresses, with a port where it is not 53 [default: those of
+    /// /etc/resolv.conf].
+    pub resolvers: Vec<String>,
     /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
     /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
     pub without: Vec<agent::KernelFeature>,
@@ -157,6 +161,24 @@ impl AgentSettings {
     pub fn cdi_dirs(&self) -> Vec<PathBuf> {
         let default = || CDI_DIRS.map(PathBuf::from).to_vec();
         self.cdi_dirs.clone().unwrap_or_else(default)
+    }
+
+    /// Who is asked for names that are not of a VPC.
+    ///
+    /// # Errors
+    /// One is no address.
+    pub fn resolvers(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let one = |text: &String| {
+            let whole = text.parse();
+            let alone = || {
+                text.parse()
+                    .map(|address: IpAddr| SocketAddr::new(address, DNS_PORT))
+            };
+            whole
+                .or_else(|_| alone())
+                .with_context(|| format!("resolver {text:?}: ADDRESS or ADDRESS:PORT is expected"))
+        };
+        self.resolvers.iter().map(one).collect()
     }
 
     /// When unused images go; never where images of the past are preferred, as with the public agent.

@@ -1,7 +1,7 @@
 //! A task's interface of a VPC: its namespace, which all its containers share.
 
 use super::TaskContext;
-use crate::endpoints::{self, Place};
+use crate::endpoints;
 use crate::task::machine::Event;
 use netdev::NetworkError;
 use netdev::vpc::VpcAttachment;
@@ -32,7 +32,7 @@ impl TaskContext {
         self.send(match attached {
             Ok(attachment) => {
                 self.keep_interface(&attachment);
-                endpoints::ensure(&self.host, Place::Vpc(attachment.vpc)).await;
+                endpoints::ensure_vpc(&self.host, &attachment.vpc).await;
                 Event::InterfaceMade
             }
             Err(reason) => {

@@ -4,7 +4,7 @@
 //! On the bridge a socket is bound to the bridge's device: a call from outside, or of another
 //! Longshore's containers, never reaches it. In a router the addresses are on loopback and open to interfaces alone.
 
-use super::{Place, http};
+use super::{Place, dns, http};
 use crate::engine::Host;
 use netdev::{TASK_ENDPOINT, TASK_ENDPOINT_PORT, namespace};
 use std::collections::BTreeMap;
@@ -30,16 +30,14 @@ pub struct Listeners {
 struct Open {
     /// Of the namespace or device: another one is another place of the same name.
     identity: u64,
-    servers: Vec<JoinHandle<()>>,
+    server: JoinHandle<()>,
 }
 
 impl Open {
     /// When it returns the sockets are closed.
     async fn close(self) {
-        for server in self.servers {
-            server.abort();
-            let _ = server.await;
-        }
+        self.server.abort();
+        let _ = self.server.await;
     }
 }
 
@@ -58,12 +56,8 @@ pub async fn ensure(host: &Arc<Host>, place: Place) {
     if let Some(old) = open.remove(&place) {
         old.close().await;
     }
-    match sockets(host, &place).await {
-        Ok(listener) => {
-            let server = http::serve(host.clone(), place.clone(), listener);
-            let servers = vec![tokio::spawn(server)];
-            open.insert(place, Open { identity, servers });
-        }
+    match serve(host, &place).await {
+        Ok(server) => drop(open.insert(place, Open { identity, server })),
         Err(error) => warn!(?place, %error, "the endpoints of tasks cannot be opened"),
     }
 }
@@ -92,6 +86,14 @@ fn identity(host: &Host, place: &Place) -> Option<u64> {
             std::fs::read_to_string(index).ok()?.trim().parse().ok()
         }
         Place::Vpc(vpc) => inode(host.vpcs.router(vpc)?),
+        Place::Resolver(vpc, address) => {
+            let is_asked = |own: Ipv4Addr| own == *address || *address == dns::RESOLVER;
+            host.endpoints
+                .zones()
+                .resolver(vpc)
+                .filter(|own| is_asked(*own))?;
+            inode(host.vpcs.router(vpc)?)
+        }
     }
 }
 
@@ -99,12 +101,28 @@ fn inode(namespace: PathBuf) -> Option<u64> {
     Some(std::fs::metadata(namespace).ok()?.ino())
 }
 
-async fn sockets(host: &Arc<Host>, place: &Place) -> io::Result<tokio::net::TcpListener> {
-    match place {
-        Place::Loopback => on_loopback(host),
-        Place::Bridge => on_bridge(host),
-        Place::Vpc(vpc) => in_router(host, vpc).await,
-    }
+async fn serve(host: &Arc<Host>, place: &Place) -> io::Result<JoinHandle<()>> {
+    let listener = match place {
+        Place::Loopback => on_loopback(host)?,
+        Place::Bridge => on_bridge(host)?,
+        Place::Vpc(vpc) => {
+            let listen = || TcpListener::bind((TASK_ENDPOINT, HTTP_PORT));
+            let listener = in_router(host, vpc, listen).await?;
+            listener.set_nonblocking(true)?;
+            tokio::net::TcpListener::from_std(listener)?
+        }
+        Place::Resolver(vpc, address) => {
+            let address = *address;
+            let open = move || dns::Sockets::open(address);
+            let sockets = in_router(host, vpc, open).await?;
+            return Ok(tokio::spawn(dns::serve(host.clone(), vpc.clone(), sockets)));
+        }
+    };
+    Ok(tokio::spawn(http::serve(
+        host.clone(),
+        place.clone(),
+        listener,
+    )))
 }
 
 /// At the port that containers were told, if there are any; else at the public agent's, which the first
@@ -130,15 +148,14 @@ fn on_bridge(host: &Host) -> io::Result<tokio::net::TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn in_router(host: &Host, vpc: &str) -> io::Result<tokio::net::TcpListener> {
+/// Opens sockets inside a router's namespace, to which they belong from then on.
+async fn in_router<T: Send + 'static>(
+    host: &Host,
+    vpc: &str,
+    open: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let path = host.vpcs.router(vpc).ok_or(io::ErrorKind::NotFound)?;
-    let open = move || {
-        let listen = || TcpListener::bind((TASK_ENDPOINT, HTTP_PORT));
-        namespace::run_in(&path, listen).map_err(io::Error::other)?
-    };
-    let listener = tokio::task::spawn_blocking(open)
-        .await
-        .map_err(io::Error::other)??;
-    listener.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(listener)
+    let opened = move || namespace::run_in(&path, open).map_err(io::Error::other)?;
+    let opened = tokio::task::spawn_blocking(opened).await;
+    opened.map_err(io::Error::other)?
 }

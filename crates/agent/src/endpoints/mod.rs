@@ -11,6 +11,7 @@
 
 mod answer;
 pub mod caller;
+pub mod dns;
 pub mod environment;
 mod facts;
 mod http;
@@ -29,9 +30,11 @@ pub use environment::Uris;
 pub use listener::Listeners;
 
 use crate::engine::Host;
+use aws_api::agent::host_sync::ToHost;
+use dns::Zones;
 use rate::Rate;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 /// Where sockets are.
@@ -43,6 +46,8 @@ pub enum Place {
     Bridge,
     /// 169.254.170.2 in the router of a VPC: `vpc-…`.
     Vpc(String),
+    /// The resolver of a VPC, at this address in its router.
+    Resolver(String, Ipv4Addr),
 }
 
 /// Where a request came from.
@@ -61,6 +66,8 @@ pub struct Endpoints {
     /// `std` mutex: held over arithmetic only.
     rate: Mutex<Rate>,
     usage: usage::Earlier,
+    /// `RwLock` of `std`: held over map operations only.
+    zones: RwLock<Zones>,
     began: Instant,
 }
 
@@ -70,6 +77,7 @@ impl Default for Endpoints {
             listeners: Listeners::default(),
             rate: Mutex::new(Rate::default()),
             usage: usage::Earlier::default(),
+            zones: RwLock::default(),
             began: Instant::now(),
         }
     }
@@ -79,6 +87,20 @@ impl Endpoints {
     /// A container is over.
     pub fn forget(&self, runtime_id: &str) {
         self.usage.forget(runtime_id);
+    }
+
+    /// Learns the names of the VPCs.
+    pub fn learn(&self, message: &ToHost) {
+        let mut zones = self.zones.write().unwrap_or_else(PoisonError::into_inner);
+        zones.take(message);
+    }
+
+    fn look_up(&self, vpc: &str, query: &dns::Query) -> dns::Known {
+        self.zones().look_up(vpc, query)
+    }
+
+    fn zones(&self) -> RwLockReadGuard<'_, Zones> {
+        self.zones.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn admits(&self, from: IpAddr, path: &str) -> bool {
@@ -97,15 +119,25 @@ pub async fn start(host: &Arc<Host>) {
     follow_routers(host).await;
 }
 
-/// Opens sockets where a container that is about to start will look for them.
-pub async fn ensure(host: &Arc<Host>, place: Place) {
-    listener::ensure(host, place).await;
+/// Opens the bridge's socket, before a container that is about to start looks for it.
+pub async fn ensure_bridge(host: &Arc<Host>) {
+    listener::ensure(host, Place::Bridge).await;
+}
+
+/// Opens the sockets of a VPC, before a task that is about to start looks for them.
+pub async fn ensure_vpc(host: &Arc<Host>, vpc: &str) {
+    listener::ensure(host, Place::Vpc(vpc.to_owned())).await;
+    // A VPC may have no resolver; then its addresses are not there.
+    let resolver = host.endpoints.zones().resolver(vpc);
+    for address in resolver.into_iter().flat_map(|own| [own, dns::RESOLVER]) {
+        listener::ensure(host, Place::Resolver(vpc.to_owned(), address)).await;
+    }
 }
 
 /// Brings sockets into step with the routers that stand.
 pub async fn follow_routers(host: &Arc<Host>) {
     for vpc in host.vpcs.routed() {
-        listener::ensure(host, Place::Vpc(vpc)).await;
+        ensure_vpc(host, &vpc).await;
     }
     listener::close_gone(host).await;
 }

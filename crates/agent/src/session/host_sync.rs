@@ -72,6 +72,8 @@ async fn live(host: &Arc<Host>, mut socket: Socket) -> End {
 
 async fn apply(host: &Arc<Host>, message: &ToHost) -> Vec<FromHost> {
     let (ToHost::State { revision, .. } | ToHost::Change { revision, .. }) = message;
+    // Before a task that waits for its row is let go on: it may ask for a name at once.
+    host.endpoints.learn(message);
     let applied = host.vpcs.apply(message).await;
     endpoints::follow_routers(host).await;
     match applied {
