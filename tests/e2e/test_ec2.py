@@ -195,10 +195,13 @@ def test_what_is_not_served_or_not_signed_is_refused_in_ec2s_form(longshore, ec2
         "InvalidAction", "The action DescribeInstances is not valid for this web service.")
     stored = json.loads((longshore.data / "keys" / "root.json").read_text())
     signer = botocore.credentials.Credentials(stored["access_key_id"], "wrong" * 8)
-    wrong = longshore.client("ec2")
-    wrong._request_signer._credentials = signer
-    assert refused(wrong.describe_vpcs) == (
-        "AuthFailure", "AWS was not able to validate the provided access credentials")
+    right = ec2._request_signer._credentials
+    ec2._request_signer._credentials = signer
+    try:
+        assert refused(ec2.describe_vpcs) == (
+            "AuthFailure", "AWS was not able to validate the provided access credentials")
+    finally:
+        ec2._request_signer._credentials = right
 
 
 def test_the_command_line_speaks_it_too(longshore):
