@@ -8,7 +8,9 @@
 //! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
 //!   first start. [`zones`], [`cidr`].
 //! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
-//! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`runs`]: addresses in use.
+//! * [`nat`]: how a NAT gateway is made and unmade.
+//! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
+//!   addresses in use.
 //!
 //! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
 //! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
@@ -18,11 +20,13 @@ pub mod acl;
 pub mod address;
 pub mod cidr;
 pub mod defaults;
+pub mod elastic;
 pub mod errors;
 pub mod filter;
 pub mod group;
 pub mod host;
 pub mod interface;
+pub mod nat;
 pub mod ops;
 pub mod page;
 pub mod records;

@@ -4,9 +4,10 @@
 //! whose target is gone leads nowhere ("blackhole").
 
 use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
+use crate::records::nat::NAT_GATEWAYS;
 use crate::records::route::{BY_ASSOCIATION, ROUTE_TABLES, RouteRecord, RouteTableRecord, To, Via};
 use crate::records::{INTERFACES, SubnetRecord, within};
-use crate::vpc;
+use crate::{nat, vpc};
 use aws_api::agent::host_sync::{Destination, Route};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -42,7 +43,7 @@ fn one(world: &World, subnet: &SubnetRecord, route: &RouteRecord) -> Option<Rout
         // Prefix lists name AWS's own services, which are reached at our own endpoint.
         To::PrefixList(_) => return None,
     };
-    let via = target(world, subnet, &route.via);
+    let via = target(world, subnet, &route.via, &route.to);
     Some(Route {
         to,
         via: via.unwrap_or(Destination::Blackhole),
@@ -51,7 +52,7 @@ fn one(world: &World, subnet: &SubnetRecord, route: &RouteRecord) -> Option<Rout
 
 /// Where a route leads, if its target is there and of this VPC.
 #[must_use]
-pub fn target(world: &World, subnet: &SubnetRecord, via: &Via) -> Option<Destination> {
+pub fn target(world: &World, subnet: &SubnetRecord, via: &Via, to: &To) -> Option<Destination> {
     match via {
         Via::InternetGateway(id) => {
             let gateway = world.get(&INTERNET_GATEWAYS, &subnet.key.beside(id));
@@ -69,6 +70,12 @@ pub fn target(world: &World, subnet: &SubnetRecord, via: &Via) -> Option<Destina
                 address: IpAddr::V4(one.address()),
             })
         }
-        Via::NatGateway(_) | Via::Endpoint(_) => None,
+        Via::NatGateway(id) => {
+            let To::Ipv4(to) = to else { return None };
+            let gateway = world.get(&NAT_GATEWAYS, &subnet.key.beside(id))?;
+            let public = nat::public_address(world, gateway, *to)?;
+            Some(Destination::NatGateway { public })
+        }
+        Via::Endpoint(_) => None,
     }
 }

@@ -1,18 +1,22 @@
-//! Network ACLs, as they are shown.
+//! Network ACLs.
 
+use crate::errors::{code, has_dependencies, invalid_parameter, invalid_value, required};
 use crate::filter::Field;
-use crate::records::ResourceKey;
-use crate::records::acl::{ACLS, AclEntryRecord, AclRecord, LAST};
-use crate::records::vpc::VPCS;
-use crate::resource::{self, Kind, Query, Resource};
+use crate::records::acl::{ACLS, AclAssociation, AclEntryRecord, AclRecord, BY_ASSOCIATION, LAST};
+use crate::records::vpc::{VPCS, VpcRecord};
+use crate::records::{ResourceKey, fresh_id, within};
+use crate::resource::{self, Kind, Query, Resource, lookup};
 use crate::tags;
+use aws_api::Empty;
 use aws_api::ec2::{
+    CreateNetworkAclRequest, CreateNetworkAclResult, DeleteNetworkAclRequest,
     DescribeNetworkAclsRequest, DescribeNetworkAclsResult, IcmpTypeCode, NetworkAcl,
-    NetworkAclAssociation, NetworkAclEntry, PortRange,
+    NetworkAclAssociation, NetworkAclEntry, PortRange, ReplaceNetworkAclAssociationRequest,
+    ReplaceNetworkAclAssociationResult,
 };
 use aws_types::{AwsError, Ctx};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use store::{Table, World};
+use store::{Table, Txn, World};
 
 impl Resource for AclRecord {
     const KIND: Kind = Kind {
@@ -70,6 +74,89 @@ const FIELDS: &[Field<AclRecord>] = &[
         values: |_, acl| vec![acl.vpc.clone()],
     },
 ];
+
+/// CreateNetworkAcl: it denies everything.
+pub fn create(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &CreateNetworkAclRequest,
+) -> Result<CreateNetworkAclResult, AwsError> {
+    let vpc = required(input.vpc_id.as_ref(), "vpcId")?;
+    lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
+    let made = AclRecord {
+        key: ResourceKey::fresh(ctx, "acl"),
+        vpc: vpc.into(),
+        is_default: false,
+        associations: vec![],
+        entries: vec![],
+    };
+    txn.put(&ACLS, made.clone());
+    let given = input.tag_specifications.as_ref();
+    tags::create(txn, &made.key, AclRecord::KIND, given)?;
+    Ok(CreateNetworkAclResult {
+        client_token: input.client_token.clone(),
+        network_acl: Some(shape(txn, &made)),
+    })
+}
+
+/// DeleteNetworkAcl: neither a default one, nor one that holds for a subnet.
+pub fn delete(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &DeleteNetworkAclRequest,
+) -> Result<Empty, AwsError> {
+    let id = required(input.network_acl_id.as_ref(), "networkAclId")?;
+    let found = lookup::<AclRecord>(txn, &ctx.scope, id)?.clone();
+    if found.is_default {
+        let why = "The default network ACL cannot be deleted.";
+        return Err(invalid_parameter("networkAclId", id, why));
+    }
+    if !found.associations.is_empty() {
+        return Err(has_dependencies("networkAcl", id));
+    }
+    txn.delete(&ACLS, &found.key);
+    tags::forget(txn, &found.key);
+    Ok(Empty {})
+}
+
+/// ReplaceNetworkAclAssociation: another ACL holds for the subnet from now on.
+pub fn replace_association(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &ReplaceNetworkAclAssociationRequest,
+) -> Result<ReplaceNetworkAclAssociationResult, AwsError> {
+    let id = required(input.association_id.as_ref(), "associationId")?;
+    let acl = required(input.network_acl_id.as_ref(), "networkAclId")?;
+    let to = lookup::<AclRecord>(txn, &ctx.scope, acl)?.clone();
+    let at = within(&ctx.scope, id);
+    let from = txn.find(&ACLS, &BY_ASSOCIATION, &at).next().cloned();
+    let found = from.as_ref().and_then(|from| {
+        let mut own = from.associations.iter();
+        own.find(|one| one.id == id)
+            .map(|one| (from, one.subnet.clone()))
+    });
+    let (from, subnet) = found.ok_or_else(|| {
+        code("InvalidAssociationID.NotFound")
+            .with(format!("The association ID '{id}' does not exist"))
+    })?;
+    if from.vpc != to.vpc {
+        return Err(invalid_value(format!(
+            "networkAcl {acl} and subnet {subnet} belong to different networks"
+        )));
+    }
+    txn.update(&ACLS, &from.key, |from| {
+        from.associations.retain(|one| one.id != id);
+    });
+    let association = fresh_id(ctx, "aclassoc");
+    let made = AclAssociation {
+        id: association.clone(),
+        subnet,
+    };
+    txn.update(&ACLS, &to.key, |to| to.associations.push(made));
+    Ok(ReplaceNetworkAclAssociationResult {
+        new_association_id: Some(association),
+    })
+}
 
 /// DescribeNetworkAcls.
 pub fn describe(

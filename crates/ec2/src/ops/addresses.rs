@@ -2,12 +2,12 @@
 
 use crate::errors::{code, missing, refuse, required};
 use crate::filter::Field;
-use crate::records::address::{ALLOCATIONS, AllocationRecord, BY_INTERFACE};
+use crate::records::address::{ALLOCATIONS, AllocationRecord};
 use crate::records::gateway::{BY_VPC, INTERNET_GATEWAYS};
-use crate::records::interface::{INTERFACES, InterfaceRecord, PublicAddress};
-use crate::records::{ResourceKey, fresh_id, within};
+use crate::records::interface::{INTERFACES, InterfaceRecord};
+use crate::records::{ResourceKey, within};
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::{address, tags};
+use crate::{address, elastic, tags};
 use aws_api::Empty;
 use aws_api::ec2::{
     Address, AllocateAddressRequest, AllocateAddressResult, AssociateAddressRequest,
@@ -193,42 +193,20 @@ pub fn associate(
             found.key.id
         )));
     }
-    part(txn, &found);
-    let at = within(&ctx.scope, eni);
-    let before = txn.find(&ALLOCATIONS, &BY_INTERFACE, &at).next().cloned();
-    if let Some(before) = before {
-        part(txn, &before);
-    } else if let Some(public) = &interface.public {
-        // The address that went with the interface goes.
-        address::give_back(txn, eni, public.address);
-    }
-    let association = fresh_id(ctx, "eipassoc");
-    txn.update(&ALLOCATIONS, &found.key, |one| {
-        one.interface = Some(eni.into());
-        one.association = Some(association.clone());
-    });
-    let public = PublicAddress {
-        address: found.address,
-        allocation: Some(found.key.id.clone()),
-        association: Some(association.clone()),
-    };
-    txn.update(&INTERFACES, &interface.key, |one| one.public = Some(public));
+    check_is_movable(txn, &found)?;
+    let association = elastic::join(txn, ctx, &found, &interface);
     Ok(AssociateAddressResult {
         association_id: Some(association),
     })
 }
 
-/// Takes an elastic address from the interface that has it.
-fn part(txn: &mut Txn, one: &AllocationRecord) {
-    if let Some(interface) = &one.interface {
-        txn.update(&INTERFACES, &one.key.beside(interface), |interface| {
-            interface.public = None;
-        });
+/// What a service put an address on, a NAT gateway's interface, keeps it.
+fn check_is_movable(world: &World, one: &AllocationRecord) -> Result<(), AwsError> {
+    match interface_of(world, one).is_some_and(|interface| interface.requester_managed) {
+        false => Ok(()),
+        true => Err(code("AuthFailure")
+            .with("You do not have permission to access the specified resource.")),
     }
-    txn.update(&ALLOCATIONS, &one.key, |one| {
-        one.interface = None;
-        one.association = None;
-    });
 }
 
 /// DisassociateAddress.
@@ -249,7 +227,8 @@ pub fn disassociate(
         }
         (None, public_ip) => chosen(txn, ctx, None, public_ip.as_ref())?,
     };
-    part(txn, &found);
+    check_is_movable(txn, &found)?;
+    elastic::part(txn, &found);
     Ok(Empty {})
 }
 

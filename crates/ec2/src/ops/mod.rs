@@ -1,14 +1,17 @@
 //! The table operation → function, and what it asks for; nothing else. A file holds a noun's operations.
 
 mod account;
+mod acl_entries;
 mod acls;
 mod addresses;
 mod dhcp;
+mod egress_only;
 mod gateways;
 mod group_rules;
 mod groups;
 mod interface_shape;
 mod interfaces;
+mod nat_gateways;
 mod permissions;
 mod route_tables;
 mod routes;
@@ -53,6 +56,8 @@ pub fn operations() -> Vec<Operation> {
         vpc_operations(),
         group_operations(),
         route_operations(),
+        gateway_operations(),
+        acl_operations(),
         address_operations(),
         other_operations(),
     ];
@@ -102,23 +107,48 @@ fn group_operations() -> Vec<Operation> {
 fn route_operations() -> Vec<Operation> {
     vec![
         op!(write AssociateRouteTable, route_tables::associate, "route-table" route_table_id),
-        op!(write AttachInternetGateway, gateways::attach, "internet-gateway" internet_gateway_id),
-        op!(write CreateInternetGateway, gateways::create),
         op!(write CreateRoute, routes::create, "route-table" route_table_id),
         op!(write CreateRouteTable, route_tables::create, "vpc" vpc_id),
-        op!(write DeleteInternetGateway, gateways::delete, "internet-gateway" internet_gateway_id),
         op!(write DeleteRoute, routes::delete, "route-table" route_table_id),
         op!(write DeleteRouteTable, route_tables::delete, "route-table" route_table_id),
-        op!(read DescribeInternetGateways, gateways::describe),
-        op!(read DescribeNetworkAcls, acls::describe),
         op!(read DescribeRouteTables, route_tables::describe),
-        op!(write DetachInternetGateway, gateways::detach, "internet-gateway" internet_gateway_id),
         op!(write DisassociateRouteTable, route_tables::disassociate),
         op!(write ReplaceRoute, routes::replace, "route-table" route_table_id),
         op!(
             write ReplaceRouteTableAssociation,
             route_tables::replace_association, "route-table" route_table_id
         ),
+    ]
+}
+
+fn gateway_operations() -> Vec<Operation> {
+    vec![
+        op!(write AttachInternetGateway, gateways::attach, "internet-gateway" internet_gateway_id),
+        op!(write CreateEgressOnlyInternetGateway, egress_only::create, "vpc" vpc_id),
+        op!(write CreateInternetGateway, gateways::create),
+        op!(write CreateNatGateway, nat_gateways::create, "subnet" subnet_id),
+        op!(
+            write DeleteEgressOnlyInternetGateway, egress_only::delete,
+            "egress-only-internet-gateway" egress_only_internet_gateway_id
+        ),
+        op!(write DeleteInternetGateway, gateways::delete, "internet-gateway" internet_gateway_id),
+        op!(write DeleteNatGateway, nat_gateways::delete, "natgateway" nat_gateway_id),
+        op!(read DescribeEgressOnlyInternetGateways, egress_only::describe),
+        op!(read DescribeInternetGateways, gateways::describe),
+        op!(read DescribeNatGateways, nat_gateways::describe),
+        op!(write DetachInternetGateway, gateways::detach, "internet-gateway" internet_gateway_id),
+    ]
+}
+
+fn acl_operations() -> Vec<Operation> {
+    vec![
+        op!(write CreateNetworkAcl, acls::create, "vpc" vpc_id),
+        op!(write CreateNetworkAclEntry, acl_entries::create, "network-acl" network_acl_id),
+        op!(write DeleteNetworkAcl, acls::delete, "network-acl" network_acl_id),
+        op!(write DeleteNetworkAclEntry, acl_entries::delete, "network-acl" network_acl_id),
+        op!(read DescribeNetworkAcls, acls::describe),
+        op!(write ReplaceNetworkAclAssociation, acls::replace_association, "network-acl" network_acl_id),
+        op!(write ReplaceNetworkAclEntry, acl_entries::replace, "network-acl" network_acl_id),
     ]
 }
 

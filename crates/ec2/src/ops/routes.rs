@@ -4,8 +4,11 @@
 
 use crate::cidr;
 use crate::errors::{code, invalid_combination, invalid_value, missing, refuse, required};
-use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS, InternetGatewayRecord};
+use crate::records::gateway::{
+    EGRESS_ONLY_GATEWAYS, EgressOnlyGatewayRecord, INTERNET_GATEWAYS, InternetGatewayRecord,
+};
 use crate::records::interface::{INTERFACES, InterfaceRecord};
+use crate::records::nat::{NAT_GATEWAYS, NatGatewayRecord};
 use crate::records::route::{ROUTE_TABLES, RouteRecord, RouteTableRecord, To, Via};
 use crate::records::vpc::VPCS;
 use crate::resource::lookup;
@@ -79,6 +82,7 @@ fn target(
     world: &World,
     scope: &Scope,
     table: &RouteTableRecord,
+    to: &To,
     given: [Option<Via>; 4],
 ) -> Result<Via, AwsError> {
     let mut given = given.into_iter().flatten();
@@ -94,17 +98,21 @@ fn target(
                 == Some(&table.vpc)
         }
         Via::EgressOnlyGateway(id) => {
-            let found = world.get(&EGRESS_ONLY_GATEWAYS, &table.key.beside(id));
-            let found = found.ok_or_else(|| {
-                code("InvalidGatewayID.NotFound").with(format!("The eigw ID '{id}' does not exist"))
+            check_family(to, false)?;
+            lookup::<EgressOnlyGatewayRecord>(world, scope, id)?.vpc == table.vpc
+        }
+        Via::Interface(id) => lookup::<InterfaceRecord>(world, scope, id)?.vpc == table.vpc,
+        Via::NatGateway(id) => {
+            check_family(to, true)?;
+            let found = lookup::<NatGatewayRecord>(world, scope, id).ok();
+            let found = found.filter(|nat| nat.is_available()).ok_or_else(|| {
+                code("InvalidNatGatewayID.NotFound")
+                    .with(format!("The natGateway ID '{id}' does not exist"))
             })?;
             found.vpc == table.vpc
         }
-        Via::Interface(id) => lookup::<InterfaceRecord>(world, scope, id)?.vpc == table.vpc,
-        Via::NatGateway(id) | Via::Endpoint(id) => {
-            return Err(code("InvalidNatGatewayID.NotFound")
-                .with(format!("The natGateway ID '{id}' does not exist")));
-        }
+        // Endpoints make their routes themselves.
+        Via::Endpoint(_) => false,
     };
     match is_here {
         true => Ok(via),
@@ -112,6 +120,20 @@ fn target(
             "route table {} and network gateway {} belong to different networks",
             table.key.id,
             id_of(&via)
+        ))),
+    }
+}
+
+/// Gateways that translate are of IPv4, egress-only ones of IPv6.
+/// Rule: VPC user guide, "Example routing options".
+fn check_family(to: &To, is_ipv4: bool) -> Result<(), AwsError> {
+    match to {
+        To::PrefixList(_) => Ok(()),
+        To::Ipv4(_) if is_ipv4 => Ok(()),
+        To::Ipv6(_) if !is_ipv4 => Ok(()),
+        To::Ipv4(_) | To::Ipv6(_) => Err(invalid_value(format!(
+            "The destination {} cannot be reached by a gateway of this type.",
+            text(to)
         ))),
     }
 }
@@ -167,7 +189,7 @@ pub fn create(
         input.destination_ipv6_cidr_block.as_ref(),
         input.destination_prefix_list_id.as_ref(),
     )?;
-    let via = target(txn, &ctx.scope, &table, given_target!(input))?;
+    let via = target(txn, &ctx.scope, &table, &to, given_target!(input))?;
     check_not_local(txn, &table, &to)?;
     if table.routes.iter().any(|route| route.to == to) {
         return Err(code("RouteAlreadyExists").with(format!(
@@ -202,7 +224,7 @@ pub fn replace(
         input.destination_ipv6_cidr_block.as_ref(),
         input.destination_prefix_list_id.as_ref(),
     )?;
-    let via = target(txn, &ctx.scope, &table, given_target!(input))?;
+    let via = target(txn, &ctx.scope, &table, &to, given_target!(input))?;
     check_present(&table, &to)?;
     txn.update(&ROUTE_TABLES, &table.key, |table| {
         for route in table.routes.iter_mut().filter(|route| route.to == to) {
@@ -288,7 +310,8 @@ fn shape(world: &World, table: &RouteTableRecord, route: &RouteRecord) -> Route 
         }
         Via::NatGateway(id) => {
             shape.nat_gateway_id = Some(id.clone());
-            false
+            let gateway = world.get(&NAT_GATEWAYS, &table.key.beside(id));
+            gateway.is_some_and(|gateway| gateway.is_available())
         }
         Via::Endpoint(id) => {
             shape.gateway_id = Some(id.clone());

@@ -10,6 +10,7 @@ use crate::records::dhcp::DHCP_OPTIONS;
 use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
 use crate::records::group::{GROUPS, RULES};
 use crate::records::interface::INTERFACES;
+use crate::records::nat::NAT_GATEWAYS;
 use crate::records::route::ROUTE_TABLES;
 use crate::records::subnet::SUBNETS;
 use crate::records::tag::{TAGS, TagRecord};
@@ -93,6 +94,7 @@ fn exists(world: &World, key: &ResourceKey) -> bool {
         Some("egress-only-internet-gateway") => world.get(&EGRESS_ONLY_GATEWAYS, key).is_some(),
         Some("network-acl") => world.get(&ACLS, key).is_some(),
         Some("dhcp-options") => world.get(&DHCP_OPTIONS, key).is_some(),
+        Some("natgateway") => world.get(&NAT_GATEWAYS, key).is_some(),
         Some("elastic-ip") => world.get(&ALLOCATIONS, key).is_some(),
         _ => false,
     }

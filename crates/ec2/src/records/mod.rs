@@ -6,6 +6,7 @@ pub mod dhcp;
 pub mod gateway;
 pub mod group;
 pub mod interface;
+pub mod nat;
 pub mod region;
 pub mod route;
 pub mod subnet;
@@ -98,6 +99,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &group::GROUPS,
         &group::RULES,
         &interface::INTERFACES,
+        &nat::NAT_GATEWAYS,
         &region::REGIONS,
         &route::ROUTE_TABLES,
         &subnet::SUBNETS,

@@ -11,6 +11,15 @@ pub const ADDRESS_ATTRIBUTE_NAME: &[&str] = &["domain-name"];
 /// Values of `AttachmentStatus`.
 pub const ATTACHMENT_STATUS: &[&str] = &["attaching", "attached", "detaching", "detached"];
 
+/// Values of `AutoProvisionZonesState`.
+pub const AUTO_PROVISION_ZONES_STATE: &[&str] = &["enabled", "disabled"];
+
+/// Values of `AutoScalingIpsState`.
+pub const AUTO_SCALING_IPS_STATE: &[&str] = &["enabled", "disabled"];
+
+/// Values of `AvailabilityMode`.
+pub const AVAILABILITY_MODE: &[&str] = &["zonal", "regional"];
+
 /// Values of `AvailabilityZoneOptInStatus`.
 pub const AVAILABILITY_ZONE_OPT_IN_STATUS: &[&str] =
     &["opt-in-not-required", "opted-in", "not-opted-in"];
@@ -23,6 +32,9 @@ pub const AVAILABILITY_ZONE_STATE: &[&str] = &[
     "unavailable",
     "constrained",
 ];
+
+/// Values of `ConnectivityType`.
+pub const CONNECTIVITY_TYPE: &[&str] = &["private", "public"];
 
 /// Values of `DomainType`.
 pub const DOMAIN_TYPE: &[&str] = &["vpc", "standard"];
@@ -38,6 +50,19 @@ pub const IP_SOURCE: &[&str] = &["amazon", "byoip", "none"];
 
 /// Values of `Ipv6AddressAttribute`.
 pub const IPV6_ADDRESS_ATTRIBUTE: &[&str] = &["public", "private"];
+
+/// Values of `NatGatewayAddressStatus`.
+pub const NAT_GATEWAY_ADDRESS_STATUS: &[&str] = &[
+    "assigning",
+    "unassigning",
+    "associating",
+    "disassociating",
+    "succeeded",
+    "failed",
+];
+
+/// Values of `NatGatewayState`.
+pub const NAT_GATEWAY_STATE: &[&str] = &["pending", "failed", "available", "deleting", "deleted"];
 
 /// Values of `NetworkFirewallConnectivityType`.
 pub const NETWORK_FIREWALL_CONNECTIVITY_TYPE: &[&str] = &[

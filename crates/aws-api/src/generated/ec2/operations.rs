@@ -115,6 +115,17 @@ impl Operation for CreateDhcpOptions {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `CreateEgressOnlyInternetGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateEgressOnlyInternetGateway;
+
+impl Operation for CreateEgressOnlyInternetGateway {
+    type Input = CreateEgressOnlyInternetGatewayRequest;
+    type Output = CreateEgressOnlyInternetGatewayResult;
+    const NAME: &'static str = "CreateEgressOnlyInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `CreateInternetGateway`.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateInternetGateway;
@@ -123,6 +134,39 @@ impl Operation for CreateInternetGateway {
     type Input = CreateInternetGatewayRequest;
     type Output = CreateInternetGatewayResult;
     const NAME: &'static str = "CreateInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateNatGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateNatGateway;
+
+impl Operation for CreateNatGateway {
+    type Input = CreateNatGatewayRequest;
+    type Output = CreateNatGatewayResult;
+    const NAME: &'static str = "CreateNatGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateNetworkAcl`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateNetworkAcl;
+
+impl Operation for CreateNetworkAcl {
+    type Input = CreateNetworkAclRequest;
+    type Output = CreateNetworkAclResult;
+    const NAME: &'static str = "CreateNetworkAcl";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateNetworkAclEntry`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateNetworkAclEntry;
+
+impl Operation for CreateNetworkAclEntry {
+    type Input = CreateNetworkAclEntryRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "CreateNetworkAclEntry";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -214,6 +258,17 @@ impl Operation for DeleteDhcpOptions {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DeleteEgressOnlyInternetGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteEgressOnlyInternetGateway;
+
+impl Operation for DeleteEgressOnlyInternetGateway {
+    type Input = DeleteEgressOnlyInternetGatewayRequest;
+    type Output = DeleteEgressOnlyInternetGatewayResult;
+    const NAME: &'static str = "DeleteEgressOnlyInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DeleteInternetGateway`.
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteInternetGateway;
@@ -222,6 +277,39 @@ impl Operation for DeleteInternetGateway {
     type Input = DeleteInternetGatewayRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "DeleteInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteNatGateway`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteNatGateway;
+
+impl Operation for DeleteNatGateway {
+    type Input = DeleteNatGatewayRequest;
+    type Output = DeleteNatGatewayResult;
+    const NAME: &'static str = "DeleteNatGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteNetworkAcl`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteNetworkAcl;
+
+impl Operation for DeleteNetworkAcl {
+    type Input = DeleteNetworkAclRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DeleteNetworkAcl";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteNetworkAclEntry`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteNetworkAclEntry;
+
+impl Operation for DeleteNetworkAclEntry {
+    type Input = DeleteNetworkAclEntryRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DeleteNetworkAclEntry";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -357,6 +445,17 @@ impl Operation for DescribeDhcpOptions {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DescribeEgressOnlyInternetGateways`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeEgressOnlyInternetGateways;
+
+impl Operation for DescribeEgressOnlyInternetGateways {
+    type Input = DescribeEgressOnlyInternetGatewaysRequest;
+    type Output = DescribeEgressOnlyInternetGatewaysResult;
+    const NAME: &'static str = "DescribeEgressOnlyInternetGateways";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DescribeInternetGateways`.
 #[derive(Clone, Copy, Debug)]
 pub struct DescribeInternetGateways;
@@ -365,6 +464,17 @@ impl Operation for DescribeInternetGateways {
     type Input = DescribeInternetGatewaysRequest;
     type Output = DescribeInternetGatewaysResult;
     const NAME: &'static str = "DescribeInternetGateways";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeNatGateways`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeNatGateways;
+
+impl Operation for DescribeNatGateways {
+    type Input = DescribeNatGatewaysRequest;
+    type Output = DescribeNatGatewaysResult;
+    const NAME: &'static str = "DescribeNatGateways";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -596,6 +706,28 @@ impl Operation for ReleaseAddress {
     type Input = ReleaseAddressRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "ReleaseAddress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ReplaceNetworkAclAssociation`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplaceNetworkAclAssociation;
+
+impl Operation for ReplaceNetworkAclAssociation {
+    type Input = ReplaceNetworkAclAssociationRequest;
+    type Output = ReplaceNetworkAclAssociationResult;
+    const NAME: &'static str = "ReplaceNetworkAclAssociation";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ReplaceNetworkAclEntry`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplaceNetworkAclEntry;
+
+impl Operation for ReplaceNetworkAclEntry {
+    type Input = ReplaceNetworkAclEntryRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "ReplaceNetworkAclEntry";
     const SERVICE: &'static str = "ec2";
 }
 

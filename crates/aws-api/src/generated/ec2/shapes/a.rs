@@ -739,6 +739,33 @@ structure!(
     zone_type
 );
 
+/// `AvailabilityZoneAddress` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AvailabilityZoneAddress {
+    pub allocation_ids: Option<Vec<String>>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+}
+
+/// Describes [`AvailabilityZoneAddress`].
+pub static AVAILABILITY_ZONE_ADDRESS: StructDescription = StructDescription {
+    name: "AvailabilityZoneAddress",
+    members: &[
+        Member::new("AllocationId", Kind::List(&Kind::String))
+            .query_name("AllocationId")
+            .item_name(Some("AllocationId")),
+        Member::new("AvailabilityZone", Kind::String).query_name("AvailabilityZone"),
+        Member::new("AvailabilityZoneId", Kind::String).query_name("AvailabilityZoneId"),
+    ],
+};
+structure!(
+    AvailabilityZoneAddress,
+    AVAILABILITY_ZONE_ADDRESS,
+    allocation_ids,
+    availability_zone,
+    availability_zone_id
+);
+
 /// `AvailabilityZoneMessage` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZoneMessage {

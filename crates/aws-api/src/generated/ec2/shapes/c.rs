@@ -109,6 +109,67 @@ structure!(
     dhcp_options
 );
 
+/// `CreateEgressOnlyInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateEgressOnlyInternetGatewayRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`CreateEgressOnlyInternetGatewayRequest`].
+pub static CREATE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "CreateEgressOnlyInternetGatewayRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+        Member::new("VpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    CreateEgressOnlyInternetGatewayRequest,
+    CREATE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST,
+    client_token,
+    dry_run,
+    tag_specifications,
+    vpc_id
+);
+
+/// `CreateEgressOnlyInternetGatewayResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateEgressOnlyInternetGatewayResult {
+    pub client_token: Option<String>,
+    pub egress_only_internet_gateway: Option<EgressOnlyInternetGateway>,
+}
+
+/// Describes [`CreateEgressOnlyInternetGatewayResult`].
+pub static CREATE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT: StructDescription = StructDescription {
+    name: "CreateEgressOnlyInternetGatewayResult",
+    members: &[
+        Member::new("clientToken", Kind::String).query_name("ClientToken"),
+        Member::new(
+            "egressOnlyInternetGateway",
+            Kind::Structure(&EGRESS_ONLY_INTERNET_GATEWAY),
+        )
+        .query_name("EgressOnlyInternetGateway"),
+    ],
+};
+structure!(
+    CreateEgressOnlyInternetGatewayResult,
+    CREATE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT,
+    client_token,
+    egress_only_internet_gateway
+);
+
 /// `CreateInternetGatewayRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateInternetGatewayRequest {
@@ -154,6 +215,211 @@ structure!(
     CreateInternetGatewayResult,
     CREATE_INTERNET_GATEWAY_RESULT,
     internet_gateway
+);
+
+/// `CreateNatGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNatGatewayRequest {
+    pub allocation_id: Option<String>,
+    pub availability_mode: Option<String>,
+    pub availability_zone_addresses: Option<Vec<AvailabilityZoneAddress>>,
+    pub client_token: Option<String>,
+    pub connectivity_type: Option<String>,
+    pub dry_run: Option<bool>,
+    pub private_ip_address: Option<String>,
+    pub secondary_allocation_ids: Option<Vec<String>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub secondary_private_ip_addresses: Option<Vec<String>>,
+    pub subnet_id: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`CreateNatGatewayRequest`].
+pub static CREATE_NAT_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "CreateNatGatewayRequest",
+    members: &[
+        Member::new("AllocationId", Kind::String).query_name("AllocationId"),
+        Member::new("AvailabilityMode", Kind::String).query_name("AvailabilityMode"),
+        Member::new(
+            "AvailabilityZoneAddress",
+            Kind::List(&Kind::Structure(&AVAILABILITY_ZONE_ADDRESS)),
+        )
+        .query_name("AvailabilityZoneAddress")
+        .item_name(Some("AvailabilityZoneAddress")),
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("ConnectivityType", Kind::String).query_name("ConnectivityType"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("PrivateIpAddress", Kind::String).query_name("PrivateIpAddress"),
+        Member::new("SecondaryAllocationId", Kind::List(&Kind::String))
+            .query_name("SecondaryAllocationId")
+            .item_name(Some("AllocationId")),
+        Member::new("SecondaryPrivateIpAddressCount", Kind::Integer)
+            .query_name("SecondaryPrivateIpAddressCount"),
+        Member::new("SecondaryPrivateIpAddress", Kind::List(&Kind::String))
+            .query_name("SecondaryPrivateIpAddress")
+            .item_name(Some("item")),
+        Member::new("SubnetId", Kind::String).query_name("SubnetId"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+        Member::new("VpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(
+    CreateNatGatewayRequest,
+    CREATE_NAT_GATEWAY_REQUEST,
+    allocation_id,
+    availability_mode,
+    availability_zone_addresses,
+    client_token,
+    connectivity_type,
+    dry_run,
+    private_ip_address,
+    secondary_allocation_ids,
+    secondary_private_ip_address_count,
+    secondary_private_ip_addresses,
+    subnet_id,
+    tag_specifications,
+    vpc_id
+);
+
+/// `CreateNatGatewayResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNatGatewayResult {
+    pub client_token: Option<String>,
+    pub nat_gateway: Option<NatGateway>,
+}
+
+/// Describes [`CreateNatGatewayResult`].
+pub static CREATE_NAT_GATEWAY_RESULT: StructDescription = StructDescription {
+    name: "CreateNatGatewayResult",
+    members: &[
+        Member::new("clientToken", Kind::String).query_name("ClientToken"),
+        Member::new("natGateway", Kind::Structure(&NAT_GATEWAY)).query_name("NatGateway"),
+    ],
+};
+structure!(
+    CreateNatGatewayResult,
+    CREATE_NAT_GATEWAY_RESULT,
+    client_token,
+    nat_gateway
+);
+
+/// `CreateNetworkAclEntryRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkAclEntryRequest {
+    pub cidr_block: Option<String>,
+    pub dry_run: Option<bool>,
+    pub egress: Option<bool>,
+    pub icmp_type_code: Option<IcmpTypeCode>,
+    pub ipv6_cidr_block: Option<String>,
+    pub network_acl_id: Option<String>,
+    pub port_range: Option<PortRange>,
+    pub protocol: Option<String>,
+    pub rule_action: Option<String>,
+    pub rule_number: Option<i32>,
+}
+
+/// Describes [`CreateNetworkAclEntryRequest`].
+pub static CREATE_NETWORK_ACL_ENTRY_REQUEST: StructDescription = StructDescription {
+    name: "CreateNetworkAclEntryRequest",
+    members: &[
+        Member::new("cidrBlock", Kind::String).query_name("CidrBlock"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("egress", Kind::Boolean)
+            .required()
+            .query_name("Egress"),
+        Member::new("Icmp", Kind::Structure(&ICMP_TYPE_CODE)).query_name("Icmp"),
+        Member::new("ipv6CidrBlock", Kind::String).query_name("Ipv6CidrBlock"),
+        Member::new("networkAclId", Kind::String)
+            .required()
+            .query_name("NetworkAclId"),
+        Member::new("portRange", Kind::Structure(&PORT_RANGE)).query_name("PortRange"),
+        Member::new("protocol", Kind::String)
+            .required()
+            .query_name("Protocol"),
+        Member::new("ruleAction", Kind::String)
+            .required()
+            .query_name("RuleAction"),
+        Member::new("ruleNumber", Kind::Integer)
+            .required()
+            .query_name("RuleNumber"),
+    ],
+};
+structure!(
+    CreateNetworkAclEntryRequest,
+    CREATE_NETWORK_ACL_ENTRY_REQUEST,
+    cidr_block,
+    dry_run,
+    egress,
+    icmp_type_code,
+    ipv6_cidr_block,
+    network_acl_id,
+    port_range,
+    protocol,
+    rule_action,
+    rule_number
+);
+
+/// `CreateNetworkAclRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkAclRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`CreateNetworkAclRequest`].
+pub static CREATE_NETWORK_ACL_REQUEST: StructDescription = StructDescription {
+    name: "CreateNetworkAclRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+        Member::new("vpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    CreateNetworkAclRequest,
+    CREATE_NETWORK_ACL_REQUEST,
+    client_token,
+    dry_run,
+    tag_specifications,
+    vpc_id
+);
+
+/// `CreateNetworkAclResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkAclResult {
+    pub client_token: Option<String>,
+    pub network_acl: Option<NetworkAcl>,
+}
+
+/// Describes [`CreateNetworkAclResult`].
+pub static CREATE_NETWORK_ACL_RESULT: StructDescription = StructDescription {
+    name: "CreateNetworkAclResult",
+    members: &[
+        Member::new("clientToken", Kind::String).query_name("ClientToken"),
+        Member::new("networkAcl", Kind::Structure(&NETWORK_ACL)).query_name("NetworkAcl"),
+    ],
+};
+structure!(
+    CreateNetworkAclResult,
+    CREATE_NETWORK_ACL_RESULT,
+    client_token,
+    network_acl
 );
 
 /// `CreateNetworkInterfaceRequest` of the model.

@@ -29,6 +29,47 @@ structure!(
     dry_run
 );
 
+/// `DeleteEgressOnlyInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteEgressOnlyInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: Option<String>,
+}
+
+/// Describes [`DeleteEgressOnlyInternetGatewayRequest`].
+pub static DELETE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "DeleteEgressOnlyInternetGatewayRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("EgressOnlyInternetGatewayId", Kind::String)
+            .required()
+            .query_name("EgressOnlyInternetGatewayId"),
+    ],
+};
+structure!(
+    DeleteEgressOnlyInternetGatewayRequest,
+    DELETE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST,
+    dry_run,
+    egress_only_internet_gateway_id
+);
+
+/// `DeleteEgressOnlyInternetGatewayResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteEgressOnlyInternetGatewayResult {
+    pub return_code: Option<bool>,
+}
+
+/// Describes [`DeleteEgressOnlyInternetGatewayResult`].
+pub static DELETE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT: StructDescription = StructDescription {
+    name: "DeleteEgressOnlyInternetGatewayResult",
+    members: &[Member::new("returnCode", Kind::Boolean).query_name("ReturnCode")],
+};
+structure!(
+    DeleteEgressOnlyInternetGatewayResult,
+    DELETE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT,
+    return_code
+);
+
 /// `DeleteInternetGatewayRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteInternetGatewayRequest {
@@ -51,6 +92,105 @@ structure!(
     DELETE_INTERNET_GATEWAY_REQUEST,
     dry_run,
     internet_gateway_id
+);
+
+/// `DeleteNatGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNatGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub nat_gateway_id: Option<String>,
+}
+
+/// Describes [`DeleteNatGatewayRequest`].
+pub static DELETE_NAT_GATEWAY_REQUEST: StructDescription = StructDescription {
+    name: "DeleteNatGatewayRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("NatGatewayId", Kind::String)
+            .required()
+            .query_name("NatGatewayId"),
+    ],
+};
+structure!(
+    DeleteNatGatewayRequest,
+    DELETE_NAT_GATEWAY_REQUEST,
+    dry_run,
+    nat_gateway_id
+);
+
+/// `DeleteNatGatewayResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNatGatewayResult {
+    pub nat_gateway_id: Option<String>,
+}
+
+/// Describes [`DeleteNatGatewayResult`].
+pub static DELETE_NAT_GATEWAY_RESULT: StructDescription = StructDescription {
+    name: "DeleteNatGatewayResult",
+    members: &[Member::new("natGatewayId", Kind::String).query_name("NatGatewayId")],
+};
+structure!(
+    DeleteNatGatewayResult,
+    DELETE_NAT_GATEWAY_RESULT,
+    nat_gateway_id
+);
+
+/// `DeleteNetworkAclEntryRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkAclEntryRequest {
+    pub dry_run: Option<bool>,
+    pub egress: Option<bool>,
+    pub network_acl_id: Option<String>,
+    pub rule_number: Option<i32>,
+}
+
+/// Describes [`DeleteNetworkAclEntryRequest`].
+pub static DELETE_NETWORK_ACL_ENTRY_REQUEST: StructDescription = StructDescription {
+    name: "DeleteNetworkAclEntryRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("egress", Kind::Boolean)
+            .required()
+            .query_name("Egress"),
+        Member::new("networkAclId", Kind::String)
+            .required()
+            .query_name("NetworkAclId"),
+        Member::new("ruleNumber", Kind::Integer)
+            .required()
+            .query_name("RuleNumber"),
+    ],
+};
+structure!(
+    DeleteNetworkAclEntryRequest,
+    DELETE_NETWORK_ACL_ENTRY_REQUEST,
+    dry_run,
+    egress,
+    network_acl_id,
+    rule_number
+);
+
+/// `DeleteNetworkAclRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkAclRequest {
+    pub dry_run: Option<bool>,
+    pub network_acl_id: Option<String>,
+}
+
+/// Describes [`DeleteNetworkAclRequest`].
+pub static DELETE_NETWORK_ACL_REQUEST: StructDescription = StructDescription {
+    name: "DeleteNetworkAclRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("networkAclId", Kind::String)
+            .required()
+            .query_name("NetworkAclId"),
+    ],
+};
+structure!(
+    DeleteNetworkAclRequest,
+    DELETE_NETWORK_ACL_REQUEST,
+    dry_run,
+    network_acl_id
 );
 
 /// `DeleteNetworkInterfaceRequest` of the model.
@@ -536,6 +676,68 @@ structure!(
     next_token
 );
 
+/// `DescribeEgressOnlyInternetGatewaysRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeEgressOnlyInternetGatewaysRequest`].
+pub static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeEgressOnlyInternetGatewaysRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("EgressOnlyInternetGatewayId", Kind::List(&Kind::String))
+            .query_name("EgressOnlyInternetGatewayId")
+            .item_name(Some("item")),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeEgressOnlyInternetGatewaysRequest,
+    DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST,
+    dry_run,
+    egress_only_internet_gateway_ids,
+    filters,
+    max_results,
+    next_token
+);
+
+/// `DescribeEgressOnlyInternetGatewaysResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysResult {
+    pub egress_only_internet_gateways: Option<Vec<EgressOnlyInternetGateway>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeEgressOnlyInternetGatewaysResult`].
+pub static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT: StructDescription = StructDescription {
+    name: "DescribeEgressOnlyInternetGatewaysResult",
+    members: &[
+        Member::new(
+            "egressOnlyInternetGatewaySet",
+            Kind::List(&Kind::Structure(&EGRESS_ONLY_INTERNET_GATEWAY)),
+        )
+        .query_name("EgressOnlyInternetGatewaySet")
+        .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeEgressOnlyInternetGatewaysResult,
+    DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT,
+    egress_only_internet_gateways,
+    next_token
+);
+
 /// `DescribeInternetGatewaysRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInternetGatewaysRequest {
@@ -595,6 +797,65 @@ structure!(
     DescribeInternetGatewaysResult,
     DESCRIBE_INTERNET_GATEWAYS_RESULT,
     internet_gateways,
+    next_token
+);
+
+/// `DescribeNatGatewaysRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNatGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub filter: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub nat_gateway_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeNatGatewaysRequest`].
+pub static DESCRIBE_NAT_GATEWAYS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeNatGatewaysRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NatGatewayId", Kind::List(&Kind::String))
+            .query_name("NatGatewayId")
+            .item_name(Some("item")),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeNatGatewaysRequest,
+    DESCRIBE_NAT_GATEWAYS_REQUEST,
+    dry_run,
+    filter,
+    max_results,
+    nat_gateway_ids,
+    next_token
+);
+
+/// `DescribeNatGatewaysResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNatGatewaysResult {
+    pub nat_gateways: Option<Vec<NatGateway>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeNatGatewaysResult`].
+pub static DESCRIBE_NAT_GATEWAYS_RESULT: StructDescription = StructDescription {
+    name: "DescribeNatGatewaysResult",
+    members: &[
+        Member::new("natGatewaySet", Kind::List(&Kind::Structure(&NAT_GATEWAY)))
+            .query_name("NatGatewaySet")
+            .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeNatGatewaysResult,
+    DESCRIBE_NAT_GATEWAYS_RESULT,
+    nat_gateways,
     next_token
 );
 

@@ -5,6 +5,39 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `EgressOnlyInternetGateway` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EgressOnlyInternetGateway {
+    pub attachments: Option<Vec<InternetGatewayAttachment>>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`EgressOnlyInternetGateway`].
+pub static EGRESS_ONLY_INTERNET_GATEWAY: StructDescription = StructDescription {
+    name: "EgressOnlyInternetGateway",
+    members: &[
+        Member::new(
+            "attachmentSet",
+            Kind::List(&Kind::Structure(&INTERNET_GATEWAY_ATTACHMENT)),
+        )
+        .query_name("AttachmentSet")
+        .item_name(Some("item")),
+        Member::new("egressOnlyInternetGatewayId", Kind::String)
+            .query_name("EgressOnlyInternetGatewayId"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    EgressOnlyInternetGateway,
+    EGRESS_ONLY_INTERNET_GATEWAY,
+    attachments,
+    egress_only_internet_gateway_id,
+    tags
+);
+
 /// `EnaSrdSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnaSrdSpecification {

@@ -6,6 +6,120 @@ use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use aws_types::Timestamp;
 
+/// `NatGateway` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGateway {
+    pub auto_provision_zones: Option<String>,
+    pub auto_scaling_ips: Option<String>,
+    pub availability_mode: Option<String>,
+    pub connectivity_type: Option<String>,
+    pub create_time: Option<Timestamp>,
+    pub delete_time: Option<Timestamp>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+    pub nat_gateway_id: Option<String>,
+    pub route_table_id: Option<String>,
+    pub state: Option<String>,
+    pub subnet_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`NatGateway`].
+pub static NAT_GATEWAY: StructDescription = StructDescription {
+    name: "NatGateway",
+    members: &[
+        Member::new("autoProvisionZones", Kind::String).query_name("AutoProvisionZones"),
+        Member::new("autoScalingIps", Kind::String).query_name("AutoScalingIps"),
+        Member::new("availabilityMode", Kind::String).query_name("AvailabilityMode"),
+        Member::new("connectivityType", Kind::String).query_name("ConnectivityType"),
+        Member::new("createTime", Kind::Timestamp).query_name("CreateTime"),
+        Member::new("deleteTime", Kind::Timestamp).query_name("DeleteTime"),
+        Member::new("failureCode", Kind::String).query_name("FailureCode"),
+        Member::new("failureMessage", Kind::String).query_name("FailureMessage"),
+        Member::new(
+            "natGatewayAddressSet",
+            Kind::List(&Kind::Structure(&NAT_GATEWAY_ADDRESS)),
+        )
+        .query_name("NatGatewayAddressSet")
+        .item_name(Some("item")),
+        Member::new("natGatewayId", Kind::String).query_name("NatGatewayId"),
+        Member::new("routeTableId", Kind::String).query_name("RouteTableId"),
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("vpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(
+    NatGateway,
+    NAT_GATEWAY,
+    auto_provision_zones,
+    auto_scaling_ips,
+    availability_mode,
+    connectivity_type,
+    create_time,
+    delete_time,
+    failure_code,
+    failure_message,
+    nat_gateway_addresses,
+    nat_gateway_id,
+    route_table_id,
+    state,
+    subnet_id,
+    tags,
+    vpc_id
+);
+
+/// `NatGatewayAddress` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGatewayAddress {
+    pub allocation_id: Option<String>,
+    pub association_id: Option<String>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub failure_message: Option<String>,
+    pub is_primary: Option<bool>,
+    pub network_interface_id: Option<String>,
+    pub private_ip: Option<String>,
+    pub public_ip: Option<String>,
+    pub status: Option<String>,
+}
+
+/// Describes [`NatGatewayAddress`].
+pub static NAT_GATEWAY_ADDRESS: StructDescription = StructDescription {
+    name: "NatGatewayAddress",
+    members: &[
+        Member::new("allocationId", Kind::String).query_name("AllocationId"),
+        Member::new("associationId", Kind::String).query_name("AssociationId"),
+        Member::new("availabilityZone", Kind::String).query_name("AvailabilityZone"),
+        Member::new("availabilityZoneId", Kind::String).query_name("AvailabilityZoneId"),
+        Member::new("failureMessage", Kind::String).query_name("FailureMessage"),
+        Member::new("isPrimary", Kind::Boolean).query_name("IsPrimary"),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("privateIp", Kind::String).query_name("PrivateIp"),
+        Member::new("publicIp", Kind::String).query_name("PublicIp"),
+        Member::new("status", Kind::String).query_name("Status"),
+    ],
+};
+structure!(
+    NatGatewayAddress,
+    NAT_GATEWAY_ADDRESS,
+    allocation_id,
+    association_id,
+    availability_zone,
+    availability_zone_id,
+    failure_message,
+    is_primary,
+    network_interface_id,
+    private_ip,
+    public_ip,
+    status
+);
+
 /// `NetworkAcl` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkAcl {

@@ -83,6 +83,108 @@ structure!(
     public_ip
 );
 
+/// `ReplaceNetworkAclAssociationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceNetworkAclAssociationRequest {
+    pub association_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub network_acl_id: Option<String>,
+}
+
+/// Describes [`ReplaceNetworkAclAssociationRequest`].
+pub static REPLACE_NETWORK_ACL_ASSOCIATION_REQUEST: StructDescription = StructDescription {
+    name: "ReplaceNetworkAclAssociationRequest",
+    members: &[
+        Member::new("associationId", Kind::String)
+            .required()
+            .query_name("AssociationId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("networkAclId", Kind::String)
+            .required()
+            .query_name("NetworkAclId"),
+    ],
+};
+structure!(
+    ReplaceNetworkAclAssociationRequest,
+    REPLACE_NETWORK_ACL_ASSOCIATION_REQUEST,
+    association_id,
+    dry_run,
+    network_acl_id
+);
+
+/// `ReplaceNetworkAclAssociationResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceNetworkAclAssociationResult {
+    pub new_association_id: Option<String>,
+}
+
+/// Describes [`ReplaceNetworkAclAssociationResult`].
+pub static REPLACE_NETWORK_ACL_ASSOCIATION_RESULT: StructDescription = StructDescription {
+    name: "ReplaceNetworkAclAssociationResult",
+    members: &[Member::new("newAssociationId", Kind::String).query_name("NewAssociationId")],
+};
+structure!(
+    ReplaceNetworkAclAssociationResult,
+    REPLACE_NETWORK_ACL_ASSOCIATION_RESULT,
+    new_association_id
+);
+
+/// `ReplaceNetworkAclEntryRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceNetworkAclEntryRequest {
+    pub cidr_block: Option<String>,
+    pub dry_run: Option<bool>,
+    pub egress: Option<bool>,
+    pub icmp_type_code: Option<IcmpTypeCode>,
+    pub ipv6_cidr_block: Option<String>,
+    pub network_acl_id: Option<String>,
+    pub port_range: Option<PortRange>,
+    pub protocol: Option<String>,
+    pub rule_action: Option<String>,
+    pub rule_number: Option<i32>,
+}
+
+/// Describes [`ReplaceNetworkAclEntryRequest`].
+pub static REPLACE_NETWORK_ACL_ENTRY_REQUEST: StructDescription = StructDescription {
+    name: "ReplaceNetworkAclEntryRequest",
+    members: &[
+        Member::new("cidrBlock", Kind::String).query_name("CidrBlock"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("egress", Kind::Boolean)
+            .required()
+            .query_name("Egress"),
+        Member::new("Icmp", Kind::Structure(&ICMP_TYPE_CODE)).query_name("Icmp"),
+        Member::new("ipv6CidrBlock", Kind::String).query_name("Ipv6CidrBlock"),
+        Member::new("networkAclId", Kind::String)
+            .required()
+            .query_name("NetworkAclId"),
+        Member::new("portRange", Kind::Structure(&PORT_RANGE)).query_name("PortRange"),
+        Member::new("protocol", Kind::String)
+            .required()
+            .query_name("Protocol"),
+        Member::new("ruleAction", Kind::String)
+            .required()
+            .query_name("RuleAction"),
+        Member::new("ruleNumber", Kind::Integer)
+            .required()
+            .query_name("RuleNumber"),
+    ],
+};
+structure!(
+    ReplaceNetworkAclEntryRequest,
+    REPLACE_NETWORK_ACL_ENTRY_REQUEST,
+    cidr_block,
+    dry_run,
+    egress,
+    icmp_type_code,
+    ipv6_cidr_block,
+    network_acl_id,
+    port_range,
+    protocol,
+    rule_action,
+    rule_number
+);
+
 /// `ReplaceRouteRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplaceRouteRequest {

@@ -1,0 +1,170 @@
+"""NAT gateways, egress-only gateways and network ACLs, through EC2's API."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Longshore
+from test_ec2 import filters, named, refused
+
+
+@pytest.fixture(scope="module")
+def ec2(longshore: Longshore):
+    return longshore.client("ec2")
+
+
+@pytest.fixture
+def vpc(ec2):
+    """A VPC with a subnet, an attached gateway and a route to it; only the VPC's own things are removed."""
+    id = ec2.create_vpc(CidrBlock="10.9.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    yield {"id": id, "gateway": gateway, "subnet": ec2.create_subnet(VpcId=id, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]}
+    [subnet] = [one["SubnetId"] for one in ec2.describe_subnets(Filters=filters(vpc_id=id))["Subnets"]]
+    ec2.delete_subnet(SubnetId=subnet)
+    if ec2.describe_internet_gateways(InternetGatewayIds=[gateway])["InternetGateways"][0]["Attachments"]:
+        ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=id)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway)
+    ec2.delete_vpc(VpcId=id)
+
+
+def shown(ec2, nat: str) -> dict:
+    return ec2.describe_nat_gateways(NatGatewayIds=[nat])["NatGateways"][0]
+
+
+def test_a_nat_gateway_has_an_interface_and_an_elastic_address_and_leads_out_while_it_is(ec2, vpc):
+    address = ec2.allocate_address(Domain="vpc")
+    allocation = address["AllocationId"]
+    early = ec2.create_nat_gateway(SubnetId=vpc["subnet"], AllocationId=allocation)["NatGateway"]
+    assert early["State"] == "pending"
+    failed = shown(ec2, early["NatGatewayId"])
+    assert (failed["State"], failed["FailureCode"], failed["FailureMessage"]) == (
+        "failed", "Gateway.NotAttached", f"Network {vpc['id']} has no Internet gateway attached")
+    ec2.attach_internet_gateway(InternetGatewayId=vpc["gateway"], VpcId=vpc["id"])
+    asked = {"SubnetId": vpc["subnet"], "AllocationId": allocation, "ClientToken": "once",
+             "TagSpecifications": named("out", "natgateway")}
+    nat = ec2.create_nat_gateway(**asked)["NatGateway"]["NatGatewayId"]
+    assert ec2.create_nat_gateway(**asked)["NatGateway"]["NatGatewayId"] == nat
+    ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[nat])
+    [found] = ec2.describe_nat_gateways(Filter=[*filters(vpc_id=vpc["id"], state="available"), {"Name": "tag:Name", "Values": ["out"]}])["NatGateways"]
+    [own] = found["NatGatewayAddresses"]
+    assert (found["NatGatewayId"], found["ConnectivityType"], own["AllocationId"], own["PublicIp"], own["IsPrimary"]) == (
+        nat, "public", allocation, address["PublicIp"], True)
+    [interface] = ec2.describe_network_interfaces(NetworkInterfaceIds=[own["NetworkInterfaceId"]])["NetworkInterfaces"]
+    assert (interface["InterfaceType"], interface["PrivateIpAddress"], interface["RequesterManaged"], interface["Status"]) == (
+        "nat_gateway", own["PrivateIp"], True, "in-use")
+    assert interface["Description"] == f"Interface for NAT Gateway {nat}" and interface["Association"]["PublicIp"] == address["PublicIp"]
+    again = ec2.create_nat_gateway(SubnetId=vpc["subnet"], AllocationId=allocation)["NatGateway"]["NatGatewayId"]
+    assert shown(ec2, again)["FailureCode"] == "Resource.AlreadyAssociated"
+    # What it uses is nobody else's.
+    for call, arguments, code in (
+        (ec2.disassociate_address, {"AssociationId": own["AssociationId"]}, "AuthFailure"),
+        (ec2.release_address, {"AllocationId": allocation}, "InvalidIPAddress.InUse"),
+        (ec2.delete_network_interface, {"NetworkInterfaceId": own["NetworkInterfaceId"]}, "OperationNotPermitted"),
+        (ec2.delete_subnet, {"SubnetId": vpc["subnet"]}, "DependencyViolation"),
+        (ec2.detach_internet_gateway, {"InternetGatewayId": vpc["gateway"], "VpcId": vpc["id"]}, "DependencyViolation"),
+    ):
+        assert refused(call, **arguments)[0] == code, call
+    table = ec2.create_route_table(VpcId=vpc["id"])["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    route = lambda: ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"][-1]
+    assert (route()["NatGatewayId"], route()["State"]) == (nat, "active")
+    assert ec2.delete_nat_gateway(NatGatewayId=nat)["NatGatewayId"] == nat
+    ec2.get_waiter("nat_gateway_deleted").wait(NatGatewayIds=[nat])
+    assert route()["State"] == "blackhole"
+    assert refused(ec2.create_route, RouteTableId=table, DestinationCidrBlock="10.0.0.0/8", NatGatewayId=nat) == (
+        "InvalidNatGatewayID.NotFound", f"The natGateway ID '{nat}' does not exist")
+    ec2.delete_route_table(RouteTableId=table)
+    ec2.release_address(AllocationId=allocation)
+
+
+def test_a_private_nat_gateway_and_what_is_refused(ec2, vpc):
+    subnet = {"SubnetId": vpc["subnet"]}
+    nat = ec2.create_nat_gateway(ConnectivityType="private", PrivateIpAddress="10.9.0.77", **subnet)["NatGateway"]
+    [own] = shown(ec2, nat["NatGatewayId"])["NatGatewayAddresses"]
+    assert own["PrivateIp"] == "10.9.0.77" and "PublicIp" not in own
+    before = len(ec2.describe_nat_gateways(Filter=filters(vpc_id=vpc["id"]))["NatGateways"])
+    for arguments, code in (
+        ({}, "MissingParameter"),
+        ({"AllocationId": "eipalloc-0"}, "InvalidAllocationID.NotFound"),
+        ({"AllocationId": "nonsense"}, "InvalidAllocationID.Malformed"),
+        ({"ConnectivityType": "secret"}, "InvalidParameterValue"),
+        ({"ConnectivityType": "private", "PrivateIpAddress": "10.9.0.77"}, "InvalidIPAddress.InUse"),
+        ({"ConnectivityType": "private", "PrivateIpAddress": "10.8.0.7"}, "InvalidParameterValue"),
+        ({"ConnectivityType": "private", "SecondaryPrivateIpAddressCount": 2}, "UnsupportedOperation"),
+    ):
+        assert refused(ec2.create_nat_gateway, **subnet, **arguments)[0] == code, arguments
+    assert refused(ec2.create_nat_gateway, SubnetId="subnet-0", ConnectivityType="private")[0] == "InvalidSubnetID.NotFound"
+    assert refused(ec2.describe_nat_gateways, NatGatewayIds=["nat-0"])[0] == "NatGatewayNotFound"
+    assert refused(ec2.delete_nat_gateway, NatGatewayId="nat-0")[0] == "NatGatewayNotFound"
+    assert len(ec2.describe_nat_gateways(Filter=filters(vpc_id=vpc["id"]))["NatGateways"]) == before
+    ec2.delete_nat_gateway(NatGatewayId=nat["NatGatewayId"])
+    assert ec2.describe_subnets(SubnetIds=[vpc["subnet"]])["Subnets"][0]["AvailableIpAddressCount"] == 251
+
+
+def test_an_egress_only_gateway(ec2, vpc):
+    made = ec2.create_egress_only_internet_gateway(
+        VpcId=vpc["id"], TagSpecifications=named("six", "egress-only-internet-gateway"))["EgressOnlyInternetGateway"]
+    gateway = made["EgressOnlyInternetGatewayId"]
+    assert made["Attachments"] == [{"State": "attached", "VpcId": vpc["id"]}]
+    [found] = ec2.describe_egress_only_internet_gateways(EgressOnlyInternetGatewayIds=[gateway])["EgressOnlyInternetGateways"]
+    assert found == made
+    table = ec2.create_route_table(VpcId=vpc["id"])["RouteTable"]["RouteTableId"]
+    six = {"RouteTableId": table, "DestinationIpv6CidrBlock": "::/0"}
+    ec2.create_route(EgressOnlyInternetGatewayId=gateway, **six)
+    assert refused(ec2.create_route, RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", EgressOnlyInternetGatewayId=gateway)[0] == "InvalidParameterValue"
+    assert refused(ec2.delete_vpc, VpcId=vpc["id"])[0] == "DependencyViolation"
+    ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=gateway)
+    assert ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"][-1]["State"] == "blackhole"
+    assert refused(ec2.describe_egress_only_internet_gateways, EgressOnlyInternetGatewayIds=[gateway])[0] == "InvalidGatewayID.NotFound"
+    ec2.delete_route_table(RouteTableId=table)
+
+
+def test_a_network_acl_from_its_making_to_its_end(ec2, vpc):
+    acl = ec2.create_network_acl(VpcId=vpc["id"], TagSpecifications=named("strict", "network-acl"))["NetworkAcl"]
+    id = acl["NetworkAclId"]
+    assert not acl["IsDefault"] and acl["Associations"] == []
+    assert {entry["RuleAction"] for entry in acl["Entries"]} == {"deny"}
+    http = {"NetworkAclId": id, "RuleNumber": 100, "Protocol": "6", "RuleAction": "allow", "Egress": False,
+            "CidrBlock": "10.0.0.0/8", "PortRange": {"From": 80, "To": 81}}
+    ec2.create_network_acl_entry(**http)
+    ec2.create_network_acl_entry(**{**http, "RuleNumber": 90, "Protocol": "icmp", "IcmpTypeCode": {"Type": 8, "Code": -1}})
+    ec2.create_network_acl_entry(**{**http, "Egress": True})
+    assert refused(ec2.create_network_acl_entry, **http) == (
+        "NetworkAclEntryAlreadyExists", "The network acl entry identified by 100 already exists.")
+    ec2.replace_network_acl_entry(**{**http, "RuleAction": "deny"})
+    entries = lambda: [
+        (entry["RuleNumber"], entry["Egress"], entry["RuleAction"], entry["Protocol"])
+        for entry in ec2.describe_network_acls(NetworkAclIds=[id])["NetworkAcls"][0]["Entries"] if entry["RuleNumber"] < 32767]
+    before = entries()
+    assert before == [(90, False, "allow", "1"), (100, False, "deny", "6"), (100, True, "allow", "6")]
+    for change, code in (
+        ({"RuleNumber": 0}, "InvalidParameterValue"), ({"RuleNumber": 32767}, "InvalidParameterValue"),
+        ({"RuleNumber": -1}, "InvalidParameterValue"), ({"RuleNumber": 1, "CidrBlock": "10.0.0.0/33"}, "InvalidParameterValue"),
+        ({"RuleNumber": 1, "Protocol": "300"}, "InvalidParameterValue"), ({"RuleNumber": 1, "RuleAction": "maybe"}, "InvalidParameterValue"),
+        ({"RuleNumber": 1, "PortRange": {"From": 9, "To": 8}}, "InvalidParameterValue"),
+        ({"RuleNumber": 1, "PortRange": {"From": 0, "To": 65536}}, "InvalidParameterValue"),
+        ({"RuleNumber": 1, "PortRange": {}}, "MissingParameter"),
+        ({"RuleNumber": 1, "Ipv6CidrBlock": "::/0"}, "InvalidParameterCombination"),
+        ({"RuleNumber": 1, "Protocol": "1"}, "MissingParameter"),
+        ({"NetworkAclId": "acl-0"}, "InvalidNetworkAclID.NotFound"), ({"NetworkAclId": "x"}, "InvalidNetworkAclId.Malformed"),
+    ):
+        assert refused(ec2.create_network_acl_entry, **{**http, **change})[0] == code, change
+    assert refused(ec2.replace_network_acl_entry, **{**http, "RuleNumber": 7})[0] == "InvalidNetworkAclEntry.NotFound"
+    assert refused(ec2.delete_network_acl_entry, NetworkAclId=id, RuleNumber=7, Egress=True)[0] == "InvalidNetworkAclEntry.NotFound"
+    assert entries() == before
+    for number in range(200, 217):
+        ec2.create_network_acl_entry(**{**http, "RuleNumber": number})
+    assert refused(ec2.create_network_acl_entry, **{**http, "RuleNumber": 300})[0] == "NetworkAclEntryLimitExceeded"
+    [default] = ec2.describe_network_acls(Filters=filters(vpc_id=vpc["id"], default="true"))["NetworkAcls"]
+    [own] = default["Associations"]
+    made = ec2.replace_network_acl_association(AssociationId=own["NetworkAclAssociationId"], NetworkAclId=id)["NewAssociationId"]
+    [found] = ec2.describe_network_acls(Filters=filters(**{"association.subnet-id": vpc["subnet"]}))["NetworkAcls"]
+    assert (found["NetworkAclId"], found["Associations"][0]["NetworkAclAssociationId"]) == (id, made)
+    assert refused(ec2.delete_network_acl, NetworkAclId=id)[0] == "DependencyViolation"
+    assert refused(ec2.delete_network_acl, NetworkAclId=default["NetworkAclId"])[0] == "InvalidParameterValue"
+    [other] = ec2.describe_network_acls(Filters=filters(default="true", vpc_id=ec2.describe_vpcs(Filters=filters(is_default="true"))["Vpcs"][0]["VpcId"]))["NetworkAcls"]
+    assert refused(ec2.replace_network_acl_association, AssociationId=made, NetworkAclId=other["NetworkAclId"])[0] == "InvalidParameterValue"
+    assert refused(ec2.replace_network_acl_association, AssociationId="aclassoc-0", NetworkAclId=id)[0] == "InvalidAssociationID.NotFound"
+    ec2.replace_network_acl_association(AssociationId=made, NetworkAclId=default["NetworkAclId"])
+    assert refused(ec2.delete_vpc, VpcId=vpc["id"])[0] == "DependencyViolation"
+    ec2.delete_network_acl(NetworkAclId=id)
+    assert refused(ec2.describe_network_acls, NetworkAclIds=[id])[0] == "InvalidNetworkAclID.NotFound"
