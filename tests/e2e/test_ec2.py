@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from harness import Longshore
@@ -194,9 +192,9 @@ def test_what_is_not_served_or_not_signed_is_refused_in_ec2s_form(longshore, ec2
     assert refused(ec2.describe_instances) == (
         "InvalidAction", "The action DescribeInstances is not valid for this web service.")
     stored = json.loads((longshore.data / "keys" / "root.json").read_text())
-    signer = botocore.credentials.Credentials(stored["access_key_id"], "wrong" * 8)
-    wrong = longshore.client("ec2")
-    wrong._request_signer._credentials = signer
+    wrong = boto3.client(
+        "ec2", endpoint_url=longshore.url, region_name="us-east-1",
+        aws_access_key_id=stored["access_key_id"], aws_secret_access_key="wrong" * 8)
     assert refused(wrong.describe_vpcs) == (
         "AuthFailure", "AWS was not able to validate the provided access credentials")
 

@@ -56,6 +56,13 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
+    /// The Availability Zone of this host.
+    #[must_use]
+    pub fn zone(&self) -> String {
+        let first = || format!("{}a", self.region);
+        self.zone.clone().unwrap_or_else(first)
+    }
+
     /// The agent's own records.
     #[must_use]
     pub fn agent_dir(&self) -> PathBuf {

@@ -4,6 +4,7 @@ use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::control_socket;
+use crate::endpoints::{self, Endpoints};
 use crate::health::HealthBoard;
 use crate::images;
 use crate::logs::{AllLogs, LogSink};
@@ -44,6 +45,7 @@ pub struct Host {
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
     pub health: HealthBoard,
+    pub endpoints: Endpoints,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
 }
@@ -119,6 +121,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         network: Arc::new(network),
         vpcs: Arc::new(vpcs),
         health: HealthBoard::default(),
+        endpoints: Endpoints::default(),
         tasks: Mutex::default(),
         config,
     }))
@@ -189,6 +192,9 @@ impl Host {
         self.health.forget(&task.arn);
         actor::remove_dir(dir);
         let containers = task.containers.iter();
+        containers
+            .clone()
+            .for_each(|container| self.endpoints.forget(&container.runtime_id));
         let ids = containers.map(|container| container.runtime_id.clone());
         tokio::spawn(images::release(self.clone(), ids.collect()));
     }
@@ -255,6 +261,8 @@ impl Host {
             Ok(report) => info!(?report, "interfaces taken over"),
             Err(error) => warn!(%error, "interfaces could not be taken over"),
         }
+        // Before any container of theirs is started again.
+        endpoints::start(self).await;
         for task in stored {
             let Ok(definition) = TaskDefinition::parse(&task.payload) else {
                 warn!(dir = %task.dir.display(), "an unreadable task is dropped");
@@ -364,7 +372,12 @@ async fn sweep(host: Arc<Host>) {
 
 /// 64 hexadecimal digits of the system's random source.
 pub fn runtime_id() -> String {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).expect("the kernel's random source works");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    random_hex(32)
+}
+
+/// So many bytes of the system's random source, in hexadecimal digits.
+pub fn random_hex(bytes: usize) -> String {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).expect("the kernel's random source works");
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }

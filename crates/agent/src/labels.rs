@@ -5,6 +5,7 @@
 
 use crate::engine::Host;
 use crate::task::definition::{ContainerDefinition, TaskDefinition};
+use aws_types::Timestamp;
 use runtime::image::Image;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +23,16 @@ pub struct ContainerLabels {
     pub runtime_id: String,
     /// By name.
     pub labels: BTreeMap<String, String>,
+    /// `sha256:…`.
+    #[serde(default)]
+    pub image_id: String,
+    /// When its last run was made ready.
+    #[serde(default = "epoch")]
+    pub created_at: Timestamp,
+}
+
+fn epoch() -> Timestamp {
+    Timestamp::EPOCH
 }
 
 /// All labels of a container.
@@ -49,16 +60,13 @@ pub fn of(
 ///
 /// # Errors
 /// They cannot be written.
-pub fn keep(
-    dir: &Path,
-    runtime_id: &str,
-    labels: BTreeMap<String, String>,
-) -> Result<(), io::Error> {
-    let kept = ContainerLabels {
-        runtime_id: runtime_id.to_owned(),
-        labels,
-    };
-    runtime::record::write_file(dir, FILE, &serde_json::to_vec(&kept)?, false)
+pub fn keep(dir: &Path, kept: &ContainerLabels) -> Result<(), io::Error> {
+    runtime::record::write_file(dir, FILE, &serde_json::to_vec(kept)?, false)
+}
+
+/// Those of a container, once it was about to start.
+pub fn read(dir: &Path) -> Option<ContainerLabels> {
+    serde_json::from_slice(&std::fs::read(dir.join(FILE)).ok()?).ok()
 }
 
 /// Those of all containers that are here, each as a JSON text.

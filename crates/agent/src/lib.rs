@@ -15,6 +15,7 @@ mod cdi;
 mod config;
 mod control_socket;
 mod down;
+mod endpoints;
 mod engine;
 mod etc;
 mod health;

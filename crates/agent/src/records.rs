@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct AgentRecord {
     /// Its container instance, once registered.
     pub container_instance_arn: Option<String>,
+    /// Where it answers tasks of network mode `host`, on loopback.
+    pub endpoint_port: Option<u16>,
     /// The latest manifest or payload number.
     pub latest_seq_num: i64,
 }
@@ -68,8 +70,21 @@ impl Records {
         let changed = AgentRecord {
             container_instance_arn: arn,
             latest_seq_num,
+            ..agent.clone()
         };
         write(&self.dir, "agent.json", &changed, true)?;
+        *agent = changed;
+        Ok(())
+    }
+
+    /// Writes down the port of the endpoints on loopback: containers were told it.
+    pub fn keep_endpoint_port(&self, port: u16) -> io::Result<()> {
+        let mut agent = self.lock();
+        let changed = AgentRecord {
+            endpoint_port: Some(port),
+            ..agent.clone()
+        };
+        write(&self.dir, "agent.json", &changed, false)?;
         *agent = changed;
         Ok(())
     }
@@ -163,6 +178,11 @@ impl Records {
 /// Writes a task's state; `durable` where it must survive power loss.
 pub fn write_state(dir: &Path, state: &TaskState, durable: bool) -> io::Result<()> {
     write(dir, "state.json", state, durable)
+}
+
+/// A task's state as it was last written.
+pub fn read_task_state(dir: &Path) -> Option<TaskState> {
+    read(&dir.join("state.json"))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

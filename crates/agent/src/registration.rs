@@ -133,8 +133,7 @@ fn attributes(host: &Host) -> Vec<Attribute> {
     } else {
         "x86_64"
     };
-    let first = || format!("{}a", host.config.region);
-    let zone = host.config.zone.clone().unwrap_or_else(first);
+    let zone = host.config.zone();
     let mut attributes = vec![
         attribute("ecs.os-type", Some("linux")),
         attribute("ecs.os-family", Some("LINUX")),
@@ -156,7 +155,7 @@ fn attributes(host: &Host) -> Vec<Attribute> {
 }
 
 /// `MemTotal` of this machine.
-fn memory_mib() -> u64 {
+pub fn memory_mib() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib: u64 = line

@@ -5,6 +5,7 @@
 //! Rule: API reference, `cluster` of RunTask; semantics 2.1.
 
 use crate::account_settings;
+use crate::fargate;
 use crate::records::container_instance::{CONTAINER_INSTANCES, REGISTERED};
 use crate::records::service::{self, SERVICES, ServiceStatus};
 use crate::records::task_table::{Count, OF_CLUSTER, TASKS, named_parts};
@@ -14,7 +15,7 @@ use crate::rules::tags;
 use aws_api::ecs::{Cluster, ClusterServiceConnectDefaults, ClusterSetting, KeyValuePair, errors};
 use aws_types::{Arn, AwsError, Ctx, Scope};
 use std::sync::Arc;
-use store::{TableKey, Txn, World};
+use store::{Key, TableKey, Txn, World};
 
 /// The cluster of requests that name none.
 pub const DEFAULT: &str = "default";
@@ -107,28 +108,43 @@ pub struct Counts {
     pub services: i32,
     /// DRAINING services.
     pub draining_services: i32,
+    /// Of launch type FARGATE: RUNNING tasks, pending ones, ACTIVE services, DRAINING ones.
+    pub fargate: [i32; 4],
 }
 
 /// Counts a cluster's instances, tasks and services, at the same cost however many there are.
 #[must_use]
 pub fn counts(world: &World, cluster: &ClusterRecord) -> Counts {
-    let tasks = |count: Count| {
-        let key = named_parts(&cluster.scope, &cluster.name, count.name());
+    let tasks = |name: &str| {
+        let key = named_parts(&cluster.scope, &cluster.name, name);
         world.sum(&TASKS, &OF_CLUSTER, &key)
     };
     let services = |status: ServiceStatus| {
         let key = named_parts(&cluster.scope, &cluster.name, status.name());
         world.sum(&SERVICES, &service::OF_CLUSTER, &key)
     };
+    let fargate_services = |status: ServiceStatus| {
+        let ClusterRecord { scope, name, .. } = cluster;
+        let parts = [&scope.account, &scope.region, name.as_str(), status.name()];
+        let [account, region, name, status] = parts;
+        let key = Key::of(&[account, region, name, status, fargate::LAUNCH_TYPE]);
+        world.sum(&SERVICES, &service::OF_CLUSTER, &key)
+    };
     let instances = world.sum(&CONTAINER_INSTANCES, &REGISTERED, &cluster.key().encode());
     let shown = |sum: i64| i32::try_from(sum).unwrap_or(i32::MAX);
     Counts {
         instances: shown(instances),
-        running: shown(tasks(Count::Running)),
-        pending: shown(tasks(Count::Pending)),
-        unfinished: shown(tasks(Count::Unfinished)),
+        running: shown(tasks(Count::Running.name())),
+        pending: shown(tasks(Count::Pending.name())),
+        unfinished: shown(tasks(Count::Unfinished.name())),
         services: shown(services(ServiceStatus::Active)),
         draining_services: shown(services(ServiceStatus::Draining)),
+        fargate: [
+            shown(tasks(Count::Running.on_fargate())),
+            shown(tasks(Count::Pending.on_fargate())),
+            shown(fargate_services(ServiceStatus::Active)),
+            shown(fargate_services(ServiceStatus::Draining)),
+        ],
     }
 }
 
@@ -200,20 +216,23 @@ fn settings(cluster: &ClusterRecord) -> Vec<ClusterSetting> {
     }]
 }
 
-/// Every task and service is on registered instances until Fargate is built.
 fn statistics(counts: Counts) -> Vec<KeyValuePair> {
+    let [running, pending, active, draining] = counts.fargate;
     [
-        ("runningEC2TasksCount", counts.running),
-        ("runningFargateTasksCount", 0),
-        ("pendingEC2TasksCount", counts.pending),
-        ("pendingFargateTasksCount", 0),
+        ("runningEC2TasksCount", counts.running - running),
+        ("runningFargateTasksCount", running),
+        ("pendingEC2TasksCount", counts.pending - pending),
+        ("pendingFargateTasksCount", pending),
         ("runningExternalTasksCount", 0),
         ("pendingExternalTasksCount", 0),
-        ("activeEC2ServiceCount", counts.services),
-        ("activeFargateServiceCount", 0),
+        ("activeEC2ServiceCount", counts.services - active),
+        ("activeFargateServiceCount", active),
         ("activeExternalServiceCount", 0),
-        ("drainingEC2ServiceCount", counts.draining_services),
-        ("drainingFargateServiceCount", 0),
+        (
+            "drainingEC2ServiceCount",
+            counts.draining_services - draining,
+        ),
+        ("drainingFargateServiceCount", draining),
         ("drainingExternalServiceCount", 0),
     ]
     .map(|(name, value)| KeyValuePair {

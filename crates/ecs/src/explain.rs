@@ -297,6 +297,9 @@ fn no_place(world: &World, facts: &Facts<'_>, number: u64) -> Option<Refused> {
         None => crate::service::wanted::workload(world, service)?,
     };
     let launch = launch::of(world, service, number, &workload)?;
+    if launch.fargate.is_some() {
+        return launch.lacks_capacity(world, &service.key.scope);
+    }
     let ServiceKey { scope, cluster, .. } = &service.key;
     let index = world
         .view(&PLACEMENT)

@@ -5,13 +5,14 @@
 //! change nothing, since an agent repeats a refused report for ever.
 //! Rule: design, "Every request is authenticated and authorised".
 
+use crate::fargate;
 use crate::instance::load;
 use crate::records::container_instance::{
     BY_HOST, CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey, host_parts,
 };
 use crate::records::task::{TASKS, TaskKey, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
-use crate::records::task_table::BY_INSTANCE;
+use crate::records::task_table::{BY_INSTANCE, FARGATE_BY_ID, fargate_parts};
 use crate::task::log_streams::{self, LogTarget};
 use crate::task::reference;
 use aws_types::{Arn, Scope};
@@ -50,6 +51,11 @@ pub fn host_rights(world: &World, host: &str, ask: &Ask) -> bool {
         "ecs:DiscoverPollEndpoint" | "ecs:Poll" | "ecs:StartTelemetrySession" => {
             of_host.owns_instance(&ask.resource)
         }
+        "ecs:ListTagsForResource" => {
+            of_host.owns_instance(&ask.resource) || of_host.owns_task(&ask.resource)
+        }
+        // A task asks through its host.
+        "ecs:GetTaskProtection" | "ecs:UpdateTaskProtection" => of_host.owns_task(&ask.resource),
         "ecs:SubmitTaskStateChange" | "ecs:SubmitContainerStateChange" => {
             of_host.owns_task_or_nobody_does(&ask.resource)
         }
@@ -72,6 +78,12 @@ impl Host<'_> {
         let key = reference::instance_arn(self.scope, arn);
         let record = key.and_then(|key| self.world.get(&CONTAINER_INSTANCES, &key));
         record.is_some_and(|record| record.host == self.name)
+    }
+
+    fn owns_task(&self, arn: &str) -> bool {
+        let record = reference::task_arn(self.scope, arn);
+        let record = record.and_then(|key| self.world.get(&TASKS, &key));
+        record.is_some_and(|record| self.runs(record))
     }
 
     fn owns_task_or_nobody_does(&self, arn: &str) -> bool {
@@ -118,15 +130,23 @@ impl Host<'_> {
     fn some_task_logs_to_stream(&self, group: &str, stream: &str) -> bool {
         let task_id = stream.rsplit('/').next().unwrap_or_default();
         let by_name = self.instances().into_iter().any(|instance| {
-            let key = TaskKey::new(self.scope, &instance.key.cluster, task_id);
-            let task = self.world.get(&TASKS, &key);
-            task.is_some_and(|task| {
+            self.named(instance, task_id).is_some_and(|task| {
                 let targets = self.targets(task);
                 let named = |t: &LogTarget| t.group == group && t.stream.as_deref() == Some(stream);
                 task.instance == instance.key.id && targets.iter().any(named)
             })
         });
         by_name || (is_runtime_id(stream) && self.some_container_logs_as(group, stream))
+    }
+
+    /// The task of this id that the instance may have; of launch type FARGATE it is of any cluster.
+    fn named(&self, instance: &ContainerInstanceRecord, task_id: &str) -> Option<&Arc<TaskRecord>> {
+        if instance.key.cluster == fargate::CLUSTER {
+            let parts = fargate_parts(self.scope, task_id);
+            return self.world.find(&TASKS, &FARGATE_BY_ID, &parts).next();
+        }
+        let key = TaskKey::new(self.scope, &instance.key.cluster, task_id);
+        self.world.get(&TASKS, &key)
     }
 
     /// A stream named after a container: before its task's first report no container is known by

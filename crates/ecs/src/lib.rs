@@ -14,6 +14,7 @@
 //! * [`cluster`]: how a cluster is named, found and shown. [`cluster_retention`]: how long a deleted
 //!   one is.
 //! * [`tagged`]: what carries tags. [`account_settings`]: which setting holds for whom.
+//! * [`fargate`]: tasks on hosts that lend capacity.
 //! * [`host_rights`]: what a host's agent may do.
 //! * [`emit`]: the events that go to EventBridge's rules.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
@@ -27,6 +28,7 @@ pub mod cluster_retention;
 pub mod decisions;
 pub mod emit;
 pub mod explain;
+pub mod fargate;
 pub mod host_rights;
 pub mod instance;
 pub mod ops;

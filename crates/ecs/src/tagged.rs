@@ -3,6 +3,7 @@
 //!
 //! Rule: API reference, TagResource. Short ARNs (without a cluster) are refused.
 
+use crate::fargate;
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus};
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
 use crate::records::task::{TASKS, TaskKey};
@@ -48,7 +49,7 @@ pub fn parse(scope: &Scope, arn: &str) -> Result<Tagged, AwsError> {
     match parts.as_slice() {
         ["cluster", name] => Ok(Tagged::Cluster(ClusterKey::new(scope, name))),
         ["task", cluster, id] => Ok(Tagged::Task(TaskKey::new(scope, cluster, id))),
-        ["container-instance", cluster, id] => {
+        ["container-instance", cluster, id] if *cluster != fargate::CLUSTER => {
             Ok(Tagged::Instance(InstanceKey::new(scope, cluster, id)))
         }
         ["service", cluster, name] => Ok(Tagged::Service(ServiceKey::new(scope, cluster, name))),

@@ -225,6 +225,7 @@ impl Play {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            platform_version: None,
             network: None,
         };
         self.want(Wanted {

@@ -92,6 +92,10 @@ pub trait HostNetwork: Send + Sync + fmt::Debug {
     /// The attachment on the bridge that was made or adopted under this id.
     fn attached(&self, id: &str) -> Option<BridgeAttachment>;
 
+    /// The bridge's device, once it stands. Their calls to port 80 of [`TASK_ENDPOINT`](crate::TASK_ENDPOINT)
+    /// arrive there at [`TASK_ENDPOINT_PORT`](crate::TASK_ENDPOINT_PORT).
+    fn bridge(&self) -> Option<String>;
+
     /// A namespace with a loopback interface only; the path to its bind mount.
     async fn create_isolated(&self, id: &str) -> Result<PathBuf, NetworkError>;
 

@@ -1,6 +1,7 @@
 //! The bridge itself, and the lock under which Longshores of one machine set theirs up.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::thread;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::cidr::Ipv4Cidr;
-use crate::config::NetworkConfig;
+use crate::config::{NetworkConfig, TASK_ENDPOINT};
 use crate::error::NetworkError;
 use crate::forwarding;
 use crate::names::Names;
@@ -57,6 +58,7 @@ pub fn ensure(config: &NetworkConfig, names: &Names) -> Result<Bridge, NetworkEr
     sysctl::write(&format!("ipv4/conf/{name}/forwarding"), "1")?;
     let mut configure = Batch::new();
     configure.add_address(index, gateway, range);
+    configure.put_address(index, IpAddr::from(TASK_ENDPOINT).into());
     configure.set_up(index);
     host.transact(configure)
         .map_err(|(_, errno)| failed(errno.into()))?;

@@ -3,12 +3,23 @@
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::cidr::Ipv4Cidr;
 use crate::vpc::{ENDPOINTS, Endpoint};
 
+/// Where tasks find their metadata and credentials, on port 80. Rule: the public agent.
+pub const TASK_ENDPOINT: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+
+/// Where they are answered on the bridge, to which their port 80 is translated: port 80 of the host stays
+/// free. Container instances register it as taken.
+pub const TASK_ENDPOINT_PORT: u16 = 51679;
+
 /// Docker's and the ECS agent's range where the kernel's cannot be read.
 const DYNAMIC_PORTS_FALLBACK: RangeInclusive<u16> = 49153..=65535;
+/// A router costs 20 ms to make and 1 MiB to keep. Tasks that follow one another, as runs of a schedule
+/// do each minute, find the one that was there.
+const ROUTER_LINGER: Duration = Duration::from_secs(60);
 const PORT_RANGE_PATH: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 #[derive(Debug, Clone)]
@@ -26,6 +37,8 @@ pub struct NetworkConfig {
     pub underlay: Option<Ipv4Addr>,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
+    /// How long the router of a VPC stays after its last interface.
+    pub router_linger: Duration,
 }
 
 impl NetworkConfig {
@@ -38,6 +51,7 @@ impl NetworkConfig {
             dynamic_ports: kernel_dynamic_ports(),
             underlay: None,
             endpoints: ENDPOINTS.to_vec(),
+            router_linger: ROUTER_LINGER,
         }
     }
 }

@@ -164,6 +164,11 @@ impl HostNetwork for LinuxNetwork {
         Some(attachment)
     }
 
+    fn bridge(&self) -> Option<String> {
+        let stands = self.inner.books().pool.is_some();
+        stands.then(|| self.inner.names.bridge())
+    }
+
     async fn create_isolated(&self, id: &str) -> Result<PathBuf, NetworkError> {
         check_id(id)?;
         let id = id.to_owned();

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::attachment::Protocol;
 use crate::cidr::Ipv4Cidr;
+use crate::config::{TASK_ENDPOINT, TASK_ENDPOINT_PORT};
 use crate::error::NetworkError;
 use crate::names::Names;
 
@@ -59,6 +60,8 @@ pub(crate) fn run_nft(table: &str, text: &str) -> Result<(), NetworkError> {
 /// - `guard`: our bridge has `route_localnet`, so a container could otherwise reach services that
 ///   listen on the host's 127.0.0.1. It stands before connection tracking, where answers to a mapped
 ///   call still carry the bridge's address, so that only forged packets match.
+/// - `endpoint`: calls of containers to their metadata and credentials. It comes before whoever maps port 80
+///   of the host to a container: what is translated here no later chain translates.
 /// - `outside_in`, `host_in`: a mapped port on any address of the host, from elsewhere and from the host.
 /// - `forward`: from elsewhere a container is reached by its mapped ports only.
 /// - `out`: containers leave under the host's address. A call by 127.0.0.1, or from a container
@@ -69,12 +72,14 @@ fn script(table: &str, bridge: &str, range: Ipv4Cidr) -> String {
   map tcp_ports {{ type inet_service : ipv4_addr . inet_service; }}
   map udp_ports {{ type inet_service : ipv4_addr . inet_service; }}
   chain guard {{ type filter hook prerouting priority raw; policy accept; }}
+  chain endpoint {{ type nat hook prerouting priority -101; policy accept; }}
   chain outside_in {{ type nat hook prerouting priority dstnat; policy accept; }}
   chain host_in {{ type nat hook output priority -100; policy accept; }}
   chain forward {{ type filter hook forward priority filter; policy accept; }}
   chain out {{ type nat hook postrouting priority srcnat; policy accept; }}
 }}
 flush chain ip {table} guard
+flush chain ip {table} endpoint
 flush chain ip {table} outside_in
 flush chain ip {table} host_in
 flush chain ip {table} forward
@@ -83,6 +88,9 @@ table ip {table} {{
   chain guard {{
     iifname "{bridge}" ip saddr 127.0.0.0/8 drop
     iifname "{bridge}" ip daddr 127.0.0.0/8 drop
+  }}
+  chain endpoint {{
+    iifname "{bridge}" ip daddr {TASK_ENDPOINT} tcp dport 80 dnat to {TASK_ENDPOINT}:{TASK_ENDPOINT_PORT}
   }}
   chain outside_in {{
     fib daddr type local dnat ip to tcp dport map @tcp_ports

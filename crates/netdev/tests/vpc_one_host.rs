@@ -5,12 +5,18 @@
 mod support;
 mod vpc_support;
 
-use aws_api::agent::host_sync::{Ports, Protocols, Row, RowKey};
-use netdev::vpc::VpcNetwork;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_api::agent::host_sync::{InterfaceRow, Ports, Protocols, Row, RowKey};
+use netdev::NetworkConfig;
+use netdev::namespace::run_in;
+use netdev::vpc::{LinuxVpcs, VpcNetwork};
 use support::{on_private_host, sh, traces};
 use vpc_support::{
-    Talk, VPC, apply, ask, base, call_from, echo, from_group, groups, interface, is_silence,
-    network, ping, ping_from, put, range, remove, serve, serve_udp, state,
+    Talk, VPC, apply, ask, base, call_from, echo, everything, from_group, groups, interface,
+    is_silence, network, ping, ping_from, put, range, remove, serve, serve_udp, state, until,
 };
 
 #[test]
@@ -92,9 +98,90 @@ fn groups_decide_who_may_talk_and_may_change_while_they_talk() {
         let keys = [&one, &two, &three].map(|row| RowKey::Interface(row.id.clone()));
         let gone = remove(&net, keys.to_vec()).await.removed;
         assert_eq!(gone.len(), 3);
-        assert!(net.router(VPC).is_none());
+        assert!(net.router(VPC).is_some(), "it waits for the next task");
         net.destroy().await.unwrap();
         assert_eq!(traces(), before);
+    });
+}
+
+#[test]
+fn a_router_stays_a_while_for_the_next_task_and_holds_nothing_meanwhile() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        let before = traces();
+        let mut config = NetworkConfig::new("0000d003", dir.path());
+        config.router_linger = Duration::from_secs(1);
+        let net = LinuxVpcs::new(config).unwrap();
+        let task = interface(VPC, [172, 31, 16, 5], "sg");
+        let other = interface(VPC, [172, 31, 16, 6], "sg");
+        let rows = |row: &InterfaceRow| {
+            let mut rows = base(VPC, 1, vec![]);
+            rows.push(Row::GroupSet(groups(VPC, "sg", vec![], everything())));
+            rows.push(Row::Interface(row.clone()));
+            rows
+        };
+        let contents =
+            |router: &Path| run_in(router, || sh("nft list table inet vpc; ip route")).unwrap();
+        let inode = |router: &Path| std::fs::metadata(router).unwrap().ino();
+        apply(&net, state(rows(&task))).await;
+        net.attach("a", &task.id).await.unwrap();
+        let router = net.router(VPC).unwrap();
+        let first = inode(&router);
+        assert!(contents(&router).contains("172.31.16.5"));
+        net.detach("a").await.unwrap();
+        apply(&net, state(vec![])).await;
+        assert!(
+            !contents(&router).contains("172.31."),
+            "{}",
+            contents(&router)
+        );
+        apply(&net, state(rows(&other))).await;
+        let a = net.attach("a", &other.id).await.unwrap();
+        assert_eq!(inode(&router), first);
+        serve(&a.netns, 80);
+        put(&net, vec![Row::Interface(task.clone())]).await;
+        let b = net.attach("b", &task.id).await.unwrap();
+        assert_eq!(call_from(&b, a.addresses[0], 80).unwrap(), "172.31.16.5");
+        for id in ["a", "b"] {
+            net.detach(id).await.unwrap();
+        }
+        apply(&net, state(vec![])).await;
+        until(|| net.router(VPC).is_none());
+        assert!(!router.exists() && !sh("ip -o link").contains("u0000d003"));
+        net.destroy().await.unwrap();
+        assert_eq!(traces(), before);
+    });
+}
+
+#[test]
+fn a_device_goes_though_something_holds_its_namespace() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        let net = network("0000d004", dir.path());
+        let task = interface(VPC, [172, 31, 16, 5], "sg");
+        let mut rows = base(VPC, 1, vec![]);
+        rows.push(Row::GroupSet(groups(VPC, "sg", vec![], everything())));
+        rows.push(Row::Interface(task.clone()));
+        apply(&net, state(rows)).await;
+        let held = net.attach("a", &task.id).await.unwrap();
+        let holder = std::fs::File::open(&held.netns).unwrap();
+        net.detach("a").await.unwrap();
+        // The next owner of the address does not wait, and is not disturbed by what is left.
+        net.attach("b", &task.id).await.unwrap();
+        let router = net.router(VPC).unwrap();
+        let is_left = || {
+            run_in(&router, || sh("ip -o link"))
+                .unwrap()
+                .contains(": x")
+        };
+        until(|| !is_left());
+        assert!(
+            run_in(&router, || sh("ip -o link"))
+                .unwrap()
+                .contains("eac1f1005")
+        );
+        drop(holder);
+        net.destroy().await.unwrap();
     });
 }
 

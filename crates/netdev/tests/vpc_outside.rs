@@ -243,7 +243,9 @@ fn two_vpcs_with_the_same_addresses_do_not_meet() {
     on_private_host(|| async {
         let dir = tempfile::tempdir().unwrap();
         let before = traces();
-        let net = network("0000d102", dir.path());
+        let mut config = netdev::NetworkConfig::new("0000d102", dir.path());
+        config.router_linger = std::time::Duration::ZERO;
+        let net = LinuxVpcs::new(config).unwrap();
         let [one, other] = two_in(&net, "vpc-1", 1).await;
         let [two, another] = two_in(&net, "vpc-2", 2).await;
         serve(&other.netns, 80);

@@ -1,6 +1,7 @@
 //! A task's interface of a VPC: its namespace, which all its containers share.
 
 use super::TaskContext;
+use crate::endpoints::{self, Place};
 use crate::task::machine::Event;
 use netdev::NetworkError;
 use netdev::vpc::VpcAttachment;
@@ -31,6 +32,7 @@ impl TaskContext {
         self.send(match attached {
             Ok(attachment) => {
                 self.keep_interface(&attachment);
+                endpoints::ensure(&self.host, Place::Vpc(attachment.vpc)).await;
                 Event::InterfaceMade
             }
             Err(reason) => {
@@ -54,7 +56,7 @@ impl TaskContext {
     }
 
     /// Of the task, once made, by this agent or an earlier one.
-    pub(super) fn adopted_interface(&self) -> Option<VpcAttachment> {
+    pub fn adopted_interface(&self) -> Option<VpcAttachment> {
         let id = self.definition.id().ok()?;
         self.host.vpcs.attached(id).or_else(|| {
             let kept = std::fs::read(self.interface_file()).ok()?;

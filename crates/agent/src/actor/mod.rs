@@ -4,6 +4,7 @@
 //! for them again. Deeds run side by side; each sends its outcome back as an event.
 
 mod again;
+mod endpoints;
 mod holder;
 mod interface;
 mod linked;
@@ -34,6 +35,8 @@ pub struct TaskContext {
     pub definition: TaskDefinition,
     /// Its record directory.
     pub dir: PathBuf,
+    /// The unguessable part of each container's paths; none where they cannot be kept.
+    pub endpoint_ids: Vec<String>,
     /// Its containers' images and attachments, once there. Watched by those that are linked to them.
     parts: watch::Sender<Vec<Parts>>,
     mailbox: mpsc::UnboundedSender<Event>,
@@ -81,10 +84,12 @@ fn start(
     // Unbounded: the sender is the task's own deeds, whose number the definition bounds.
     let (mailbox, events) = mpsc::unbounded_channel();
     let (parts, _) = watch::channel(vec![Parts::default(); definition.containers.len()]);
+    let endpoint_ids = endpoints::ids(&definition, &dir);
     let context = Arc::new(TaskContext {
         host,
         definition,
         dir,
+        endpoint_ids,
         parts,
         mailbox,
     });

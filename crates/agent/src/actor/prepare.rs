@@ -3,6 +3,7 @@
 use super::TaskContext;
 use crate::api::now;
 use crate::bundle::{self, Attachment};
+use crate::endpoints::{self, Place};
 use crate::engine::NETWORK_FILE;
 use crate::images;
 use crate::task::definition::PortMapping;
@@ -63,6 +64,7 @@ impl TaskContext {
         self.send(match attached {
             Ok(attachment) => {
                 let bindings = bindings(&ports, &attachment.bindings);
+                endpoints::ensure(&self.host, Place::Bridge).await;
                 self.keep_address(index, attachment.address);
                 self.set_parts(index, |parts| {
                     parts.attachment = Some(Attachment::Bridge(Box::new(attachment)));

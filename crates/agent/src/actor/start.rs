@@ -5,9 +5,9 @@ use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
 use crate::cdi;
 use crate::images;
-use crate::labels;
+use crate::labels::{self, ContainerLabels};
 use crate::logs::{LogStreamSpec, Pipes};
-use crate::task::definition::{ContainerDefinition, NetworkMode};
+use crate::task::definition::NetworkMode;
 use crate::task::machine::Event;
 use crate::task::state::{ContainerIndex, TaskState};
 use aws_types::Timestamp;
@@ -36,7 +36,6 @@ impl TaskContext {
         state: &TaskState,
         index: ContainerIndex,
     ) -> Result<(Pipes, Timestamp), String> {
-        let container = &self.definition.containers[index];
         let dir = self.container_dir(index);
         std::fs::create_dir_all(&dir)
             .map_err(|error| format!("CannotCreateContainerError: {}: {error}", dir.display()))?;
@@ -62,7 +61,7 @@ impl TaskContext {
         };
         let stream_mode = log_spec.stream_mode();
         let spec = self
-            .spec(container, &image, &attachment, stream_mode, &place)
+            .spec(index, &image, &attachment, stream_mode, &place)
             .map_err(|text| {
                 format!("CannotCreateContainerError: Error response from daemon: {text}")
             })?;
@@ -84,18 +83,27 @@ impl TaskContext {
 
     fn spec(
         &self,
-        container: &ContainerDefinition,
+        index: ContainerIndex,
         image: &Image,
         attachment: &Attachment,
         stream_mode: StreamMode,
         place: &Place<'_>,
     ) -> Result<ContainerSpec, String> {
         let task = &self.definition;
+        let container = &task.containers[index];
         let mut spec = bundle::spec(task, container, image, attachment, stream_mode, place)?;
         let config = &self.host.config;
         cdi::add_gpus(&mut spec, &config.cdi_dirs, task, container)?;
-        let labels = labels::of(task, container, image, &config.cluster);
-        labels::keep(&place.container_dir, place.runtime_id, labels)
+        if let Some(uris) = self.endpoint_uris(attachment, index) {
+            uris.add_to(&mut spec.env);
+        }
+        let kept = ContainerLabels {
+            runtime_id: place.runtime_id.to_owned(),
+            labels: labels::of(task, container, image, &config.cluster),
+            image_id: image.id.clone(),
+            created_at: now(),
+        };
+        labels::keep(&place.container_dir, &kept)
             .map_err(|error| format!("{}: {error}", place.container_dir.display()))?;
         Ok(spec)
     }

@@ -1,6 +1,7 @@
 //! The host sync session: what this host shall hold of the VPCs, as messages that are applied in order.
 
 use super::{Reconnect, Socket, connect};
+use crate::endpoints;
 use crate::engine::Host;
 use aws_api::agent::host_sync::{FromHost, ToHost};
 use aws_wire::head::percent_encoded;
@@ -71,7 +72,9 @@ async fn live(host: &Arc<Host>, mut socket: Socket) -> End {
 
 async fn apply(host: &Arc<Host>, message: &ToHost) -> Vec<FromHost> {
     let (ToHost::State { revision, .. } | ToHost::Change { revision, .. }) = message;
-    match host.vpcs.apply(message).await {
+    let applied = host.vpcs.apply(message).await;
+    endpoints::follow_routers(host).await;
+    match applied {
         Ok(outcome) => {
             let removed = outcome.removed.into_iter();
             let mut answers: Vec<FromHost> = removed

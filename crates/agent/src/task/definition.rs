@@ -11,6 +11,7 @@ pub use super::interface::Interface;
 use super::pinned::Longshore;
 pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -83,6 +84,15 @@ pub struct TaskDefinition {
     /// Its interface, where it has one: exactly one in network mode `awsvpc`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub elastic_network_interfaces: Vec<Interface>,
+    /// `EC2` or `FARGATE`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub launch_type: String,
+    /// Of a service's task.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub service_name: String,
+    /// Keys of the task's role, where it has one.
+    #[serde(default)]
+    pub role_credentials: Option<IgnoredAny>,
     /// What our own control plane adds.
     #[serde(default, deserialize_with = "null_as_default")]
     pub longshore: Longshore,
@@ -94,6 +104,9 @@ pub struct TaskDefinition {
 pub struct ContainerDefinition {
     /// Its name, unique in the task.
     pub name: String,
+    /// Its ARN.
+    #[serde(default)]
+    pub container_arn: Option<String>,
     /// Image reference.
     #[serde(default)]
     pub image: String,

@@ -49,6 +49,8 @@ frame! {
         decision_id: String,
         /// Manifest digest by container name: equal for all tasks of a service revision.
         image_digests: BTreeMap<String, String>,
+        /// Most GiB that the containers of a FARGATE task may write, all together.
+        ephemeral_storage_gib: i64,
     }
     /// A container.
     Container {

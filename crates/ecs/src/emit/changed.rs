@@ -1,6 +1,7 @@
 //! What a transaction changed that is to be told.
 
 use super::said::Fact;
+use crate::fargate;
 use crate::instance::shape;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey,
@@ -24,7 +25,7 @@ pub(super) fn facts(txn: &Txn) -> Vec<Fact> {
         }
     }
     for (before, now) in txn.changed(&CONTAINER_INSTANCES) {
-        if let Some(now) = now
+        if let Some(now) = now.filter(|now| is_shown(&now.key))
             && before.is_none_or(|before| before.version != now.version)
         {
             facts.push(instance(txn, &now));
@@ -67,8 +68,14 @@ pub(super) fn loads(txn: &Txn) -> Vec<Fact> {
     }
     let found = keys
         .iter()
+        .filter(|key| is_shown(key))
         .filter_map(|key| txn.get(&CONTAINER_INSTANCES, key));
     found.map(|record| instance(txn, record)).collect()
+}
+
+/// A host that only lends FARGATE capacity is no container instance of anybody's.
+fn is_shown(instance: &InstanceKey) -> bool {
+    instance.cluster != fargate::CLUSTER
 }
 
 fn instance(world: &World, record: &Arc<ContainerInstanceRecord>) -> Fact {

@@ -8,6 +8,7 @@
 
 use super::attributes::after_registration;
 use super::resources;
+use crate::fargate;
 use crate::place::problem::ZONE;
 use crate::records::Tags;
 use crate::records::container_instance::{
@@ -92,7 +93,7 @@ fn again(
         registered: offered(input),
         attributes: after_registration(
             earlier,
-            attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+            attributes(ctx, &earlier.key.cluster, input.attributes.as_deref()),
         ),
         versions: if input.version_info.is_some() {
             versions(input)
@@ -123,7 +124,7 @@ fn first(
         status: InstanceStatus::Active,
         connection: Connection::Away(ctx.now),
         registered: offered(input),
-        attributes: attributes(ctx, input.attributes.as_deref().unwrap_or_default()),
+        attributes: attributes(ctx, cluster, input.attributes.as_deref()),
         put_attributes: BTreeSet::new(),
         versions: versions(input),
         timeline: 0,
@@ -139,13 +140,14 @@ fn offered(input: &RegisterContainerInstanceRequest) -> HostResources {
     resources::with_devices(host, devices)
 }
 
-fn attributes(ctx: &Ctx, given: &[Attribute]) -> Vec<AttributeRecord> {
+/// A host that lends FARGATE capacity and names no zone serves all.
+fn attributes(ctx: &Ctx, cluster: &str, given: Option<&[Attribute]>) -> Vec<AttributeRecord> {
     let record = |given: &Attribute| AttributeRecord {
         name: given.name.clone().unwrap_or_default(),
         value: given.value.clone(),
     };
-    let mut records: Vec<_> = given.iter().map(record).collect();
-    if !records.iter().any(|attribute| attribute.name == ZONE) {
+    let mut records: Vec<_> = given.unwrap_or_default().iter().map(record).collect();
+    if cluster != fargate::CLUSTER && !records.iter().any(|attribute| attribute.name == ZONE) {
         records.push(AttributeRecord {
             name: ZONE.into(),
             value: Some(format!("{}a", ctx.scope.region)),

@@ -4,6 +4,7 @@
 //! Rule: API reference, CreateService; semantics 2.3.
 
 use crate::cluster;
+use crate::fargate;
 use crate::place::{constraint, strategy};
 use crate::records::TaskDefinitionRecord;
 use crate::records::service::{
@@ -12,7 +13,8 @@ use crate::records::service::{
 use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service::New;
 use crate::rules::{
-    self, deployment_configuration, invalid_parameter, not_yet, run_task, tags, zone_rebalancing,
+    self, deployment_configuration, invalid_parameter, launch_type, not_yet, run_task, tags,
+    zone_rebalancing,
 };
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, deploy, retention, shape};
@@ -73,11 +75,15 @@ pub fn create_service(
     check(&mut record, input, definition.as_deref())?;
     let network = input.network_configuration.as_ref();
     if network.is_some() {
-        network::resolve(txn, &ctx.scope, network, false)?;
+        network::resolve(txn, &ctx.scope, network, fargate::is(&record.launch_type))?;
     }
     retention::forget(txn, &record.key);
     if let Some(definition) = definition {
-        let workload = workload(&definition, &record.launch_type, network);
+        let terms = (
+            record.launch_type.as_str(),
+            record.platform_version.as_deref(),
+        );
+        let workload = workload(&definition, terms, network);
         begin(txn, ctx, &mut record, workload);
     }
     txn.put(&SERVICES, record.clone());
@@ -131,6 +137,7 @@ fn record(
         new.controller,
     )?;
     let launch_type = input.launch_type.as_deref().unwrap_or(LAUNCH_TYPE);
+    let version = input.platform_version.as_deref();
     let constraints = input.placement_constraints.iter().flatten();
     let strategy = input.placement_strategy.iter().flatten();
     Ok(ServiceRecord {
@@ -143,6 +150,7 @@ fn record(
         controller: new.controller,
         desired: new.desired,
         launch_type: launch_type.into(),
+        platform_version: launch_type::platform_version(launch_type, version)?,
         configuration: Stored(configuration),
         constraints: constraints.cloned().map(Stored).collect(),
         strategy: strategy.cloned().map(Stored).collect(),
@@ -174,6 +182,8 @@ fn check(
     let none = TaskDefinition::default();
     let shape = definition.map_or(&none, |definition| &definition.definition);
     if definition.is_some() {
+        let version = record.platform_version.as_deref();
+        launch_type::check(shape, &record.launch_type, version)?;
         run_task::check_network(shape, input.network_configuration.is_some())?;
         not_yet::check(shape)?;
         check_execute_command(record.execute_command, shape, "created")?;
@@ -203,13 +213,14 @@ pub(super) fn check_execute_command(
 /// Tasks of this definition, launched so.
 pub(super) fn workload(
     definition: &TaskDefinitionRecord,
-    launch_type: &str,
+    (launch_type, platform_version): (&str, Option<&str>),
     network: Option<&NetworkConfiguration>,
 ) -> Workload {
     Workload {
         family: definition.family.clone(),
         revision: definition.revision,
         launch_type: launch_type.into(),
+        platform_version: platform_version.map(Into::into),
         network: network.cloned().map(Stored),
     }
 }

@@ -3,10 +3,11 @@
 //! Rule: API reference, CreateTaskSet; semantics 6.11.
 
 use super::create_service::workload;
+use crate::fargate;
 use crate::records::service::{SERVICES, ServiceRecord};
 use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service_not_yet::{self, Asked};
-use crate::rules::{self, invalid_parameter, not_yet, run_task, tags};
+use crate::rules::{self, invalid_parameter, launch_type, not_yet, run_task, tags};
 use crate::service::{authorised, deploy, reference, shape};
 use crate::task::{launch, network, tokens};
 use aws_api::ecs::{CreateTaskSetRequest, CreateTaskSetResponse};
@@ -48,6 +49,9 @@ pub fn create_task_set(
         return Ok(answer(txn, &record, earlier));
     }
     let definition = launch::definition(txn, ctx, input.task_definition.as_deref())?;
+    let launch_type = input.launch_type.as_deref().unwrap_or(&record.launch_type);
+    let version = launch_type::platform_version(launch_type, input.platform_version.as_deref())?;
+    launch_type::check(&definition.definition, launch_type, version.as_deref())?;
     run_task::check_network(
         &definition.definition,
         input.network_configuration.is_some(),
@@ -55,17 +59,16 @@ pub fn create_task_set(
     not_yet::check(&definition.definition)?;
     let network = input.network_configuration.as_ref();
     if network.is_some() {
-        network::resolve(txn, &ctx.scope, network, false)?;
+        network::resolve(txn, &ctx.scope, network, fargate::is(launch_type))?;
     }
     let number = deploy::number(&mut ctx.ids);
-    let launch_type = input.launch_type.as_deref().unwrap_or(&record.launch_type);
     let set = TaskSet {
         external_id: input.external_id.clone(),
         tags: tags::read(input.tags.as_deref())?,
         token,
         ..TaskSet::new(
             number,
-            workload(&definition, launch_type, network),
+            workload(&definition, (launch_type, version.as_deref()), network),
             scale,
             ctx.now,
         )

@@ -70,6 +70,7 @@ struct Filter<'a> {
     /// The group of the service's tasks.
     service: Option<String>,
     instance: Option<InstanceId>,
+    launch_type: Option<&'a str>,
     /// Whether the filters contradict what exists: no task has another launch type.
     nothing: bool,
 }
@@ -126,14 +127,15 @@ impl<'a> Filter<'a> {
             started_by: input.started_by.as_deref(),
             service,
             nothing: input.desired_status.as_deref() == Some("PENDING")
-                || launch_type.is_some_and(|t| t != "EC2")
+                || launch_type.is_some_and(|t| !matches!(t, "EC2" | "FARGATE"))
                 || named == Some(None),
             instance: named.flatten().map(|key| key.id),
+            launch_type,
         })
     }
 
     /// What makes this listing another than others, for its tokens.
-    fn listing(&self, ctx: &Ctx, cluster: &str) -> [String; 9] {
+    fn listing(&self, ctx: &Ctx, cluster: &str) -> [String; 10] {
         [
             "ListTasks".into(),
             ctx.scope.account.clone(),
@@ -144,6 +146,7 @@ impl<'a> Filter<'a> {
             format!("{:?}", self.started_by),
             format!("{:?}", self.instance),
             format!("{:?}", self.service),
+            format!("{:?}", self.launch_type),
         ]
     }
 
@@ -183,6 +186,7 @@ impl<'a> Filter<'a> {
 
     fn shows(&self, task: &TaskRecord) -> bool {
         task.desired == self.desired
+            && self.launch_type.is_none_or(|of| task.launch_type() == of)
             && self.family.is_none_or(|family| task.family == family)
             && self
                 .started_by

@@ -4,6 +4,7 @@
 
 use crate::account_settings;
 use crate::cluster;
+use crate::fargate;
 use crate::instance::{register, shape};
 use crate::records::cluster::cluster_arn;
 use crate::records::container_instance::CONTAINER_INSTANCES;
@@ -43,8 +44,13 @@ pub fn register_container_instance(
     ctx: &mut Ctx,
     input: &RegisterContainerInstanceRequest,
 ) -> Result<RegisterContainerInstanceResponse, AwsError> {
-    let cluster = cluster::require_or_default(txn, ctx, input.cluster.as_deref())?;
-    let key = register::register(txn, ctx, &cluster.name, input)?;
+    let cluster = match fargate::is_lent(ctx, input.cluster.as_deref()) {
+        true => fargate::CLUSTER.into(),
+        false => cluster::require_or_default(txn, ctx, input.cluster.as_deref())?
+            .name
+            .clone(),
+    };
+    let key = register::register(txn, ctx, &cluster, input)?;
     let record = txn.get(&CONTAINER_INSTANCES, &key);
     Ok(RegisterContainerInstanceResponse {
         container_instance: record.map(|record| shape::instance(txn, record, true)),

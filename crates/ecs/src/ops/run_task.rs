@@ -5,7 +5,7 @@
 use crate::cluster;
 use crate::place::feed::PLACEMENT;
 use crate::place::index::Cluster;
-use crate::place::solve::Refusal;
+use crate::place::solve::{Reason, Refusal};
 use crate::records::container_instance::InstanceKey;
 use crate::records::run_token::TokenKey;
 use crate::records::task::{TASKS, TaskKey};
@@ -15,6 +15,10 @@ use aws_api::ecs::{Failure, RunTaskRequest, RunTaskResponse, Task};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
 use store::{TableKey, Txn, World};
+
+/// What AWS says where no capacity is left.
+const NO_CAPACITY: &str = "Capacity is unavailable at this time. Please try again later or in a \
+                           different availability zone";
 
 /// What the caller needs: to run this definition, and to hand over its roles.
 #[must_use]
@@ -62,7 +66,7 @@ pub fn run_task(
     }
     let launch = launch::prepare(txn, ctx, &cluster, launch::Asked::from(input))?;
     let index = txn.view(&PLACEMENT).cluster(&cluster.key().encode());
-    if index.is_none_or(Cluster::is_empty) {
+    if launch.fargate.is_none() && index.is_none_or(Cluster::is_empty) {
         return Err(invalid_parameter(
             "No Container Instances were found in your cluster.",
         ));
@@ -99,10 +103,14 @@ pub(super) fn tasks(world: &World, keys: &[TaskKey]) -> Vec<Task> {
 
 /// A refusal as RunTask and StartTask answer it.
 pub(super) fn failure(ctx: &Ctx, cluster: &str, refusal: &Refusal) -> Failure {
-    let instance = InstanceKey::new(&ctx.scope, cluster, &refusal.instance.0);
+    // Of launch type FARGATE no instance is shown.
+    let id = Some(&refusal.instance.0).filter(|id| !id.is_empty());
     Failure {
-        arn: Some(instance.arn()),
+        arn: id.map(|id| InstanceKey::new(&ctx.scope, cluster, id).arn()),
         reason: Some(refusal.reason.name().into()),
-        detail: None,
+        detail: match refusal.reason {
+            Reason::Capacity(_) => Some(NO_CAPACITY.into()),
+            _ => None,
+        },
     }
 }

@@ -3,10 +3,13 @@
 //! Rule: API reference, UpdateService; semantics 2.3, "What UpdateService redeploys".
 
 use super::create_service::{check_execute_command, workload};
+use crate::fargate;
 use crate::place::{constraint, strategy};
 use crate::records::service::{SERVICES, ServiceRecord, Workload};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord};
-use crate::rules::{self, deployment_configuration, not_yet, run_task, zone_rebalancing};
+use crate::rules::{
+    self, deployment_configuration, launch_type, not_yet, run_task, zone_rebalancing,
+};
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, reference, shape};
 use crate::targets;
@@ -70,7 +73,11 @@ pub fn update_service(
         .and_then(|present| present.network.as_ref());
     let network = input.network_configuration.as_ref();
     let network = network.or(kept.map(|kept| &kept.0)).cloned();
-    let is_new = given.is_some() || input.network_configuration.is_some();
+    let version = input.platform_version.as_deref();
+    if version.is_some() {
+        record.platform_version = launch_type::platform_version(&record.launch_type, version)?;
+    }
+    let is_new = given.is_some() || input.network_configuration.is_some() || version.is_some();
     check(
         &mut record,
         input,
@@ -78,10 +85,15 @@ pub fn update_service(
         (is_new, network.as_ref()),
     )?;
     if is_new && network.is_some() {
-        network::resolve(txn, &ctx.scope, network.as_ref(), false)?;
+        let is_fargate = fargate::is(&record.launch_type);
+        network::resolve(txn, &ctx.scope, network.as_ref(), is_fargate)?;
     }
     let changed = definition.as_ref().filter(|_| is_new);
-    let workload = changed.map(|one| workload(one, &record.launch_type, network.as_ref()));
+    let terms = (
+        record.launch_type.as_str(),
+        record.platform_version.as_deref(),
+    );
+    let workload = changed.map(|one| workload(one, terms, network.as_ref()));
     let wanted = Wanted {
         desired: change.desired,
         workload,
@@ -121,7 +133,14 @@ fn check(
 ) -> Result<(), AwsError> {
     let none = TaskDefinition::default();
     let shape = definition.map_or(&none, |definition| &definition.definition);
+    let launch_type = record.launch_type.as_str();
+    launch_type::check_placement(
+        launch_type,
+        input.placement_constraints.as_ref(),
+        input.placement_strategy.as_ref(),
+    )?;
     if is_new {
+        launch_type::check(shape, launch_type, record.platform_version.as_deref())?;
         run_task::check_network(shape, network.is_some())?;
     }
     if is_new {

@@ -6,9 +6,9 @@
 use super::index::{Attributes, Hold, Index, Seat};
 use super::problem::Standing;
 use super::tree::Amounts;
+use crate::records::ClusterKey;
 use crate::records::container_instance::{ContainerInstanceRecord, InstanceKey, InstanceStatus};
 use crate::records::task::TaskRecord;
-use crate::records::{ClusterKey, TaskKey};
 use crate::task::status::DesiredStatus;
 use store::{Feed, Key, TableKey, View};
 
@@ -36,7 +36,7 @@ pub static OF_TASKS: Feed<Index, TaskRecord> = Feed {
         let Some(record) = now.or(before).filter(|_| was != is) else {
             return;
         };
-        let cluster = index.cluster_mut(of_task(&record.key));
+        let cluster = index.cluster_mut(of_instance(&record.instance_key()));
         if let (Some(was), Some(before)) = (was, before) {
             cluster.release(&before.instance.0, &was);
         }
@@ -47,10 +47,6 @@ pub static OF_TASKS: Feed<Index, TaskRecord> = Feed {
 };
 
 fn of_instance(key: &InstanceKey) -> Key {
-    ClusterKey::new(&key.scope, &key.cluster).encode()
-}
-
-fn of_task(key: &TaskKey) -> Key {
     ClusterKey::new(&key.scope, &key.cluster).encode()
 }
 

@@ -26,11 +26,15 @@ pub struct Requirement {
 pub const ZONE: &str = "ecs.availability-zone";
 
 impl Requirement {
-    /// Whether an instance with these attributes is in one of the zones.
+    /// Whether an instance with these attributes is in one of the zones. One without a zone, which only
+    /// lends FARGATE capacity, serves all.
     #[must_use]
     pub fn is_located(&self, attributes: &BTreeMap<String, Option<String>>) -> bool {
         let zone = attributes.get(ZONE).and_then(Option::as_ref);
-        let is_one = |zones: &BTreeSet<String>| zone.is_some_and(|zone| zones.contains(zone));
+        let is_one = |zones: &BTreeSet<String>| match zone {
+            Some(zone) => zones.contains(zone),
+            None => !zones.is_empty(),
+        };
         self.zones.as_ref().is_none_or(is_one)
     }
 }

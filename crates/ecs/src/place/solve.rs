@@ -84,6 +84,8 @@ pub enum Reason {
     Addresses,
     /// Its interface could not be made, for this reason.
     Interface(String),
+    /// No host lends FARGATE capacity for it, for this reason.
+    Capacity(String),
     /// An attribute is missing, or has another value.
     Attribute(String),
     /// It is not what this expression asks for.
@@ -106,6 +108,7 @@ impl Reason {
             Self::PortsUdp(_) => "RESOURCE:PORTS_UDP",
             Self::Location => "LOCATION",
             Self::Addresses | Self::Interface(_) => "RESOURCE:ENI",
+            Self::Capacity(_) => "RESOURCE:FARGATE",
             Self::Attribute(_) => "ATTRIBUTE",
             Self::MemberOf(_) => "MemberOf placement constraint unsatisfied.",
             Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",
@@ -130,7 +133,7 @@ impl Reason {
                 "the specified subnet does not have enough free addresses to satisfy the request"
                     .into()
             }
-            Self::Interface(why) => why.clone(),
+            Self::Interface(why) | Self::Capacity(why) => why.clone(),
             Self::Attribute(name) => format!("lacks the attribute {name}, or has another value"),
             Self::MemberOf(asked) => format!("is not {asked}"),
             Self::DistinctInstance => "has a task of the group".into(),
@@ -150,9 +153,11 @@ impl Reason {
                 (2, Reverse(lacking / u64::from(*wanted).max(1)))
             }
             Self::Ports(_) | Self::PortsUdp(_) => (3, Reverse(0)),
-            Self::Location | Self::Addresses | Self::Interface(_) | Self::Attribute(_) => {
-                (4, Reverse(0))
-            }
+            Self::Location
+            | Self::Addresses
+            | Self::Interface(_)
+            | Self::Capacity(_)
+            | Self::Attribute(_) => (4, Reverse(0)),
             Self::MemberOf(_) | Self::DistinctInstance => (5, Reverse(0)),
         }
     }

@@ -19,6 +19,9 @@ pub struct TaskOverrides {
     /// `taskRoleArn`.
     #[serde(default)]
     pub task_role_arn: Option<String>,
+    /// `ephemeralStorage`, in GiB.
+    #[serde(default)]
+    pub ephemeral_gib: Option<u32>,
     /// Those containers that something was overridden for.
     #[serde(default)]
     pub containers: Vec<ContainerOverrides>,

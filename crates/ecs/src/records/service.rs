@@ -8,6 +8,7 @@
 use super::Tags;
 pub use super::deployment::{Deployment, Rollout, Throttle, deployment_id};
 use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
+use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::service::hooks;
 use aws_api::Stored;
@@ -172,6 +173,9 @@ pub struct Workload {
     pub revision: u32,
     /// `launchType`.
     pub launch_type: String,
+    /// `platformVersion` as it was asked for, of launch type FARGATE.
+    #[serde(default)]
+    pub platform_version: Option<String>,
     /// `networkConfiguration`.
     #[serde(default)]
     pub network: Option<Stored<NetworkConfiguration>>,
@@ -217,6 +221,9 @@ pub struct ServiceRecord {
     pub desired: u32,
     /// `launchType` of new deployments.
     pub launch_type: String,
+    /// `platformVersion` of new deployments, as it was asked for.
+    #[serde(default)]
+    pub platform_version: Option<String>,
     /// `deploymentConfiguration` with its defaults.
     pub configuration: Stored<DeploymentConfiguration>,
     /// `placementConstraints`.
@@ -312,11 +319,11 @@ fn percent(given: Option<i32>, default: u32) -> u32 {
     given.map_or(default, |given| u32::try_from(given).unwrap_or(0))
 }
 
-/// Those of a cluster that are not INACTIVE and find no place for some task.
+/// Those of a cluster of hosts that are not INACTIVE and find no place for some task.
 pub static LACKS_ROOM: Index<ServiceRecord> = Index {
     name: "lacks_room",
     keys: |service| match service.lacks_room && service.status != ServiceStatus::Inactive {
-        true => vec![cluster_parts(&service.key.scope, &service.key.cluster)],
+        true => hosts_of(service),
         false => Vec::new(),
     },
 };
@@ -332,11 +339,11 @@ pub static DAEMONS: Index<ServiceRecord> = Index {
     },
 };
 
-/// Those of a cluster that are ACTIVE and keep their Availability Zones even.
+/// Those of a cluster of hosts that are ACTIVE and keep their Availability Zones even.
 pub static EVENS_ZONES: Index<ServiceRecord> = Index {
     name: "evens_zones",
     keys: |service| match service.rebalances_zones && service.status == ServiceStatus::Active {
-        true => vec![cluster_parts(&service.key.scope, &service.key.cluster)],
+        true => hosts_of(service),
         false => Vec::new(),
     },
 };
@@ -359,16 +366,20 @@ pub static ACTIVE: Index<ServiceRecord> = Index {
     },
 };
 
-/// Of a cluster: its services by status.
+/// Of a cluster: its services by status, and those of launch type FARGATE under one more component.
 pub static OF_CLUSTER: Tally<ServiceRecord> = Tally {
     name: "of_cluster",
     of: |service| {
         let ServiceKey { scope, cluster, .. } = &service.key;
         let status = service.status.name();
-        vec![(
-            Key::of(&[&scope.account, &scope.region, cluster, status]),
-            1,
-        )]
+        let whole = Key::of(&[&scope.account, &scope.region, cluster, status]);
+        let mut of = vec![(whole, 1)];
+        if fargate::is(&service.launch_type) {
+            let name = &service.launch_type;
+            let part = Key::of(&[&scope.account, &scope.region, cluster, status, name]);
+            of.push((part, 1));
+        }
+        of
     },
 };
 
@@ -386,6 +397,18 @@ pub static SERVICES: Table<ServiceKey, ServiceRecord> = Table::new(
     ],
 )
 .with_tallies(&[&OF_CLUSTER]);
+
+/// The clusters in which the hosts of its tasks are registered: its own, and that of hosts which lend
+/// capacity where it or a task set of it is of launch type FARGATE.
+fn hosts_of(service: &ServiceRecord) -> Vec<Key> {
+    let scope = &service.key.scope;
+    let mut keys = vec![cluster_parts(scope, &service.key.cluster)];
+    let mut sets = service.task_sets.iter();
+    if fargate::is(&service.launch_type) || sets.any(|set| fargate::is(&set.workload.launch_type)) {
+        keys.push(cluster_parts(scope, fargate::CLUSTER));
+    }
+    keys
+}
 
 /// The index key of a cluster's services.
 #[must_use]

@@ -6,6 +6,7 @@
 //! STOPPED or the instance is gone: while it is, the task's resources are reserved.
 
 pub use super::task_table::{TASKS, named_parts};
+use crate::fargate;
 use crate::records::Tags;
 use crate::records::attachment::AttachmentRecord;
 use crate::records::container_instance::{InstanceId, InstanceKey};
@@ -114,6 +115,21 @@ pub struct TaskRecord {
     /// Its interface, in network mode `awsvpc`.
     #[serde(default)]
     pub attachment: Option<Box<AttachmentRecord>>,
+    /// How it runs, of launch type FARGATE; else it is of EC2.
+    #[serde(default)]
+    pub fargate: Option<Box<FargateRecord>>,
+}
+
+/// How a task of launch type FARGATE runs. `instance` is its host's registration in
+/// [`fargate::CLUSTER`], which no answer shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FargateRecord {
+    /// `platformVersion`, never `LATEST`.
+    pub platform_version: String,
+    /// `availabilityZone`: that of its subnet.
+    pub zone: String,
+    /// `ephemeralStorage`, in GiB.
+    pub ephemeral_gib: u32,
 }
 
 /// A task as part of a service, whose name is in `group`.
@@ -131,8 +147,20 @@ impl TaskRecord {
     pub fn instance_key(&self) -> InstanceKey {
         InstanceKey {
             scope: self.key.scope.clone(),
-            cluster: self.key.cluster.clone(),
+            cluster: match self.fargate {
+                Some(_) => fargate::CLUSTER.into(),
+                None => self.key.cluster.clone(),
+            },
             id: self.instance.clone(),
+        }
+    }
+
+    /// `launchType`.
+    #[must_use]
+    pub fn launch_type(&self) -> &'static str {
+        match self.fargate {
+            Some(_) => fargate::LAUNCH_TYPE,
+            None => "EC2",
         }
     }
 

@@ -4,7 +4,7 @@
 //! listings keep RUNNING and STOPPED apart, and the undelivered come in the order of delivery. The
 //! tallies answer every count of a cluster or an instance without visiting its tasks.
 
-use super::container_instance::{InstanceId, InstanceKey};
+use super::container_instance::InstanceKey;
 use super::task::{TaskKey, TaskRecord};
 use crate::place::feed::OF_TASKS;
 use crate::task::status::{DesiredStatus, TaskStatus};
@@ -16,7 +16,7 @@ pub static BY_INSTANCE: Index<TaskRecord> = Index {
     name: "by_instance",
     keys: |task| {
         let part = if task.holds { HELD } else { FREED };
-        vec![instance_parts(&task.key, &task.instance, part)]
+        vec![measure(&task.instance_key(), part)]
     },
 };
 
@@ -65,6 +65,16 @@ pub static UNDELIVERED: Index<TaskRecord> = Index {
     keys: |task| match task.is_undelivered() {
         true => vec![delivery_parts(task)],
         false => Vec::new(),
+    },
+};
+
+/// Tasks of launch type FARGATE by their id alone: their host knows them by it, whatever their cluster.
+pub static FARGATE_BY_ID: Index<TaskRecord> = Index {
+    name: "fargate_by_id",
+    keys: |task| {
+        let TaskKey { scope, id, .. } = &task.key;
+        let of = task.fargate.iter();
+        of.map(|_| fargate_parts(scope, &id.0)).collect()
     },
 };
 
@@ -128,15 +138,24 @@ pub static OF_SERVICE: Tally<TaskRecord> = Tally {
     },
 };
 
-/// Of a cluster: its tasks in each [`Count`].
+/// Of a cluster: its tasks in each [`Count`], and those of launch type FARGATE ([`Count::on_fargate`]).
 pub static OF_CLUSTER: Tally<TaskRecord> = Tally {
     name: "of_cluster",
     of: |task| {
         let TaskKey { scope, cluster, .. } = &task.key;
         let counts = [Count::Running, Count::Pending, Count::Unfinished];
         let of = counts.into_iter().filter(|count| count.has(task));
-        of.map(|count| (named_parts(scope, cluster, count.name()), 1))
-            .collect()
+        let mut of: Vec<_> = of
+            .map(|count| (named_parts(scope, cluster, count.name()), 1))
+            .collect();
+        if task.fargate.is_some() {
+            let counts = [Count::Running, Count::Pending].into_iter();
+            let named = counts
+                .filter(|count| count.has(task))
+                .map(Count::on_fargate);
+            of.extend(named.map(|name| (named_parts(scope, cluster, name), 1)));
+        }
+        of
     },
 };
 
@@ -178,6 +197,7 @@ pub static TASKS: Table<TaskKey, TaskRecord> = Table::new(
         &BY_DEFINITION,
         &BY_STOPPED_AT,
         &BY_SERVICE,
+        &FARGATE_BY_ID,
     ],
 )
 .with_tallies(&[&OF_CLUSTER, &OF_INSTANCE, &OF_SERVICE])
@@ -231,6 +251,18 @@ impl Count {
             Self::Unfinished => "unfinished",
             Self::Held => "held",
             Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
+impl Count {
+    /// The part of the key of those that are of launch type FARGATE.
+    #[must_use]
+    pub fn on_fargate(self) -> &'static str {
+        match self {
+            Self::Running => "fargate-running",
+            Self::Pending => "fargate-pending",
+            other => other.name(),
         }
     }
 }
@@ -310,6 +342,12 @@ pub fn named_parts(scope: &Scope, cluster: &str, name: &str) -> Key {
     Key::of(&[&scope.account, &scope.region, cluster, name])
 }
 
+/// The key in [`FARGATE_BY_ID`].
+#[must_use]
+pub fn fargate_parts(scope: &Scope, id: &str) -> Key {
+    Key::of(&[&scope.account, &scope.region, id])
+}
+
 /// The index key of a cluster's tasks of a family or `startedBy`, and of a desired status.
 #[must_use]
 pub fn listed_parts(of_cluster: &TaskKey, name: &str, desired: DesiredStatus) -> Key {
@@ -326,11 +364,6 @@ pub fn definition_parts(scope: &Scope, family: &str, revision: u32) -> Key {
         .text(family)
         .number(revision.into())
         .finish()
-}
-
-fn instance_parts(task: &TaskKey, instance: &InstanceId, part: &str) -> Key {
-    let TaskKey { scope, cluster, .. } = task;
-    Key::of(&[&scope.account, &scope.region, cluster, &instance.0, part])
 }
 
 fn delivery_parts(task: &TaskRecord) -> Key {

@@ -14,6 +14,7 @@ pub mod devices;
 pub mod fargate;
 pub mod health;
 pub mod instances;
+pub mod launch_type;
 pub mod logging;
 pub mod names;
 pub mod network;

@@ -51,14 +51,8 @@ fn is_bind(options: &BTreeMap<String, String>) -> bool {
 
 /// Fields of a task definition.
 pub static TASK: &[Row<TaskDefinition>] = &[
-    row("requiresCompatibilities", |d| {
-        d.requires_compatibilities.as_ref().is_some_and(|list| {
-            !list.is_empty() && !list.iter().any(|launch_type| launch_type == "EC2")
-        })
-    }),
     row("proxyConfiguration", |d| d.proxy_configuration.is_some()),
     row("inferenceAccelerators", |d| some(&d.inference_accelerators)),
-    row("ephemeralStorage", |d| d.ephemeral_storage.is_some()),
     row("runtimePlatform.operatingSystemFamily", |d| {
         let platform = d.runtime_platform.as_ref();
         let system = platform.and_then(|p| p.operating_system_family.as_deref());
@@ -144,6 +138,9 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
 /// Leaves of a task definition that have their effect, each by its whole path.
 pub static EFFECTIVE: &[&str] = &[
     "family",
+    // Compared with the launch type of a call (`rules::launch_type`).
+    "requiresCompatibilities",
+    "ephemeralStorage.sizeInGiB",
     "networkMode",
     "volumes.name",
     "volumes.host.sourcePath",
@@ -360,6 +357,9 @@ mod tests {
 
     /// The override with what its leaf needs beside it, and in values that other rules take.
     fn completed(mut whole: Value) -> Value {
+        if whole.get("ephemeralStorage").is_some() {
+            whole["ephemeralStorage"]["sizeInGiB"] = 30.into();
+        }
         let file = json!({"type": "s3", "value": "arn:aws:s3:::b/k.env"});
         for (list, sample) in [
             ("environment", json!({"name": "x", "value": "x"})),
@@ -404,7 +404,7 @@ mod tests {
         };
         for (path, whole) in leaves_of(&TASK_OVERRIDE) {
             let given: Stored<TaskOverride> = serde_json::from_value(completed(whole)).unwrap();
-            let overrides = match rules::overrides::read(Some(&given.0), &definition) {
+            let overrides = match rules::overrides::read(Some(&given.0), &definition, true) {
                 Ok(overrides) => overrides,
                 Err(error) => {
                     assert!(!has_effect(&path), "{path}: {error}");
@@ -429,9 +429,11 @@ mod tests {
             "enableExecuteCommand",
             "group",
             "launchType",
+            "networkConfiguration",
             "overrides",
             "placementConstraints",
             "placementStrategy",
+            "platformVersion",
             "propagateTags",
             "startedBy",
             "tags",
@@ -441,8 +443,6 @@ mod tests {
         // own check, tested where that check is.
         const REFUSED_OR_UNSEEN: &[&str] = &[
             "capacityProviderStrategy",
-            "networkConfiguration",
-            "platformVersion",
             "referenceId",
             "volumeConfigurations",
         ];

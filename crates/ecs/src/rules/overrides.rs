@@ -4,7 +4,9 @@
 //! Rule: API reference, TaskOverride and ContainerOverride. What a definition answers with
 //! `ClientException` is an `InvalidParameterException` here.
 
-use super::{any, containers, invalid_parameter, not_yet, platform, resources, secrets, size};
+use super::{
+    any, containers, fargate, invalid_parameter, not_yet, platform, resources, secrets, size,
+};
 use crate::records::overrides::{ContainerOverrides, TaskOverrides};
 use crate::task::effective::{self, Effective};
 use aws_api::Stored;
@@ -21,6 +23,7 @@ const OVERRIDES_LEN_MAX: usize = 8192;
 pub fn read(
     given: Option<&TaskOverride>,
     definition: &TaskDefinition,
+    is_fargate: bool,
 ) -> Result<TaskOverrides, AwsError> {
     let Some(given) = given else {
         return Ok(TaskOverrides::default());
@@ -32,10 +35,11 @@ pub fn read(
     }
     if let Some(storage) = &given.ephemeral_storage {
         platform::check_ephemeral(storage).map_err(of_parameter)?;
-        // Every task that is started here is of launch type EC2.
-        return Err(invalid_parameter(
-            "Tasks using the EC2 launch type do not support EphemeralStorage.",
-        ));
+        if !is_fargate {
+            return Err(invalid_parameter(
+                "Tasks using the EC2 launch type do not support EphemeralStorage.",
+            ));
+        }
     }
     if any(given.inference_accelerator_overrides.as_ref()) {
         return Err(invalid_parameter(
@@ -50,7 +54,9 @@ pub fn read(
         text.map_err(of_parameter)
     };
     let containers = given.container_overrides.iter().flatten();
+    let storage = given.ephemeral_storage.as_ref();
     Ok(TaskOverrides {
+        ephemeral_gib: storage.and_then(|one| u32::try_from(one.size_in_gi_b?).ok()),
         cpu: stored(&given.cpu, size::task_cpu)?,
         memory: stored(&given.memory, size::task_memory)?,
         execution_role_arn: given.execution_role_arn.clone(),
@@ -69,12 +75,16 @@ pub fn check_effect(
     definition: &TaskDefinition,
     overrides: &TaskOverrides,
     effective: &Effective,
+    is_fargate: bool,
 ) -> Result<(), AwsError> {
     if *overrides == TaskOverrides::default() {
         return not_yet::check(definition);
     }
     let effect = effective::as_definition(definition, effective);
     size::check(&effect).map_err(of_parameter)?;
+    if is_fargate {
+        fargate::check(&effect).map_err(of_parameter)?;
+    }
     not_yet::check(&effect)
 }
 
@@ -153,9 +163,9 @@ mod tests {
         .unwrap();
         let definition = normal::form(&request.0).unwrap();
         let given: Stored<TaskOverride> = serde_json::from_value(overrides.clone()).unwrap();
-        let answer = read(Some(&given.0), &definition).and_then(|overrides| {
+        let answer = read(Some(&given.0), &definition, false).and_then(|overrides| {
             let effective = effective::merge(&definition, &overrides);
-            check_effect(&definition, &overrides, &effective)
+            check_effect(&definition, &overrides, &effective, false)
         });
         answer.map_or_else(|error| error.to_string(), |()| FINE.to_owned())
     }

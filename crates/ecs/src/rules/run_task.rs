@@ -2,7 +2,7 @@
 //!
 //! Rule: API reference, RunTask, StartTask, TaskOverride.
 
-use super::{client, invalid_parameter};
+use super::{client, invalid_parameter, launch_type};
 use crate::records::container_instance::InstanceStatus;
 use aws_api::ecs::{RunTaskRequest, StartTaskRequest, TaskDefinition};
 use aws_types::AwsError;
@@ -35,19 +35,21 @@ pub fn check_run(input: &RunTaskRequest) -> Result<u32, AwsError> {
         ));
     }
     match input.launch_type.as_deref() {
-        None | Some("EC2") => {}
-        Some("FARGATE" | "EXTERNAL" | "MANAGED_INSTANCES") => return Err(not_yet("launchType")),
+        None | Some("EC2" | "FARGATE") => {}
+        Some("EXTERNAL" | "MANAGED_INSTANCES") => return Err(not_yet("launchType")),
         Some(_) => {
             return Err(invalid_parameter(
                 "launchType should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]",
             ));
         }
     }
-    if input.platform_version.is_some() {
-        return Err(invalid_parameter(
-            "The platform version must be null when specifying an EC2 launch type.",
-        ));
-    }
+    let launch_type = input.launch_type.as_deref().unwrap_or("EC2");
+    launch_type::platform_version(launch_type, input.platform_version.as_deref())?;
+    launch_type::check_placement(
+        launch_type,
+        input.placement_constraints.as_ref(),
+        input.placement_strategy.as_ref(),
+    )?;
     if !strategy.is_empty() {
         return Err(not_yet("capacityProviderStrategy"));
     }
@@ -193,7 +195,8 @@ mod tests {
             (input(Some("EC2"), false), None),
             (input(Some("EC2"), true), Some("InvalidParameterException")),
             (input(None, true), Some("ClientException")),
-            (input(Some("FARGATE"), false), Some("ClientException")),
+            (input(Some("FARGATE"), false), None),
+            (input(Some("EXTERNAL"), false), Some("ClientException")),
             (input(Some("ec2"), false), Some("InvalidParameterException")),
         ] {
             assert_eq!(code(check_run(&given)).map(|e| e.0), expected, "{given:?}");

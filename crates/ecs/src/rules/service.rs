@@ -4,7 +4,8 @@
 
 use super::run_task::not_yet;
 use super::service_not_yet::{self, Asked};
-use super::{any, invalid_parameter, names};
+use super::{any, invalid_parameter, launch_type, names};
+use crate::fargate;
 use crate::records::service::{Controller, Propagate, Scheduling};
 use aws_api::ecs::{CreateServiceRequest, DeploymentController, UpdateServiceRequest};
 use aws_types::AwsError;
@@ -39,9 +40,11 @@ pub fn check_create(input: &CreateServiceRequest) -> Result<New, AwsError> {
     let propagate = propagate(input.propagate_tags.as_deref())?.unwrap_or(Propagate::None);
     let desired = desired(input.desired_count)?;
     let grace_seconds = grace(input.health_check_grace_period_seconds)?;
+    let launch_type = input.launch_type.as_deref().unwrap_or("EC2");
     if scheduling == Scheduling::Daemon {
         check_daemon(desired.is_some(), any(input.placement_strategy.as_ref()))?;
         check_daemon_controller(controller)?;
+        check_daemon_launch_type(launch_type)?;
     }
     if controller == Controller::External {
         check_blank("TaskDefinition", input.task_definition.is_some())?;
@@ -53,6 +56,9 @@ pub fn check_create(input: &CreateServiceRequest) -> Result<New, AwsError> {
         )?;
     }
     service_not_yet::check(Asked::from(input))?;
+    launch_type::platform_version(launch_type, input.platform_version.as_deref())?;
+    let (constraints, strategy) = (&input.placement_constraints, &input.placement_strategy);
+    launch_type::check_placement(launch_type, constraints.as_ref(), strategy.as_ref())?;
     if input.role.is_some() {
         return Err(invalid_parameter(
             "You cannot specify an IAM role for services that require a service linked role.",
@@ -238,6 +244,15 @@ fn check_daemon_controller(controller: Controller) -> Result<(), AwsError> {
             "The daemon scheduling strategy does not support the {} deployment controller.",
             controller.name()
         ))),
+    }
+}
+
+fn check_daemon_launch_type(launch_type: &str) -> Result<(), AwsError> {
+    match fargate::is(launch_type) {
+        true => Err(invalid_parameter(
+            "The daemon scheduling strategy does not support the FARGATE launch type.",
+        )),
+        false => Ok(()),
     }
 }
 

@@ -25,7 +25,6 @@ pub struct Asked<'a> {
     gateways: Option<&'a Vec<GatewayConnector>>,
     monitoring: Option<&'a MonitoringConfiguration>,
     deployment: Option<&'a DeploymentConfiguration>,
-    platform_version: Option<&'a str>,
 }
 
 impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
@@ -41,7 +40,6 @@ impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
             gateways: input.gateway_connectors.as_ref(),
             monitoring: input.monitoring.as_ref(),
             deployment: input.deployment_configuration.as_ref(),
-            platform_version: input.platform_version.as_deref(),
         }
     }
 }
@@ -59,7 +57,6 @@ impl<'a> From<&'a UpdateServiceRequest> for Asked<'a> {
             gateways: input.gateway_connectors.as_ref(),
             monitoring: input.monitoring.as_ref(),
             deployment: input.deployment_configuration.as_ref(),
-            platform_version: input.platform_version.as_deref(),
         }
     }
 }
@@ -71,7 +68,6 @@ impl<'a> From<&'a CreateTaskSetRequest> for Asked<'a> {
             capacity_providers: input.capacity_provider_strategy.as_ref(),
             load_balancers: input.load_balancers.as_ref(),
             registries: input.service_registries.as_ref(),
-            platform_version: input.platform_version.as_deref(),
             ..Self::default()
         }
     }
@@ -88,7 +84,8 @@ pub struct Row {
 /// Every member of a service that is refused.
 pub const ROWS: &[Row] = &[
     row("launchType", |asked| {
-        asked.launch_type.is_some_and(|given| given != "EC2")
+        let given = asked.launch_type;
+        given.is_some_and(|given| !matches!(given, "EC2" | "FARGATE"))
     }),
     row("capacityProviderStrategy", |asked| {
         any(asked.capacity_providers)
@@ -147,12 +144,7 @@ pub fn check(asked: Asked<'_>) -> Result<(), AwsError> {
     if let Some(row) = ROWS.iter().find(|row| (row.asks)(&asked)) {
         return Err(not_yet(row.member));
     }
-    match asked.platform_version {
-        Some(_) => Err(invalid_parameter(
-            "The platform version must be null when specifying an EC2 launch type.",
-        )),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -164,7 +156,7 @@ mod tests {
     #[test]
     fn every_row_is_asked_for_by_something_and_says_its_name() {
         let samples = [
-            json!({"launchType": "FARGATE"}),
+            json!({"launchType": "EXTERNAL"}),
             json!({"capacityProviderStrategy": [{"capacityProvider": "a"}]}),
             json!({"loadBalancers": [{"containerName": "a"}]}),
             json!({"serviceRegistries": [{"registryArn": "a"}]}),
@@ -191,7 +183,6 @@ mod tests {
     #[test]
     fn what_asks_for_nothing_is_taken_and_bad_forms_are_told_first() {
         let both = "Specify either Launch Type or Capacity Provider Strategy, but not both.";
-        let null = "The platform version must be null when specifying an EC2 launch type.";
         for (given, expected) in [
             (json!({}), None),
             (
@@ -214,7 +205,6 @@ mod tests {
                 json!({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "a"}]}),
                 Some(both),
             ),
-            (json!({"platformVersion": "LATEST"}), Some(null)),
         ] {
             let input: Stored<CreateServiceRequest> =
                 serde_json::from_value(given.clone()).unwrap();

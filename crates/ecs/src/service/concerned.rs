@@ -9,7 +9,6 @@
 use super::launch::ZONE;
 use crate::instance::load;
 use crate::place::feed::PLACEMENT;
-use crate::records::TaskKey;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey, InstanceStatus,
 };
@@ -82,9 +81,10 @@ impl Wakes<'_> {
 
     fn task(&mut self, task: &TaskRecord) {
         self.keys.extend(service_of(task));
-        let TaskKey { scope, cluster, .. } = &task.key;
         if !task.holds {
-            self.roomier.insert(cluster_parts(scope, cluster));
+            let hosts = task.instance_key();
+            self.roomier
+                .insert(cluster_parts(&hosts.scope, &hosts.cluster));
         }
         let instance = self.world.get(&CONTAINER_INSTANCES, &task.instance_key());
         let Some(instance) = instance else {

@@ -90,6 +90,8 @@ pub fn revision(record: &ServiceRevisionRecord) -> api::ServiceRevision {
         cluster_arn: Some(cluster_arn(&service.scope, &service.cluster)),
         task_definition: Some(shape::definition_arn(&service.scope, &record.workload)),
         launch_type: Some(record.workload.launch_type.clone()),
+        platform_version: shape::platform_version(&record.workload),
+        platform_family: shape::platform_family(&record.workload),
         network_configuration: shape::network(&record.workload),
         container_images: Some(
             images

@@ -193,6 +193,14 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
             reason: None,
         };
     };
+    if let Reason::Capacity(_) = closest.reason {
+        return Unplaced {
+            why: "Capacity is unavailable at this time. Please try again later or in a different \
+                  availability zone."
+                .into(),
+            reason: Some(closest.reason.name()),
+        };
+    }
     let what = match &closest.reason {
         Reason::Cpu { .. } => "has insufficient CPU units available",
         Reason::Memory { .. } => "has insufficient memory available",
@@ -200,7 +208,9 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
         Reason::Ports(_) | Reason::PortsUdp(_) => "is already using a port required by your task",
         Reason::Attribute(_) => "is missing an attribute required by your task",
         Reason::Location => "encountered error \"LOCATION\"",
-        Reason::Addresses | Reason::Interface(_) => "encountered error \"RESOURCE:ENI\"",
+        Reason::Addresses | Reason::Interface(_) | Reason::Capacity(_) => {
+            "encountered error \"RESOURCE:ENI\""
+        }
         Reason::Agent => "encountered error \"AGENT\"",
         Reason::Inactive => "encountered error \"INACTIVE\"",
         Reason::MemberOf(_) => "encountered error \"MemberOf placement constraint unsatisfied.\"",

@@ -3,6 +3,7 @@
 //! Unlike a call, a service keeps starting tasks of a definition that was deregistered, and spreads
 //! over Availability Zones where it has no strategy. Rule: semantics 3.7, 5.2.
 
+use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
 use crate::place::problem::Requirement;
@@ -14,6 +15,7 @@ use crate::records::overrides::TaskOverrides;
 use crate::records::service::{Propagate, ServiceRecord, Workload, deployment_id};
 use crate::records::task::{Membership, TaskKey};
 use crate::records::{ClusterKey, TASK_DEFINITIONS, Tags, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::task::fargate::Terms;
 use crate::task::launch::Launch;
 use crate::task::{effective, network};
 use aws_api::ecs::{PlacementConstraint, PlacementStrategy};
@@ -48,8 +50,10 @@ pub fn of(
     if criteria.is_empty() {
         criteria.push(Criterion::SpreadAttribute(ZONE.into()));
     }
+    let is_fargate = fargate::is(&workload.launch_type);
+    let version = workload.platform_version.as_deref().unwrap_or("LATEST");
     let network = match &workload.network {
-        Some(given) => Some(network::resolve(world, scope, Some(&given.0), false).ok()?),
+        Some(given) => Some(network::resolve(world, scope, Some(&given.0), is_fargate).ok()?),
         None => None,
     };
     let requires = definition.requires_attributes.iter().flatten();
@@ -68,6 +72,7 @@ pub fn of(
         },
         constraints: constraint::read(Some(&constraints), definition).ok()?,
         strategy: criteria,
+        fargate: is_fargate.then(|| Terms::of(version, definition, &overrides)),
         overrides,
         effective,
         tags: tags(service, record),
@@ -100,6 +105,10 @@ fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
 #[must_use]
 pub fn in_zone(launch: &Launch, zone: &str) -> Launch {
     let mut launch = launch.clone();
+    if launch.fargate.is_some() {
+        launch.network = launch.network.map(|network| network.in_zone(zone));
+        return launch;
+    }
     let asked = format!("attribute:{ZONE} == '{zone}'");
     if let Ok(expression) = constraint::expression(&asked) {
         launch.constraints.push(Constraint::MemberOf(expression));

@@ -3,6 +3,7 @@
 use super::facts::{Ended, Facts, Health, Member, Seat, Verdict};
 use super::launch::{self, ZONE};
 use super::waits::Waits;
+use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::place::facts as place_facts;
 use crate::place::feed::PLACEMENT;
@@ -65,7 +66,7 @@ pub fn observe<'w>(
         members,
         ended,
         seats: seats(world, service, index),
-        zones: zones(service, index),
+        zones: zones(world, service, index),
         requested: under_way.map(|record| record.status),
         configuration: under_way.map_or(&service.configuration, |record| &record.configuration),
     }
@@ -92,7 +93,9 @@ impl Eye<'_> {
         let Membership { deployment, .. } = task.service?;
         let health = self.health(task);
         let instance = self.world.get(&CONTAINER_INSTANCES, &task.instance_key());
-        let zone = instance.and_then(|instance| zone(instance));
+        let of_instance = instance.and_then(|instance| zone(instance));
+        let run = task.fargate.as_ref();
+        let zone = run.map(|run| run.zone.as_str()).or(of_instance);
         let draining = |instance: &ContainerInstanceRecord| match instance.status {
             InstanceStatus::Draining => true,
             InstanceStatus::Active | InstanceStatus::Inactive => false,
@@ -301,7 +304,12 @@ fn sits(
     matches.then_some(is_ready)
 }
 
-fn zones(service: &ServiceRecord, index: Option<&Cluster>) -> Vec<String> {
+fn zones(world: &World, service: &ServiceRecord, index: Option<&Cluster>) -> Vec<String> {
+    if service.rebalances_zones && fargate::is(&service.launch_type) {
+        let launch = primary_launch(world, service);
+        let network = launch.and_then(|launch| launch.network);
+        return network.map_or_else(Vec::new, |network| network.zones().into_iter().collect());
+    }
     match index.filter(|_| service.rebalances_zones) {
         Some(index) => index.ready_values(ZONE).into_iter().collect(),
         None => Vec::new(),

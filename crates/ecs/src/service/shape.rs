@@ -4,6 +4,7 @@
 //! are empty, `tags` only where they are asked for, `taskSets` only where a controller has them.
 
 use super::{deploy, events};
+use crate::fargate;
 use crate::records::cluster::cluster_arn;
 use crate::records::service::{Deployment, ServiceKey, ServiceRecord, Workload};
 use crate::records::service_deployment::ServiceDeploymentKey;
@@ -38,6 +39,11 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
         running_count: Some(count(world, service, running)),
         pending_count: Some(count(world, service, pending)),
         launch_type: Some(service.launch_type.clone()),
+        platform_version: service.platform_version.clone(),
+        platform_family: service
+            .platform_version
+            .as_ref()
+            .map(|_| fargate::FAMILY.into()),
         network_configuration: workload.as_ref().and_then(network),
         task_definition: workload.map(|workload| definition_arn(scope, &workload)),
         deployment_configuration: Some(service.configuration.0.clone()),
@@ -108,6 +114,8 @@ pub fn task_set(
         created_at: Some(set.created),
         updated_at: Some(set.updated),
         launch_type: Some(set.workload.launch_type.clone()),
+        platform_version: platform_version(&set.workload),
+        platform_family: platform_family(&set.workload),
         network_configuration: network(&set.workload),
         load_balancers: Some(Vec::new()),
         service_registries: Some(Vec::new()),
@@ -186,11 +194,24 @@ fn shown_deployment(
         created_at: Some(deployment.created),
         updated_at: Some(deployment.updated),
         launch_type: workload.map(|workload| workload.launch_type.clone()),
+        platform_version: workload.and_then(platform_version),
+        platform_family: workload.and_then(platform_family),
         network_configuration: workload.and_then(network),
         rollout_state: Some(deployment.rollout.name().into()),
         rollout_state_reason: Some(deployment.reason.clone()),
         ..api::Deployment::default()
     }
+}
+
+/// The version that its tasks run on, of launch type FARGATE.
+pub(super) fn platform_version(workload: &Workload) -> Option<String> {
+    workload.platform_version.as_deref().map(fargate::resolved)
+}
+
+/// What they run on.
+pub(super) fn platform_family(workload: &Workload) -> Option<String> {
+    let version = workload.platform_version.as_ref();
+    version.map(|_| fargate::FAMILY.into())
 }
 
 /// As it was given, with the default that AWS fills in.

@@ -2,11 +2,14 @@
 //!
 //! Both operations ask for the same things; they differ in who chooses the instance.
 
+pub use super::asked::Asked;
 use super::effective::{self, Effective};
+use super::fargate::Terms;
 use super::log_mode;
 use super::network::{self, Network};
 use super::status::{DesiredStatus, TaskStatus};
 use crate::decisions::{Placed, Seated};
+use crate::fargate;
 use crate::place::choose::{Question, choose};
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
@@ -23,72 +26,13 @@ use crate::records::task::{
     ContainerRecord, Delivery, Membership, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
 };
 use crate::records::{Tags, TaskDefinitionRecord, TaskDefinitionStatus};
-use crate::rules::{self, client, invalid_parameter, run_task};
+use crate::rules::{self, client, invalid_parameter, launch_type, run_task};
 use crate::task_definition;
-use aws_api::ecs::{
-    NetworkConfiguration, PlacementConstraint, PlacementStrategy, RunTaskRequest, StartTaskRequest,
-    Tag, TaskOverride, TaskVolumeConfiguration,
-};
 use aws_types::{AwsError, Ctx, Scope};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{TableKey, Txn, World};
-
-/// What both operations take.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    task_definition: Option<&'a str>,
-    group: Option<&'a str>,
-    started_by: Option<&'a str>,
-    overrides: Option<&'a TaskOverride>,
-    network: Option<&'a NetworkConfiguration>,
-    volumes: Option<&'a [TaskVolumeConfiguration]>,
-    constraints: Option<&'a [PlacementConstraint]>,
-    strategy: Option<&'a [PlacementStrategy]>,
-    tags: Option<&'a [Tag]>,
-    propagate_tags: Option<&'a str>,
-    managed_tags: bool,
-    execute_command: bool,
-}
-
-impl<'a> From<&'a RunTaskRequest> for Asked<'a> {
-    fn from(input: &'a RunTaskRequest) -> Self {
-        Self {
-            task_definition: input.task_definition.as_deref(),
-            group: input.group.as_deref(),
-            started_by: input.started_by.as_deref(),
-            overrides: input.overrides.as_ref(),
-            network: input.network_configuration.as_ref(),
-            volumes: input.volume_configurations.as_deref(),
-            constraints: input.placement_constraints.as_deref(),
-            strategy: input.placement_strategy.as_deref(),
-            tags: input.tags.as_deref(),
-            propagate_tags: input.propagate_tags.as_deref(),
-            managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
-            execute_command: input.enable_execute_command.unwrap_or(false),
-        }
-    }
-}
-
-impl<'a> From<&'a StartTaskRequest> for Asked<'a> {
-    fn from(input: &'a StartTaskRequest) -> Self {
-        Self {
-            task_definition: input.task_definition.as_deref(),
-            group: input.group.as_deref(),
-            started_by: input.started_by.as_deref(),
-            overrides: input.overrides.as_ref(),
-            network: input.network_configuration.as_ref(),
-            volumes: input.volume_configurations.as_deref(),
-            constraints: None,
-            strategy: None,
-            tags: input.tags.as_deref(),
-            propagate_tags: input.propagate_tags.as_deref(),
-            managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
-            execute_command: input.enable_execute_command.unwrap_or(false),
-        }
-    }
-}
 
 /// Everything about the tasks to start but where they go.
 #[derive(Clone, Debug)]
@@ -111,6 +55,8 @@ pub struct Launch {
     pub(crate) service: Option<Membership>,
     /// Where its interface goes, in network mode `awsvpc`.
     pub(crate) network: Option<Network>,
+    /// On what terms, of launch type FARGATE.
+    pub(crate) fargate: Option<Terms>,
 }
 
 /// Checks what was asked against the state.
@@ -128,14 +74,22 @@ pub fn prepare(
     }
     let record = definition(world, ctx, asked.task_definition)?;
     let definition = &record.definition;
+    let is_fargate = fargate::is(asked.launch_type);
+    let version = launch_type::platform_version(asked.launch_type, asked.platform_version)?;
+    launch_type::check(definition, asked.launch_type, version.as_deref())?;
     run_task::check_network(definition, asked.network.is_some())?;
     let network = match asked.network {
-        Some(given) => Some(network::resolve(world, &ctx.scope, Some(given), false)?),
+        Some(given) => Some(network::resolve(
+            world,
+            &ctx.scope,
+            Some(given),
+            is_fargate,
+        )?),
         None => None,
     };
-    let overrides = rules::overrides::read(asked.overrides, definition)?;
+    let overrides = rules::overrides::read(asked.overrides, definition, is_fargate)?;
     let effective = effective::merge(definition, &overrides);
-    rules::overrides::check_effect(definition, &overrides, &effective)?;
+    rules::overrides::check_effect(definition, &overrides, &effective, is_fargate)?;
     let requires = definition.requires_attributes.iter().flatten();
     let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
     Ok(Launch {
@@ -154,6 +108,7 @@ pub fn prepare(
         },
         constraints: constraint::read(asked.constraints, definition)?,
         strategy: strategy::read(asked.strategy)?,
+        fargate: version.map(|version| Terms::of(&version, definition, &overrides)),
         overrides,
         effective,
         tags: tags(cluster, &record, asked)?,
@@ -168,6 +123,9 @@ impl Launch {
     /// Starts as many of `count` tasks as find room, each beside those before it; gives their keys,
     /// and why they went there.
     pub fn place(&self, txn: &mut Txn, ctx: &mut Ctx, count: u32) -> (Vec<TaskKey>, Decision) {
+        if self.fargate.is_some() {
+            return self.place_on_fargate(txn, ctx, count);
+        }
         let (mut keys, mut decision) = (Vec::new(), Decision::default());
         let (scope, cluster) = (ctx.scope.clone(), self.cluster.as_str());
         let encoded = ClusterKey::new(&scope, cluster).encode();
@@ -215,7 +173,7 @@ impl Launch {
         count: u32,
         (tasks, placements): (&[TaskKey], Vec<Placement>),
     ) -> Placed {
-        let key = ClusterKey::new(&ctx.scope, &self.cluster).encode();
+        let key = ClusterKey::new(&ctx.scope, self.hosts()).encode();
         let index = world.view(&PLACEMENT).cluster(&key);
         let tasks = tasks.iter().map(|key| key.id.clone());
         Placed {
@@ -255,12 +213,31 @@ impl Launch {
         ctx: &mut Ctx,
         placement: &Placement,
     ) -> Result<TaskKey, AwsError> {
+        self.store(txn, ctx, placement, None)
+    }
+
+    /// The cluster in which the instances that take it are registered.
+    fn hosts(&self) -> &str {
+        match self.fargate {
+            Some(_) => fargate::CLUSTER,
+            None => &self.cluster,
+        }
+    }
+
+    /// The same, with its interface in this zone; without one in its instance's.
+    pub(super) fn store(
+        &self,
+        txn: &mut Txn,
+        ctx: &mut Ctx,
+        placement: &Placement,
+        zone: Option<&str>,
+    ) -> Result<TaskKey, AwsError> {
         let key = TaskKey {
             scope: ctx.scope.clone(),
             cluster: self.cluster.clone(),
             id: TaskId(ctx.ids.hex(32)),
         };
-        let attachment = self.attach(txn, ctx, &key, placement)?;
+        let attachment = self.attach(txn, ctx, &key, (placement, zone))?;
         let mut gpus = placement.gpus.iter().cloned();
         let containers = self.effective.containers.iter().map(|container| {
             let name = container.name.as_deref().unwrap_or_default();
@@ -303,6 +280,10 @@ impl Launch {
             },
             service: self.service,
             attachment: attachment.map(Box::new),
+            fargate: self
+                .fargate
+                .as_ref()
+                .map(|terms| Box::new(terms.record(zone))),
         };
         txn.put(&TASKS, record);
         Ok(key)
@@ -313,18 +294,19 @@ impl Launch {
         txn: &mut Txn,
         ctx: &mut Ctx,
         task: &TaskKey,
-        placement: &Placement,
+        (placement, zone): (&Placement, Option<&str>),
     ) -> Result<Option<AttachmentRecord>, AwsError> {
         let Some(network) = &self.network else {
             return Ok(None);
         };
         let id = &placement.instance.0;
-        let instance = InstanceKey::new(&task.scope, &self.cluster, id);
+        let instance = InstanceKey::new(&task.scope, self.hosts(), id);
         let record = txn.get(&CONTAINER_INSTANCES, &instance).cloned();
-        let zone = record
+        let of_host = record
             .as_ref()
-            .and_then(|record| record.attribute(ZONE))
+            .and_then(|one| one.attribute(ZONE))
             .flatten();
+        let zone = zone.or(of_host);
         let host = (instance.arn(), &self.tags);
         let made = network.attach(txn, ctx, task, zone, (&host.0, host.1))?;
         Ok(Some(made))

@@ -1,10 +1,12 @@
 //! A task's life: its states, what its host reports, why it stops, what its host is told.
 
+pub mod asked;
 pub mod authorised;
 pub mod by_rule;
 pub mod delivery;
 pub mod docker_config;
 pub mod effective;
+pub mod fargate;
 pub mod health;
 pub mod launch;
 pub mod log_mode;

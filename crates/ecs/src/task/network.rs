@@ -130,6 +130,19 @@ fn check_group(world: &World, scope: &Scope, id: &str, vpc: &str) -> Result<(), 
 }
 
 impl Network {
+    /// Only its subnets of this zone.
+    #[must_use]
+    pub fn in_zone(mut self, zone: &str) -> Self {
+        self.subnets.retain(|(_, of)| of == zone);
+        self
+    }
+
+    /// The zones of its subnets.
+    #[must_use]
+    pub fn zones(&self) -> BTreeSet<String> {
+        self.subnets.iter().map(|(_, zone)| zone.clone()).collect()
+    }
+
     /// The requirement, of instances in the zones of subnets that have an address left.
     #[must_use]
     pub fn narrowed(&self, world: &World, scope: &Scope, requirement: &Requirement) -> Requirement {

@@ -21,8 +21,6 @@ use store::World;
 
 /// CPU units of one vCPU; the agent counts a task's CPU in vCPUs.
 const UNITS_PER_VCPU: f64 = 1024.0;
-/// What every container of an EC2 task finds in its environment.
-const EXECUTION_ENVIRONMENT: (&str, &str) = ("AWS_EXECUTION_ENV", "AWS_ECS_EC2");
 /// The agent refuses a task whose override names anything but a command; ours are merged already.
 const NO_OVERRIDES: &str = "{}";
 
@@ -38,8 +36,9 @@ pub fn task(world: &World, record: &TaskRecord) -> Task {
         version: Some(record.revision.to_string()),
         desired_status: Some(record.desired.name().into()),
         overrides: Some(NO_OVERRIDES.into()),
-        launch_type: Some("EC2".into()),
+        launch_type: Some(record.launch_type().into()),
         group: Some(record.group.clone()),
+        service_name: record.group.strip_prefix("service:").map(str::to_owned),
         ..Task::default()
     };
     let key = TaskDefinitionKey::new(&record.key.scope, &record.family, record.revision);
@@ -55,8 +54,14 @@ pub fn task(world: &World, record: &TaskRecord) -> Task {
 /// What our own agent gets beside the public protocol.
 fn longshore(world: &World, record: &TaskRecord) -> Option<Longshore> {
     let digests = images::settled(world, record);
-    (!digests.is_empty()).then(|| Longshore {
-        image_digests: Some(digests),
+    let digests = (!digests.is_empty()).then_some(digests);
+    let gib = record
+        .fargate
+        .as_ref()
+        .map(|run| i64::from(run.ephemeral_gib));
+    (digests.is_some() || gib.is_some()).then(|| Longshore {
+        image_digests: digests,
+        ephemeral_storage_gib: gib,
         ..Longshore::default()
     })
 }
@@ -139,7 +144,7 @@ fn container(
         cpu: definition.cpu.map(i64::from).or(Some(0)),
         memory: definition.memory.map(i64::from),
         essential: Some(definition.essential.unwrap_or(true)),
-        environment: Some(environment(definition)),
+        environment: Some(environment(record, definition)),
         overrides: Some(NO_OVERRIDES.into()),
         port_mappings: Some(
             definition
@@ -180,9 +185,19 @@ fn container(
     }
 }
 
-fn environment(definition: &ContainerDefinition) -> BTreeMap<String, String> {
-    let (name, value) = EXECUTION_ENVIRONMENT;
-    let mut variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+/// What every container finds in its environment. Rule: semantics 10; developer guide, "Fargate".
+fn environment(record: &TaskRecord, definition: &ContainerDefinition) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    let mut set = |name: &str, value: &str| drop(variables.insert(name.into(), value.into()));
+    match record.fargate {
+        None => set("AWS_EXECUTION_ENV", "AWS_ECS_EC2"),
+        Some(_) => {
+            let region = &record.key.scope.region;
+            set("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE");
+            set("AWS_REGION", region);
+            set("AWS_DEFAULT_REGION", region);
+        }
+    }
     for pair in definition.environment.iter().flatten() {
         let value = pair.value.clone().unwrap_or_default();
         variables.insert(pair.name.clone().unwrap_or_default(), value);

@@ -6,10 +6,11 @@
 use super::effective::{self, Effective};
 use super::health;
 use super::network;
+use crate::fargate;
 use crate::place::problem::ZONE;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use crate::records::overrides::ContainerOverrides;
-use crate::records::task::{BindingRecord, ContainerRecord, TaskRecord};
+use crate::records::task::{BindingRecord, ContainerRecord, FargateRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, task_definition_arn};
 use crate::records::{
     attachment::{AttachmentRecord, AttachmentStatus},
@@ -19,8 +20,8 @@ use crate::records::{
 use crate::rules::tags;
 use aws_api::Stored;
 use aws_api::ecs::{
-    Attribute, Container, ContainerDefinition, ContainerOverride, KeyValuePair, NetworkBinding,
-    NetworkInterface, Task, TaskOverride,
+    Attribute, Container, ContainerDefinition, ContainerOverride, EphemeralStorage, KeyValuePair,
+    NetworkBinding, NetworkInterface, Task, TaskEphemeralStorage, TaskOverride,
 };
 use store::World;
 
@@ -34,6 +35,7 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
     let definition = world.get(&TASK_DEFINITIONS, &key);
     let effective = definition.map(|d| effective::merge(&d.definition, &record.overrides));
     let instance = world.get(&CONTAINER_INSTANCES, &record.instance_key());
+    let run = record.fargate.as_deref();
     let shown = Task {
         attachments: Some(
             record
@@ -43,9 +45,12 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
                 .collect(),
         ),
         attributes: Some(attributes(instance.map(AsRef::as_ref))),
-        availability_zone: zone(instance.map(AsRef::as_ref)),
+        availability_zone: match run {
+            Some(run) => Some(run.zone.clone()),
+            None => zone(instance.map(AsRef::as_ref)),
+        },
         cluster_arn: Some(cluster::cluster_arn(&record.key.scope, &record.key.cluster)),
-        container_instance_arn: Some(record.instance_key().arn()),
+        container_instance_arn: run.is_none().then(|| record.instance_key().arn()),
         containers: Some(containers(record, effective.as_ref())),
         cpu: Some(record.reserved.cpu_units.to_string()),
         memory: Some(record.reserved.memory_mib.to_string()),
@@ -55,7 +60,16 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
         group: Some(record.group.clone()),
         health_status: Some(health::of_task(&record.containers).name().into()),
         inference_accelerators: Some(Vec::new()),
-        launch_type: Some("EC2".into()),
+        launch_type: Some(record.launch_type().into()),
+        platform_version: run.map(|run| run.platform_version.clone()),
+        platform_family: run.map(|_| fargate::FAMILY.into()),
+        ephemeral_storage: run.map(|run| EphemeralStorage {
+            size_in_gi_b: disk_gib(run),
+        }),
+        fargate_ephemeral_storage: run.map(|run| TaskEphemeralStorage {
+            size_in_gi_b: disk_gib(run),
+            ..TaskEphemeralStorage::default()
+        }),
         overrides: Some(overrides(record)),
         started_by: record.started_by.clone(),
         stop_code: record.stop.as_ref().map(|stop| stop.code.name().into()),
@@ -75,6 +89,10 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
         ..Task::default()
     };
     with_times(shown, &record.times)
+}
+
+fn disk_gib(run: &FargateRecord) -> Option<i32> {
+    i32::try_from(run.ephemeral_gib).ok()
 }
 
 fn with_times(task: Task, times: &TaskTimes) -> Task {
@@ -134,7 +152,10 @@ fn container(
         name: Some(container.name.clone()),
         image: definition.and_then(|d| d.image.clone()),
         image_digest: container.image_digest.clone(),
-        runtime_id: container.runtime_id.clone(),
+        runtime_id: container
+            .runtime_id
+            .as_ref()
+            .map(|id| runtime_id(record, id)),
         last_status: Some(container.status.name().into()),
         exit_code: container.exit_code,
         reason: container.reason.clone(),
@@ -153,6 +174,18 @@ fn container(
         gpu_ids: (!container.gpu_ids.is_empty()).then(|| container.gpu_ids.clone()),
         ..Container::default()
     }
+}
+
+/// `TASK-NNNNNNNNNN` of launch type FARGATE: the number follows from the container's own id.
+fn runtime_id(record: &TaskRecord, id: &str) -> String {
+    if record.fargate.is_none() {
+        return id.into();
+    }
+    let digits = id
+        .get(..12)
+        .and_then(|part| u64::from_str_radix(part, 16).ok());
+    let number = digits.unwrap_or(0) % 10_000_000_000;
+    format!("{}-{number:010}", record.key.id.0)
 }
 
 /// The task's interface is each container's, from the moment that it has one.
@@ -196,7 +229,9 @@ fn overrides(record: &TaskRecord) -> TaskOverride {
         execution_role_arn: given.execution_role_arn.clone(),
         task_role_arn: given.task_role_arn.clone(),
         inference_accelerator_overrides: Some(Vec::new()),
-        ephemeral_storage: None,
+        ephemeral_storage: given.ephemeral_gib.map(|gib| EphemeralStorage {
+            size_in_gi_b: i32::try_from(gib).ok(),
+        }),
     }
 }
 

@@ -63,6 +63,7 @@ impl House {
             controller: Controller::Ecs,
             desired: with.desired,
             launch_type: "EC2".into(),
+            platform_version: None,
             configuration: Stored(DeploymentConfiguration {
                 maximum_percent: Some(with.maximum),
                 minimum_healthy_percent: Some(with.minimum),
@@ -104,6 +105,7 @@ impl House {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            platform_version: None,
             network: None,
         };
         self.change(|txn, ctx| {

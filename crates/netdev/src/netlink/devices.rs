@@ -7,7 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::message::{Batch, NLM_F_ACK};
 use super::route::{
     IFF_UP, IFLA_ADDRESS, IFLA_IFALIAS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO,
-    IFLA_MTU, IFLA_NET_NS_FD, NLM_F_CREATE, NLM_F_EXCL, RTM_NEWLINK, VETH_INFO_PEER, link_head,
+    IFLA_MTU, IFLA_NET_NS_FD, LINK_HEAD_LEN, NLM_F_CREATE, NLM_F_EXCL, RTM_NEWLINK, VETH_INFO_PEER,
+    link_head,
 };
 
 const RTM_SETNEIGHTBL: u16 = 67;
@@ -26,6 +27,13 @@ const VXLAN_PORT: u16 = 15;
 
 /// Where VXLAN is sent to: the port IANA gave it.
 pub const VXLAN_UDP_PORT: u16 = 4789;
+
+/// `struct ifinfomsg` that clears these flags.
+fn link_change(index: u32, cleared: u32) -> [u8; LINK_HEAD_LEN] {
+    let mut head = link_head(0, index, 0);
+    head[12..16].copy_from_slice(&cleared.to_ne_bytes());
+    head
+}
 
 /// One end of a pair.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +112,16 @@ impl Batch {
                     });
                 });
             });
+        });
+    }
+
+    /// Takes a device out of use: nothing passes it, no route or neighbour is left of it, and its name
+    /// is free.
+    pub fn retire(&mut self, index: u32, name: &str) {
+        self.message(RTM_NEWLINK, NLM_F_ACK, &link_change(index, IFF_UP), |_| {});
+        self.message(RTM_NEWLINK, NLM_F_ACK, &link_change(index, 0), |link| {
+            link.put_text(IFLA_IFNAME, name);
+            link.put(IFLA_IFALIAS, &[]);
         });
     }
 

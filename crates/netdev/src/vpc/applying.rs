@@ -1,6 +1,7 @@
 //! Taking a message in: the order in which the kernel follows the rows.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use aws_api::agent::host_sync::{RowKey, ToHost};
 
@@ -39,7 +40,7 @@ impl Inner {
             }
         }
         self.alter(&mut state, &delta, &mut outcome);
-        self.drop_routers(&mut state, &wanted, &mut outcome);
+        self.let_go(&mut state, &wanted, &delta, &mut outcome);
         Ok(outcome)
     }
 
@@ -121,23 +122,28 @@ impl Inner {
         }
     }
 
-    fn drop_routers(&self, state: &mut State, wanted: &BTreeSet<String>, outcome: &mut Outcome) {
-        let idle: Vec<String> = state
+    /// Routers without an interface are emptied and stay for a while, for the VPC's next one.
+    fn let_go(
+        &self,
+        state: &mut State,
+        wanted: &BTreeSet<String>,
+        delta: &Delta,
+        outcome: &mut Outcome,
+    ) {
+        let idle = |(vpc, router): &(&String, &Router)| {
+            !wanted.contains(*vpc) && router.plugged.is_empty()
+        };
+        let idle = state
             .routers
             .iter()
-            .filter(|(vpc, router)| !wanted.contains(*vpc) && router.plugged.is_empty())
-            .map(|(vpc, _)| vpc.clone())
-            .collect();
+            .filter(idle)
+            .map(|(vpc, _)| vpc.clone());
+        let idle: Vec<String> = idle.collect();
+        state.idle.retain(|vpc, _| !wanted.contains(vpc));
         for vpc in idle {
-            let (Some(router), Some(host)) = (state.routers.remove(&vpc), state.host.as_mut())
-            else {
-                continue;
-            };
-            let held = host.publics(&router.uplink).map(|publics| {
-                let publics: Vec<_> = publics.into_iter().collect();
-                host.publish(&router.uplink, &[], &publics)
-            });
-            if let Err(why) = held.and_then(|done| done).and(router.remove(host)) {
+            if state.empty(&vpc, delta) && !self.config.router_linger.is_zero() {
+                state.idle.entry(vpc).or_insert_with(Instant::now);
+            } else if let Err(why) = state.drop_router(&vpc) {
                 outcome.failures.push((RowKey::Vpc(vpc), why.to_string()));
             }
         }
@@ -145,6 +151,15 @@ impl Inner {
 }
 
 impl State {
+    /// Whether the router is known to hold what its rows say, which is little or nothing now.
+    fn empty(&mut self, vpc: &str, delta: &Delta) -> bool {
+        let (Some(router), Some(host)) = (self.routers.get_mut(vpc), self.host.as_mut()) else {
+            return false;
+        };
+        let change = delta.routers.get(vpc);
+        change.is_none_or(|change| router.change(change, host).is_ok()) && !router.is_doubtful
+    }
+
     pub(crate) fn open_host(&mut self, inner: &Inner) -> Result<(), NetworkError> {
         if self.host.is_none() {
             let mut host = HostSide::open(&inner.config, &inner.names)?;

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_api::agent::host_sync::ToHost;
@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::desired::Desired;
+use super::leaving::Leaving;
 use super::plug;
 use super::router::Router;
 use super::rows;
@@ -31,8 +32,6 @@ use crate::namespace;
 
 /// Calls that are in the kernel at once; the others wait.
 const THREADS_MAX: usize = 8;
-/// Calls that mostly wait until the kernel, which removes many at a time, has removed theirs.
-const LEAVING_MAX: usize = 64;
 /// The session that brings rows and the one that brings tasks are two: either may be first.
 const ROW_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_NAMESPACE: &str = "/proc/thread-self/ns/net";
@@ -42,7 +41,6 @@ const HOST_NAMESPACE: &str = "/proc/thread-self/ns/net";
 pub struct LinuxVpcs {
     inner: Arc<Inner>,
     threads: Arc<Semaphore>,
-    leaving: Arc<Semaphore>,
     /// Counts messages.
     news: watch::Sender<u64>,
 }
@@ -55,6 +53,8 @@ pub(crate) struct Inner {
     host: File,
     /// `std` mutex: held over exchanges with the kernel, by threads of ours only.
     state: Mutex<State>,
+    /// Of what leaves and what is idle.
+    pub(crate) news: Condvar,
 }
 
 #[derive(Debug)]
@@ -64,6 +64,12 @@ pub(crate) struct State {
     pub(crate) host: Option<HostSide>,
     pub(crate) routers: BTreeMap<String, Router>,
     pub(crate) attachments: BTreeMap<String, Attachment>,
+    pub(crate) leaving: Vec<Leaving>,
+    /// VPCs whose routers have no interface, and since when.
+    pub(crate) idle: BTreeMap<String, Instant>,
+    /// A thread removes what leaves and what is idle.
+    pub(crate) is_seen_to: bool,
+    pub(crate) is_closed: bool,
 }
 
 /// A task's place.
@@ -86,28 +92,31 @@ impl LinuxVpcs {
             host: None,
             routers: BTreeMap::new(),
             attachments: BTreeMap::new(),
+            leaving: Vec::new(),
+            idle: BTreeMap::new(),
+            is_seen_to: false,
+            is_closed: false,
         };
         let inner = Inner {
             config,
             names,
             host,
             state: Mutex::new(state),
+            news: Condvar::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
-            leaving: Arc::new(Semaphore::new(LEAVING_MAX)),
             news: watch::Sender::new(0),
         })
     }
 
     async fn on_thread<T: Send + 'static>(
         &self,
-        threads: &Arc<Semaphore>,
         what: &'static str,
         work: impl FnOnce(&Inner) -> Result<T, NetworkError> + Send + 'static,
     ) -> Result<T, NetworkError> {
-        let permit = Arc::clone(threads)
+        let permit = Arc::clone(&self.threads)
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
@@ -122,6 +131,7 @@ impl LinuxVpcs {
                     .and_then(|()| work(&inner));
                 // A caller that went away leaves its attachment on the books.
                 let _ = answer.send(done);
+                inner.see_to_the_rest();
                 drop(permit);
             })
             .map_err(|e| NetworkError::kernel(format!("thread for {what}"), e))?;
@@ -141,11 +151,18 @@ impl LinuxVpcs {
     }
 }
 
+impl Drop for LinuxVpcs {
+    fn drop(&mut self) {
+        self.inner.state().is_closed = true;
+        self.inner.news.notify_all();
+    }
+}
+
 #[async_trait]
 impl VpcNetwork for LinuxVpcs {
     async fn apply(&self, message: &ToHost) -> Result<Outcome, NetworkError> {
         let message = message.clone();
-        let outcome = self.on_thread(&self.threads, "apply", move |inner| inner.apply(&message));
+        let outcome = self.on_thread("apply", move |inner| inner.apply(&message));
         let outcome = outcome.await;
         self.news.send_modify(|count| *count += 1);
         outcome
@@ -155,10 +172,8 @@ impl VpcNetwork for LinuxVpcs {
         check_id(id)?;
         self.wait_for_row(interface).await?;
         let (id, interface) = (id.to_owned(), interface.to_owned());
-        self.on_thread(&self.threads, "attach", move |inner| {
-            inner.attach(&id, &interface)
-        })
-        .await
+        self.on_thread("attach", move |inner| inner.attach(&id, &interface))
+            .await
     }
 
     fn attached(&self, id: &str) -> Option<VpcAttachment> {
@@ -170,25 +185,28 @@ impl VpcNetwork for LinuxVpcs {
     async fn detach(&self, id: &str) -> Result<(), NetworkError> {
         check_id(id)?;
         let id = id.to_owned();
-        self.on_thread(&self.leaving, "detach", move |inner| inner.detach(&id))
+        self.on_thread("detach", move |inner| inner.detach(&id))
             .await
     }
 
     async fn adopt(&self, kept: &[KeptVpcAttachment]) -> Result<VpcAdoption, NetworkError> {
         kept.iter().try_for_each(|kept| check_id(&kept.id))?;
         let kept = kept.to_vec();
-        self.on_thread(&self.threads, "adopt", move |inner| inner.adopt(&kept))
+        self.on_thread("adopt", move |inner| inner.adopt(&kept))
             .await
     }
 
     async fn destroy(&self) -> Result<(), NetworkError> {
-        self.on_thread(&self.threads, "destroy", Inner::destroy)
-            .await
+        self.on_thread("destroy", Inner::destroy).await
     }
 
     fn router(&self, vpc: &str) -> Option<PathBuf> {
         let state = self.inner.state();
         state.routers.get(vpc).map(|router| router.path.clone())
+    }
+
+    fn routed(&self) -> Vec<String> {
+        self.inner.state().routers.keys().cloned().collect()
     }
 }
 
@@ -217,6 +235,7 @@ impl State {
         let mut attachment = VpcAttachment {
             netns: inner.names.vpc_namespace(id),
             interface: row.id.clone(),
+            vpc: row.vpc.clone(),
             mac: registers::mac(&row.mac).ok_or_else(none)?,
             addresses: row.addresses.clone(),
             ipv6_addresses: row.ipv6_addresses.clone(),
@@ -279,9 +298,11 @@ impl Inner {
             (attachment, row, subnet)
         };
         plug::configure(&row, subnet)?;
-        let mut state = self.state();
-        let router = state.routers.get_mut(&row.vpc);
-        router.map_or(Ok(()), |router| router.wait_open(interface))?;
+        plug::wait_open(interface, || {
+            let mut state = self.state();
+            let router = state.routers.get_mut(&row.vpc);
+            router.map_or(Ok(true), |router| router.is_open(interface))
+        })?;
         Ok(attachment)
     }
 }

@@ -62,6 +62,9 @@ pub struct VpcAttachment {
     pub netns: PathBuf,
     /// `eni-…`.
     pub interface: String,
+    /// `vpc-…`; empty in what an agent kept that did not know it yet.
+    #[serde(default)]
+    pub vpc: String,
     /// Of `eth0`.
     pub mac: [u8; 6],
     /// The primary one first.
@@ -130,8 +133,8 @@ pub trait VpcNetwork: Send + Sync + fmt::Debug {
     /// The attachment that was made or adopted under this id, once its row is known.
     fn attached(&self, id: &str) -> Option<VpcAttachment>;
 
-    /// Takes the namespace away. When it returns, the device is gone and its flows are forgotten.
-    /// Idempotent; after an error it may be called again.
+    /// Takes the namespace away. When it returns, nothing passes its device any more, its flows are
+    /// forgotten, and another may have its addresses. The device itself goes within a second. Idempotent; after an error it may be called again.
     async fn detach(&self, id: &str) -> Result<(), NetworkError>;
 
     /// After a restart or crash: keeps these and removes all other attachments. No established flow is
@@ -143,4 +146,7 @@ pub trait VpcNetwork: Send + Sync + fmt::Debug {
 
     /// The namespace of a VPC's router, while it stands: its endpoints' sockets are made in there.
     fn router(&self, vpc: &str) -> Option<PathBuf>;
+
+    /// The VPCs whose routers stand.
+    fn routed(&self) -> Vec<String>;
 }

@@ -136,17 +136,13 @@ impl Router {
         refused.map(drop).map_err(|errno| self.failed(&what, errno))
     }
 
-    /// Waits until an interface's device passes packets.
-    pub fn wait_open(&mut self, interface: &str) -> Result<(), NetworkError> {
-        let what = format!("device of {interface}");
-        match self
-            .plugged
-            .get(interface)
-            .map(|plugged| plugged.device.clone())
-        {
-            Some(device) => wait_open(&mut self.route, &device, &what),
-            None => Ok(()),
-        }
+    /// Whether an interface's device passes packets; of one that is not there nothing is to be waited for.
+    pub fn is_open(&mut self, interface: &str) -> Result<bool, NetworkError> {
+        let Some(plugged) = self.plugged.get(interface) else {
+            return Ok(true);
+        };
+        let device = plugged.device.clone();
+        is_open(&mut self.route, &device).map_err(|e| self.failed_io(&device, e))
     }
 
     /// Brings routes that lead to an interface into step with whether it is there.
@@ -226,16 +222,25 @@ pub fn configure(row: &InterfaceRow, subnet: Ipv4Net) -> Result<(), NetworkError
         batch.put_path(default(GATEWAY6.into(), Ipv6Addr::UNSPECIFIED.into()));
     }
     socket.transact(batch).map_err(|(_, errno)| failed(errno))?;
-    wait_open(&mut socket, TASK_DEVICE, &what)
+    wait_open(&what, || {
+        let is_open = is_open(&mut socket, TASK_DEVICE);
+        is_open.map_err(|e| NetworkError::kernel(what.clone(), e))
+    })
+}
+
+fn is_open(socket: &mut Socket, device: &str) -> std::io::Result<bool> {
+    let link = socket.link(device)?;
+    Ok(link.is_some_and(|link| link.is_open))
 }
 
 /// Waits until a device passes packets: what is sent before is lost, and an unanswered ARP request is
 /// repeated only after a second.
-fn wait_open(socket: &mut Socket, device: &str, what: &str) -> Result<(), NetworkError> {
+pub fn wait_open(
+    what: &str,
+    mut is_open: impl FnMut() -> Result<bool, NetworkError>,
+) -> Result<(), NetworkError> {
     for _ in 0..OPEN_POLLS_MAX {
-        let link = socket.link(device);
-        let link = link.map_err(|e| NetworkError::kernel(what, e))?;
-        if link.is_some_and(|link| link.is_open) {
+        if is_open()? {
             return Ok(());
         }
         thread::sleep(OPEN_POLL);

@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use super::leaving::{LEAVING_PREFIX, Leaving};
 use super::linux::{Attachment, Inner, State};
 use super::plug::Plugged;
 use super::router::Router;
@@ -48,28 +49,29 @@ impl Inner {
             report.removed += 1;
         }
         let wanted: BTreeSet<&String> = attachments.values().map(|a| &a.interface).collect();
+        let mut leaving = Vec::new();
         for router in state.routers.values_mut() {
             let plugged: Vec<String> = router.plugged.keys().cloned().collect();
             for interface in plugged.iter().filter(|one| !wanted.contains(one)) {
-                router.unplug(interface)?;
+                leaving.extend(router.unplug(interface)?);
                 report.removed += 1;
             }
         }
+        state.leaving.extend(leaving);
         state.attachments = attachments;
         Ok(report)
     }
 
     /// Every router whose namespace stands, with what is plugged into it. Others leave nothing.
     fn find_routers(&self, state: &mut State) -> Result<(), NetworkError> {
-        state.routers.clear();
-        state.host = None;
+        state.forget_routers();
         let files = names_in(&self.names.routers())?;
         if files.is_empty() {
             return Ok(());
         }
         state.open_host(self)?;
         let host = state.host_side()?;
-        let mut routers = BTreeMap::new();
+        let (mut routers, mut leaving) = (BTreeMap::new(), Vec::new());
         for vpc in files {
             let path = self.names.router(&vpc);
             if !namespace::is_mounted(&path) {
@@ -77,7 +79,7 @@ impl Inner {
                 continue;
             }
             let mut router = Router::open(&vpc, &path, host)?;
-            router.find_plugged()?;
+            leaving.extend(router.find_plugged()?);
             routers.insert(vpc, router);
         }
         for (vpc, uplink) in host.uplinks()? {
@@ -86,14 +88,14 @@ impl Inner {
             }
         }
         state.routers = routers;
+        state.leaving = leaving;
         Ok(())
     }
 
     pub(crate) fn destroy(&self) -> Result<(), NetworkError> {
         let mut state = self.state();
-        state.routers.clear();
+        state.forget_routers();
         state.attachments.clear();
-        state.host = None;
         // Uplinks first: the kernel would take them, and what is noted on them, with their routers.
         let mut host = HostSide::without_table(&self.config, &self.names)?;
         for (_, uplink) in host.uplinks()? {
@@ -116,8 +118,9 @@ impl Inner {
 }
 
 impl Router {
-    /// Interfaces' devices by their notes; addresses by the routes that lead to them.
-    fn find_plugged(&mut self) -> Result<(), NetworkError> {
+    /// Interfaces' devices by their notes; addresses by the routes that lead to them. Answers with the
+    /// devices that were leaving.
+    fn find_plugged(&mut self) -> Result<Vec<Leaving>, NetworkError> {
         let links = self.route.links().map_err(|e| self.failed_io("links", e))?;
         let paths = self
             .route
@@ -144,7 +147,18 @@ impl Router {
             };
             self.plugged.insert(link.alias.clone(), plugged);
         }
-        Ok(())
+        let names = links.into_iter().map(|link| link.name);
+        let leaving = names.filter(|name| name.starts_with(LEAVING_PREFIX));
+        Ok(leaving.map(|name| self.leaves(name)).collect())
+    }
+}
+
+impl State {
+    fn forget_routers(&mut self) {
+        self.routers.clear();
+        self.leaving.clear();
+        self.idle.clear();
+        self.host = None;
     }
 }
 

@@ -305,3 +305,12 @@ pub fn serve_udp(netns: &Path, at: Ipv4Addr, port: u16) {
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Handle::current().block_on(future)
 }
+
+/// Waits for what happens later.
+pub fn until(happened: impl Fn() -> bool) {
+    let since = std::time::Instant::now();
+    while !happened() {
+        assert!(since.elapsed() < PATIENCE, "it does not happen");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,95 @@
+//! Whose a request is: the id in its path and the address that it comes from must belong together.
+
+use super::{Origin, Place};
+use crate::actor::TaskContext;
+use crate::engine::Host;
+use crate::task::state::ContainerIndex;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// Where a container's calls come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// The host's own network.
+    Host,
+    /// An address on the bridge.
+    Bridge(Ipv4Addr),
+    /// Its task's interface.
+    Vpc {
+        /// `vpc-…`.
+        vpc: String,
+        /// The interface's.
+        addresses: Vec<Ipv4Addr>,
+    },
+    /// It has no network, or not yet.
+    Nowhere,
+}
+
+impl Home {
+    /// Whether a call from `origin` can be its.
+    #[must_use]
+    pub fn is(&self, origin: &Origin) -> bool {
+        let is_from = |own: &Ipv4Addr| origin.address == IpAddr::V4(*own);
+        match (self, &origin.place) {
+            (Self::Host, Place::Loopback) => origin.address.is_loopback(),
+            (Self::Bridge(own), Place::Bridge) => is_from(own),
+            (Self::Vpc { vpc, addresses }, Place::Vpc(at)) => {
+                vpc == at && addresses.iter().any(is_from)
+            }
+            (Self::Host | Self::Bridge(_) | Self::Vpc { .. } | Self::Nowhere, _) => false,
+        }
+    }
+}
+
+/// The container that an id names, if the request can be its.
+pub fn by_id(host: &Host, origin: &Origin, id: &str) -> Option<(Arc<TaskContext>, ContainerIndex)> {
+    let of = |task: Arc<TaskContext>| {
+        let index = task.endpoint_ids.iter().position(|known| known == id)?;
+        Some((task, index))
+    };
+    let found = host.tasks().into_iter().find_map(of);
+    found.filter(|(task, index)| task.home(*index).is(origin))
+}
+
+/// The task that has the sender's address: interfaces of VPCs alone are a task's whole.
+pub fn by_address(host: &Host, origin: &Origin) -> Option<Arc<TaskContext>> {
+    if !matches!(origin.place, Place::Vpc(_)) {
+        return None;
+    }
+    let is_its = |task: &Arc<TaskContext>| task.home(0).is(origin);
+    host.tasks().into_iter().find(is_its)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(place: Place, address: [u8; 4]) -> Origin {
+        Origin {
+            place,
+            address: IpAddr::from(address),
+        }
+    }
+
+    #[test]
+    fn only_the_own_address_at_the_own_place_is_home() {
+        let own = [172, 31, 0, 5];
+        let vpc = |id: &str| Home::Vpc {
+            vpc: id.into(),
+            addresses: vec![own.into()],
+        };
+        let at = |id: &str| Place::Vpc(id.into());
+        assert!(vpc("vpc-1").is(&origin(at("vpc-1"), own)));
+        // VPCs may have the same addresses.
+        assert!(!vpc("vpc-2").is(&origin(at("vpc-1"), own)));
+        assert!(!vpc("vpc-1").is(&origin(at("vpc-1"), [172, 31, 0, 6])));
+        assert!(!vpc("vpc-1").is(&origin(Place::Bridge, own)));
+        let bridge = Home::Bridge(own.into());
+        assert!(bridge.is(&origin(Place::Bridge, own)));
+        assert!(!bridge.is(&origin(Place::Bridge, [172, 31, 0, 6])));
+        assert!(!bridge.is(&origin(Place::Loopback, own)));
+        assert!(Home::Host.is(&origin(Place::Loopback, [127, 0, 0, 1])));
+        assert!(!Home::Host.is(&origin(Place::Bridge, own)));
+        assert!(!Home::Nowhere.is(&origin(Place::Loopback, [127, 0, 0, 1])));
+    }
+}

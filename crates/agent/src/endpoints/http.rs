@@ -1,0 +1,124 @@
+//! Requests read and answers written: HTTP/1.1 on a place's socket.
+
+use super::answer::{Reply, reply};
+use super::{Origin, Place, path, rate};
+use crate::engine::Host;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, LOCATION};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tracing::debug;
+
+/// Connections of a place; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 512;
+/// Rule: the public agent's time limits. So long may a head take, and a connection be idle.
+const HEAD_PATIENCE: Duration = Duration::from_secs(5);
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The only body that is read is a few members long.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Serves until the task is dropped.
+pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let origin = Origin {
+                    place: place.clone(),
+                    address: peer.ip(),
+                };
+                let host = host.clone();
+                tokio::spawn(async move {
+                    connection(host, origin, stream).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                debug!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(host: Arc<Host>, origin: Origin, stream: TcpStream) {
+    let service = service_fn(|request| {
+        let (host, origin) = (host.clone(), origin.clone());
+        async move { Ok::<_, Infallible>(handle(&host, &origin, request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_buf_size(HEAD_BYTES_MAX)
+        // A client may end its side once it has asked, and still wants the answer.
+        .half_close(true);
+    let served = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = served.await {
+        debug!(%error, "connection ended");
+    }
+}
+
+async fn handle(
+    host: &Arc<Host>,
+    origin: &Origin,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    if let Some(clean) = path::cleaned(path) {
+        let target = match head.uri.query() {
+            Some(query) => format!("{clean}?{query}"),
+            None => clean,
+        };
+        let mut sent_there = respond(Reply::empty(StatusCode::MOVED_PERMANENTLY));
+        if let Ok(target) = target.parse() {
+            sent_there.headers_mut().insert(LOCATION, target);
+        }
+        return sent_there;
+    }
+    let admitted = host.endpoints.admits(origin.address, path);
+    let mut response = if admitted {
+        let body = Limited::new(body, BODY_BYTES_MAX).collect();
+        match tokio::time::timeout(HEAD_PATIENCE, body).await {
+            Ok(Ok(body)) => {
+                let body = body.to_bytes();
+                respond(reply(host, origin, &head.method, path, &body).await)
+            }
+            Ok(Err(_)) => respond(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE)),
+            Err(_) => respond(Reply::empty(StatusCode::REQUEST_TIMEOUT)),
+        }
+    } else {
+        respond(Reply::text(
+            StatusCode::TOO_MANY_REQUESTS,
+            "You have reached maximum request limit.",
+        ))
+    };
+    let headers = response.headers_mut();
+    if let Ok(limit) = format!("{:.2}", rate::PER_SECOND).parse() {
+        headers.insert("x-rate-limit-limit", limit);
+    }
+    headers.insert("x-rate-limit-duration", hyper::header::HeaderValue::from(1));
+    response
+}
+
+fn respond(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() = reply.status;
+    if let Ok(kind) = reply.content_type.parse() {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
+}

@@ -1,0 +1,180 @@
+"""What containers find at link-local addresses, asked from inside the networks of real tasks."""
+
+import json
+import subprocess
+
+import pytest
+import vpc
+from harness import eventually
+from test_kills import kill
+
+SLEEP = {"name": "app", "command": ["sleep", "1000"], "stopTimeout": 2}
+NAMES = ("ECS_CONTAINER_METADATA_URI", "ECS_CONTAINER_METADATA_URI_V4", "ECS_AGENT_URI")
+
+
+def pid(longshore, arn, name="app"):
+    path = longshore.data / "agent" / "tasks" / arn.rsplit("/", 1)[1] / "containers" / name / "state.json"
+    return json.loads(path.read_text())["pid"]
+
+
+def environment(longshore, arn, name="app"):
+    with open(f"/proc/{pid(longshore, arn, name)}/environ") as file:
+        return dict(pair.split("=", 1) for pair in file.read().split("\0") if "=" in pair)
+
+
+def ask(longshore, arn, url, *options, name="app"):
+    """Status and body, as a program in the container's network gets them."""
+    done = subprocess.run(
+        ["nsenter", f"--net=/proc/{pid(longshore, arn, name)}/ns/net",
+         "curl", "-sS", "-m", "5", "-w", "\n%{http_code}", *options, url], capture_output=True, text=True)
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), body
+
+
+def fetch(longshore, arn, url, **more):
+    status, body = ask(longshore, arn, url, **more)
+    assert status == 200, body
+    return json.loads(body)
+
+
+def started(longshore, definition, **members):
+    arn, = longshore.start(definition, **members)
+    longshore.wait(arn, "RUNNING")
+    return arn
+
+
+def stopped(longshore, *arns):
+    for arn in arns:
+        longshore.ecs.stop_task(task=arn)
+    for arn in arns:
+        longshore.wait(arn, "STOPPED")
+
+
+def bridge(longshore, family="meta-bridge", **members):
+    return longshore.register(family, SLEEP | members, networkMode="bridge")
+
+
+def test_a_container_on_the_bridge_learns_of_itself_and_its_task(longshore):
+    arn = started(longshore, bridge(longshore, portMappings=[{"containerPort": 8080}]))
+    seen = environment(longshore, arn)
+    assert [seen[name].rsplit("/", 1)[0] for name in NAMES] == [
+        f"http://169.254.170.2/{path}" for path in ("v3", "v4", "api")]
+    assert (seen["AWS_REGION"], seen["AWS_DEFAULT_REGION"]) == ("us-east-1", "us-east-1")
+    known = longshore.describe(arn)["containers"][0]
+    own = fetch(longshore, arn, seen["ECS_CONTAINER_METADATA_URI_V4"])
+    assert (own["DockerId"], own["Name"], own["ContainerARN"]) == (known["runtimeId"], "app", known["containerArn"])
+    assert own["DockerName"].startswith("ecs-meta-bridge-1-app-")
+    assert own["Image"] == "busybox:test" and own["ImageID"].startswith("sha256:")
+    assert (own["DesiredStatus"], own["KnownStatus"], own["Type"]) == ("RUNNING", "RUNNING", "NORMAL")
+    assert own["Labels"]["com.amazonaws.ecs.task-arn"] == arn
+    port, = own["Ports"]
+    host_port = known["networkBindings"][0]["hostPort"]
+    assert port == {"ContainerPort": 8080, "Protocol": "tcp", "HostPort": host_port, "HostIp": "0.0.0.0"}
+    network, = own["Networks"]
+    inside = subprocess.run(["nsenter", f"--net=/proc/{pid(longshore, arn)}/ns/net", "hostname", "-I"],
+                            capture_output=True, text=True).stdout.split()
+    assert (network["NetworkMode"], network["IPv4Addresses"]) == ("bridge", inside)
+    task = fetch(longshore, arn, seen["ECS_CONTAINER_METADATA_URI_V4"] + "/task")
+    assert (task["TaskARN"], task["Family"], task["Revision"], task["Cluster"]) == (arn, "meta-bridge", "1", "default")
+    assert (task["LaunchType"], task["AvailabilityZone"], task["KnownStatus"]) == ("EC2", "us-east-1a", "RUNNING")
+    assert task["Containers"] == [own]
+    old = fetch(longshore, arn, seen["ECS_CONTAINER_METADATA_URI"])
+    assert old["DockerId"] == own["DockerId"] and "ContainerARN" not in old and "LogDriver" not in old
+    # A task on the bridge shares its address with nobody, and yet version 2 is for interfaces alone.
+    assert ask(longshore, arn, "http://169.254.170.2/v2/metadata")[0] == 400
+    status, body = ask(longshore, arn, "http://169.254.170.2/v4/0/task")
+    assert status == 404 and json.loads(body).startswith("V4 task metadata handler: unable to get task arn")
+    assert ask(longshore, arn, "http://169.254.170.2//v4/./0")[0] == 301
+    stopped(longshore, arn)
+
+
+def test_nobody_else_may_ask_in_a_containers_name(longshore):
+    definition = bridge(longshore)
+    victim, other = started(longshore, definition), started(longshore, definition)
+    uri = environment(longshore, victim)["ECS_CONTAINER_METADATA_URI_V4"]
+    assert ask(longshore, victim, uri)[0] == 200
+    assert ask(longshore, other, uri)[0] == 404
+    # Nor may a process of the host, whichever way it goes.
+    path = uri.removeprefix("http://169.254.170.2")
+    port = json.loads((longshore.data / "agent" / "agent.json").read_text())["endpoint_port"]
+    for url in (uri, f"http://127.0.0.1:{port}{path}"):
+        done = subprocess.run(["curl", "-s", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}", url],
+                              capture_output=True, text=True)
+        assert done.stdout == "404"
+    stopped(longshore, victim, other)
+
+
+def test_port_80_of_the_host_does_not_get_the_calls_of_others(longshore):
+    liar = bridge(longshore, "liar", portMappings=[{"containerPort": 80, "hostPort": 80}],
+                  command=["sh", "-c", "while :; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nlie' | nc -l -p 80; done"])
+    liar = started(longshore, liar)
+    arn = started(longshore, bridge(longshore))
+    uri = environment(longshore, arn)["ECS_CONTAINER_METADATA_URI_V4"]
+    assert fetch(longshore, arn, uri)["Name"] == "app"
+    stopped(longshore, liar, arn)
+
+
+def test_a_container_of_the_host_asks_on_loopback_and_one_without_a_network_not_at_all(longshore):
+    arn = started(longshore, longshore.register("meta-host", SLEEP))
+    seen = environment(longshore, arn)
+    assert seen["ECS_CONTAINER_METADATA_URI_V4"].startswith("http://127.0.0.1:")
+    own = fetch(longshore, arn, seen["ECS_CONTAINER_METADATA_URI_V4"])
+    assert own["Networks"] == [{"NetworkMode": "host", "IPv4Addresses": [""]}]
+    none = started(longshore, longshore.register("meta-none", SLEEP, networkMode="none"))
+    assert not set(NAMES) & set(environment(longshore, none))
+    stopped(longshore, arn, none)
+
+
+def test_a_task_with_an_interface_is_told_of_it(longshore):
+    subnet = vpc.default_subnet(longshore)
+    definition = longshore.register("meta-vpc", SLEEP, SLEEP | {"name": "side"}, networkMode="awsvpc")
+    arn, other = (started(longshore, definition, networkConfiguration=vpc.network(subnet["SubnetId"])) for _ in "12")
+    uri = environment(longshore, arn)["ECS_CONTAINER_METADATA_URI_V4"]
+    task = fetch(longshore, arn, uri + "/task")
+    details = vpc.details(longshore.describe(arn))
+    assert task["VPCID"] == subnet["VpcId"]
+    for container in task["Containers"]:
+        assert container["Networks"] == [{
+            "NetworkMode": "awsvpc", "IPv4Addresses": [details["privateIPv4Address"]], "AttachmentIndex": 0,
+            "MACAddress": details["macAddress"], "IPv4SubnetCIDRBlock": subnet["CidrBlock"],
+            "DomainNameServers": ["172.31.0.2"], "DomainNameSearchList": ["ec2.internal"],
+            "PrivateDNSName": details["privateDnsName"],
+            "SubnetGatewayIpv4Address": subnet["CidrBlock"].replace(".0/", ".1/")}]
+    assert fetch(longshore, arn, "http://169.254.170.2/v2/metadata")["TaskARN"] == arn
+    assert fetch(longshore, other, "http://169.254.170.2/v2/metadata")["TaskARN"] == other
+    docker_id = task["Containers"][1]["DockerId"]
+    assert fetch(longshore, arn, f"http://169.254.170.2/v2/metadata/{docker_id}")["Name"] == "side"
+    assert ask(longshore, other, f"http://169.254.170.2/v2/metadata/{docker_id}")[0] == 400
+    assert ask(longshore, other, uri)[0] == 404
+    stopped(longshore, arn, other)
+
+
+def test_a_restarted_agent_answers_where_it_did(fresh):
+    subnet = vpc.default_subnet(fresh)
+    network = vpc.network(subnet["SubnetId"])
+    tasks = [started(fresh, bridge(fresh)), started(fresh, fresh.register("meta-host", SLEEP)),
+             started(fresh, fresh.register("meta-vpc", SLEEP, networkMode="awsvpc"), networkConfiguration=network)]
+    uris = {arn: environment(fresh, arn)["ECS_CONTAINER_METADATA_URI_V4"] for arn in tasks}
+    before = {arn: fetch(fresh, arn, uri) for arn, uri in uris.items()}
+    kill(fresh, "agent")
+
+    def answers(arn):
+        try:
+            return fetch(fresh, arn, uris[arn]) == before[arn]
+        except (AssertionError, ValueError):
+            return False
+
+    for arn in tasks:
+        eventually(lambda: answers(arn), f"{uris[arn]} to be answered as before")
+    stopped(fresh, *tasks)
+
+
+def test_a_container_that_asks_too_often_is_told_so(longshore):
+    arn = started(longshore, bridge(longshore))
+    uri = environment(longshore, arn)["ECS_CONTAINER_METADATA_URI_V4"]
+    done = subprocess.run(
+        ["nsenter", f"--net=/proc/{pid(longshore, arn)}/ns/net", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\n",
+         f"{uri}?[1-200]"], capture_output=True, text=True)
+    codes = done.stdout.split()
+    assert codes[:60] == ["200"] * 60 and "429" in codes
+    stopped(longshore, arn)
