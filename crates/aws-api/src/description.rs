@@ -167,9 +167,25 @@ impl Pattern {
 
     /// The compiled form, if our engine knows the syntax.
     pub fn regex(&self) -> Option<&Regex> {
-        let compile = || Regex::new(&format!("^(?:{})$", self.text)).ok();
+        let compile = || Regex::new(&format!("^(?:{})$", without_lookahead(self.text))).ok();
         self.compiled.get_or_init(compile).as_ref()
     }
+}
+
+/// A pattern without its lookaheads, which our engine lacks: what they demand besides, the service's
+/// own rules check.
+fn without_lookahead(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("(?=").or_else(|| rest.find("(?!")) {
+        kept.push_str(&rest[..at]);
+        let Some(end) = rest[at..].find(')') else {
+            break;
+        };
+        rest = &rest[at + end + 1..];
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// How a service's requests and answers look on the wire.

@@ -13,6 +13,7 @@ pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
         telemetry::ops::operations(),
         events::ops::operations(),
         ec2::ops::operations(),
+        servicediscovery::ops::operations(),
     ]
     .into_iter()
     .flatten()
@@ -35,6 +36,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         telemetry::records::tables(),
         events::records::tables(),
         ec2::records::tables(),
+        servicediscovery::records::tables(),
     ]
     .into_iter()
     .flatten()

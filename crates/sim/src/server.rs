@@ -70,6 +70,7 @@ impl Server {
             ecs::records::tables(),
             events::records::tables(),
             ec2::records::tables(),
+            servicediscovery::records::tables(),
         ]
         .concat();
         let schema = Schema::new(&tables).with_finish(ecs::emit::emit);

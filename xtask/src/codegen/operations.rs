@@ -82,6 +82,8 @@ pub fn names(service: &str, facts: &Facts, listed: &Service) -> Result<String> {
             "json-1.1" => "Protocol::AwsJson11",
             "query" => "Protocol::AwsQuery",
             "ec2" => "Protocol::Ec2Query",
+            // A service that has it has JSON too, which botocore and the AWS CLI choose.
+            "smithy-rpc-v2-cbor" if facts.protocols.len() > 1 => continue,
             other => bail!("{service} speaks {other}, which has no codec yet"),
         });
     }

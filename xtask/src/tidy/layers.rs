@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("telemetry", 3),
     ("events", 3),
     ("ec2", 3),
+    ("servicediscovery", 3),
     ("ecs", 3),
     ("control", 4),
     ("runtime", 4),
@@ -34,6 +35,7 @@ const PURE: &[&str] = &[
     "telemetry",
     "events",
     "ec2",
+    "servicediscovery",
     "ecs",
 ];
 

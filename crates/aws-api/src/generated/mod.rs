@@ -6,6 +6,7 @@ pub mod ec2;
 pub mod ecs;
 pub mod events;
 pub mod logs;
+pub mod servicediscovery;
 pub mod sts;
 
 use crate::description::ServiceDescription;
@@ -16,5 +17,6 @@ pub static SERVICES: &[&ServiceDescription] = &[
     &ecs::SERVICE,
     &events::SERVICE,
     &logs::SERVICE,
+    &servicediscovery::SERVICE,
     &sts::SERVICE,
 ];

@@ -125,6 +125,7 @@ fn validation_code(route: &Route) -> ErrorCode {
         Protocol::Ec2Query => ErrorCode::sender("InvalidParameterValue", 400),
         Protocol::AwsJson10 | Protocol::AwsJson11 => match route.service.name {
             "events" => ErrorCode::sender("ValidationException", 400),
+            "servicediscovery" => ErrorCode::sender("InvalidInput", 400),
             _ => ErrorCode::sender("InvalidParameterException", 400),
         },
     }

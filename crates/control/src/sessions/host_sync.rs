@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
 
     fn wanted(&self) -> BTreeMap<RowKey, Row> {
         let world = self.sessions.state.snapshot();
-        let rows = ec2::host::rows(&world, &self.host.instance_arn, &hosts(&world));
+        let rows = rows(&world, &self.host.instance_arn);
         rows.into_iter().map(|row| (row.key(), row)).collect()
     }
 
@@ -164,10 +164,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
 /// Whether a batch may change what a host shall hold. Who fell behind looks in any case.
 fn concerns(batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
     let Ok(batch) = batch else { return true };
-    let tables = ec2::records::tables();
+    let tables = [ec2::records::tables(), servicediscovery::records::tables()].concat();
     let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
     let mut changed = batch.changes.iter().map(|(table, _)| *table);
     changed.any(|table| table == CONTAINER_INSTANCES.name() || is_one(table))
+}
+
+/// What a host shall hold: the VPCs in which it has interfaces, with the names that they resolve.
+fn rows(world: &World, host: &str) -> Vec<Row> {
+    let mut rows = ec2::host::rows(world, host, &hosts(world));
+    let vpcs = rows.iter().filter_map(|row| match row {
+        Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
+        _ => None,
+    });
+    let names: Vec<Row> = vpcs
+        .flat_map(|vpc| servicediscovery::names(world, &vpc))
+        .map(Row::Name)
+        .collect();
+    rows.extend(names);
+    rows
 }
 
 /// Hosts with an address in the network between hosts.
