@@ -100,7 +100,8 @@ def test_nobody_else_may_ask_in_a_containers_name(longshore):
     for url in (uri, f"http://127.0.0.1:{port}{path}"):
         done = subprocess.run(["curl", "-s", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}", url],
                               capture_output=True, text=True)
-        assert done.stdout == "404"
+        # Not there for it, or not reached at all.
+        assert done.stdout in ("404", "000")
     stopped(longshore, victim, other)
 
 
