@@ -1,9 +1,11 @@
 """What containers find at link-local addresses, asked from inside the networks of real tasks."""
 
 import json
+import socket
 import subprocess
+import sys
+import threading
 
-import pytest
 import vpc
 from harness import eventually
 from test_kills import kill
@@ -97,11 +99,10 @@ def test_nobody_else_may_ask_in_a_containers_name(longshore):
     # Nor may a process of the host, whichever way it goes.
     path = uri.removeprefix("http://169.254.170.2")
     port = json.loads((longshore.data / "agent" / "agent.json").read_text())["endpoint_port"]
-    for url in (uri, f"http://127.0.0.1:{port}{path}"):
+    for url, status in ((uri, "000"), (f"http://127.0.0.1:{port}{path}", "404")):
         done = subprocess.run(["curl", "-s", "-m", "2", "-o", "/dev/null", "-w", "%{http_code}", url],
                               capture_output=True, text=True)
-        # Not there for it, or not reached at all.
-        assert done.stdout in ("404", "000")
+        assert done.stdout == status
     stopped(longshore, victim, other)
 
 
@@ -148,6 +149,107 @@ def test_a_task_with_an_interface_is_told_of_it(longshore):
     assert ask(longshore, other, f"http://169.254.170.2/v2/metadata/{docker_id}")[0] == 400
     assert ask(longshore, other, uri)[0] == 404
     stopped(longshore, arn, other)
+
+
+def test_what_a_task_uses_and_its_tags(longshore):
+    definition = bridge(longshore, command=["sh", "-c", "while :; do :; done"])
+    arn = started(longshore, definition, tags=[{"key": "team", "value": "a"}])
+    uri = environment(longshore, arn)["ECS_CONTAINER_METADATA_URI_V4"]
+    first = fetch(longshore, arn, uri + "/stats")
+    docker_id = longshore.describe(arn)["containers"][0]["runtimeId"]
+    assert first["id"] == docker_id and first["memory_stats"]["usage"] > 0 and first["pids_stats"]["current"] >= 1
+    assert first["memory_stats"]["limit"] == 64 << 20 and "eth0" in first["networks"]
+    total = lambda stats: stats["cpu_stats"]["cpu_usage"]["total_usage"]
+
+    def grown():
+        whole = fetch(longshore, arn, uri + "/task/stats")
+        assert list(whole) == [docker_id]
+        return total(whole[docker_id]) > total(first) and whole[docker_id]
+
+    later = eventually(grown, "the container to have used its processor")
+    assert later["precpu_stats"]["cpu_usage"]["total_usage"] >= total(first) and later["preread"] >= first["read"]
+    assert later["network_rate_stats"]["rx_bytes_per_sec"] >= 0
+    tagged = fetch(longshore, arn, uri + "/taskWithTags")
+    assert "Errors" not in tagged and tagged["TaskTags"] == {"team": "a"}, tagged
+    # No role, no right to ask.
+    agent = environment(longshore, arn)["ECS_AGENT_URI"] + "/task-protection/v1/state"
+    status, body = ask(longshore, arn, agent, "-X", "PUT", "-d", '{"ProtectionEnabled":true}')
+    assert (status, json.loads(body)["error"]["Code"]) == (403, "AccessDeniedException")
+    status, body = ask(longshore, arn, agent, "-X", "PUT", "-d", '{"Protect":true}')
+    assert (status, json.loads(body)["error"]["Code"]) == (400, "InvalidParameterException")
+    stopped(longshore, arn)
+
+
+RESOLVE = '''
+import socket, struct, sys
+server, name, kind, way = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+query = struct.pack(">6H", 4711, 0x100, 1, 0, 0, 0) + labels + b"\\0" + struct.pack(">2H", kind, 1)
+if way == "udp":
+    asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asked.settimeout(5)
+    asked.connect((server, 53))
+    asked.send(query)
+    answer = asked.recv(4096)
+else:
+    asked = socket.create_connection((server, 53), timeout=5)
+    asked.sendall(struct.pack(">H", len(query)) + query)
+    stream = asked.makefile("rb")
+    answer = stream.read(struct.unpack(">H", stream.read(2))[0])
+number, flags, _, count = struct.unpack(">4H", answer[:8])
+assert number == 4711
+print(flags & 15, count, socket.inet_ntoa(answer[-4:]) if kind == 1 and count else "-")
+'''
+
+
+def resolve(longshore, task, name, server="172.31.0.2", kind=1, way="udp"):
+    done = vpc.within(longshore.data, task, sys.executable, "-c", RESOLVE, server, name, str(kind), way)
+    assert done.returncode == 0, done.stderr
+    return tuple(done.stdout.split())
+
+
+class Upstream:
+    """A resolver of this machine that knows one name."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                query, peer = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            head = query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0"
+            self.socket.sendto(head + query[12:] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc6\x33\x64\7", peer)
+
+
+def test_the_resolver_of_a_vpc(fresh):
+    upstream = Upstream()
+    (fresh.data / "longshore.toml").write_text(f'[agent]\nresolvers = ["{upstream.address}"]\n')
+    kill(fresh, "agent")
+    eventually(fresh.ready, "the agent to be back")
+    subnet = vpc.default_subnet(fresh)
+    definition, network = fresh.register("names", SLEEP, networkMode="awsvpc"), vpc.network(subnet["SubnetId"])
+    run = lambda: fresh.ecs.run_task(taskDefinition=definition, networkConfiguration=network)["tasks"]
+    arns = [eventually(run, "an agent to run a task")[0]["taskArn"] for _ in "12"]
+    one, other = (fresh.wait(arn, "RUNNING") for arn in arns)
+    name = vpc.details(other)["privateDnsName"]
+    for server in ("172.31.0.2", "169.254.169.253"):
+        for way in ("udp", "tcp"):
+            assert resolve(fresh, one, name, server, way=way) == ("0", "1", vpc.address(other))
+    assert resolve(fresh, one, name, kind=28) == ("0", "0", "-")
+    assert resolve(fresh, one, "ip-172-31-255-1.ec2.internal") == ("3", "0", "-")
+    assert resolve(fresh, one, "outside.example") == ("0", "1", "198.51.100.7")
+    # What a container's own library makes of it.
+    inside = subprocess.run(["nsenter", f"--target={pid(fresh, arns[0])}", "--mount", "--net", "cat", "/etc/resolv.conf"],
+                            capture_output=True, text=True).stdout
+    assert "nameserver 172.31.0.2" in inside and "search ec2.internal" in inside
+    stopped(fresh, *arns)
+    upstream.socket.close()
 
 
 def test_a_restarted_agent_answers_where_it_did(fresh):

@@ -40,12 +40,15 @@ pub type HostRights = fn(&World, &str, &Ask) -> bool;
 /// What a host's agent may ask for, where [`HostRights`] says that the resource is its own.
 pub const HOST_ACTIONS: &[&str] = &[
     "ecs:DiscoverPollEndpoint",
+    "ecs:GetTaskProtection",
+    "ecs:ListTagsForResource",
     "ecs:Poll",
     "ecs:RegisterContainerInstance",
     "ecs:StartTelemetrySession",
     "ecs:SubmitAttachmentStateChanges",
     "ecs:SubmitContainerStateChange",
     "ecs:SubmitTaskStateChange",
+    "ecs:UpdateTaskProtection",
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
