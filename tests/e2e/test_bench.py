@@ -31,6 +31,14 @@ SMALL = {
         ["--tasks", "4"],
         {"none, by ten (0 to 100 percent)": "work_ms", "host, all at once (100 to 200 percent)": "total_ms"},
     ),
+    "network": (
+        ["--rounds", "1", "--members", "10", "--interfaces", "4"],
+        {
+            **dict.fromkeys(("one host: interfaces", "one host: tracking alone", "one host: veth and bridge"), "conn_per_s"),
+            **dict.fromkeys(("two hosts: interfaces", "two hosts: tracking alone", "two hosts: VXLAN without rules"), "gbit_per_s"),
+            "10 members, as many rules": "rule_p50_ms", "4 interfaces, then 4 at once": "detach_per_s",
+        },
+    ),
 }
 
 

@@ -233,6 +233,8 @@ pub enum BenchCommand {
     Replace(ReplaceBench),
     /// A rolling update on one host; beside a shell loop over runc where it is installed
     Deploy(DeployBench),
+    /// Interfaces of a VPC: traffic beside ways without rules, changes, many at once; starts no task
+    Network(NetworkBench),
 }
 
 #[derive(Args, Debug)]
@@ -363,6 +365,19 @@ pub struct DeployBench {
     /// Tasks of the service
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..))]
     pub tasks: u8,
+}
+
+#[derive(Args, Debug)]
+pub struct NetworkBench {
+    /// Times that each way is measured, in turn; two seconds each
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Members of a group, and as many rules, of which one more comes and goes
+    #[arg(long, value_delimiter = ',', default_value = "10,1000,10000")]
+    pub members: Vec<u32>,
+    /// Interfaces on one host, once one after another and once more at once
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub interfaces: u32,
 }
 
 /// Writes the completion script of a shell to standard output.

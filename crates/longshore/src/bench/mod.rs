@@ -11,6 +11,7 @@ mod health;
 mod launch;
 mod logs;
 mod memory;
+mod network;
 mod placement;
 mod processor;
 mod pull;
@@ -48,6 +49,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Logs(what) => logs::run(settings, what).await,
             BenchCommand::Health(what) => health::run(settings, what).await,
             BenchCommand::Replace(what) => replace::run(settings, what).await,
+            BenchCommand::Network(what) => network::run(what),
             BenchCommand::Deploy(what) => deploy::run(settings, what).await,
         }
     })?;

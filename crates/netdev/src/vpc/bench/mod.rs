@@ -1,8 +1,11 @@
 //! Figures of the data plane, measured in a namespace of their own that goes with them.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+mod paths;
+mod traffic;
+
+use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +15,11 @@ use aws_api::agent::host_sync::{
 };
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-use super::{LinuxVpcs, VpcAttachment, VpcNetwork};
+pub use paths::{Way, ways};
+pub use traffic::Traffic;
+use traffic::{PORT, serve};
+
+use super::{LinuxVpcs, VpcNetwork};
 use crate::config::NetworkConfig;
 use crate::error::NetworkError;
 use crate::namespace::run_in;
@@ -20,12 +27,9 @@ use crate::rules::run_nft;
 
 const VPC: &str = "vpc-bench";
 const SUBNET: &str = "subnet-bench";
-const PORT: u16 = 80;
 const CHANGES: u16 = 21;
-const MEASURE: Duration = Duration::from_secs(1);
-const CHUNK_LEN: usize = 128 * 1024;
 /// The first of the two gates' rules asks nothing of a flow that stands; here every flow stands or begins.
-const WITHOUT_RULES: &str = "flush chain inet vpc antispoof\nflush chain inet vpc gate_out\nflush chain inet vpc gate_in\nflush chain inet vpc acl\nflush chain inet vpc clamp\nadd rule inet vpc gate_in ct state established accept\nadd rule inet vpc gate_in accept\n";
+const TRACKING_ALONE: &str = "flush chain inet vpc antispoof\nflush chain inet vpc gate_out\nflush chain inet vpc gate_in\nflush chain inet vpc acl\nflush chain inet vpc clamp\nadd rule inet vpc gate_in ct state established accept\nadd rule inet vpc gate_in accept\n";
 
 /// One size of a VPC.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,12 +42,10 @@ pub struct Figures {
     pub member: (Duration, Duration),
     /// One rule more (median, longest).
     pub rule: (Duration, Duration),
-    /// Connections opened and closed, one after another.
-    pub connections_per_second: f64,
-    /// One TCP stream.
-    pub bits_per_second: f64,
+    /// What passes from one interface to another.
+    pub traffic: Traffic,
     /// The same with tracking alone: `ct state established accept; accept`.
-    pub without_rules: (f64, f64),
+    pub tracking_alone: Traffic,
 }
 
 /// Attaching and detaching.
@@ -55,6 +57,8 @@ pub struct Attaching {
     pub attached_per_second: f64,
     /// One after another: median and longest.
     pub detach: (Duration, Duration),
+    /// So many at once, each second.
+    pub detached_per_second: f64,
 }
 
 /// Measures a VPC of this size. `run_dir` is empty and stays so.
@@ -80,8 +84,7 @@ pub fn attaching(run_dir: &Path, count: u32) -> Result<Attaching, NetworkError> 
 /// On a thread of its own, in a namespace of its own.
 fn apart<T: Send>(
     run_dir: &Path,
-    work: impl FnOnce(std::sync::Arc<LinuxVpcs>, &tokio::runtime::Runtime) -> Result<T, NetworkError>
-    + Send,
+    work: impl FnOnce(Arc<LinuxVpcs>, &tokio::runtime::Runtime) -> Result<T, NetworkError> + Send,
 ) -> Result<T, NetworkError> {
     let failed = |e: std::io::Error| NetworkError::kernel("a namespace to measure in", e);
     let measured = move || {
@@ -89,7 +92,7 @@ fn apart<T: Send>(
         // SAFETY: NEWNET unshares no file descriptor table; memory safety does not depend on it.
         unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.map_err(|e| failed(e.into()))?;
         let net = LinuxVpcs::new(NetworkConfig::new("be0c4000", run_dir))?;
-        let net = std::sync::Arc::new(net);
+        let net = Arc::new(net);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -128,28 +131,23 @@ async fn measure(net: &LinuxVpcs, members: u32) -> Result<Figures, NetworkError>
         rule_changes.push(timed(net, vec![row], vec![]).await?);
     }
     let to = server_at.addresses[0];
-    serve(&server_at)?;
-    let connections_per_second = connections(&client, to)?;
-    let bits_per_second = stream(&client, to)?;
+    serve(&server_at.netns)?;
+    let traffic = traffic::measure(&client.netns, to)?;
     if let Some(router) = net.router(VPC) {
-        run_in(&router, || run_nft("vpc", WITHOUT_RULES))??;
+        run_in(&router, || run_nft("vpc", TRACKING_ALONE))??;
     }
-    let without_rules = (connections(&client, to)?, stream(&client, to)?);
+    let tracking_alone = traffic::measure(&client.netns, to)?;
     Ok(Figures {
         members,
         first_load,
         member: spread(joins),
         rule: spread(rule_changes),
-        connections_per_second,
-        bits_per_second,
-        without_rules,
+        traffic,
+        tracking_alone,
     })
 }
 
-async fn measure_attaching(
-    net: std::sync::Arc<LinuxVpcs>,
-    count: u32,
-) -> Result<Attaching, NetworkError> {
+async fn measure_attaching(net: Arc<LinuxVpcs>, count: u32) -> Result<Attaching, NetworkError> {
     let mut rows = base();
     rows.push(Row::GroupSet(server(vec![])));
     rows.extend((2..2 * count + 2).map(|n| Row::Interface(interface(n, "sg-server", false))));
@@ -161,28 +159,40 @@ async fn measure_attaching(
         net.attach(&id, &id).await?;
         attach.push(since.elapsed());
     }
-    let since = Instant::now();
-    let at_once: Vec<_> = (count + 2..2 * count + 2)
-        .map(|number| {
-            let (net, id) = (net.clone(), interface(number, "", false).id);
-            tokio::spawn(async move { net.attach(&id, &id).await })
-        })
-        .collect();
-    for one in at_once {
-        one.await.map_err(|_| NetworkError::Thread("attaching"))??;
-    }
-    let attached_per_second = f64::from(count) / since.elapsed().as_secs_f64();
-    for number in 2..2 * count + 2 {
+    let attached_per_second = at_once(&net, count, |net, id| async move {
+        net.attach(&id, &id).await.map(drop)
+    });
+    let attached_per_second = attached_per_second.await?;
+    for number in 2..count + 2 {
         let id = interface(number, "", false).id;
         let since = Instant::now();
         net.detach(&id).await?;
         detach.push(since.elapsed());
     }
+    let leave = |net: Arc<LinuxVpcs>, id: String| async move { net.detach(&id).await };
+    let detached_per_second = at_once(&net, count, leave).await?;
     Ok(Attaching {
         attach: spread(attach),
         attached_per_second,
         detach: spread(detach),
+        detached_per_second,
     })
+}
+
+/// Does it for the second `count` interfaces side by side; how many each second.
+async fn at_once<F: Future<Output = Result<(), NetworkError>> + Send + 'static>(
+    net: &Arc<LinuxVpcs>,
+    count: u32,
+    work: impl Fn(Arc<LinuxVpcs>, String) -> F,
+) -> Result<f64, NetworkError> {
+    let since = Instant::now();
+    let begun = (count + 2..2 * count + 2)
+        .map(|number| tokio::spawn(work(net.clone(), interface(number, "", false).id)));
+    for one in begun.collect::<Vec<_>>() {
+        one.await
+            .map_err(|_| NetworkError::Thread("many at once"))??;
+    }
+    Ok(f64::from(count) / since.elapsed().as_secs_f64())
 }
 
 async fn timed(
@@ -306,58 +316,4 @@ fn interface(number: u32, groups: &str, is_elsewhere: bool) -> InterfaceRow {
         source_dest_check: true,
         host: is_elsewhere.then(|| "elsewhere".to_owned()),
     }
-}
-
-/// A caller says by its first byte whether it will send more.
-fn serve(at: &VpcAttachment) -> Result<(), NetworkError> {
-    let failed = |e| NetworkError::kernel("a server to measure with", e);
-    let listener = run_in(&at.netns, || {
-        TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT))
-    })?;
-    let listener = listener.map_err(failed)?;
-    let serve = move || {
-        let mut buffer = vec![0; CHUNK_LEN];
-        while let Ok((mut stream, _)) = listener.accept() {
-            while stream.read(&mut buffer).is_ok_and(|len| len > 0) {}
-        }
-    };
-    thread::Builder::new()
-        .name("bench-server".into())
-        .spawn(serve)
-        .map(drop)
-        .map_err(failed)
-}
-
-fn connections(from: &VpcAttachment, to: Ipv4Addr) -> Result<f64, NetworkError> {
-    measured(from, || {
-        let mut count = 0u32;
-        let since = Instant::now();
-        while since.elapsed() < MEASURE {
-            let stream = TcpStream::connect((to, PORT))?;
-            // Closed by a reset, or its port would stay taken for a minute.
-            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
-            count += 1;
-        }
-        Ok(f64::from(count) / since.elapsed().as_secs_f64())
-    })
-}
-
-fn stream(from: &VpcAttachment, to: Ipv4Addr) -> Result<f64, NetworkError> {
-    measured(from, || {
-        let mut stream = TcpStream::connect((to, PORT))?;
-        let chunk = vec![0; CHUNK_LEN];
-        let (mut sent, since) = (0f64, Instant::now());
-        while since.elapsed() < MEASURE {
-            stream.write_all(&chunk)?;
-            sent += CHUNK_LEN as f64;
-        }
-        Ok(sent * 8.0 / since.elapsed().as_secs_f64())
-    })
-}
-
-fn measured(
-    from: &VpcAttachment,
-    work: impl FnOnce() -> std::io::Result<f64> + Send,
-) -> Result<f64, NetworkError> {
-    run_in(&from.netns, work)?.map_err(|e| NetworkError::kernel("calls to measure", e))
 }
