@@ -227,6 +227,7 @@ impl Play {
             launch_type: "EC2".into(),
             platform_version: None,
             network: None,
+            registries: Vec::new(),
         };
         self.want(Wanted {
             workload: Some(workload),

@@ -15,6 +15,15 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          host, which may do what its agent needs. Roles in requests are stored and shown; no \
          credentials are made of them.",
     ),
+    (
+        "Cloud Map",
+        "awsJson1.1 alone, not smithy-rpc-v2-cbor. Public DNS namespaces, Route 53 health checks, alias \
+         targets and service attributes are refused. An operation is SUCCESS when its call is answered; \
+         the newest 1,000 are kept. Of more than eight healthy instances a name leads to the same eight; \
+         WEIGHTED is answered like MULTIVALUE. Of two zones of one name in two VPCs, DiscoverInstances knows \
+         the second by its name with its id behind. ECS announces a task with a health check when that first \
+         passes, not before; a task passes ACTIVATING and DEACTIVATING in one transaction, unseen.",
+    ),
     ("TLS", "The API is plain HTTP on a loopback address."),
     (
         "Stopped tasks",

@@ -13,8 +13,8 @@ use crate::records::service::{
 use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service::New;
 use crate::rules::{
-    self, deployment_configuration, invalid_parameter, launch_type, not_yet, run_task, tags,
-    zone_rebalancing,
+    self, deployment_configuration, invalid_parameter, launch_type, not_yet, registries, run_task,
+    tags, zone_rebalancing,
 };
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, deploy, retention, shape};
@@ -22,7 +22,8 @@ use crate::targets;
 use crate::task::{launch, network, tokens};
 use aws_api::Stored;
 use aws_api::ecs::{
-    CreateServiceRequest, CreateServiceResponse, NetworkConfiguration, TaskDefinition,
+    CreateServiceRequest, CreateServiceResponse, NetworkConfiguration, ServiceRegistry,
+    TaskDefinition,
 };
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -77,13 +78,17 @@ pub fn create_service(
     if network.is_some() {
         network::resolve(txn, &ctx.scope, network, fargate::is(&record.launch_type))?;
     }
+    let registries = input.service_registries.as_deref().unwrap_or_default();
+    if let Some(definition) = &definition {
+        registries::check(txn, &ctx.scope, registries, &definition.definition)?;
+    }
     retention::forget(txn, &record.key);
     if let Some(definition) = definition {
         let terms = (
             record.launch_type.as_str(),
             record.platform_version.as_deref(),
         );
-        let workload = workload(&definition, terms, network);
+        let workload = workload(&definition, terms, (network, registries));
         begin(txn, ctx, &mut record, workload);
     }
     txn.put(&SERVICES, record.clone());
@@ -214,7 +219,7 @@ pub(super) fn check_execute_command(
 pub(super) fn workload(
     definition: &TaskDefinitionRecord,
     (launch_type, platform_version): (&str, Option<&str>),
-    network: Option<&NetworkConfiguration>,
+    (network, registries): (Option<&NetworkConfiguration>, &[ServiceRegistry]),
 ) -> Workload {
     Workload {
         family: definition.family.clone(),
@@ -222,6 +227,7 @@ pub(super) fn workload(
         launch_type: launch_type.into(),
         platform_version: platform_version.map(Into::into),
         network: network.cloned().map(Stored),
+        registries: registries.iter().cloned().map(Stored).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::fargate;
 use crate::records::service::{SERVICES, ServiceRecord};
 use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service_not_yet::{self, Asked};
-use crate::rules::{self, invalid_parameter, launch_type, not_yet, run_task, tags};
+use crate::rules::{self, invalid_parameter, launch_type, not_yet, registries, run_task, tags};
 use crate::service::{authorised, deploy, reference, shape};
 use crate::task::{launch, network, tokens};
 use aws_api::ecs::{CreateTaskSetRequest, CreateTaskSetResponse};
@@ -61,6 +61,8 @@ pub fn create_task_set(
     if network.is_some() {
         network::resolve(txn, &ctx.scope, network, fargate::is(launch_type))?;
     }
+    let registries = input.service_registries.as_deref().unwrap_or_default();
+    registries::check(txn, &ctx.scope, registries, &definition.definition)?;
     let number = deploy::number(&mut ctx.ids);
     let set = TaskSet {
         external_id: input.external_id.clone(),
@@ -68,7 +70,11 @@ pub fn create_task_set(
         token,
         ..TaskSet::new(
             number,
-            workload(&definition, (launch_type, version.as_deref()), network),
+            workload(
+                &definition,
+                (launch_type, version.as_deref()),
+                (network, registries),
+            ),
             scale,
             ctx.now,
         )

@@ -7,8 +7,9 @@ use crate::fargate;
 use crate::place::{constraint, strategy};
 use crate::records::service::{SERVICES, ServiceRecord, Workload};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::rules::service::Change;
 use crate::rules::{
-    self, deployment_configuration, launch_type, not_yet, run_task, zone_rebalancing,
+    self, deployment_configuration, launch_type, not_yet, registries, run_task, zone_rebalancing,
 };
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, reference, shape};
@@ -16,7 +17,7 @@ use crate::targets;
 use crate::task::{launch, network};
 use aws_api::Stored;
 use aws_api::ecs::{
-    NetworkConfiguration, PlacementConstraint, PlacementStrategy, TaskDefinition,
+    NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry, TaskDefinition,
     UpdateServiceRequest, UpdateServiceResponse,
 };
 use aws_types::{AwsError, Ctx};
@@ -61,39 +62,34 @@ pub fn update_service(
         record.controller,
     )?);
     targets::check_hooks(txn, &ctx.scope, input.deployment_configuration.as_ref())?;
-    record.grace_seconds = change.grace_seconds.or(record.grace_seconds);
-    record.propagate = change.propagate.unwrap_or(record.propagate);
-    let managed = input.enable_ecs_managed_tags;
-    record.managed_tags = managed.unwrap_or(record.managed_tags);
-    let execute = input.enable_execute_command;
-    record.execute_command = execute.unwrap_or(record.execute_command);
+    change_flags(&mut record, input, &change);
     place(&mut record, input);
-    let kept = present
-        .as_ref()
-        .and_then(|present| present.network.as_ref());
-    let network = input.network_configuration.as_ref();
-    let network = network.or(kept.map(|kept| &kept.0)).cloned();
+    let network = network_of(input, present.as_ref());
     let version = input.platform_version.as_deref();
     if version.is_some() {
         record.platform_version = launch_type::platform_version(&record.launch_type, version)?;
     }
-    let is_new = given.is_some() || input.network_configuration.is_some() || version.is_some();
+    let registries = registries(input, present.as_ref());
+    let is_new = given.is_some()
+        || input.network_configuration.is_some()
+        || input.service_registries.is_some()
+        || version.is_some();
     check(
         &mut record,
         input,
         definition.as_deref(),
         (is_new, network.as_ref()),
     )?;
-    if is_new && network.is_some() {
-        let is_fargate = fargate::is(&record.launch_type);
-        network::resolve(txn, &ctx.scope, network.as_ref(), is_fargate)?;
-    }
     let changed = definition.as_ref().filter(|_| is_new);
+    if let Some(definition) = changed {
+        let around = (network.as_ref(), registries.as_slice());
+        check_around(txn, &record, around, definition)?;
+    }
     let terms = (
         record.launch_type.as_str(),
         record.platform_version.as_deref(),
     );
-    let workload = changed.map(|one| workload(one, terms, network.as_ref()));
+    let workload = changed.map(|one| workload(one, terms, (network.as_ref(), &registries)));
     let wanted = Wanted {
         desired: change.desired,
         workload,
@@ -113,6 +109,45 @@ fn held(world: &World, ctx: &Ctx, present: Option<&Workload>) -> Option<Arc<Task
     } = present?;
     let key = TaskDefinitionKey::new(&ctx.scope, family, *revision);
     world.get(&TASK_DEFINITIONS, &key).cloned()
+}
+
+fn change_flags(record: &mut ServiceRecord, input: &UpdateServiceRequest, change: &Change) {
+    record.grace_seconds = change.grace_seconds.or(record.grace_seconds);
+    record.propagate = change.propagate.unwrap_or(record.propagate);
+    let managed = input.enable_ecs_managed_tags;
+    record.managed_tags = managed.unwrap_or(record.managed_tags);
+    let execute = input.enable_execute_command;
+    record.execute_command = execute.unwrap_or(record.execute_command);
+}
+
+/// `networkConfiguration` as it will be.
+fn network_of(
+    input: &UpdateServiceRequest,
+    present: Option<&Workload>,
+) -> Option<NetworkConfiguration> {
+    let kept = present.and_then(|present| present.network.as_ref());
+    let given = input.network_configuration.as_ref();
+    given.or(kept.map(|kept| &kept.0)).cloned()
+}
+
+/// `serviceRegistries` as they will be: an empty list ends them, an absent one keeps them.
+fn registries(input: &UpdateServiceRequest, present: Option<&Workload>) -> Vec<ServiceRegistry> {
+    let kept = || present.map(Workload::shown_registries).unwrap_or_default();
+    input.service_registries.clone().unwrap_or_else(kept)
+}
+
+/// What a new deployment names outside of the service must be there.
+fn check_around(
+    world: &World,
+    service: &ServiceRecord,
+    (network, given): (Option<&NetworkConfiguration>, &[ServiceRegistry]),
+    definition: &TaskDefinitionRecord,
+) -> Result<(), AwsError> {
+    let scope = &service.key.scope;
+    if network.is_some() {
+        network::resolve(world, scope, network, fargate::is(&service.launch_type))?;
+    }
+    registries::check(world, scope, given, &definition.definition)
 }
 
 /// Lists replace lists; what is absent stays.

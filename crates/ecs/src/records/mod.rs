@@ -9,6 +9,7 @@ pub mod container_instance;
 pub mod deployment;
 pub mod deployment_stage;
 pub mod overrides;
+pub mod registration;
 pub mod run_token;
 pub mod service;
 pub mod service_deployment;
@@ -20,6 +21,7 @@ pub mod task;
 pub mod task_definition;
 pub mod task_set;
 pub mod task_table;
+pub mod workload;
 
 pub use account_setting::ACCOUNT_SETTINGS;
 pub use cluster::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus};

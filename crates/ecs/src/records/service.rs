@@ -8,13 +8,12 @@
 use super::Tags;
 pub use super::deployment::{Deployment, Rollout, Throttle, deployment_id};
 use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
+pub use super::workload::Workload;
 use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::service::hooks;
 use aws_api::Stored;
-use aws_api::ecs::{
-    DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy,
-};
+use aws_api::ecs::{DeploymentConfiguration, PlacementConstraint, PlacementStrategy};
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,23 +161,6 @@ impl Propagate {
             Self::Service => "SERVICE",
         }
     }
-}
-
-/// What a service's tasks are made from. A change of any of it makes a new deployment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Workload {
-    /// The definition's family.
-    pub family: String,
-    /// The definition's revision.
-    pub revision: u32,
-    /// `launchType`.
-    pub launch_type: String,
-    /// `platformVersion` as it was asked for, of launch type FARGATE.
-    #[serde(default)]
-    pub platform_version: Option<String>,
-    /// `networkConfiguration`.
-    #[serde(default)]
-    pub network: Option<Stored<NetworkConfiguration>>,
 }
 
 /// A steady state: since when, and when an event last said so.

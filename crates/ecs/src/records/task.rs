@@ -11,6 +11,7 @@ use crate::records::Tags;
 use crate::records::attachment::AttachmentRecord;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
+use crate::records::registration::RegistrationRecord;
 use crate::task::health::HealthStatus;
 use crate::task::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::task::stop_reason::StopReason;
@@ -115,6 +116,9 @@ pub struct TaskRecord {
     /// Its interface, in network mode `awsvpc`.
     #[serde(default)]
     pub attachment: Option<Box<AttachmentRecord>>,
+    /// Where it is registered, with a service registry.
+    #[serde(default)]
+    pub registration: Option<Box<RegistrationRecord>>,
     /// How it runs, of launch type FARGATE; else it is of EC2.
     #[serde(default)]
     pub fargate: Option<Box<FargateRecord>>,

@@ -23,6 +23,7 @@ pub mod overrides;
 pub mod platform;
 pub mod ports;
 pub mod proxy;
+pub mod registries;
 pub mod resources;
 pub mod run_task;
 pub mod secrets;

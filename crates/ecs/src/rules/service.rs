@@ -143,6 +143,9 @@ fn check_driven_elsewhere(
     if any(input.load_balancers.as_ref()) {
         return refused("Unable to update load balancers");
     }
+    if any(input.service_registries.as_ref()) {
+        return refused("Unable to update service registries");
+    }
     if input.force_new_deployment.unwrap_or(false) {
         return refused("Cannot force a new deployment");
     }

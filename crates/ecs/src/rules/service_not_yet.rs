@@ -91,7 +91,6 @@ pub const ROWS: &[Row] = &[
         any(asked.capacity_providers)
     }),
     row("loadBalancers", |asked| any(asked.load_balancers)),
-    row("serviceRegistries", |asked| any(asked.registries)),
     row("serviceConnectConfiguration", |asked| {
         let given = asked.connect;
         given.is_some_and(|connect| connect.enabled.unwrap_or(false))
@@ -159,7 +158,6 @@ mod tests {
             json!({"launchType": "EXTERNAL"}),
             json!({"capacityProviderStrategy": [{"capacityProvider": "a"}]}),
             json!({"loadBalancers": [{"containerName": "a"}]}),
-            json!({"serviceRegistries": [{"registryArn": "a"}]}),
             json!({"serviceConnectConfiguration": {"enabled": true}}),
             json!({"volumeConfigurations": [{"name": "v"}]}),
             json!({"vpcLatticeConfigurations": [{"portName": "a"}]}),

@@ -12,13 +12,15 @@ use crate::place::strategy::Criterion;
 use crate::place::{constraint, strategy};
 use crate::records::container_instance::InstanceId;
 use crate::records::overrides::TaskOverrides;
+use crate::records::registration::RegistrationRecord;
 use crate::records::service::{Propagate, ServiceRecord, Workload, deployment_id};
 use crate::records::task::{Membership, TaskKey};
 use crate::records::{ClusterKey, TASK_DEFINITIONS, Tags, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::task::effective::Effective;
 use crate::task::fargate::Terms;
 use crate::task::launch::Launch;
-use crate::task::{effective, network};
-use aws_api::ecs::{PlacementConstraint, PlacementStrategy};
+use crate::task::{effective, network, registration};
+use aws_api::ecs::{PlacementConstraint, PlacementStrategy, TaskDefinition};
 use aws_types::Ctx;
 use store::{TableKey, Txn, World};
 
@@ -70,6 +72,7 @@ pub fn of(
             gpus: effective.containers.iter().map(effective::gpus).sum(),
             zones: None,
         },
+        registration: registered(service, number, workload, (definition, &effective)),
         constraints: constraint::read(Some(&constraints), definition).ok()?,
         strategy: criteria,
         fargate: is_fargate.then(|| Terms::of(version, definition, &overrides)),
@@ -84,6 +87,19 @@ pub fn of(
         }),
         network,
     })
+}
+
+fn registered(
+    service: &ServiceRecord,
+    number: u64,
+    workload: &Workload,
+    made_from: (&TaskDefinition, &Effective),
+) -> Option<Box<RegistrationRecord>> {
+    let mut sets = service.task_sets.iter();
+    let set = sets.find(|set| set.number == number);
+    let external_id = set.and_then(|set| set.external_id.clone());
+    let registry = workload.registries.first().map(|one| &one.0);
+    registration::of(&service.key.scope, registry, made_from, external_id)
 }
 
 fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {

@@ -26,6 +26,7 @@ const SERVICE_LINKED_ROLE: &str = "role/aws-service-role/ecs.amazonaws.com/AWSSe
 pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::Service {
     let ServiceKey { scope, cluster, .. } = &service.key;
     let workload = super::wanted::workload(world, service);
+    let registries = workload.as_ref().map(Workload::shown_registries);
     let (running, pending) = (Count::Running, Count::Pending);
     let has_sets = service.controller.has_task_sets();
     api::Service {
@@ -33,7 +34,7 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
         service_name: Some(service.key.name.clone()),
         cluster_arn: Some(cluster_arn(scope, cluster)),
         load_balancers: Some(Vec::new()),
-        service_registries: Some(Vec::new()),
+        service_registries: Some(registries.unwrap_or_default()),
         status: Some(service.status.name().into()),
         desired_count: Some(shown(service.desired)),
         running_count: Some(count(world, service, running)),
@@ -118,7 +119,7 @@ pub fn task_set(
         platform_family: platform_family(&set.workload),
         network_configuration: network(&set.workload),
         load_balancers: Some(Vec::new()),
-        service_registries: Some(Vec::new()),
+        service_registries: Some(set.workload.shown_registries()),
         scale: Some(Scale {
             value: Some(f64::from(set.scale_hundredths) / 100.0),
             unit: Some("PERCENT".into()),

@@ -22,6 +22,7 @@ use crate::records::attachment::AttachmentRecord;
 use crate::records::cluster::{ClusterKey, ClusterRecord};
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey};
 use crate::records::overrides::TaskOverrides;
+use crate::records::registration::RegistrationRecord;
 use crate::records::task::{
     ContainerRecord, Delivery, Membership, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
 };
@@ -55,6 +56,8 @@ pub struct Launch {
     pub(crate) service: Option<Membership>,
     /// Where its interface goes, in network mode `awsvpc`.
     pub(crate) network: Option<Network>,
+    /// What each is registered as, with a service registry.
+    pub(crate) registration: Option<Box<RegistrationRecord>>,
     /// On what terms, of launch type FARGATE.
     pub(crate) fargate: Option<Terms>,
 }
@@ -116,6 +119,7 @@ pub fn prepare(
         execute_command: asked.execute_command,
         service: None,
         network,
+        registration: None,
     })
 }
 
@@ -238,18 +242,6 @@ impl Launch {
             id: TaskId(ctx.ids.hex(32)),
         };
         let attachment = self.attach(txn, ctx, &key, (placement, zone))?;
-        let mut gpus = placement.gpus.iter().cloned();
-        let containers = self.effective.containers.iter().map(|container| {
-            let name = container.name.as_deref().unwrap_or_default();
-            let essential = container.essential.unwrap_or(true);
-            ContainerRecord {
-                gpu_ids: gpus
-                    .by_ref()
-                    .take(effective::gpus(container) as usize)
-                    .collect(),
-                ..ContainerRecord::pending(name, ctx.ids.uuid(), essential)
-            }
-        });
         let record = TaskRecord {
             key: key.clone(),
             family: self.family.clone(),
@@ -265,7 +257,7 @@ impl Launch {
                 gpus: placement.gpus.clone(),
                 ..self.requirement.reserved.clone()
             },
-            containers: containers.collect(),
+            containers: self.containers(ctx, placement),
             times: TaskTimes::created(ctx.now),
             stop: None,
             overrides: self.overrides.clone(),
@@ -280,6 +272,7 @@ impl Launch {
             },
             service: self.service,
             attachment: attachment.map(Box::new),
+            registration: self.registration.clone(),
             fargate: self
                 .fargate
                 .as_ref()
@@ -287,6 +280,24 @@ impl Launch {
         };
         txn.put(&TASKS, record);
         Ok(key)
+    }
+
+    fn containers(&self, ctx: &mut Ctx, placement: &Placement) -> Vec<ContainerRecord> {
+        let mut gpus = placement.gpus.iter().cloned();
+        let containers = self.effective.containers.iter();
+        containers
+            .map(|container| {
+                let name = container.name.as_deref().unwrap_or_default();
+                let essential = container.essential.unwrap_or(true);
+                ContainerRecord {
+                    gpu_ids: gpus
+                        .by_ref()
+                        .take(effective::gpus(container) as usize)
+                        .collect(),
+                    ..ContainerRecord::pending(name, ctx.ids.uuid(), essential)
+                }
+            })
+            .collect()
     }
 
     fn attach(

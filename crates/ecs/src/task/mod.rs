@@ -15,6 +15,7 @@ pub mod network;
 pub mod payload;
 pub mod protection;
 pub mod reference;
+pub mod registration;
 pub mod report;
 pub mod retention;
 pub mod shape;

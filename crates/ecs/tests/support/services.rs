@@ -107,6 +107,7 @@ impl House {
             launch_type: "EC2".into(),
             platform_version: None,
             network: None,
+            registries: Vec::new(),
         };
         self.change(|txn, ctx| {
             deploy::begin(txn, ctx, &mut record, workload);

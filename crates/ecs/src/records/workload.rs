@@ -1,0 +1,33 @@
+//! What the tasks of a deployment or a task set are made from.
+
+use aws_api::Stored;
+use aws_api::ecs::{NetworkConfiguration, ServiceRegistry};
+use serde::{Deserialize, Serialize};
+
+/// What a service's tasks are made from. A change of any of it makes a new deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// The definition's family.
+    pub family: String,
+    /// The definition's revision.
+    pub revision: u32,
+    /// `launchType`.
+    pub launch_type: String,
+    /// `platformVersion` as it was asked for, of launch type FARGATE.
+    #[serde(default)]
+    pub platform_version: Option<String>,
+    /// `networkConfiguration`.
+    #[serde(default)]
+    pub network: Option<Stored<NetworkConfiguration>>,
+    /// `serviceRegistries`: one at most.
+    #[serde(default)]
+    pub registries: Vec<Stored<ServiceRegistry>>,
+}
+
+impl Workload {
+    /// `serviceRegistries` as answers show them.
+    #[must_use]
+    pub fn shown_registries(&self) -> Vec<ServiceRegistry> {
+        self.registries.iter().map(|one| one.0.clone()).collect()
+    }
+}
