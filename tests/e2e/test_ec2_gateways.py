@@ -168,3 +168,78 @@ def test_a_network_acl_from_its_making_to_its_end(ec2, vpc):
     assert refused(ec2.delete_vpc, VpcId=vpc["id"])[0] == "DependencyViolation"
     ec2.delete_network_acl(NetworkAclId=id)
     assert refused(ec2.describe_network_acls, NetworkAclIds=[id])[0] == "InvalidNetworkAclID.NotFound"
+
+
+def test_a_prefix_list_its_versions_and_who_names_it(ec2, vpc):
+    made = ec2.create_managed_prefix_list(
+        PrefixListName="office", AddressFamily="IPv4", MaxEntries=3, TagSpecifications=named("o", "prefix-list"),
+        Entries=[{"Cidr": "10.7.0.0/16", "Description": "one"}])["PrefixList"]
+    id = made["PrefixListId"]
+    assert (made["State"], made["Version"], made["MaxEntries"]) == ("create-in-progress", 1, 3)
+    describe = lambda: ec2.describe_managed_prefix_lists(PrefixListIds=[id])["PrefixLists"][0]
+    assert describe()["State"] == "create-complete" and describe()["PrefixListArn"].endswith(f":prefix-list/{id}")
+    entries = lambda **of: [entry["Cidr"] for entry in ec2.get_managed_prefix_list_entries(PrefixListId=id, **of)["Entries"]]
+    ec2.modify_managed_prefix_list(PrefixListId=id, CurrentVersion=1, AddEntries=[{"Cidr": "10.6.0.0/16"}])
+    assert entries() == ["10.6.0.0/16", "10.7.0.0/16"] and entries(TargetVersion=1) == ["10.7.0.0/16"]
+    modify = lambda **of: refused(ec2.modify_managed_prefix_list, **{"PrefixListId": id, "CurrentVersion": 2, **of})
+    assert modify(CurrentVersion=1, AddEntries=[{"Cidr": "10.5.0.0/16"}]) == (
+        "PrefixListVersionMismatch", "The prefix list has the incorrect version number.")
+    for change, code in (
+        ({"AddEntries": [{"Cidr": f"10.{n}.0.0/16"} for n in range(2)]}, "PrefixListMaxEntriesExceeded"),
+        ({"AddEntries": [{"Cidr": "fd00::/8"}]}, "InvalidParameterValue"), ({"AddEntries": [{"Cidr": "x"}]}, "InvalidParameterValue"),
+        ({"AddEntries": [{"Cidr": f"10.0.{n}.0/24"} for n in range(101)]}, "RequestLimitExceeded"),
+        ({"RemoveEntries": [{"Cidr": "10.1.0.0/16"}]}, "InvalidPrefixListModification"),
+        ({"MaxEntries": 1}, "InvalidParameterValue"), ({"MaxEntries": 0}, "InvalidParameterValue"),
+        ({"PrefixListId": "pl-0"}, "InvalidPrefixListID.NotFound"), ({"PrefixListId": "pl-63a5400a"}, "OperationNotPermitted"),
+        ({"PrefixListName": "com.amazonaws.mine"}, "InvalidParameterValue"),
+    ):
+        assert modify(**change)[0] == code, change
+    assert entries() == ["10.6.0.0/16", "10.7.0.0/16"] and describe()["Version"] == 2
+    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc["id"])["GroupId"]
+    by_list = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "PrefixListIds": [{"PrefixListId": id}]}]
+    [rule] = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=by_list)["SecurityGroupRules"]
+    assert rule["PrefixListId"] == id
+    assert refused(ec2.delete_managed_prefix_list, PrefixListId=id)[0] == "DependencyViolation"
+    # A list counts for as many rules as it may have entries.
+    ports = [{"IpProtocol": "tcp", "FromPort": n, "ToPort": n, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]} for n in range(1, 59)]
+    assert refused(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=ports)[0] == "RulesPerSecurityGroupLimitExceeded"
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=ports[:57])
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_managed_prefix_list(PrefixListId=id)
+    assert refused(ec2.describe_managed_prefix_lists, PrefixListIds=[id])[0] == "InvalidPrefixListID.NotFound"
+    [s3] = ec2.describe_prefix_lists(Filters=filters(prefix_list_name="com.amazonaws.us-east-1.s3"))["PrefixLists"]
+    [same] = ec2.describe_managed_prefix_lists(Filters=filters(owner_id="AWS", prefix_list_id=s3["PrefixListId"]))["PrefixLists"]
+    assert same["PrefixListName"] == "com.amazonaws.us-east-1.s3"
+
+
+def test_endpoints_of_both_kinds(ec2, vpc):
+    [service] = ec2.describe_vpc_endpoint_services(Filters=filters(service_name="com.amazonaws.us-east-1.s3", service_type="Gateway"))["ServiceDetails"]
+    assert service["Owner"] == "amazon" and service["ServiceType"] == [{"ServiceType": "Gateway"}]
+    table = ec2.create_route_table(VpcId=vpc["id"])["RouteTable"]["RouteTableId"]
+    made = ec2.create_vpc_endpoint(VpcId=vpc["id"], ServiceName=service["ServiceName"], RouteTableIds=[table])["VpcEndpoint"]
+    gateway = made["VpcEndpointId"]
+    assert (made["State"], made["VpcEndpointType"], made["RouteTableIds"]) == ("available", "Gateway", [table])
+    routes = lambda: ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
+    assert (routes()[-1]["DestinationPrefixListId"], routes()[-1]["GatewayId"], routes()[-1]["State"]) == ("pl-63a5400a", gateway, "active")
+    assert refused(ec2.delete_route, RouteTableId=table, DestinationPrefixListId="pl-63a5400a")[0] == "InvalidParameterValue"
+    assert refused(ec2.create_vpc_endpoint, VpcId=vpc["id"], ServiceName=service["ServiceName"], RouteTableIds=[table])[0] == "RouteAlreadyExists"
+    assert refused(ec2.create_vpc_endpoint, VpcId=vpc["id"], ServiceName="com.amazonaws.us-east-1.nothing")[0] == "InvalidServiceName"
+    assert refused(ec2.modify_vpc_endpoint, VpcEndpointId=gateway, AddSubnetIds=[vpc["subnet"]])[0] == "InvalidParameter"
+    ec2.modify_vpc_endpoint(VpcEndpointId=gateway, RemoveRouteTableIds=[table])
+    assert len(routes()) == 2
+    group = ec2.create_security_group(GroupName="e", Description="d", VpcId=vpc["id"])["GroupId"]
+    logs = ec2.create_vpc_endpoint(
+        VpcId=vpc["id"], ServiceName="com.amazonaws.us-east-1.logs", VpcEndpointType="Interface", SubnetIds=[vpc["subnet"]],
+        SecurityGroupIds=[group], TagSpecifications=named("logs", "vpc-endpoint"))["VpcEndpoint"]["VpcEndpointId"]
+    [found] = ec2.describe_vpc_endpoints(Filters=[*filters(vpc_id=vpc["id"]), {"Name": "tag:Name", "Values": ["logs"]}])["VpcEndpoints"]
+    assert (found["VpcEndpointId"], found["State"], found["SubnetIds"]) == (logs, "available", [vpc["subnet"]])
+    [eni] = ec2.describe_network_interfaces(NetworkInterfaceIds=found["NetworkInterfaceIds"])["NetworkInterfaces"]
+    assert (eni["InterfaceType"], eni["Groups"][0]["GroupId"], eni["Description"]) == ("vpc_endpoint", group, f"VPC Endpoint Interface {logs}")
+    assert refused(ec2.delete_security_group, GroupId=group)[0] == "DependencyViolation"
+    assert refused(ec2.delete_vpc, VpcId=vpc["id"])[0] == "DependencyViolation"
+    left = ec2.delete_vpc_endpoints(VpcEndpointIds=[gateway, logs, "vpce-0"])["Unsuccessful"]
+    assert [(one["ResourceId"], one["Error"]["Code"]) for one in left] == [("vpce-0", "InvalidVpcEndpoint.NotFound")]
+    assert refused(ec2.describe_vpc_endpoints, VpcEndpointIds=[logs])[0] == "InvalidVpcEndpointId.NotFound"
+    assert ec2.describe_network_interfaces(Filters=filters(vpc_id=vpc["id"]))["NetworkInterfaces"] == []
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_route_table(RouteTableId=table)

@@ -8,7 +8,7 @@ use crate::records::group::{
 };
 use crate::records::interface::{BY_GROUP as MEMBERS, INTERFACES};
 use crate::records::{ResourceKey, within};
-use crate::tags;
+use crate::{prefix_list, tags};
 use aws_types::{AwsError, Ctx, Scope};
 use ipnet::Ipv4Net;
 use std::sync::Arc;
@@ -129,7 +129,8 @@ pub fn add_rule(txn: &mut Txn, rule: RuleRecord) -> Result<(), AwsError> {
     let counts = |peer: &Peer| match peer {
         Peer::Ipv4(_) => (1, 0),
         Peer::Ipv6(_) => (0, 1),
-        Peer::Group(_) | Peer::PrefixList(_) => (1, 1),
+        Peer::Group(_) => (1, 1),
+        Peer::PrefixList(id) => weight(txn, &rule.key.scope, id),
     };
     let same_direction = present.iter().filter(|other| other.egress == rule.egress);
     let (ipv4, ipv6) = same_direction
@@ -143,6 +144,16 @@ pub fn add_rule(txn: &mut Txn, rule: RuleRecord) -> Result<(), AwsError> {
     }
     txn.put(&RULES, rule);
     Ok(())
+}
+
+/// A prefix list counts for as many rules as it may have entries.
+/// Rule: VPC user guide, "Managed prefix lists".
+fn weight(world: &World, scope: &Scope, id: &str) -> (usize, usize) {
+    match prefix_list::require(world, scope, id) {
+        Ok(list) if list.is_ipv6 => (0, list.max_entries),
+        Ok(list) => (list.max_entries, 0),
+        Err(_) => (1, 1),
+    }
 }
 
 fn duplicate(rule: &RuleRecord) -> AwsError {

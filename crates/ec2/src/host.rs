@@ -12,7 +12,7 @@ use crate::records::{
 };
 use crate::resource::lookup;
 use crate::security::compile::{Surroundings, compile};
-use crate::{acl, defaults, group, route};
+use crate::{acl, defaults, group, prefix_list, route};
 use aws_api::agent::host_sync::{GroupSetRow, HostRow, InterfaceRow, Row, SubnetRow, VpcRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,9 +58,10 @@ fn of_vpc(
         }
         rows.push(Row::Interface(interface_row(one, host)));
     }
+    let lists = prefix_list::ranges(world, &vpc.key.scope);
     let around = Surroundings {
         combinations: &combinations,
-        prefix_lists: &BTreeMap::new(),
+        prefix_lists: &lists,
     };
     for (set, groups) in own {
         rows.push(Row::GroupSet(group_set(world, vpc, (set, &groups), around)));

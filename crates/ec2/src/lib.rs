@@ -8,7 +8,8 @@
 //! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
 //!   first start. [`zones`], [`cidr`].
 //! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
-//! * [`nat`]: how a NAT gateway is made and unmade.
+//! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
+//!   [`endpoint`]: ways to AWS's services.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
 //!   addresses in use.
 //!
@@ -21,6 +22,7 @@ pub mod address;
 pub mod cidr;
 pub mod defaults;
 pub mod elastic;
+pub mod endpoint;
 pub mod errors;
 pub mod filter;
 pub mod group;
@@ -29,6 +31,7 @@ pub mod interface;
 pub mod nat;
 pub mod ops;
 pub mod page;
+pub mod prefix_list;
 pub mod records;
 pub mod resource;
 pub mod route;

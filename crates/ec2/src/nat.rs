@@ -12,7 +12,7 @@ use crate::records::route::{To, Via};
 use crate::records::{ResourceKey, SubnetRecord, fresh_id, within};
 use crate::{address, elastic, interface, route, tags};
 use aws_types::{AwsError, Ctx, Scope};
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{Txn, World};
@@ -178,7 +178,7 @@ pub fn public_address(world: &World, nat: &NatGatewayRecord, to: Ipv4Net) -> Opt
     });
     let (_, via) = covering.max_by_key(|(length, _)| *length)?;
     let is_internet = matches!(via, Via::InternetGateway(_));
-    let leads_out = is_internet && route::target(world, &subnet, via, &To::Ipv4(to)).is_some();
+    let leads_out = is_internet && route::target(world, &subnet, via, IpNet::V4(to)).is_some();
     leads_out.then_some(*address)
 }
 

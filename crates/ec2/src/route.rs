@@ -5,11 +5,12 @@
 
 use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
 use crate::records::nat::NAT_GATEWAYS;
-use crate::records::route::{BY_ASSOCIATION, ROUTE_TABLES, RouteRecord, RouteTableRecord, To, Via};
+use crate::records::route::{BY_ASSOCIATION, ROUTE_TABLES, RouteTableRecord, To, Via};
 use crate::records::{INTERFACES, SubnetRecord, within};
-use crate::{nat, vpc};
+use crate::{nat, prefix_list, vpc};
 use aws_api::agent::host_sync::{Destination, Route};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::World;
@@ -30,29 +31,33 @@ pub fn of_subnet(world: &World, subnet: &SubnetRecord) -> Vec<Route> {
     let Some(table) = table_of(world, subnet) else {
         return Vec::new();
     };
+    let lists = prefix_list::ranges(world, &subnet.key.scope);
     let routes = table.routes.iter();
     routes
-        .filter_map(|route| one(world, subnet, route))
+        .flat_map(|route| destinations(&lists, &route.to).map(move |to| (to, &route.via)))
+        .map(|(to, via)| Route {
+            to,
+            via: target(world, subnet, via, to).unwrap_or(Destination::Blackhole),
+        })
         .collect()
 }
 
-fn one(world: &World, subnet: &SubnetRecord, route: &RouteRecord) -> Option<Route> {
-    let to = match &route.to {
-        To::Ipv4(net) => IpNet::V4(*net),
-        To::Ipv6(net) => IpNet::V6(*net),
-        // Prefix lists name AWS's own services, which are reached at our own endpoint.
-        To::PrefixList(_) => return None,
+/// The ranges to which a route leads. Lists that name AWS's services have none.
+fn destinations<'a>(
+    lists: &'a BTreeMap<String, Vec<IpNet>>,
+    to: &'a To,
+) -> impl Iterator<Item = IpNet> + use<'a> {
+    let (one, list) = match to {
+        To::Ipv4(net) => (Some(IpNet::V4(*net)), None),
+        To::Ipv6(net) => (Some(IpNet::V6(*net)), None),
+        To::PrefixList(id) => (None, lists.get(id)),
     };
-    let via = target(world, subnet, &route.via, &route.to);
-    Some(Route {
-        to,
-        via: via.unwrap_or(Destination::Blackhole),
-    })
+    one.into_iter().chain(list.into_iter().flatten().copied())
 }
 
 /// Where a route leads, if its target is there and of this VPC.
 #[must_use]
-pub fn target(world: &World, subnet: &SubnetRecord, via: &Via, to: &To) -> Option<Destination> {
+pub fn target(world: &World, subnet: &SubnetRecord, via: &Via, to: IpNet) -> Option<Destination> {
     match via {
         Via::InternetGateway(id) => {
             let gateway = world.get(&INTERNET_GATEWAYS, &subnet.key.beside(id));
@@ -71,9 +76,9 @@ pub fn target(world: &World, subnet: &SubnetRecord, via: &Via, to: &To) -> Optio
             })
         }
         Via::NatGateway(id) => {
-            let To::Ipv4(to) = to else { return None };
+            let IpNet::V4(to) = to else { return None };
             let gateway = world.get(&NAT_GATEWAYS, &subnet.key.beside(id))?;
-            let public = nat::public_address(world, gateway, *to)?;
+            let public = nat::public_address(world, gateway, to)?;
             Some(Destination::NatGateway { public })
         }
         Via::Endpoint(_) => None,

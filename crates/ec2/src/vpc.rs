@@ -3,6 +3,7 @@
 use crate::errors::{code, has_dependencies};
 use crate::group;
 use crate::records::acl::{self, ACLS, AclEntryRecord, AclRecord};
+use crate::records::endpoint::{self, ENDPOINTS};
 use crate::records::gateway::{self, EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
 use crate::records::group::{DEFAULT, GROUPS};
 use crate::records::interface::{self, INTERFACES};
@@ -221,6 +222,10 @@ fn has_more(world: &World, at: &Key) -> bool {
             .next()
             .is_some()
         || egress_only.take(1).count() > 0
+        || world
+            .find(&ENDPOINTS, &endpoint::BY_VPC, at)
+            .next()
+            .is_some()
         || groups.filter(|group| group.name != DEFAULT).count() > 0
         || tables.filter(|table| !table.is_main()).count() > 0
         || acls.filter(|acl| !acl.is_default).count() > 0

@@ -6,6 +6,8 @@ mod acls;
 mod addresses;
 mod dhcp;
 mod egress_only;
+mod endpoint_shape;
+mod endpoints;
 mod gateways;
 mod group_rules;
 mod groups;
@@ -13,6 +15,7 @@ mod interface_shape;
 mod interfaces;
 mod nat_gateways;
 mod permissions;
+mod prefix_lists;
 mod route_tables;
 mod routes;
 mod rule_descriptions;
@@ -58,6 +61,8 @@ pub fn operations() -> Vec<Operation> {
         route_operations(),
         gateway_operations(),
         acl_operations(),
+        list_operations(),
+        endpoint_operations(),
         address_operations(),
         other_operations(),
     ];
@@ -149,6 +154,27 @@ fn acl_operations() -> Vec<Operation> {
         op!(read DescribeNetworkAcls, acls::describe),
         op!(write ReplaceNetworkAclAssociation, acls::replace_association, "network-acl" network_acl_id),
         op!(write ReplaceNetworkAclEntry, acl_entries::replace, "network-acl" network_acl_id),
+    ]
+}
+
+fn list_operations() -> Vec<Operation> {
+    vec![
+        op!(write CreateManagedPrefixList, prefix_lists::create),
+        op!(write DeleteManagedPrefixList, prefix_lists::delete, "prefix-list" prefix_list_id),
+        op!(read DescribeManagedPrefixLists, prefix_lists::describe),
+        op!(read DescribePrefixLists, prefix_lists::describe_of_services),
+        op!(read GetManagedPrefixListEntries, prefix_lists::entries, "prefix-list" prefix_list_id),
+        op!(write ModifyManagedPrefixList, prefix_lists::modify, "prefix-list" prefix_list_id),
+    ]
+}
+
+fn endpoint_operations() -> Vec<Operation> {
+    vec![
+        op!(write CreateVpcEndpoint, endpoints::create, "vpc" vpc_id),
+        op!(write DeleteVpcEndpoints, endpoints::delete),
+        op!(read DescribeVpcEndpointServices, endpoints::describe_services),
+        op!(read DescribeVpcEndpoints, endpoints::describe),
+        op!(write ModifyVpcEndpoint, endpoints::modify, "vpc-endpoint" vpc_endpoint_id),
     ]
 }
 

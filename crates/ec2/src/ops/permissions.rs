@@ -3,14 +3,14 @@
 //! Rule: EC2 API reference, IpPermission and SecurityGroupRuleRequest.
 
 use crate::cidr;
-use crate::errors::{code, invalid_value, missing};
+use crate::errors::{code, invalid_value, missing, required};
 use crate::records::group::{GroupRecord, Peer, RuleRecord, Traffic};
 use crate::resource::lookup;
 use aws_api::ec2::{
     IpPermission, IpRange, Ipv6Range, PrefixListId, ReferencedSecurityGroup, SecurityGroupRule,
     SecurityGroupRuleRequest, UserIdGroupPair,
 };
-use aws_types::{AwsError, ErrorCode, Scope};
+use aws_types::{AwsError, Scope};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +26,6 @@ pub struct Given {
     /// `Description`.
     pub description: Option<String>,
 }
-
-const INVALID_LIST: ErrorCode = code("InvalidPrefixListID.NotFound");
 
 /// Reads all rules of `IpPermissions`.
 ///
@@ -65,7 +63,7 @@ pub fn read(
         }
         for list in permission.prefix_list_ids.iter().flatten() {
             add(
-                prefix_list(list.prefix_list_id.as_deref())?,
+                prefix_list(world, scope, list.prefix_list_id.as_ref())?,
                 &list.description,
             );
             has_peer = true;
@@ -114,7 +112,7 @@ pub fn read_one(
     } else if let Some(id) = &given.referenced_group_id {
         group(world, scope, vpc, id)?
     } else {
-        prefix_list(given.prefix_list_id.as_deref())?
+        prefix_list(world, scope, given.prefix_list_id.as_ref())?
     };
     Ok(Given {
         traffic: traffic(given.ip_protocol.as_ref(), given.from_port, given.to_port)?,
@@ -137,10 +135,10 @@ fn ipv6(text: Option<&str>) -> Result<Peer, AwsError> {
     }
 }
 
-/// There are none until prefix lists are served.
-fn prefix_list(id: Option<&str>) -> Result<Peer, AwsError> {
-    let id = id.unwrap_or_default();
-    Err(INVALID_LIST.with(format!("The prefix list ID '{id}' does not exist")))
+fn prefix_list(world: &World, scope: &Scope, id: Option<&String>) -> Result<Peer, AwsError> {
+    let id = required(id, "prefixListId")?;
+    crate::prefix_list::require(world, scope, id)?;
+    Ok(Peer::PrefixList(id.into()))
 }
 
 fn group(world: &World, scope: &Scope, vpc: &str, id: &str) -> Result<Peer, AwsError> {

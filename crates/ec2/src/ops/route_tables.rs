@@ -8,7 +8,7 @@ use crate::records::subnet::SubnetRecord;
 use crate::records::vpc::VpcRecord;
 use crate::records::{ResourceKey, fresh_id, within};
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::tags;
+use crate::{endpoint, tags};
 use aws_api::Empty;
 use aws_api::ec2::{
     AssociateRouteTableRequest, AssociateRouteTableResult, CreateRouteTableRequest,
@@ -149,6 +149,7 @@ pub fn delete(
     if !found.associations.is_empty() {
         return Err(has_dependencies("routeTable", id));
     }
+    endpoint::forget_table(txn, &found);
     txn.delete(&ROUTE_TABLES, &found.key);
     tags::forget(txn, &found.key);
     Ok(Empty {})

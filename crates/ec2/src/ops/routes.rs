@@ -2,8 +2,8 @@
 //!
 //! Rule: EC2 API reference, CreateRoute; VPC user guide, "Route tables".
 
-use crate::cidr;
 use crate::errors::{code, invalid_combination, invalid_value, missing, refuse, required};
+use crate::records::endpoint::ENDPOINTS;
 use crate::records::gateway::{
     EGRESS_ONLY_GATEWAYS, EgressOnlyGatewayRecord, INTERNET_GATEWAYS, InternetGatewayRecord,
 };
@@ -12,6 +12,7 @@ use crate::records::nat::{NAT_GATEWAYS, NatGatewayRecord};
 use crate::records::route::{ROUTE_TABLES, RouteRecord, RouteTableRecord, To, Via};
 use crate::records::vpc::VPCS;
 use crate::resource::lookup;
+use crate::{cidr, prefix_list};
 use aws_api::Empty;
 use aws_api::ec2::{
     CreateRouteRequest, CreateRouteResult, DeleteRouteRequest, ReplaceRouteRequest, Route,
@@ -32,8 +33,7 @@ fn destination(
     match (ipv4, ipv6, list) {
         (Some(net), None, None) => Ok(To::Ipv4(cidr::ipv4(net, "destinationCidrBlock")?)),
         (None, Some(net), None) => Ok(To::Ipv6(cidr::ipv6(net, "destinationIpv6CidrBlock")?)),
-        (None, None, Some(id)) => Err(code("InvalidPrefixListID.NotFound")
-            .with(format!("The prefix list ID '{id}' does not exist"))),
+        (None, None, Some(id)) => Ok(To::PrefixList(id.clone())),
         (None, None, None) => Err(missing("destinationCidrBlock")),
         _ => Err(invalid_combination(
             "Exactly one destination must be specified.",
@@ -191,6 +191,9 @@ pub fn create(
     )?;
     let via = target(txn, &ctx.scope, &table, &to, given_target!(input))?;
     check_not_local(txn, &table, &to)?;
+    if let To::PrefixList(list) = &to {
+        prefix_list::require(txn, &ctx.scope, list)?;
+    }
     if table.routes.iter().any(|route| route.to == to) {
         return Err(code("RouteAlreadyExists").with(format!(
             "The route identified by {} already exists.",
@@ -226,6 +229,7 @@ pub fn replace(
     )?;
     let via = target(txn, &ctx.scope, &table, &to, given_target!(input))?;
     check_present(&table, &to)?;
+    check_is_users(&table, &to)?;
     txn.update(&ROUTE_TABLES, &table.key, |table| {
         for route in table.routes.iter_mut().filter(|route| route.to == to) {
             route.via = via.clone();
@@ -244,6 +248,7 @@ pub fn delete(txn: &mut Txn, ctx: &mut Ctx, input: &DeleteRouteRequest) -> Resul
         input.destination_prefix_list_id.as_ref(),
     )?;
     check_present(&table, &to)?;
+    check_is_users(&table, &to)?;
     txn.update(&ROUTE_TABLES, &table.key, |table| {
         table.routes.retain(|route| route.to != to);
     });
@@ -255,6 +260,20 @@ fn check_present(table: &RouteTableRecord, to: &To) -> Result<(), AwsError> {
         true => Ok(()),
         false => Err(code("InvalidRoute.NotFound").with(format!(
             "no route with destination-cidr-block {} in route table {}",
+            text(to),
+            table.key.id
+        ))),
+    }
+}
+
+/// What an endpoint put into a table goes with the endpoint alone.
+fn check_is_users(table: &RouteTableRecord, to: &To) -> Result<(), AwsError> {
+    let mut own = table.routes.iter();
+    let is_endpoints = |via: &Via| matches!(via, Via::Endpoint(_));
+    match own.any(|route| route.to == *to && is_endpoints(&route.via)) {
+        false => Ok(()),
+        true => Err(invalid_value(format!(
+            "cannot remove VPC endpoint route {} in route table {}",
             text(to),
             table.key.id
         ))),
@@ -315,7 +334,7 @@ fn shape(world: &World, table: &RouteTableRecord, route: &RouteRecord) -> Route 
         }
         Via::Endpoint(id) => {
             shape.gateway_id = Some(id.clone());
-            false
+            world.get(&ENDPOINTS, &table.key.beside(id)).is_some()
         }
         Via::Interface(id) => {
             shape.network_interface_id = Some(id.clone());

@@ -7,10 +7,12 @@ use crate::records::ResourceKey;
 use crate::records::acl::ACLS;
 use crate::records::address::ALLOCATIONS;
 use crate::records::dhcp::DHCP_OPTIONS;
+use crate::records::endpoint::ENDPOINTS;
 use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
 use crate::records::group::{GROUPS, RULES};
 use crate::records::interface::INTERFACES;
 use crate::records::nat::NAT_GATEWAYS;
+use crate::records::prefix_list::PREFIX_LISTS;
 use crate::records::route::ROUTE_TABLES;
 use crate::records::subnet::SUBNETS;
 use crate::records::tag::{TAGS, TagRecord};
@@ -95,6 +97,8 @@ fn exists(world: &World, key: &ResourceKey) -> bool {
         Some("network-acl") => world.get(&ACLS, key).is_some(),
         Some("dhcp-options") => world.get(&DHCP_OPTIONS, key).is_some(),
         Some("natgateway") => world.get(&NAT_GATEWAYS, key).is_some(),
+        Some("prefix-list") => world.get(&PREFIX_LISTS, key).is_some(),
+        Some("vpc-endpoint") => world.get(&ENDPOINTS, key).is_some(),
         Some("elastic-ip") => world.get(&ALLOCATIONS, key).is_some(),
         _ => false,
     }

@@ -3,10 +3,12 @@
 pub mod acl;
 pub mod address;
 pub mod dhcp;
+pub mod endpoint;
 pub mod gateway;
 pub mod group;
 pub mod interface;
 pub mod nat;
+pub mod prefix_list;
 pub mod region;
 pub mod route;
 pub mod subnet;
@@ -94,12 +96,14 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &address::ADDRESSES,
         &address::ALLOCATIONS,
         &dhcp::DHCP_OPTIONS,
+        &endpoint::ENDPOINTS,
         &gateway::EGRESS_ONLY_GATEWAYS,
         &gateway::INTERNET_GATEWAYS,
         &group::GROUPS,
         &group::RULES,
         &interface::INTERFACES,
         &nat::NAT_GATEWAYS,
+        &prefix_list::PREFIX_LISTS,
         &region::REGIONS,
         &route::ROUTE_TABLES,
         &subnet::SUBNETS,

@@ -36,6 +36,12 @@ pub const AVAILABILITY_ZONE_STATE: &[&str] = &[
 /// Values of `ConnectivityType`.
 pub const CONNECTIVITY_TYPE: &[&str] = &["private", "public"];
 
+/// Values of `DnsNameState`.
+pub const DNS_NAME_STATE: &[&str] = &["pendingVerification", "verified", "failed"];
+
+/// Values of `DnsRecordIpType`.
+pub const DNS_RECORD_IP_TYPE: &[&str] = &["ipv4", "dualstack", "ipv6", "service-defined"];
+
 /// Values of `DomainType`.
 pub const DOMAIN_TYPE: &[&str] = &["vpc", "standard"];
 
@@ -44,6 +50,9 @@ pub const FIREWALL_ONBOARDING_STATUS: &[&str] = &["pending", "active", "disablin
 
 /// Values of `HostnameType`.
 pub const HOSTNAME_TYPE: &[&str] = &["ip-name", "resource-name"];
+
+/// Values of `IpAddressType`.
+pub const IP_ADDRESS_TYPE: &[&str] = &["ipv4", "dualstack", "ipv6"];
 
 /// Values of `IpSource`.
 pub const IP_SOURCE: &[&str] = &["amazon", "byoip", "none"];
@@ -114,6 +123,36 @@ pub const NETWORK_INTERFACE_TYPE: &[&str] = &[
     "gateway_load_balancer_endpoint",
     "iot_rules_managed",
     "aws_codestar_connections_managed",
+];
+
+/// Values of `PayerResponsibility`.
+pub const PAYER_RESPONSIBILITY: &[&str] = &["ServiceOwner"];
+
+/// Values of `PayerResponsibilityScope`.
+pub const PAYER_RESPONSIBILITY_SCOPE: &[&str] =
+    &["vpc-endpoint-charges", "resource-gateway-charges"];
+
+/// Values of `PayerResponsibilityType`.
+pub const PAYER_RESPONSIBILITY_TYPE: &[&str] = &[
+    "vpc-endpoint-account",
+    "resource-gateway-account",
+    "vpc-endpoint-service-account",
+];
+
+/// Values of `PrefixListState`.
+pub const PREFIX_LIST_STATE: &[&str] = &[
+    "create-in-progress",
+    "create-complete",
+    "create-failed",
+    "modify-in-progress",
+    "modify-complete",
+    "modify-failed",
+    "restore-in-progress",
+    "restore-complete",
+    "restore-failed",
+    "delete-in-progress",
+    "delete-complete",
+    "delete-failed",
 ];
 
 /// Values of `ResourceType`.
@@ -257,6 +296,9 @@ pub const ROUTE_TABLE_ASSOCIATION_STATE_CODE: &[&str] = &[
 /// Values of `RuleAction`.
 pub const RULE_ACTION: &[&str] = &["allow", "deny"];
 
+/// Values of `ServiceConnectivityType`.
+pub const SERVICE_CONNECTIVITY_TYPE: &[&str] = &["ipv4", "ipv6"];
+
 /// Values of `ServiceManaged`.
 pub const SERVICE_MANAGED: &[&str] = &[
     "alb",
@@ -265,6 +307,22 @@ pub const SERVICE_MANAGED: &[&str] = &[
     "rds",
     "lambda-network-connector",
     "igw-firewall",
+];
+
+/// Values of `ServiceType`.
+pub const SERVICE_TYPE: &[&str] = &["Interface", "Gateway", "GatewayLoadBalancer"];
+
+/// Values of `State`.
+pub const STATE: &[&str] = &[
+    "PendingAcceptance",
+    "Pending",
+    "Available",
+    "Deleting",
+    "Deleted",
+    "Rejected",
+    "Failed",
+    "Expired",
+    "Partial",
 ];
 
 /// Values of `SubnetCidrBlockStateCode`.
@@ -311,6 +369,16 @@ pub const VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT: &[&str] = &["enable", "d
 
 /// Values of `VpcEncryptionControlMode`.
 pub const VPC_ENCRYPTION_CONTROL_MODE: &[&str] = &["monitor", "enforce"];
+
+/// Values of `VpcEndpointType`.
+pub const VPC_ENDPOINT_TYPE: &[&str] = &[
+    "Interface",
+    "Gateway",
+    "GatewayLoadBalancer",
+    "Resource",
+    "ServiceNetwork",
+    "Tunnel",
+];
 
 /// Values of `VpcState`.
 pub const VPC_STATE: &[&str] = &["pending", "available", "deleting"];

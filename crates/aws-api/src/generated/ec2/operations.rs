@@ -137,6 +137,17 @@ impl Operation for CreateInternetGateway {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `CreateManagedPrefixList`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateManagedPrefixList;
+
+impl Operation for CreateManagedPrefixList {
+    type Input = CreateManagedPrefixListRequest;
+    type Output = CreateManagedPrefixListResult;
+    const NAME: &'static str = "CreateManagedPrefixList";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `CreateNatGateway`.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateNatGateway;
@@ -247,6 +258,17 @@ impl Operation for CreateVpc {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `CreateVpcEndpoint`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateVpcEndpoint;
+
+impl Operation for CreateVpcEndpoint {
+    type Input = CreateVpcEndpointRequest;
+    type Output = CreateVpcEndpointResult;
+    const NAME: &'static str = "CreateVpcEndpoint";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DeleteDhcpOptions`.
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteDhcpOptions;
@@ -277,6 +299,17 @@ impl Operation for DeleteInternetGateway {
     type Input = DeleteInternetGatewayRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "DeleteInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteManagedPrefixList`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteManagedPrefixList;
+
+impl Operation for DeleteManagedPrefixList {
+    type Input = DeleteManagedPrefixListRequest;
+    type Output = DeleteManagedPrefixListResult;
+    const NAME: &'static str = "DeleteManagedPrefixList";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -390,6 +423,17 @@ impl Operation for DeleteVpc {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DeleteVpcEndpoints`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteVpcEndpoints;
+
+impl Operation for DeleteVpcEndpoints {
+    type Input = DeleteVpcEndpointsRequest;
+    type Output = DeleteVpcEndpointsResult;
+    const NAME: &'static str = "DeleteVpcEndpoints";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DescribeAccountAttributes`.
 #[derive(Clone, Copy, Debug)]
 pub struct DescribeAccountAttributes;
@@ -467,6 +511,17 @@ impl Operation for DescribeInternetGateways {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DescribeManagedPrefixLists`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeManagedPrefixLists;
+
+impl Operation for DescribeManagedPrefixLists {
+    type Input = DescribeManagedPrefixListsRequest;
+    type Output = DescribeManagedPrefixListsResult;
+    const NAME: &'static str = "DescribeManagedPrefixLists";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DescribeNatGateways`.
 #[derive(Clone, Copy, Debug)]
 pub struct DescribeNatGateways;
@@ -508,6 +563,17 @@ impl Operation for DescribeNetworkInterfaces {
     type Input = DescribeNetworkInterfacesRequest;
     type Output = DescribeNetworkInterfacesResult;
     const NAME: &'static str = "DescribeNetworkInterfaces";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribePrefixLists`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribePrefixLists;
+
+impl Operation for DescribePrefixLists {
+    type Input = DescribePrefixListsRequest;
+    type Output = DescribePrefixListsResult;
+    const NAME: &'static str = "DescribePrefixLists";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -599,6 +665,28 @@ impl Operation for DescribeVpcAttribute {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DescribeVpcEndpointServices`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeVpcEndpointServices;
+
+impl Operation for DescribeVpcEndpointServices {
+    type Input = DescribeVpcEndpointServicesRequest;
+    type Output = DescribeVpcEndpointServicesResult;
+    const NAME: &'static str = "DescribeVpcEndpointServices";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeVpcEndpoints`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeVpcEndpoints;
+
+impl Operation for DescribeVpcEndpoints {
+    type Input = DescribeVpcEndpointsRequest;
+    type Output = DescribeVpcEndpointsResult;
+    const NAME: &'static str = "DescribeVpcEndpoints";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DescribeVpcs`.
 #[derive(Clone, Copy, Debug)]
 pub struct DescribeVpcs;
@@ -654,6 +742,28 @@ impl Operation for DisassociateVpcCidrBlock {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `GetManagedPrefixListEntries`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetManagedPrefixListEntries;
+
+impl Operation for GetManagedPrefixListEntries {
+    type Input = GetManagedPrefixListEntriesRequest;
+    type Output = GetManagedPrefixListEntriesResult;
+    const NAME: &'static str = "GetManagedPrefixListEntries";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ModifyManagedPrefixList`.
+#[derive(Clone, Copy, Debug)]
+pub struct ModifyManagedPrefixList;
+
+impl Operation for ModifyManagedPrefixList {
+    type Input = ModifyManagedPrefixListRequest;
+    type Output = ModifyManagedPrefixListResult;
+    const NAME: &'static str = "ModifyManagedPrefixList";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `ModifyNetworkInterfaceAttribute`.
 #[derive(Clone, Copy, Debug)]
 pub struct ModifyNetworkInterfaceAttribute;
@@ -695,6 +805,17 @@ impl Operation for ModifyVpcAttribute {
     type Input = ModifyVpcAttributeRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "ModifyVpcAttribute";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ModifyVpcEndpoint`.
+#[derive(Clone, Copy, Debug)]
+pub struct ModifyVpcEndpoint;
+
+impl Operation for ModifyVpcEndpoint {
+    type Input = ModifyVpcEndpointRequest;
+    type Output = ModifyVpcEndpointResult;
+    const NAME: &'static str = "ModifyVpcEndpoint";
     const SERVICE: &'static str = "ec2";
 }
 

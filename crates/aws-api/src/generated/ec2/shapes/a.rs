@@ -49,6 +49,25 @@ structure!(
     attribute_value
 );
 
+/// `AddPrefixListEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddPrefixListEntry {
+    pub cidr: Option<String>,
+    pub description: Option<String>,
+}
+
+/// Describes [`AddPrefixListEntry`].
+pub static ADD_PREFIX_LIST_ENTRY: StructDescription = StructDescription {
+    name: "AddPrefixListEntry",
+    members: &[
+        Member::new("Cidr", Kind::String)
+            .required()
+            .query_name("Cidr"),
+        Member::new("Description", Kind::String).query_name("Description"),
+    ],
+};
+structure!(AddPrefixListEntry, ADD_PREFIX_LIST_ENTRY, cidr, description);
+
 /// `Address` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Address {

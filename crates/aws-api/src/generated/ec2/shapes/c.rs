@@ -217,6 +217,77 @@ structure!(
     internet_gateway
 );
 
+/// `CreateManagedPrefixListRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateManagedPrefixListRequest {
+    pub address_family: Option<String>,
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub entries: Option<Vec<AddPrefixListEntry>>,
+    pub max_entries: Option<i32>,
+    pub prefix_list_name: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+/// Describes [`CreateManagedPrefixListRequest`].
+pub static CREATE_MANAGED_PREFIX_LIST_REQUEST: StructDescription = StructDescription {
+    name: "CreateManagedPrefixListRequest",
+    members: &[
+        Member::new("AddressFamily", Kind::String)
+            .required()
+            .query_name("AddressFamily"),
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "Entry",
+            Kind::List(&Kind::Structure(&ADD_PREFIX_LIST_ENTRY)),
+        )
+        .query_name("Entry"),
+        Member::new("MaxEntries", Kind::Integer)
+            .required()
+            .query_name("MaxEntries"),
+        Member::new("PrefixListName", Kind::String)
+            .required()
+            .query_name("PrefixListName"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    CreateManagedPrefixListRequest,
+    CREATE_MANAGED_PREFIX_LIST_REQUEST,
+    address_family,
+    client_token,
+    dry_run,
+    entries,
+    max_entries,
+    prefix_list_name,
+    tag_specifications
+);
+
+/// `CreateManagedPrefixListResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+/// Describes [`CreateManagedPrefixListResult`].
+pub static CREATE_MANAGED_PREFIX_LIST_RESULT: StructDescription = StructDescription {
+    name: "CreateManagedPrefixListResult",
+    members: &[
+        Member::new("prefixList", Kind::Structure(&MANAGED_PREFIX_LIST)).query_name("PrefixList"),
+    ],
+};
+structure!(
+    CreateManagedPrefixListResult,
+    CREATE_MANAGED_PREFIX_LIST_RESULT,
+    prefix_list
+);
+
 /// `CreateNatGatewayRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateNatGatewayRequest {
@@ -863,6 +934,115 @@ structure!(
     dry_run,
     resources,
     tags
+);
+
+/// `CreateVpcEndpointRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointRequest {
+    pub client_token: Option<String>,
+    pub dns_options: Option<DnsOptionsSpecification>,
+    pub dry_run: Option<bool>,
+    pub ip_address_type: Option<String>,
+    pub policy_document: Option<String>,
+    pub private_dns_enabled: Option<bool>,
+    pub resource_configuration_arn: Option<String>,
+    pub route_table_ids: Option<Vec<String>>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub service_name: Option<String>,
+    pub service_network_arn: Option<String>,
+    pub service_region: Option<String>,
+    pub subnet_configurations: Option<Vec<SubnetConfiguration>>,
+    pub subnet_ids: Option<Vec<String>>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_endpoint_type: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`CreateVpcEndpointRequest`].
+pub static CREATE_VPC_ENDPOINT_REQUEST: StructDescription = StructDescription {
+    name: "CreateVpcEndpointRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("DnsOptions", Kind::Structure(&DNS_OPTIONS_SPECIFICATION))
+            .query_name("DnsOptions"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("IpAddressType", Kind::String).query_name("IpAddressType"),
+        Member::new("PolicyDocument", Kind::String).query_name("PolicyDocument"),
+        Member::new("PrivateDnsEnabled", Kind::Boolean).query_name("PrivateDnsEnabled"),
+        Member::new("ResourceConfigurationArn", Kind::String)
+            .query_name("ResourceConfigurationArn"),
+        Member::new("RouteTableId", Kind::List(&Kind::String))
+            .query_name("RouteTableId")
+            .item_name(Some("item")),
+        Member::new("SecurityGroupId", Kind::List(&Kind::String))
+            .query_name("SecurityGroupId")
+            .item_name(Some("item")),
+        Member::new("ServiceName", Kind::String).query_name("ServiceName"),
+        Member::new("ServiceNetworkArn", Kind::String).query_name("ServiceNetworkArn"),
+        Member::new("ServiceRegion", Kind::String).query_name("ServiceRegion"),
+        Member::new(
+            "SubnetConfiguration",
+            Kind::List(&Kind::Structure(&SUBNET_CONFIGURATION)),
+        )
+        .query_name("SubnetConfiguration")
+        .item_name(Some("item")),
+        Member::new("SubnetId", Kind::List(&Kind::String))
+            .query_name("SubnetId")
+            .item_name(Some("item")),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+        Member::new("VpcEndpointType", Kind::String).query_name("VpcEndpointType"),
+        Member::new("VpcId", Kind::String)
+            .required()
+            .query_name("VpcId"),
+    ],
+};
+structure!(
+    CreateVpcEndpointRequest,
+    CREATE_VPC_ENDPOINT_REQUEST,
+    client_token,
+    dns_options,
+    dry_run,
+    ip_address_type,
+    policy_document,
+    private_dns_enabled,
+    resource_configuration_arn,
+    route_table_ids,
+    security_group_ids,
+    service_name,
+    service_network_arn,
+    service_region,
+    subnet_configurations,
+    subnet_ids,
+    tag_specifications,
+    vpc_endpoint_type,
+    vpc_id
+);
+
+/// `CreateVpcEndpointResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointResult {
+    pub client_token: Option<String>,
+    pub vpc_endpoint: Option<VpcEndpoint>,
+}
+
+/// Describes [`CreateVpcEndpointResult`].
+pub static CREATE_VPC_ENDPOINT_RESULT: StructDescription = StructDescription {
+    name: "CreateVpcEndpointResult",
+    members: &[
+        Member::new("clientToken", Kind::String).query_name("ClientToken"),
+        Member::new("vpcEndpoint", Kind::Structure(&VPC_ENDPOINT)).query_name("VpcEndpoint"),
+    ],
+};
+structure!(
+    CreateVpcEndpointResult,
+    CREATE_VPC_ENDPOINT_RESULT,
+    client_token,
+    vpc_endpoint
 );
 
 /// `CreateVpcRequest` of the model.

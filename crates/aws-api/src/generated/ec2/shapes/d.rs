@@ -94,6 +94,49 @@ structure!(
     internet_gateway_id
 );
 
+/// `DeleteManagedPrefixListRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: Option<String>,
+}
+
+/// Describes [`DeleteManagedPrefixListRequest`].
+pub static DELETE_MANAGED_PREFIX_LIST_REQUEST: StructDescription = StructDescription {
+    name: "DeleteManagedPrefixListRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("PrefixListId", Kind::String)
+            .required()
+            .query_name("PrefixListId"),
+    ],
+};
+structure!(
+    DeleteManagedPrefixListRequest,
+    DELETE_MANAGED_PREFIX_LIST_REQUEST,
+    dry_run,
+    prefix_list_id
+);
+
+/// `DeleteManagedPrefixListResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+/// Describes [`DeleteManagedPrefixListResult`].
+pub static DELETE_MANAGED_PREFIX_LIST_RESULT: StructDescription = StructDescription {
+    name: "DeleteManagedPrefixListResult",
+    members: &[
+        Member::new("prefixList", Kind::Structure(&MANAGED_PREFIX_LIST)).query_name("PrefixList"),
+    ],
+};
+structure!(
+    DeleteManagedPrefixListResult,
+    DELETE_MANAGED_PREFIX_LIST_RESULT,
+    prefix_list
+);
+
 /// `DeleteNatGatewayRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteNatGatewayRequest {
@@ -373,6 +416,53 @@ structure!(
     dry_run,
     resources,
     tags
+);
+
+/// `DeleteVpcEndpointsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointsRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_ids: Option<Vec<String>>,
+}
+
+/// Describes [`DeleteVpcEndpointsRequest`].
+pub static DELETE_VPC_ENDPOINTS_REQUEST: StructDescription = StructDescription {
+    name: "DeleteVpcEndpointsRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("VpcEndpointId", Kind::List(&Kind::String))
+            .required()
+            .query_name("VpcEndpointId")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DeleteVpcEndpointsRequest,
+    DELETE_VPC_ENDPOINTS_REQUEST,
+    dry_run,
+    vpc_endpoint_ids
+);
+
+/// `DeleteVpcEndpointsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+/// Describes [`DeleteVpcEndpointsResult`].
+pub static DELETE_VPC_ENDPOINTS_RESULT: StructDescription = StructDescription {
+    name: "DeleteVpcEndpointsResult",
+    members: &[Member::new(
+        "unsuccessful",
+        Kind::List(&Kind::Structure(&UNSUCCESSFUL_ITEM)),
+    )
+    .query_name("Unsuccessful")
+    .item_name(Some("item"))],
+};
+structure!(
+    DeleteVpcEndpointsResult,
+    DELETE_VPC_ENDPOINTS_RESULT,
+    unsuccessful
 );
 
 /// `DeleteVpcRequest` of the model.
@@ -800,6 +890,68 @@ structure!(
     next_token
 );
 
+/// `DescribeManagedPrefixListsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeManagedPrefixListsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeManagedPrefixListsRequest`].
+pub static DESCRIBE_MANAGED_PREFIX_LISTS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeManagedPrefixListsRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("PrefixListId", Kind::List(&Kind::String))
+            .query_name("PrefixListId")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeManagedPrefixListsRequest,
+    DESCRIBE_MANAGED_PREFIX_LISTS_REQUEST,
+    dry_run,
+    filters,
+    max_results,
+    next_token,
+    prefix_list_ids
+);
+
+/// `DescribeManagedPrefixListsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeManagedPrefixListsResult {
+    pub next_token: Option<String>,
+    pub prefix_lists: Option<Vec<ManagedPrefixList>>,
+}
+
+/// Describes [`DescribeManagedPrefixListsResult`].
+pub static DESCRIBE_MANAGED_PREFIX_LISTS_RESULT: StructDescription = StructDescription {
+    name: "DescribeManagedPrefixListsResult",
+    members: &[
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+        Member::new(
+            "prefixListSet",
+            Kind::List(&Kind::Structure(&MANAGED_PREFIX_LIST)),
+        )
+        .query_name("PrefixListSet")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeManagedPrefixListsResult,
+    DESCRIBE_MANAGED_PREFIX_LISTS_RESULT,
+    next_token,
+    prefix_lists
+);
+
 /// `DescribeNatGatewaysRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeNatGatewaysRequest {
@@ -1047,6 +1199,65 @@ structure!(
     DESCRIBE_NETWORK_INTERFACES_RESULT,
     network_interfaces,
     next_token
+);
+
+/// `DescribePrefixListsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePrefixListsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+
+/// Describes [`DescribePrefixListsRequest`].
+pub static DESCRIBE_PREFIX_LISTS_REQUEST: StructDescription = StructDescription {
+    name: "DescribePrefixListsRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("PrefixListId", Kind::List(&Kind::String))
+            .query_name("PrefixListId")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribePrefixListsRequest,
+    DESCRIBE_PREFIX_LISTS_REQUEST,
+    dry_run,
+    filters,
+    max_results,
+    next_token,
+    prefix_list_ids
+);
+
+/// `DescribePrefixListsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePrefixListsResult {
+    pub next_token: Option<String>,
+    pub prefix_lists: Option<Vec<PrefixList>>,
+}
+
+/// Describes [`DescribePrefixListsResult`].
+pub static DESCRIBE_PREFIX_LISTS_RESULT: StructDescription = StructDescription {
+    name: "DescribePrefixListsResult",
+    members: &[
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+        Member::new("prefixListSet", Kind::List(&Kind::Structure(&PREFIX_LIST)))
+            .query_name("PrefixListSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribePrefixListsResult,
+    DESCRIBE_PREFIX_LISTS_RESULT,
+    next_token,
+    prefix_lists
 );
 
 /// `DescribeRegionsRequest` of the model.
@@ -1510,6 +1721,140 @@ structure!(
     vpc_id
 );
 
+/// `DescribeVpcEndpointServicesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicesRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub service_names: Option<Vec<String>>,
+    pub service_regions: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeVpcEndpointServicesRequest`].
+pub static DESCRIBE_VPC_ENDPOINT_SERVICES_REQUEST: StructDescription = StructDescription {
+    name: "DescribeVpcEndpointServicesRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("ServiceName", Kind::List(&Kind::String))
+            .query_name("ServiceName")
+            .item_name(Some("item")),
+        Member::new("ServiceRegion", Kind::List(&Kind::String))
+            .query_name("ServiceRegion")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeVpcEndpointServicesRequest,
+    DESCRIBE_VPC_ENDPOINT_SERVICES_REQUEST,
+    dry_run,
+    filters,
+    max_results,
+    next_token,
+    service_names,
+    service_regions
+);
+
+/// `DescribeVpcEndpointServicesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicesResult {
+    pub next_token: Option<String>,
+    pub service_details: Option<Vec<ServiceDetail>>,
+    pub service_names: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeVpcEndpointServicesResult`].
+pub static DESCRIBE_VPC_ENDPOINT_SERVICES_RESULT: StructDescription = StructDescription {
+    name: "DescribeVpcEndpointServicesResult",
+    members: &[
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+        Member::new(
+            "serviceDetailSet",
+            Kind::List(&Kind::Structure(&SERVICE_DETAIL)),
+        )
+        .query_name("ServiceDetailSet")
+        .item_name(Some("item")),
+        Member::new("serviceNameSet", Kind::List(&Kind::String))
+            .query_name("ServiceNameSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeVpcEndpointServicesResult,
+    DESCRIBE_VPC_ENDPOINT_SERVICES_RESULT,
+    next_token,
+    service_details,
+    service_names
+);
+
+/// `DescribeVpcEndpointsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub vpc_endpoint_ids: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeVpcEndpointsRequest`].
+pub static DESCRIBE_VPC_ENDPOINTS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeVpcEndpointsRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("VpcEndpointId", Kind::List(&Kind::String))
+            .query_name("VpcEndpointId")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeVpcEndpointsRequest,
+    DESCRIBE_VPC_ENDPOINTS_REQUEST,
+    dry_run,
+    filters,
+    max_results,
+    next_token,
+    vpc_endpoint_ids
+);
+
+/// `DescribeVpcEndpointsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointsResult {
+    pub next_token: Option<String>,
+    pub vpc_endpoints: Option<Vec<VpcEndpoint>>,
+}
+
+/// Describes [`DescribeVpcEndpointsResult`].
+pub static DESCRIBE_VPC_ENDPOINTS_RESULT: StructDescription = StructDescription {
+    name: "DescribeVpcEndpointsResult",
+    members: &[
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+        Member::new(
+            "vpcEndpointSet",
+            Kind::List(&Kind::Structure(&VPC_ENDPOINT)),
+        )
+        .query_name("VpcEndpointSet")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeVpcEndpointsResult,
+    DESCRIBE_VPC_ENDPOINTS_RESULT,
+    next_token,
+    vpc_endpoints
+);
+
 /// `DescribeVpcsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeVpcsRequest {
@@ -1746,4 +2091,83 @@ structure!(
     cidr_block_association,
     ipv6_cidr_block_association,
     vpc_id
+);
+
+/// `DnsEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsEntry {
+    pub dns_name: Option<String>,
+    pub hosted_zone_id: Option<String>,
+}
+
+/// Describes [`DnsEntry`].
+pub static DNS_ENTRY: StructDescription = StructDescription {
+    name: "DnsEntry",
+    members: &[
+        Member::new("dnsName", Kind::String).query_name("DnsName"),
+        Member::new("hostedZoneId", Kind::String).query_name("HostedZoneId"),
+    ],
+};
+structure!(DnsEntry, DNS_ENTRY, dns_name, hosted_zone_id);
+
+/// `DnsOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsOptions {
+    pub dns_record_ip_type: Option<String>,
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    pub private_dns_preference: Option<String>,
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+
+/// Describes [`DnsOptions`].
+pub static DNS_OPTIONS: StructDescription = StructDescription {
+    name: "DnsOptions",
+    members: &[
+        Member::new("dnsRecordIpType", Kind::String).query_name("DnsRecordIpType"),
+        Member::new("privateDnsOnlyForInboundResolverEndpoint", Kind::Boolean)
+            .query_name("PrivateDnsOnlyForInboundResolverEndpoint"),
+        Member::new("privateDnsPreference", Kind::String).query_name("PrivateDnsPreference"),
+        Member::new("privateDnsSpecifiedDomainSet", Kind::List(&Kind::String))
+            .query_name("PrivateDnsSpecifiedDomainSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DnsOptions,
+    DNS_OPTIONS,
+    dns_record_ip_type,
+    private_dns_only_for_inbound_resolver_endpoint,
+    private_dns_preference,
+    private_dns_specified_domains
+);
+
+/// `DnsOptionsSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsOptionsSpecification {
+    pub dns_record_ip_type: Option<String>,
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    pub private_dns_preference: Option<String>,
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+
+/// Describes [`DnsOptionsSpecification`].
+pub static DNS_OPTIONS_SPECIFICATION: StructDescription = StructDescription {
+    name: "DnsOptionsSpecification",
+    members: &[
+        Member::new("DnsRecordIpType", Kind::String).query_name("DnsRecordIpType"),
+        Member::new("PrivateDnsOnlyForInboundResolverEndpoint", Kind::Boolean)
+            .query_name("PrivateDnsOnlyForInboundResolverEndpoint"),
+        Member::new("PrivateDnsPreference", Kind::String).query_name("PrivateDnsPreference"),
+        Member::new("PrivateDnsSpecifiedDomain", Kind::List(&Kind::String))
+            .query_name("PrivateDnsSpecifiedDomain")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DnsOptionsSpecification,
+    DNS_OPTIONS_SPECIFICATION,
+    dns_record_ip_type,
+    private_dns_only_for_inbound_resolver_endpoint,
+    private_dns_preference,
+    private_dns_specified_domains
 );

@@ -5,6 +5,63 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `GetManagedPrefixListEntriesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListEntriesRequest {
+    pub dry_run: Option<bool>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_id: Option<String>,
+    pub target_version: Option<i64>,
+}
+
+/// Describes [`GetManagedPrefixListEntriesRequest`].
+pub static GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST: StructDescription = StructDescription {
+    name: "GetManagedPrefixListEntriesRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("PrefixListId", Kind::String)
+            .required()
+            .query_name("PrefixListId"),
+        Member::new("TargetVersion", Kind::Long).query_name("TargetVersion"),
+    ],
+};
+structure!(
+    GetManagedPrefixListEntriesRequest,
+    GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST,
+    dry_run,
+    max_results,
+    next_token,
+    prefix_list_id,
+    target_version
+);
+
+/// `GetManagedPrefixListEntriesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListEntriesResult {
+    pub entries: Option<Vec<PrefixListEntry>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`GetManagedPrefixListEntriesResult`].
+pub static GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT: StructDescription = StructDescription {
+    name: "GetManagedPrefixListEntriesResult",
+    members: &[
+        Member::new("entrySet", Kind::List(&Kind::Structure(&PREFIX_LIST_ENTRY)))
+            .query_name("EntrySet")
+            .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    GetManagedPrefixListEntriesResult,
+    GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT,
+    entries,
+    next_token
+);
+
 /// `GroupIdentifier` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupIdentifier {

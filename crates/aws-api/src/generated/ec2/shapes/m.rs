@@ -5,6 +5,132 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `ManagedPrefixList` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ManagedPrefixList {
+    pub address_family: Option<String>,
+    pub ipam_prefix_list_resolver_sync_enabled: Option<bool>,
+    pub ipam_prefix_list_resolver_target_id: Option<String>,
+    pub max_entries: Option<i32>,
+    pub owner_id: Option<String>,
+    pub prefix_list_arn: Option<String>,
+    pub prefix_list_id: Option<String>,
+    pub prefix_list_name: Option<String>,
+    pub state: Option<String>,
+    pub state_message: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub version: Option<i64>,
+}
+
+/// Describes [`ManagedPrefixList`].
+pub static MANAGED_PREFIX_LIST: StructDescription = StructDescription {
+    name: "ManagedPrefixList",
+    members: &[
+        Member::new("addressFamily", Kind::String).query_name("AddressFamily"),
+        Member::new("ipamPrefixListResolverSyncEnabled", Kind::Boolean)
+            .query_name("IpamPrefixListResolverSyncEnabled"),
+        Member::new("ipamPrefixListResolverTargetId", Kind::String)
+            .query_name("IpamPrefixListResolverTargetId"),
+        Member::new("maxEntries", Kind::Integer).query_name("MaxEntries"),
+        Member::new("ownerId", Kind::String).query_name("OwnerId"),
+        Member::new("prefixListArn", Kind::String).query_name("PrefixListArn"),
+        Member::new("prefixListId", Kind::String).query_name("PrefixListId"),
+        Member::new("prefixListName", Kind::String).query_name("PrefixListName"),
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("stateMessage", Kind::String).query_name("StateMessage"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("version", Kind::Long).query_name("Version"),
+    ],
+};
+structure!(
+    ManagedPrefixList,
+    MANAGED_PREFIX_LIST,
+    address_family,
+    ipam_prefix_list_resolver_sync_enabled,
+    ipam_prefix_list_resolver_target_id,
+    max_entries,
+    owner_id,
+    prefix_list_arn,
+    prefix_list_id,
+    prefix_list_name,
+    state,
+    state_message,
+    tags,
+    version
+);
+
+/// `ModifyManagedPrefixListRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyManagedPrefixListRequest {
+    pub add_entries: Option<Vec<AddPrefixListEntry>>,
+    pub current_version: Option<i64>,
+    pub dry_run: Option<bool>,
+    pub ipam_prefix_list_resolver_sync_enabled: Option<bool>,
+    pub max_entries: Option<i32>,
+    pub prefix_list_id: Option<String>,
+    pub prefix_list_name: Option<String>,
+    pub remove_entries: Option<Vec<RemovePrefixListEntry>>,
+}
+
+/// Describes [`ModifyManagedPrefixListRequest`].
+pub static MODIFY_MANAGED_PREFIX_LIST_REQUEST: StructDescription = StructDescription {
+    name: "ModifyManagedPrefixListRequest",
+    members: &[
+        Member::new(
+            "AddEntry",
+            Kind::List(&Kind::Structure(&ADD_PREFIX_LIST_ENTRY)),
+        )
+        .query_name("AddEntry"),
+        Member::new("CurrentVersion", Kind::Long).query_name("CurrentVersion"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("IpamPrefixListResolverSyncEnabled", Kind::Boolean)
+            .query_name("IpamPrefixListResolverSyncEnabled"),
+        Member::new("MaxEntries", Kind::Integer).query_name("MaxEntries"),
+        Member::new("PrefixListId", Kind::String)
+            .required()
+            .query_name("PrefixListId"),
+        Member::new("PrefixListName", Kind::String).query_name("PrefixListName"),
+        Member::new(
+            "RemoveEntry",
+            Kind::List(&Kind::Structure(&REMOVE_PREFIX_LIST_ENTRY)),
+        )
+        .query_name("RemoveEntry"),
+    ],
+};
+structure!(
+    ModifyManagedPrefixListRequest,
+    MODIFY_MANAGED_PREFIX_LIST_REQUEST,
+    add_entries,
+    current_version,
+    dry_run,
+    ipam_prefix_list_resolver_sync_enabled,
+    max_entries,
+    prefix_list_id,
+    prefix_list_name,
+    remove_entries
+);
+
+/// `ModifyManagedPrefixListResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+/// Describes [`ModifyManagedPrefixListResult`].
+pub static MODIFY_MANAGED_PREFIX_LIST_RESULT: StructDescription = StructDescription {
+    name: "ModifyManagedPrefixListResult",
+    members: &[
+        Member::new("prefixList", Kind::Structure(&MANAGED_PREFIX_LIST)).query_name("PrefixList"),
+    ],
+};
+structure!(
+    ModifyManagedPrefixListResult,
+    MODIFY_MANAGED_PREFIX_LIST_RESULT,
+    prefix_list
+);
+
 /// `ModifyNetworkInterfaceAttributeRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyNetworkInterfaceAttributeRequest {
@@ -241,4 +367,99 @@ structure!(
     enable_dns_support,
     enable_network_address_usage_metrics,
     vpc_id
+);
+
+/// `ModifyVpcEndpointRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointRequest {
+    pub add_route_table_ids: Option<Vec<String>>,
+    pub add_security_group_ids: Option<Vec<String>>,
+    pub add_subnet_ids: Option<Vec<String>>,
+    pub dns_options: Option<DnsOptionsSpecification>,
+    pub dry_run: Option<bool>,
+    pub ip_address_type: Option<String>,
+    pub policy_document: Option<String>,
+    pub private_dns_enabled: Option<bool>,
+    pub remove_route_table_ids: Option<Vec<String>>,
+    pub remove_security_group_ids: Option<Vec<String>>,
+    pub remove_subnet_ids: Option<Vec<String>>,
+    pub reset_policy: Option<bool>,
+    pub subnet_configurations: Option<Vec<SubnetConfiguration>>,
+    pub vpc_endpoint_id: Option<String>,
+}
+
+/// Describes [`ModifyVpcEndpointRequest`].
+pub static MODIFY_VPC_ENDPOINT_REQUEST: StructDescription = StructDescription {
+    name: "ModifyVpcEndpointRequest",
+    members: &[
+        Member::new("AddRouteTableId", Kind::List(&Kind::String))
+            .query_name("AddRouteTableId")
+            .item_name(Some("item")),
+        Member::new("AddSecurityGroupId", Kind::List(&Kind::String))
+            .query_name("AddSecurityGroupId")
+            .item_name(Some("item")),
+        Member::new("AddSubnetId", Kind::List(&Kind::String))
+            .query_name("AddSubnetId")
+            .item_name(Some("item")),
+        Member::new("DnsOptions", Kind::Structure(&DNS_OPTIONS_SPECIFICATION))
+            .query_name("DnsOptions"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("IpAddressType", Kind::String).query_name("IpAddressType"),
+        Member::new("PolicyDocument", Kind::String).query_name("PolicyDocument"),
+        Member::new("PrivateDnsEnabled", Kind::Boolean).query_name("PrivateDnsEnabled"),
+        Member::new("RemoveRouteTableId", Kind::List(&Kind::String))
+            .query_name("RemoveRouteTableId")
+            .item_name(Some("item")),
+        Member::new("RemoveSecurityGroupId", Kind::List(&Kind::String))
+            .query_name("RemoveSecurityGroupId")
+            .item_name(Some("item")),
+        Member::new("RemoveSubnetId", Kind::List(&Kind::String))
+            .query_name("RemoveSubnetId")
+            .item_name(Some("item")),
+        Member::new("ResetPolicy", Kind::Boolean).query_name("ResetPolicy"),
+        Member::new(
+            "SubnetConfiguration",
+            Kind::List(&Kind::Structure(&SUBNET_CONFIGURATION)),
+        )
+        .query_name("SubnetConfiguration")
+        .item_name(Some("item")),
+        Member::new("VpcEndpointId", Kind::String)
+            .required()
+            .query_name("VpcEndpointId"),
+    ],
+};
+structure!(
+    ModifyVpcEndpointRequest,
+    MODIFY_VPC_ENDPOINT_REQUEST,
+    add_route_table_ids,
+    add_security_group_ids,
+    add_subnet_ids,
+    dns_options,
+    dry_run,
+    ip_address_type,
+    policy_document,
+    private_dns_enabled,
+    remove_route_table_ids,
+    remove_security_group_ids,
+    remove_subnet_ids,
+    reset_policy,
+    subnet_configurations,
+    vpc_endpoint_id
+);
+
+/// `ModifyVpcEndpointResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointResult {
+    pub r#return: Option<bool>,
+}
+
+/// Describes [`ModifyVpcEndpointResult`].
+pub static MODIFY_VPC_ENDPOINT_RESULT: StructDescription = StructDescription {
+    name: "ModifyVpcEndpointResult",
+    members: &[Member::new("return", Kind::Boolean).query_name("Return")],
+};
+structure!(
+    ModifyVpcEndpointResult,
+    MODIFY_VPC_ENDPOINT_RESULT,
+    r#return
 );

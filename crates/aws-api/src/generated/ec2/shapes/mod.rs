@@ -16,6 +16,8 @@ mod g;
 pub use g::*;
 mod i;
 pub use i::*;
+mod l;
+pub use l::*;
 mod m;
 pub use m::*;
 mod n;

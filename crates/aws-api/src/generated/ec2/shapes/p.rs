@@ -5,6 +5,28 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `PayerResponsibilityEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PayerResponsibilityEntry {
+    pub payer_responsibility_type: Option<String>,
+    pub scope: Option<String>,
+}
+
+/// Describes [`PayerResponsibilityEntry`].
+pub static PAYER_RESPONSIBILITY_ENTRY: StructDescription = StructDescription {
+    name: "PayerResponsibilityEntry",
+    members: &[
+        Member::new("payerResponsibilityType", Kind::String).query_name("PayerResponsibilityType"),
+        Member::new("scope", Kind::String).query_name("Scope"),
+    ],
+};
+structure!(
+    PayerResponsibilityEntry,
+    PAYER_RESPONSIBILITY_ENTRY,
+    payer_responsibility_type,
+    scope
+);
+
 /// `PortRange` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PortRange {
@@ -22,6 +44,50 @@ pub static PORT_RANGE: StructDescription = StructDescription {
 };
 structure!(PortRange, PORT_RANGE, from, to);
 
+/// `PrefixList` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixList {
+    pub cidrs: Option<Vec<String>>,
+    pub prefix_list_id: Option<String>,
+    pub prefix_list_name: Option<String>,
+}
+
+/// Describes [`PrefixList`].
+pub static PREFIX_LIST: StructDescription = StructDescription {
+    name: "PrefixList",
+    members: &[
+        Member::new("cidrSet", Kind::List(&Kind::String))
+            .query_name("CidrSet")
+            .item_name(Some("item")),
+        Member::new("prefixListId", Kind::String).query_name("PrefixListId"),
+        Member::new("prefixListName", Kind::String).query_name("PrefixListName"),
+    ],
+};
+structure!(
+    PrefixList,
+    PREFIX_LIST,
+    cidrs,
+    prefix_list_id,
+    prefix_list_name
+);
+
+/// `PrefixListEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixListEntry {
+    pub cidr: Option<String>,
+    pub description: Option<String>,
+}
+
+/// Describes [`PrefixListEntry`].
+pub static PREFIX_LIST_ENTRY: StructDescription = StructDescription {
+    name: "PrefixListEntry",
+    members: &[
+        Member::new("cidr", Kind::String).query_name("Cidr"),
+        Member::new("description", Kind::String).query_name("Description"),
+    ],
+};
+structure!(PrefixListEntry, PREFIX_LIST_ENTRY, cidr, description);
+
 /// `PrefixListId` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrefixListId {
@@ -38,6 +104,19 @@ pub static PREFIX_LIST_ID: StructDescription = StructDescription {
     ],
 };
 structure!(PrefixListId, PREFIX_LIST_ID, description, prefix_list_id);
+
+/// `PrivateDnsDetails` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrivateDnsDetails {
+    pub private_dns_name: Option<String>,
+}
+
+/// Describes [`PrivateDnsDetails`].
+pub static PRIVATE_DNS_DETAILS: StructDescription = StructDescription {
+    name: "PrivateDnsDetails",
+    members: &[Member::new("privateDnsName", Kind::String).query_name("PrivateDnsName")],
+};
+structure!(PrivateDnsDetails, PRIVATE_DNS_DETAILS, private_dns_name);
 
 /// `PrivateDnsNameOptionsOnLaunch` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -83,6 +83,21 @@ structure!(
     public_ip
 );
 
+/// `RemovePrefixListEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemovePrefixListEntry {
+    pub cidr: Option<String>,
+}
+
+/// Describes [`RemovePrefixListEntry`].
+pub static REMOVE_PREFIX_LIST_ENTRY: StructDescription = StructDescription {
+    name: "RemovePrefixListEntry",
+    members: &[Member::new("Cidr", Kind::String)
+        .required()
+        .query_name("Cidr")],
+};
+structure!(RemovePrefixListEntry, REMOVE_PREFIX_LIST_ENTRY, cidr);
+
 /// `ReplaceNetworkAclAssociationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplaceNetworkAclAssociationRequest {

@@ -60,6 +60,28 @@ structure!(
     vpc_id
 );
 
+/// `SecurityGroupIdentifier` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupIdentifier {
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+}
+
+/// Describes [`SecurityGroupIdentifier`].
+pub static SECURITY_GROUP_IDENTIFIER: StructDescription = StructDescription {
+    name: "SecurityGroupIdentifier",
+    members: &[
+        Member::new("groupId", Kind::String).query_name("GroupId"),
+        Member::new("groupName", Kind::String).query_name("GroupName"),
+    ],
+};
+structure!(
+    SecurityGroupIdentifier,
+    SECURITY_GROUP_IDENTIFIER,
+    group_id,
+    group_name
+);
+
 /// `SecurityGroupReference` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityGroupReference {
@@ -242,6 +264,108 @@ structure!(
     security_group_rule_id
 );
 
+/// `ServiceDetail` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceDetail {
+    pub acceptance_required: Option<bool>,
+    pub availability_zone_ids: Option<Vec<String>>,
+    pub availability_zones: Option<Vec<String>>,
+    pub base_endpoint_dns_names: Option<Vec<String>>,
+    pub manages_vpc_endpoints: Option<bool>,
+    pub owner: Option<String>,
+    pub payer_responsibility: Option<String>,
+    pub private_dns_name: Option<String>,
+    pub private_dns_name_verification_state: Option<String>,
+    pub private_dns_names: Option<Vec<PrivateDnsDetails>>,
+    pub service_id: Option<String>,
+    pub service_name: Option<String>,
+    pub service_region: Option<String>,
+    pub service_type: Option<Vec<ServiceTypeDetail>>,
+    pub supported_ip_address_types: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_endpoint_policy_supported: Option<bool>,
+}
+
+/// Describes [`ServiceDetail`].
+pub static SERVICE_DETAIL: StructDescription = StructDescription {
+    name: "ServiceDetail",
+    members: &[
+        Member::new("acceptanceRequired", Kind::Boolean).query_name("AcceptanceRequired"),
+        Member::new("availabilityZoneIdSet", Kind::List(&Kind::String))
+            .query_name("AvailabilityZoneIdSet")
+            .item_name(Some("item")),
+        Member::new("availabilityZoneSet", Kind::List(&Kind::String))
+            .query_name("AvailabilityZoneSet")
+            .item_name(Some("item")),
+        Member::new("baseEndpointDnsNameSet", Kind::List(&Kind::String))
+            .query_name("BaseEndpointDnsNameSet")
+            .item_name(Some("item")),
+        Member::new("managesVpcEndpoints", Kind::Boolean).query_name("ManagesVpcEndpoints"),
+        Member::new("owner", Kind::String).query_name("Owner"),
+        Member::new("payerResponsibility", Kind::String).query_name("PayerResponsibility"),
+        Member::new("privateDnsName", Kind::String).query_name("PrivateDnsName"),
+        Member::new("privateDnsNameVerificationState", Kind::String)
+            .query_name("PrivateDnsNameVerificationState"),
+        Member::new(
+            "privateDnsNameSet",
+            Kind::List(&Kind::Structure(&PRIVATE_DNS_DETAILS)),
+        )
+        .query_name("PrivateDnsNameSet")
+        .item_name(Some("item")),
+        Member::new("serviceId", Kind::String).query_name("ServiceId"),
+        Member::new("serviceName", Kind::String).query_name("ServiceName"),
+        Member::new("serviceRegion", Kind::String).query_name("ServiceRegion"),
+        Member::new(
+            "serviceType",
+            Kind::List(&Kind::Structure(&SERVICE_TYPE_DETAIL)),
+        )
+        .query_name("ServiceType")
+        .item_name(Some("item")),
+        Member::new("supportedIpAddressTypeSet", Kind::List(&Kind::String))
+            .query_name("SupportedIpAddressTypeSet")
+            .item_name(Some("item")),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("vpcEndpointPolicySupported", Kind::Boolean)
+            .query_name("VpcEndpointPolicySupported"),
+    ],
+};
+structure!(
+    ServiceDetail,
+    SERVICE_DETAIL,
+    acceptance_required,
+    availability_zone_ids,
+    availability_zones,
+    base_endpoint_dns_names,
+    manages_vpc_endpoints,
+    owner,
+    payer_responsibility,
+    private_dns_name,
+    private_dns_name_verification_state,
+    private_dns_names,
+    service_id,
+    service_name,
+    service_region,
+    service_type,
+    supported_ip_address_types,
+    tags,
+    vpc_endpoint_policy_supported
+);
+
+/// `ServiceTypeDetail` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceTypeDetail {
+    pub service_type: Option<String>,
+}
+
+/// Describes [`ServiceTypeDetail`].
+pub static SERVICE_TYPE_DETAIL: StructDescription = StructDescription {
+    name: "ServiceTypeDetail",
+    members: &[Member::new("serviceType", Kind::String).query_name("ServiceType")],
+};
+structure!(ServiceTypeDetail, SERVICE_TYPE_DETAIL, service_type);
+
 /// `Subnet` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subnet {
@@ -362,6 +486,50 @@ structure!(
     state,
     status_message
 );
+
+/// `SubnetConfiguration` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetConfiguration {
+    pub ipv4: Option<String>,
+    pub ipv6: Option<String>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`SubnetConfiguration`].
+pub static SUBNET_CONFIGURATION: StructDescription = StructDescription {
+    name: "SubnetConfiguration",
+    members: &[
+        Member::new("Ipv4", Kind::String).query_name("Ipv4"),
+        Member::new("Ipv6", Kind::String).query_name("Ipv6"),
+        Member::new("SubnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(
+    SubnetConfiguration,
+    SUBNET_CONFIGURATION,
+    ipv4,
+    ipv6,
+    subnet_id
+);
+
+/// `SubnetIpPrefixes` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetIpPrefixes {
+    pub ip_prefixes: Option<Vec<String>>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`SubnetIpPrefixes`].
+pub static SUBNET_IP_PREFIXES: StructDescription = StructDescription {
+    name: "SubnetIpPrefixes",
+    members: &[
+        Member::new("ipPrefixSet", Kind::List(&Kind::String))
+            .query_name("IpPrefixSet")
+            .item_name(Some("item")),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(SubnetIpPrefixes, SUBNET_IP_PREFIXES, ip_prefixes, subnet_id);
 
 /// `SubnetIpv6CidrBlockAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]

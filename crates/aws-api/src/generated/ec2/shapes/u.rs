@@ -5,6 +5,45 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `UnsuccessfulItem` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulItem {
+    pub error: Option<UnsuccessfulItemError>,
+    pub resource_id: Option<String>,
+}
+
+/// Describes [`UnsuccessfulItem`].
+pub static UNSUCCESSFUL_ITEM: StructDescription = StructDescription {
+    name: "UnsuccessfulItem",
+    members: &[
+        Member::new("error", Kind::Structure(&UNSUCCESSFUL_ITEM_ERROR)).query_name("Error"),
+        Member::new("resourceId", Kind::String).query_name("ResourceId"),
+    ],
+};
+structure!(UnsuccessfulItem, UNSUCCESSFUL_ITEM, error, resource_id);
+
+/// `UnsuccessfulItemError` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulItemError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Describes [`UnsuccessfulItemError`].
+pub static UNSUCCESSFUL_ITEM_ERROR: StructDescription = StructDescription {
+    name: "UnsuccessfulItemError",
+    members: &[
+        Member::new("code", Kind::String).query_name("Code"),
+        Member::new("message", Kind::String).query_name("Message"),
+    ],
+};
+structure!(
+    UnsuccessfulItemError,
+    UNSUCCESSFUL_ITEM_ERROR,
+    code,
+    message
+);
+
 /// `UpdateSecurityGroupRuleDescriptionsEgressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateSecurityGroupRuleDescriptionsEgressRequest {

@@ -4,6 +4,7 @@
 use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
+use aws_types::Timestamp;
 
 /// `Vpc` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -165,6 +166,131 @@ structure!(
     virtual_private_gateway_exclusion,
     vpc_lattice_exclusion,
     vpc_peering_exclusion
+);
+
+/// `VpcEndpoint` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcEndpoint {
+    pub creation_timestamp: Option<Timestamp>,
+    pub dns_entries: Option<Vec<DnsEntry>>,
+    pub dns_options: Option<DnsOptions>,
+    pub failure_reason: Option<String>,
+    pub groups: Option<Vec<SecurityGroupIdentifier>>,
+    pub ip_address_type: Option<String>,
+    pub ipv4_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    pub ipv6_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    pub last_error: Option<LastError>,
+    pub network_interface_ids: Option<Vec<String>>,
+    pub owner_id: Option<String>,
+    pub payer_responsibilities: Option<Vec<PayerResponsibilityEntry>>,
+    pub policy_document: Option<String>,
+    pub private_dns_enabled: Option<bool>,
+    pub requester_managed: Option<bool>,
+    pub resource_configuration_arn: Option<String>,
+    pub route_table_ids: Option<Vec<String>>,
+    pub service_name: Option<String>,
+    pub service_network_arn: Option<String>,
+    pub service_region: Option<String>,
+    pub state: Option<String>,
+    pub subnet_ids: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_endpoint_id: Option<String>,
+    pub vpc_endpoint_type: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`VpcEndpoint`].
+pub static VPC_ENDPOINT: StructDescription = StructDescription {
+    name: "VpcEndpoint",
+    members: &[
+        Member::new("creationTimestamp", Kind::Timestamp).query_name("CreationTimestamp"),
+        Member::new("dnsEntrySet", Kind::List(&Kind::Structure(&DNS_ENTRY)))
+            .query_name("DnsEntrySet")
+            .item_name(Some("item")),
+        Member::new("dnsOptions", Kind::Structure(&DNS_OPTIONS)).query_name("DnsOptions"),
+        Member::new("failureReason", Kind::String).query_name("FailureReason"),
+        Member::new(
+            "groupSet",
+            Kind::List(&Kind::Structure(&SECURITY_GROUP_IDENTIFIER)),
+        )
+        .query_name("GroupSet")
+        .item_name(Some("item")),
+        Member::new("ipAddressType", Kind::String).query_name("IpAddressType"),
+        Member::new(
+            "ipv4PrefixSet",
+            Kind::List(&Kind::Structure(&SUBNET_IP_PREFIXES)),
+        )
+        .query_name("Ipv4PrefixSet")
+        .item_name(Some("item")),
+        Member::new(
+            "ipv6PrefixSet",
+            Kind::List(&Kind::Structure(&SUBNET_IP_PREFIXES)),
+        )
+        .query_name("Ipv6PrefixSet")
+        .item_name(Some("item")),
+        Member::new("lastError", Kind::Structure(&LAST_ERROR)).query_name("LastError"),
+        Member::new("networkInterfaceIdSet", Kind::List(&Kind::String))
+            .query_name("NetworkInterfaceIdSet")
+            .item_name(Some("item")),
+        Member::new("ownerId", Kind::String).query_name("OwnerId"),
+        Member::new(
+            "payerResponsibilitySet",
+            Kind::List(&Kind::Structure(&PAYER_RESPONSIBILITY_ENTRY)),
+        )
+        .query_name("PayerResponsibilitySet")
+        .item_name(Some("item")),
+        Member::new("policyDocument", Kind::String).query_name("PolicyDocument"),
+        Member::new("privateDnsEnabled", Kind::Boolean).query_name("PrivateDnsEnabled"),
+        Member::new("requesterManaged", Kind::Boolean).query_name("RequesterManaged"),
+        Member::new("resourceConfigurationArn", Kind::String)
+            .query_name("ResourceConfigurationArn"),
+        Member::new("routeTableIdSet", Kind::List(&Kind::String))
+            .query_name("RouteTableIdSet")
+            .item_name(Some("item")),
+        Member::new("serviceName", Kind::String).query_name("ServiceName"),
+        Member::new("serviceNetworkArn", Kind::String).query_name("ServiceNetworkArn"),
+        Member::new("serviceRegion", Kind::String).query_name("ServiceRegion"),
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("subnetIdSet", Kind::List(&Kind::String))
+            .query_name("SubnetIdSet")
+            .item_name(Some("item")),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("vpcEndpointId", Kind::String).query_name("VpcEndpointId"),
+        Member::new("vpcEndpointType", Kind::String).query_name("VpcEndpointType"),
+        Member::new("vpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(
+    VpcEndpoint,
+    VPC_ENDPOINT,
+    creation_timestamp,
+    dns_entries,
+    dns_options,
+    failure_reason,
+    groups,
+    ip_address_type,
+    ipv4_prefixes,
+    ipv6_prefixes,
+    last_error,
+    network_interface_ids,
+    owner_id,
+    payer_responsibilities,
+    policy_document,
+    private_dns_enabled,
+    requester_managed,
+    resource_configuration_arn,
+    route_table_ids,
+    service_name,
+    service_network_arn,
+    service_region,
+    state,
+    subnet_ids,
+    tags,
+    vpc_endpoint_id,
+    vpc_endpoint_type,
+    vpc_id
 );
 
 /// `VpcIpv6CidrBlockAssociation` of the model.
