@@ -17,6 +17,7 @@ mod control_socket;
 mod down;
 mod engine;
 mod etc;
+mod fargate;
 mod health;
 mod images;
 mod join;
@@ -25,6 +26,7 @@ mod links;
 mod logs;
 mod metrics;
 mod options;
+mod part;
 mod records;
 mod registration;
 mod server;
@@ -40,6 +42,7 @@ pub use engine::run;
 pub use images::ImageCleanup;
 pub use join::{Membership, join};
 pub use labels::ContainerLabels;
+pub use part::Part;
 pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,

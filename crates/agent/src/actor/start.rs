@@ -4,6 +4,7 @@ use super::TaskContext;
 use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
 use crate::cdi;
+use crate::fargate;
 use crate::images;
 use crate::labels;
 use crate::logs::{LogStreamSpec, Pipes};
@@ -94,7 +95,8 @@ impl TaskContext {
         let mut spec = bundle::spec(task, container, image, attachment, stream_mode, place)?;
         let config = &self.host.config;
         cdi::add_gpus(&mut spec, &config.cdi_dirs, task, container)?;
-        let labels = labels::of(task, container, image, &config.cluster);
+        fargate::harden(&mut spec, task);
+        let labels = labels::of(task, container, image, task.cluster());
         labels::keep(&place.container_dir, place.runtime_id, labels)
             .map_err(|error| format!("{}: {error}", place.container_dir.display()))?;
         Ok(spec)
