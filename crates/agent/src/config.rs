@@ -1,6 +1,7 @@
 //! How an agent runs.
 
 use crate::images::ImageCleanup;
+use crate::part::Part;
 use crate::server::Server;
 use aws_wire::sigv4::Credentials;
 use runtime::host::KernelFeature;
@@ -21,11 +22,14 @@ pub struct AgentConfig {
     pub server: Server,
     /// Region to sign for.
     pub region: String,
-    /// Cluster to join.
+    /// What it serves. The first is the one by which other hosts know it.
+    pub parts: Vec<Part>,
+    /// Cluster to join as a container instance.
     pub cluster: String,
     /// The host's key.
     pub credentials: Credentials,
-    /// `ecs.availability-zone` of this host; the region's first where none is named.
+    /// `ecs.availability-zone` of this host; where none is named, a container instance is in the region's first, and
+    /// FARGATE capacity is lent to all.
     pub zone: Option<String>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,

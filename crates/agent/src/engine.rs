@@ -5,17 +5,19 @@ use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::control_socket;
 use crate::endpoints::{self, Endpoints};
-use crate::health::HealthBoard;
+use crate::health::Boards;
 use crate::images;
 use crate::logs::{AllLogs, LogSink};
+use crate::part::Part;
 use crate::records::{Records, StoredTask};
 use crate::registration;
 use crate::session;
-use crate::task::definition::{Desired, InvalidTask, TaskDefinition, task_id};
+use crate::task::definition::{Desired, InvalidTask, TaskDefinition, cluster_of, task_id};
 use crate::task::machine::Event;
 use crate::task::report::{Status, TaskChange};
 use crate::task::state::{Made, TaskState};
 use crate::{HELLO, SHIM};
+use futures_util::future::join_all;
 use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
 use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig, PortBinding, Protocol};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
@@ -44,7 +46,7 @@ pub struct Host {
     pub vpcs: Arc<dyn VpcNetwork>,
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
-    pub health: HealthBoard,
+    pub health: Boards,
     pub endpoints: Endpoints,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
@@ -60,19 +62,28 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
     tokio::spawn(sweep(host.clone()));
     tokio::spawn(control_socket::serve(host.clone()));
     tokio::spawn(images::clean_up(host.clone()));
-    let sessions = async {
-        let instance = registration::register(&host).await;
-        tokio::join!(
-            session::acs(&host, &instance),
-            session::tcs(&host, &instance),
-            session::host_sync(&host, &instance)
-        );
-    };
+    let parts = host.config.parts.iter().copied();
+    let sessions = join_all(parts.map(|part| serve(&host, part)));
     tokio::select! {
-        () = sessions => {}
+        _ = sessions => {}
         () = stop => info!("stopping; containers go on"),
     }
     Ok(())
+}
+
+/// Registers one part and keeps its sessions. A machine has one set of networks: its first part asks for them.
+async fn serve(host: &Arc<Host>, part: Part) {
+    let instance = registration::register(host, part).await;
+    let networks = async {
+        if host.config.parts.first() == Some(&part) {
+            session::host_sync(host, &instance).await;
+        }
+    };
+    tokio::join!(
+        session::acs(host, &instance, part),
+        session::tcs(host, &instance, part),
+        networks
+    );
 }
 
 /// Opens the host's means.
@@ -120,7 +131,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         images: Arc::new(store),
         network: Arc::new(network),
         vpcs: Arc::new(vpcs),
-        health: HealthBoard::default(),
+        health: Boards::default(),
         endpoints: Endpoints::default(),
         tasks: Mutex::default(),
         config,
@@ -179,6 +190,13 @@ impl Host {
     /// ARNs of the tasks that are here and not over.
     pub fn task_arns(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
+    }
+
+    /// Those of one part.
+    pub fn tasks_of(&self, part: Part) -> Vec<Arc<TaskContext>> {
+        let mut tasks = self.tasks();
+        tasks.retain(|task| Part::of(&task.definition) == part);
+        tasks
     }
 
     /// The tasks that are here and not over.
@@ -242,7 +260,7 @@ impl Host {
             attached: None,
         };
         tokio::spawn(async move {
-            crate::submit::submit(&host.api, &host.config.cluster, &arn, &change).await;
+            crate::submit::submit(&host.api, cluster_of(&arn), &arn, &change).await;
         });
     }
 

@@ -4,6 +4,7 @@
 //! hears of container health nowhere else (agent-protocol 3).
 
 use crate::metrics::Publisher;
+use crate::part::Part;
 use crate::task::definition::TaskDefinition;
 use crate::task::state::{ContainerState, TaskState};
 use aws_api::agent::{ContainerHealth, PublicationMetadata, PublishHealthRequest, TaskHealth};
@@ -14,6 +15,34 @@ use tokio::sync::Notify;
 
 /// Tasks in one frame (the public agent's limit).
 const TASKS_PER_FRAME: usize = 10;
+
+/// A board for each part: each has a session of its own.
+#[derive(Debug, Default)]
+pub struct Boards {
+    instance: HealthBoard,
+    fargate: HealthBoard,
+}
+
+impl Boards {
+    /// That of a part.
+    pub fn of(&self, part: Part) -> &HealthBoard {
+        match part {
+            Part::Instance => &self.instance,
+            Part::Fargate => &self.fargate,
+        }
+    }
+
+    /// Notes how a task stands.
+    pub fn note(&self, task: &TaskDefinition, state: &TaskState) {
+        self.of(Part::of(task)).note(task, state);
+    }
+
+    /// A task is over.
+    pub fn forget(&self, task_arn: &str) {
+        self.instance.forget(task_arn);
+        self.fargate.forget(task_arn);
+    }
+}
 
 /// What is known of every task with a container whose health is checked.
 #[derive(Debug, Default)]

@@ -18,6 +18,7 @@ mod down;
 mod endpoints;
 mod engine;
 mod etc;
+mod fargate;
 mod health;
 mod images;
 mod join;
@@ -26,6 +27,7 @@ mod links;
 mod logs;
 mod metrics;
 mod options;
+mod part;
 mod records;
 mod registration;
 mod server;
@@ -41,6 +43,7 @@ pub use engine::run;
 pub use images::ImageCleanup;
 pub use join::{Membership, join};
 pub use labels::ContainerLabels;
+pub use part::Part;
 pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,

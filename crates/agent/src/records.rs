@@ -1,17 +1,19 @@
-//! The agent's records: `agent.json`, and one directory per task.
+//! The agent's records: `agent.json`, `fargate.json`, and one directory per task.
 //!
 //! Each file is replaced by temporary file and renaming, so that a reader sees all or nothing. What
 //! must survive power loss is synced: who this agent is, what a task was asked to be, and how it
 //! ended.
 
+use crate::part::Part;
 use crate::task::state::TaskState;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Who this agent is.
+/// Who this agent is, in one part.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentRecord {
@@ -27,8 +29,8 @@ pub struct AgentRecord {
 #[derive(Clone, Debug)]
 pub struct Records {
     dir: PathBuf,
-    /// As it is on disk. `std` mutex: held over one small write, so that records do not cross.
-    agent: Arc<Mutex<AgentRecord>>,
+    /// By part, as they are on disk. `std` mutex: held over one small write, so that records do not cross.
+    parts: Arc<Mutex<BTreeMap<Part, AgentRecord>>>,
 }
 
 /// A task as an earlier agent left it.
@@ -46,23 +48,24 @@ impl Records {
     /// Opens or makes the directory.
     pub fn open(dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir.join("tasks"))?;
+        let kept = |part: Part| Some((part, read(&dir.join(part.file()))?));
+        let parts = [Part::Instance, Part::Fargate].into_iter();
         Ok(Self {
-            agent: Arc::new(Mutex::new(
-                read(&dir.join("agent.json")).unwrap_or_default(),
-            )),
+            parts: Arc::new(Mutex::new(parts.filter_map(kept).collect())),
             dir: dir.to_owned(),
         })
     }
 
-    /// Who this agent is.
-    pub fn agent(&self) -> AgentRecord {
-        self.lock().clone()
+    /// Who this agent is in a part.
+    pub fn agent(&self, part: Part) -> AgentRecord {
+        self.lock().get(&part).cloned().unwrap_or_default()
     }
 
     /// Writes down which container instance this agent is. Another instance's numbers begin anew:
     /// what the last one was told may be higher, where the control plane's clock was set back.
-    pub fn keep_instance(&self, arn: Option<String>) -> io::Result<()> {
-        let mut agent = self.lock();
+    pub fn keep_instance(&self, part: Part, arn: Option<String>) -> io::Result<()> {
+        let mut parts = self.lock();
+        let agent = parts.entry(part).or_default();
         let latest_seq_num = match agent.container_instance_arn == arn {
             true => agent.latest_seq_num,
             false => 0,
@@ -72,27 +75,34 @@ impl Records {
             latest_seq_num,
             ..agent.clone()
         };
-        write(&self.dir, "agent.json", &changed, true)?;
+        write(&self.dir, part.file(), &changed, true)?;
         *agent = changed;
         Ok(())
     }
 
+    /// The port of the endpoints on loopback, which is one for the machine.
+    pub fn endpoint_port(&self) -> Option<u16> {
+        self.agent(Part::Instance).endpoint_port
+    }
+
     /// Writes down the port of the endpoints on loopback: containers were told it.
     pub fn keep_endpoint_port(&self, port: u16) -> io::Result<()> {
-        let mut agent = self.lock();
+        let (mut parts, part) = (self.lock(), Part::Instance);
+        let agent = parts.entry(part).or_default();
         let changed = AgentRecord {
             endpoint_port: Some(port),
             ..agent.clone()
         };
-        write(&self.dir, "agent.json", &changed, false)?;
+        write(&self.dir, part.file(), &changed, false)?;
         *agent = changed;
         Ok(())
     }
 
     /// Writes down the number of a manifest or payload, if it is the highest yet. Not synced: after
     /// power loss the control plane's next number is higher all the same.
-    pub fn keep_seq_num(&self, seq_num: i64) -> io::Result<()> {
-        let mut agent = self.lock();
+    pub fn keep_seq_num(&self, part: Part, seq_num: i64) -> io::Result<()> {
+        let mut parts = self.lock();
+        let agent = parts.entry(part).or_default();
         if seq_num <= agent.latest_seq_num {
             return Ok(());
         }
@@ -100,13 +110,13 @@ impl Records {
             latest_seq_num: seq_num,
             ..agent.clone()
         };
-        write(&self.dir, "agent.json", &changed, false)?;
+        write(&self.dir, part.file(), &changed, false)?;
         *agent = changed;
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, AgentRecord> {
-        self.agent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, AgentRecord>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The directory of a task.
@@ -214,16 +224,17 @@ mod tests {
     fn numbers_only_grow_and_begin_anew_with_another_instance() {
         let dir = std::env::temp_dir().join(format!("ls-records-{}", std::process::id()));
         let records = Records::open(&dir).expect("a directory can be made");
-        let latest = || records.agent().latest_seq_num;
-        let keep = |arn: &str| records.keep_instance(Some(arn.into()));
+        let latest = || records.agent(Part::Instance).latest_seq_num;
+        let keep = |arn: &str| records.keep_instance(Part::Instance, Some(arn.into()));
         keep("a").expect("written");
-        records.keep_seq_num(7).expect("written");
-        records.keep_seq_num(5).expect("written");
+        records.keep_seq_num(Part::Instance, 7).expect("written");
+        records.keep_seq_num(Part::Instance, 5).expect("written");
         assert_eq!(latest(), 7);
         keep("a").expect("written");
         assert_eq!(latest(), 7, "registered again as the same");
         keep("b").expect("written");
         assert_eq!(latest(), 0);
+        assert_eq!(records.agent(Part::Fargate).container_instance_arn, None);
         std::fs::remove_dir_all(&dir).expect("removed");
     }
 }

@@ -1,7 +1,8 @@
-//! Makes this machine a container instance of its cluster.
+//! Makes this machine a container instance of its cluster, or one that lends FARGATE capacity.
 
 use crate::cdi;
 use crate::engine::Host;
+use crate::part::Part;
 use aws_api::ecs::{
     Attribute, PlatformDevice, RegisterContainerInstanceRequest, Resource,
     operations::RegisterContainerInstance,
@@ -49,13 +50,13 @@ const CAPABILITIES: &[&str] = &[
 ];
 
 /// Registers until it succeeds; the container instance's ARN.
-pub async fn register(host: &Arc<Host>) -> String {
+pub async fn register(host: &Arc<Host>, part: Part) -> String {
     let mut wait = RETRY.0;
     loop {
-        let known = host.records.agent();
+        let known = host.records.agent(part);
         match host
             .api
-            .call::<RegisterContainerInstance>(&request(host, known.container_instance_arn))
+            .call::<RegisterContainerInstance>(&request(host, part, known.container_instance_arn))
             .await
         {
             Ok(answer) => {
@@ -64,7 +65,7 @@ pub async fn register(host: &Arc<Host>) -> String {
                     .and_then(|instance| instance.container_instance_arn)
                     .unwrap_or_default();
                 info!(container_instance = arn, "registered");
-                if let Err(error) = host.records.keep_instance(Some(arn.clone())) {
+                if let Err(error) = host.records.keep_instance(part, Some(arn.clone())) {
                     warn!(%error, "the agent's record could not be written");
                 }
                 return arn;
@@ -80,7 +81,7 @@ pub async fn register(host: &Arc<Host>) -> String {
     }
 }
 
-fn request(host: &Host, arn: Option<String>) -> RegisterContainerInstanceRequest {
+fn request(host: &Host, part: Part, arn: Option<String>) -> RegisterContainerInstanceRequest {
     let number = |name: &str, value: i32| Resource {
         name: Some(name.into()),
         r#type: Some("INTEGER".into()),
@@ -106,11 +107,11 @@ fn request(host: &Host, arn: Option<String>) -> RegisterContainerInstanceRequest
         resources.push(set("GPU", gpus.clone()));
     }
     RegisterContainerInstanceRequest {
-        cluster: Some(host.config.cluster.clone()),
+        cluster: Some(part.cluster(&host.config).to_owned()),
         container_instance_arn: arn,
         total_resources: Some(resources),
         platform_devices: Some(gpus.into_iter().map(platform_device).collect()),
-        attributes: Some(attributes(host)),
+        attributes: Some(attributes(host, part)),
         ..RegisterContainerInstanceRequest::default()
     }
 }
@@ -122,7 +123,7 @@ fn platform_device(id: String) -> PlatformDevice {
     }
 }
 
-fn attributes(host: &Host) -> Vec<Attribute> {
+fn attributes(host: &Host, part: Part) -> Vec<Attribute> {
     let attribute = |name: &str, value: Option<&str>| Attribute {
         name: Some(name.into()),
         value: value.map(str::to_owned),
@@ -133,13 +134,14 @@ fn attributes(host: &Host) -> Vec<Attribute> {
     } else {
         "x86_64"
     };
-    let zone = host.config.zone();
+    let first = || (part == Part::Instance).then(|| format!("{}a", host.config.region));
+    let zone = host.config.zone.clone().or_else(first);
     let mut attributes = vec![
         attribute("ecs.os-type", Some("linux")),
         attribute("ecs.os-family", Some("LINUX")),
         attribute("ecs.cpu-architecture", Some(architecture)),
-        attribute("ecs.availability-zone", Some(&zone)),
     ];
+    attributes.extend(zone.map(|zone| attribute("ecs.availability-zone", Some(&zone))));
     attributes.extend(CAPABILITIES.iter().map(|name| attribute(name, None)));
     let apparmor = std::fs::read_to_string("/sys/module/apparmor/parameters/enabled");
     if apparmor.is_ok_and(|enabled| enabled.starts_with('Y')) {

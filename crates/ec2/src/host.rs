@@ -18,27 +18,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{Key, World};
 
-/// The rows for the host of this name; `hosts` are all that have an address in the network between
-/// hosts.
+/// The machines that interfaces can be on.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    /// Those with an address in the network between hosts, each once.
+    pub underlays: Vec<HostRow>,
+    /// Further names of a machine, each with the one that it is told and known by.
+    pub aliases: BTreeMap<String, String>,
+}
+
+impl Hosts {
+    fn known<'a>(&'a self, name: &'a str) -> &'a str {
+        self.aliases.get(name).map_or(name, String::as_str)
+    }
+}
+
+/// The rows for the host of this name.
 #[must_use]
-pub fn rows(world: &World, host: &str, hosts: &[HostRow]) -> Vec<Row> {
-    let own = world.find_after(&INTERFACES, &BY_HOST, &Key::of(&[host]), None);
+pub fn rows(world: &World, host: &str, hosts: &Hosts) -> Vec<Row> {
+    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
+    let names = further.map(|(name, _)| name.as_str()).chain([host]);
+    let own =
+        names.flat_map(|name| world.find_after(&INTERFACES, &BY_HOST, &Key::of(&[name]), None));
     let vpcs: BTreeSet<ResourceKey> = own
         .map(|one| ResourceKey::new(&one.key.scope, &one.vpc))
         .collect();
     let mut rows = Vec::new();
     let mut others: BTreeSet<String> = BTreeSet::new();
     for vpc in vpcs.iter().filter_map(|key| world.get(&VPCS, key)) {
-        of_vpc(world, host, vpc, &mut rows, &mut others);
+        of_vpc(world, (host, hosts), vpc, &mut rows, &mut others);
     }
-    let named = hosts.iter().filter(|one| others.contains(&one.id));
+    let named = hosts
+        .underlays
+        .iter()
+        .filter(|one| others.contains(&one.id));
     rows.extend(named.cloned().map(Row::Host));
     rows
 }
 
 fn of_vpc(
     world: &World,
-    host: &str,
+    (host, hosts): (&str, &Hosts),
     vpc: &VpcRecord,
     rows: &mut Vec<Row>,
     others: &mut BTreeSet<String>,
@@ -51,12 +71,14 @@ fn of_vpc(
     let mut own = BTreeMap::new();
     for one in world.find_after(&INTERFACES, &INTERFACES_OF_VPC, &of, None) {
         let Some(at) = &one.host else { continue };
+        let at = hosts.known(at);
         combinations.insert(one.group_set());
         match at == host {
             true => drop(own.insert(one.group_set(), one.groups.clone())),
-            false => drop(others.insert(at.clone())),
+            false => drop(others.insert(at.to_owned())),
         }
-        rows.push(Row::Interface(interface_row(one, host)));
+        let elsewhere = (at != host).then(|| at.to_owned());
+        rows.push(Row::Interface(interface_row(one, elsewhere)));
     }
     let lists = prefix_list::ranges(world, &vpc.key.scope);
     let around = Surroundings {
@@ -92,7 +114,7 @@ fn subnet_row(world: &World, subnet: &Arc<SubnetRecord>) -> SubnetRow {
     }
 }
 
-fn interface_row(one: &InterfaceRecord, host: &str) -> InterfaceRow {
+fn interface_row(one: &InterfaceRecord, host: Option<String>) -> InterfaceRow {
     InterfaceRow {
         id: one.key.id.clone(),
         vpc: one.vpc.clone(),
@@ -103,7 +125,7 @@ fn interface_row(one: &InterfaceRecord, host: &str) -> InterfaceRow {
         public: one.public.as_ref().map(|public| public.address),
         groups: one.group_set(),
         source_dest_check: one.source_dest_check,
-        host: one.host.clone().filter(|at| at != host),
+        host,
     }
 }
 

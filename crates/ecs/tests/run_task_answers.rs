@@ -93,6 +93,14 @@ fn bad_input_gets_awss_error() {
                 launch_type: Some("FARGATE".into()),
                 ..base.clone()
             },
+            "InvalidParameterException",
+            "Task definition does not support launch_type FARGATE",
+        ),
+        (
+            RunTaskRequest {
+                launch_type: Some("EXTERNAL".into()),
+                ..base.clone()
+            },
             "ClientException",
             "Longshore does not yet support launchType",
         ),

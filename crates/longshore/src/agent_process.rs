@@ -1,6 +1,6 @@
 //! The agent's configuration from ours, and its two ways of running.
 
-use crate::cli::AgentOptions;
+use crate::cli::{AgentOptions, Fargate};
 use crate::membership::{self, Membership};
 use crate::roles::asked_to_stop;
 use crate::settings::Settings;
@@ -61,6 +61,11 @@ fn config(
         tag: settings.data.tag(),
         server: membership.server,
         region: membership.region,
+        parts: match options.fargate {
+            None => vec![agent::Part::Instance],
+            Some(Fargate::Only) => vec![agent::Part::Fargate],
+            Some(Fargate::Also) => vec![agent::Part::Instance, agent::Part::Fargate],
+        },
         cluster: options
             .cluster
             .clone()

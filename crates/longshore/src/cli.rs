@@ -2,7 +2,7 @@
 
 mod hosts;
 
-pub use hosts::{AgentOptions, ServerCommand, ServerSubcommand, TlsOptions, TokenOptions};
+pub use hosts::{AgentOptions, Fargate, ServerCommand, ServerSubcommand, TlsOptions, TokenOptions};
 
 use crate::duration::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};

@@ -126,6 +126,8 @@ impl TargetSettings {
 pub struct AgentSettings {
     /// Memory kept back for the host, MiB.
     pub reserved_memory_mib: u64,
+    /// Whether the machine of `longshore up` is lent to tasks of launch type FARGATE [default: true].
+    pub fargate: Option<bool>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,
     /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).

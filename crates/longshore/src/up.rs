@@ -173,12 +173,18 @@ fn command(name: &str, settings: &Settings, tls: &TlsOptions) -> anyhow::Result<
         .arg(name)
         .args(handed_on(settings))
         .args(tls_arguments(name, tls))
+        .args(lending(name, settings))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         .process_group(0)
         .kill_on_drop(false);
     Ok(command)
+}
+
+/// This machine's own agent lends FARGATE capacity besides, where its settings do not say otherwise.
+fn lending(name: &str, settings: &Settings) -> Option<&'static str> {
+    (name == "agent" && settings.agent.fargate.unwrap_or(true)).then_some("--fargate=also")
 }
 
 fn tls_arguments(name: &str, tls: &TlsOptions) -> Vec<OsString> {

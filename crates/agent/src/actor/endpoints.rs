@@ -37,7 +37,7 @@ impl TaskContext {
         match attachment {
             Attachment::Bridge(_) | Attachment::Vpc(_) => Some(Uris::link_local(id, region)),
             Attachment::Host => {
-                let port = self.host.records.agent().endpoint_port?;
+                let port = self.host.records.endpoint_port()?;
                 Some(Uris::loopback(port, id, region))
             }
             Attachment::None => None,

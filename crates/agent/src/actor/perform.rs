@@ -36,7 +36,7 @@ impl TaskContext {
             Command::RemoveContainer(index) => self.remove_container(index).await,
             Command::RemoveCgroup => self.remove_cgroup().await,
             Command::Submit(change) => {
-                let cluster = &self.host.config.cluster;
+                let cluster = self.definition.cluster();
                 submit::submit(&self.host.api, cluster, &state.arn, &change).await;
                 self.send(Event::ReportAcknowledged);
             }

@@ -5,6 +5,7 @@ use crate::api::now;
 use crate::bundle::{self, Attachment};
 use crate::endpoints;
 use crate::engine::NETWORK_FILE;
+use crate::fargate;
 use crate::images;
 use crate::task::definition::PortMapping;
 use crate::task::machine::Event;
@@ -19,7 +20,7 @@ impl TaskContext {
             task_id: self.definition.id().unwrap_or_default().to_owned(),
             cpu_units: self.definition.cpu_units(),
             memory_mib: (self.definition.memory > 0).then_some(self.definition.memory),
-            pids: None,
+            pids: self.definition.is_fargate().then_some(fargate::PIDS_MAX),
         };
         let made = match self.host.runtime.create_task(&spec).await {
             Ok(()) => self.ensure_holder().await,

@@ -4,6 +4,7 @@ use super::TaskContext;
 use crate::api::now;
 use crate::bundle::{self, Attachment, Place};
 use crate::cdi;
+use crate::fargate;
 use crate::images;
 use crate::labels::{self, ContainerLabels};
 use crate::logs::{LogStreamSpec, Pipes};
@@ -97,9 +98,10 @@ impl TaskContext {
         if let Some(uris) = self.endpoint_uris(attachment, index) {
             uris.add_to(&mut spec.env);
         }
+        fargate::harden(&mut spec, task);
         let kept = ContainerLabels {
             runtime_id: place.runtime_id.to_owned(),
-            labels: labels::of(task, container, image, &config.cluster),
+            labels: labels::of(task, container, image, task.cluster()),
             image_id: image.id.clone(),
             created_at: now(),
         };

@@ -129,7 +129,7 @@ async fn serve(host: &Arc<Host>, place: &Place) -> io::Result<JoinHandle<()>> {
 /// Longshore of a machine gets.
 fn on_loopback(host: &Host) -> io::Result<tokio::net::TcpListener> {
     let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    let listener = match host.records.agent().endpoint_port {
+    let listener = match host.records.endpoint_port() {
         Some(port) => bind(port)?,
         None => bind(TASK_ENDPOINT_PORT).or_else(|_| bind(0))?,
     };

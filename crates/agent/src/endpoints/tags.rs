@@ -5,13 +5,18 @@
 
 use super::shapes::{Failure, Task};
 use crate::actor::TaskContext;
+use crate::part::Part;
 use aws_api::ecs::ListTagsForResourceRequest;
 use aws_api::ecs::operations::ListTagsForResource;
 use std::collections::BTreeMap;
 
 /// Adds them to what is shown.
 pub async fn add(task: &TaskContext, shown: &mut Task) {
-    let instance = task.host.records.agent().container_instance_arn;
+    let instance = task
+        .host
+        .records
+        .agent(Part::of(&task.definition))
+        .container_instance_arn;
     let instance = of(task, "ContainerInstanceTags", instance.unwrap_or_default());
     let own = of(task, "TaskTags", task.definition.arn.clone());
     let (instance, own) = tokio::join!(instance, own);

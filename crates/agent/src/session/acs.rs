@@ -2,6 +2,7 @@
 
 use super::{Reconnect, Socket, connect};
 use crate::engine::Host;
+use crate::part::Part;
 use crate::task::definition::task_id;
 use aws_api::agent::{
     AckRequest, AcsMessage, HeartbeatAckRequest, PayloadMessage, TaskIdentifier,
@@ -19,12 +20,12 @@ use tracing::{debug, info, warn};
 const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// Keeps the ACS session; never returns.
-pub async fn acs(host: &Arc<Host>, instance: &str) {
+pub async fn acs(host: &Arc<Host>, instance: &str, part: Part) {
     let mut reconnect = Reconnect::new();
     let mut first = true;
     loop {
         let began = Instant::now();
-        let query = acs_query(host, instance, first);
+        let query = acs_query(host, (instance, part), first);
         match connect(host, &query).await {
             Ok(socket) => {
                 info!("acs connected");
@@ -32,6 +33,7 @@ pub async fn acs(host: &Arc<Host>, instance: &str) {
                 let (synced, acks) = mpsc::unbounded_channel();
                 let ended = Acs {
                     host,
+                    part,
                     socket,
                     manifest_id: String::new(),
                     synced,
@@ -49,11 +51,11 @@ pub async fn acs(host: &Arc<Host>, instance: &str) {
     }
 }
 
-fn acs_query(host: &Host, instance: &str, send_credentials: bool) -> String {
+fn acs_query(host: &Host, (instance, part): (&str, Part), send_credentials: bool) -> String {
     format!(
         "agentHash=longshore&agentVersion={}&clusterArn={}&containerInstanceArn={}&dockerVersion={}&protocolVersion=2&sendCredentials={send_credentials}&seqNum=1",
         env!("CARGO_PKG_VERSION"),
-        percent_encoded(&host.config.cluster),
+        percent_encoded(part.cluster(&host.config)),
         percent_encoded(instance),
         percent_encoded(concat!(
             "DockerVersion: longshore-",
@@ -73,6 +75,7 @@ enum End {
 
 struct Acs<'a> {
     host: &'a Arc<Host>,
+    part: Part,
     socket: Socket,
     manifest_id: String,
     /// Acknowledgements whose tasks are on disk. Unbounded: one for each payload that came.
@@ -176,7 +179,7 @@ impl Acs<'_> {
 
     async fn manifest(&mut self, manifest: TaskManifestMessage) -> Result<(), tungstenite::Error> {
         let timeline = manifest.timeline.unwrap_or_default();
-        if timeline <= self.host.records.agent().latest_seq_num {
+        if timeline <= self.host.records.agent(self.part).latest_seq_num {
             return Ok(());
         }
         self.remember(timeline);
@@ -190,8 +193,9 @@ impl Acs<'_> {
             .collect();
         let strangers: Vec<TaskIdentifier> = self
             .host
-            .task_arns()
-            .into_iter()
+            .tasks_of(self.part)
+            .iter()
+            .map(|task| task.definition.arn.clone())
             .filter(|arn| !wanted.contains(arn))
             .map(|arn| TaskIdentifier {
                 task_arn: Some(arn),
@@ -225,7 +229,7 @@ impl Acs<'_> {
     }
 
     fn remember(&self, seq_num: i64) {
-        if let Err(error) = self.host.records.keep_seq_num(seq_num) {
+        if let Err(error) = self.host.records.keep_seq_num(self.part, seq_num) {
             warn!(%error, "the agent's record could not be written");
         }
     }

@@ -7,6 +7,7 @@ use crate::api::now;
 use crate::engine::Host;
 use crate::health;
 use crate::metrics::{Publisher, Samples};
+use crate::part::Part;
 use aws_api::agent::{TaskHealth, TcsMessage};
 use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
@@ -27,18 +28,21 @@ const SILENCE_MAX: Duration = Duration::from_secs(75);
 type Shared = Mutex<Samples>;
 
 /// Keeps the TCS session; never returns.
-pub async fn tcs(host: &Arc<Host>, instance: &str) {
+pub async fn tcs(host: &Arc<Host>, instance: &str, part: Part) {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let samples = Mutex::new(Samples::new(processors));
-    tokio::join!(sample(host, &samples), publish(host, instance, &samples));
+    tokio::join!(
+        sample(host, part, &samples),
+        publish(host, (instance, part), &samples)
+    );
 }
 
-async fn sample(host: &Arc<Host>, samples: &Shared) {
+async fn sample(host: &Arc<Host>, part: Part, samples: &Shared) {
     let mut tick = interval(SAMPLE_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        for task in host.tasks() {
+        for task in host.tasks_of(part) {
             for (index, container) in task.definition.containers.iter().enumerate() {
                 // One that does not run has no group to read.
                 if let Ok(stats) = host.runtime.stats(&task.container_dir(index)).await {
@@ -49,19 +53,19 @@ async fn sample(host: &Arc<Host>, samples: &Shared) {
     }
 }
 
-async fn publish(host: &Arc<Host>, instance: &str, samples: &Shared) {
+async fn publish(host: &Arc<Host>, (instance, part): (&str, Part), samples: &Shared) {
     let mut reconnect = Reconnect::new();
     let query = format!(
         "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
         env!("CARGO_PKG_VERSION"),
-        percent_encoded(&host.config.cluster),
+        percent_encoded(part.cluster(&host.config)),
         percent_encoded(instance)
     );
     loop {
         let began = Instant::now();
         match connect(host, &query).await {
             Ok(socket) => {
-                live(host, instance, samples, socket).await;
+                live(host, (instance, part), samples, socket).await;
                 reconnect.after(began.elapsed()).await;
             }
             Err(error) => {
@@ -73,9 +77,15 @@ async fn publish(host: &Arc<Host>, instance: &str, samples: &Shared) {
 }
 
 /// Until the session ends.
-async fn live(host: &Arc<Host>, instance: &str, samples: &Shared, mut socket: Socket) {
+async fn live(
+    host: &Arc<Host>,
+    (instance, part): (&str, Part),
+    samples: &Shared,
+    mut socket: Socket,
+) {
+    let board = host.health.of(part);
     let publisher = Publisher {
-        cluster: host.config.cluster.clone(),
+        cluster: part.cluster(&host.config).to_owned(),
         container_instance: instance.to_owned(),
     };
     let mut tick = interval(PUBLISH_EVERY);
@@ -88,13 +98,13 @@ async fn live(host: &Arc<Host>, instance: &str, samples: &Shared, mut socket: So
                 }
                 let frames = lock(samples).take(&publisher, now(), uuid);
                 let metrics = frames.into_iter().map(TcsMessage::PublishMetrics);
-                let health = health(&host.health.take_all(), &publisher);
+                let health = health(&board.take_all(), &publisher);
                 if send(&mut socket, metrics.chain(health)).await.is_err() {
                     return;
                 }
             }
-            () = host.health.changed() => {
-                let health = health(&host.health.take_changed(), &publisher);
+            () = board.changed() => {
+                let health = health(&board.take_changed(), &publisher);
                 if send(&mut socket, health).await.is_err() {
                     return;
                 }

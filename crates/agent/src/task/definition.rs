@@ -57,6 +57,9 @@ pub struct TaskDefinition {
     pub version: String,
     /// What is wanted.
     pub desired_status: Desired,
+    /// `FARGATE`, or another that means a container instance.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub launch_type: String,
     /// Containers, in the definition's order.
     #[serde(default, deserialize_with = "null_as_default")]
     pub containers: Vec<ContainerDefinition>,
@@ -84,9 +87,6 @@ pub struct TaskDefinition {
     /// Its interface, where it has one: exactly one in network mode `awsvpc`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub elastic_network_interfaces: Vec<Interface>,
-    /// `EC2` or `FARGATE`.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub launch_type: String,
     /// Of a service's task.
     #[serde(default, deserialize_with = "null_as_default")]
     pub service_name: String,
@@ -230,6 +230,7 @@ impl TaskDefinition {
         }
         super::relations::check(&task)?;
         super::association::check(&task)?;
+        super::fargate::check(&task)?;
         let mut names: Vec<&str> = task.containers.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -250,6 +251,11 @@ impl TaskDefinition {
     /// The last part of the ARN; names directories and cgroups, so it is one safe path component.
     pub fn id(&self) -> Result<&str, InvalidTask> {
         task_id(&self.arn)
+    }
+
+    /// The cluster that it is of.
+    pub fn cluster(&self) -> &str {
+        cluster_of(&self.arn)
     }
 
     /// Its network mode.
@@ -337,6 +343,15 @@ pub fn task_id(arn: &str) -> Result<&str, InvalidTask> {
         return Err(InvalidTask(format!("{arn:?} is no task ARN")));
     }
     Ok(id)
+}
+
+/// The cluster in a task's ARN; `default` where it names none, as in the short form of long ago.
+pub fn cluster_of(arn: &str) -> &str {
+    let mut parts = arn.rsplit('/').skip(1);
+    parts
+        .next()
+        .filter(|part| !part.starts_with("arn:"))
+        .unwrap_or("default")
 }
 
 /// A container's name is a directory of ours: ECS allows letters, digits, `_` and `-`.

@@ -7,6 +7,7 @@ mod association;
 pub mod definition;
 pub mod docker;
 pub mod event;
+mod fargate;
 mod finish;
 pub mod health;
 pub mod interface;

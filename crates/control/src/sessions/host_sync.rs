@@ -7,6 +7,7 @@
 
 use super::{Host, Sessions};
 use aws_api::agent::host_sync::{FromHost, HostRow, Row, RowKey, ToHost};
+use ec2::host::Hosts;
 use ecs::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use futures_util::{SinkExt, StreamExt};
 use std::collections::BTreeMap;
@@ -172,7 +173,7 @@ fn concerns(batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
 
 /// What a host shall hold: the VPCs in which it has interfaces, with the names that they resolve.
 fn rows(world: &World, host: &str) -> Vec<Row> {
-    let mut rows = ec2::host::rows(world, host, &hosts(world));
+    let mut rows = ec2::host::rows(world, host, &hosts(world, host));
     let vpcs = rows.iter().filter_map(|row| match row {
         Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
         _ => None,
@@ -185,15 +186,36 @@ fn rows(world: &World, host: &str) -> Vec<Row> {
     rows
 }
 
-/// Hosts with an address in the network between hosts.
-fn hosts(world: &World) -> Vec<HostRow> {
-    let row = |instance: &ContainerInstanceRecord| {
-        let underlay: Ipv4Addr = instance.attribute(UNDERLAY)??.parse().ok()?;
-        Some(HostRow {
-            id: instance.key.arn(),
-            underlay,
-        })
-    };
-    let instances = world.scan(&CONTAINER_INSTANCES);
-    instances.filter_map(|instance| row(instance)).collect()
+/// All machines, as the one with this registration knows them. A machine may be registered more than once, such as
+/// where it lends FARGATE capacity besides: it is told by the registration that asks, the others by their first.
+fn hosts(world: &World, own: &str) -> Hosts {
+    let mut hosts = Hosts::default();
+    let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
+    let instances = || world.scan(&CONTAINER_INSTANCES);
+    // Machines without a name of their own cannot be told from each other.
+    let named = || instances().filter(|instance| !instance.host.is_empty());
+    let asking = named().find(|instance| instance.key.arn() == own);
+    for instance in asking.into_iter().chain(named()) {
+        let arn = instance.key.arn();
+        let of = known.entry(name(instance)).or_insert_with(|| arn.clone());
+        if *of != arn {
+            hosts.aliases.insert(arn, of.clone());
+        }
+    }
+    let speaking = instances().filter(|instance| !hosts.aliases.contains_key(&instance.key.arn()));
+    hosts.underlays = speaking.filter_map(|instance| row(instance)).collect();
+    hosts
+}
+
+fn name(instance: &ContainerInstanceRecord) -> (&str, &str, &str) {
+    let scope = &instance.key.scope;
+    (&scope.account, &scope.region, &instance.host)
+}
+
+fn row(instance: &ContainerInstanceRecord) -> Option<HostRow> {
+    let underlay: Ipv4Addr = instance.attribute(UNDERLAY)??.parse().ok()?;
+    Some(HostRow {
+        id: instance.key.arn(),
+        underlay,
+    })
 }

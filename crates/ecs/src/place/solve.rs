@@ -94,6 +94,9 @@ pub enum Reason {
     DistinctInstance,
 }
 
+/// [`Reason::Capacity`] by name.
+pub const CAPACITY: &str = "RESOURCE:FARGATE";
+
 impl Reason {
     /// AWS's word for a failure's `reason`.
     #[must_use]
@@ -108,7 +111,7 @@ impl Reason {
             Self::PortsUdp(_) => "RESOURCE:PORTS_UDP",
             Self::Location => "LOCATION",
             Self::Addresses | Self::Interface(_) => "RESOURCE:ENI",
-            Self::Capacity(_) => "RESOURCE:FARGATE",
+            Self::Capacity(_) => CAPACITY,
             Self::Attribute(_) => "ATTRIBUTE",
             Self::MemberOf(_) => "MemberOf placement constraint unsatisfied.",
             Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",

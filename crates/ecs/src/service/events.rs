@@ -3,7 +3,7 @@
 //! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
 
 use super::action::Action;
-use crate::place::solve::{Reason, Refused};
+use crate::place::solve::{CAPACITY, Reason, Refused};
 use crate::records::service::{ServiceRecord, deployment_id};
 use crate::records::service_event::{
     EVENTS_LEN_MAX, SERVICE_EVENTS, ServiceEventKey, ServiceEventRecord,
@@ -108,10 +108,14 @@ impl Message {
                     deployment_id(*number)
                 )
             }
-            Self::Unplaced(Unplaced { why, .. }) => format!(
-                "{of} was unable to place a task because no container instance met all of its \
-                 requirements. {why} {SEE}"
-            ),
+            Self::Unplaced(Unplaced { why, reason }) => {
+                let of_instances = " because no container instance met all of its requirements.";
+                let what = match *reason == Some(CAPACITY) {
+                    true => ". Reason:",
+                    false => of_instances,
+                };
+                format!("{of} was unable to place a task{what} {why} {SEE}")
+            }
             Self::Impaired => {
                 format!("{of} is unable to consistently start tasks successfully. {SEE}")
             }
@@ -208,9 +212,9 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
         Reason::Ports(_) | Reason::PortsUdp(_) => "is already using a port required by your task",
         Reason::Attribute(_) => "is missing an attribute required by your task",
         Reason::Location => "encountered error \"LOCATION\"",
-        Reason::Addresses | Reason::Interface(_) | Reason::Capacity(_) => {
-            "encountered error \"RESOURCE:ENI\""
-        }
+        Reason::Addresses | Reason::Interface(_) => "encountered error \"RESOURCE:ENI\"",
+        // Told above: it is of no instance.
+        Reason::Capacity(_) => "encountered error \"RESOURCE:FARGATE\"",
         Reason::Agent => "encountered error \"AGENT\"",
         Reason::Inactive => "encountered error \"INACTIVE\"",
         Reason::MemberOf(_) => "encountered error \"MemberOf placement constraint unsatisfied.\"",

@@ -1,7 +1,7 @@
 //! Options of the server and of agents that join it.
 
 use crate::duration::Duration;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// TLS of the API. Beyond loopback it is always on, by an authority of this Longshore's own
@@ -75,12 +75,31 @@ pub struct AgentOptions {
     /// Availability zone of this machine, e.g. us-east-1b [default: the region's first]
     #[arg(long, value_name = "ZONE")]
     pub zone: Option<String>,
+    /// Lend this machine to tasks of launch type FARGATE: alone, or besides being a container instance
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "only"
+    )]
+    pub fargate: Option<Fargate>,
     /// Attribute of the container instance, besides those of `longshore.toml`
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub attributes: Vec<(String, String)>,
     /// This machine's address in the network between the hosts (attribute longshore.address)
     #[arg(long, value_name = "UNDERLAY")]
     pub address: Option<std::net::IpAddr>,
+}
+
+/// How a machine is lent to tasks of launch type FARGATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fargate {
+    /// For nothing else
+    Only,
+    /// While it is a container instance
+    Also,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

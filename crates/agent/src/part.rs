@@ -1,0 +1,43 @@
+//! What a host serves: a cluster as its container instance, or the launch type FARGATE. A host that does both has
+//! one registration, one session and one record for each; a task is of the part that its launch type says.
+
+use crate::config::AgentConfig;
+use crate::task::definition::TaskDefinition;
+
+/// Where hosts that lend FARGATE capacity are registered (`ecs::fargate`).
+const LENT: &str = "aws:fargate";
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// A container instance of a cluster.
+    Instance,
+    /// Capacity for tasks of launch type FARGATE, of all clusters.
+    Fargate,
+}
+
+impl Part {
+    /// Whose a task is.
+    pub fn of(task: &TaskDefinition) -> Self {
+        match task.is_fargate() {
+            true => Self::Fargate,
+            false => Self::Instance,
+        }
+    }
+
+    /// The cluster to register in.
+    pub fn cluster(self, config: &AgentConfig) -> &str {
+        match self {
+            Self::Instance => &config.cluster,
+            Self::Fargate => LENT,
+        }
+    }
+
+    /// Its record among the agent's.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Instance => "agent.json",
+            Self::Fargate => "fargate.json",
+        }
+    }
+}

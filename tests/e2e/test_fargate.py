@@ -1,0 +1,166 @@
+"""The launch type FARGATE: tasks on a host that nobody sees, without a way to it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import vpc
+from botocore.exceptions import ClientError
+from harness import eventually
+
+
+def define(longshore, family, command=None, **fields):
+    container = {"name": "app", "image": "busybox:test", "stopTimeout": 2,
+                 "command": command or ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]}
+    container.update(fields.pop("container", {}))
+    answer = longshore.ecs.register_task_definition(
+        family=family, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+        containerDefinitions=[container], **fields)
+    return answer["taskDefinition"]["taskDefinitionArn"]
+
+
+def run(longshore, definition, count=1, **fields):
+    subnet = vpc.default_subnet(longshore)["SubnetId"]
+    answer = longshore.ecs.run_task(
+        taskDefinition=definition, launchType="FARGATE", count=count,
+        networkConfiguration=vpc.network(subnet, public=True), **fields)
+    assert answer["failures"] == []
+    return answer["tasks"]
+
+
+def running(longshore, definition, **fields):
+    task, = run(longshore, definition, **fields)
+    return longshore.wait(task["taskArn"], "RUNNING")
+
+
+def stop(longshore, *tasks):
+    for task in tasks:
+        longshore.ecs.stop_task(task=task["taskArn"])
+    return [longshore.wait(task["taskArn"], "STOPPED") for task in tasks]
+
+
+def test_a_task_shows_its_platform_and_no_host(longshore):
+    definition = define(longshore, "shown", ephemeralStorage={"sizeInGiB": 30})
+    task = running(longshore, definition)
+    assert (task["launchType"], task["platformVersion"], task["platformFamily"]) == ("FARGATE", "1.4.0", "Linux")
+    assert (task["cpu"], task["memory"], task["availabilityZone"]) == ("256", "512", "us-east-1a")
+    assert task["ephemeralStorage"] == task["fargateEphemeralStorage"] == {"sizeInGiB": 30}
+    assert "containerInstanceArn" not in task
+    container, = task["containers"]
+    assert container["runtimeId"].split("-")[0] == task["taskArn"].rsplit("/", 1)[1]
+    assert container["networkInterfaces"][0]["privateIpv4Address"] == vpc.address(task)
+    # One host is registered twice; one instance is seen, with nothing on it.
+    instances = longshore.ecs.list_container_instances()["containerInstanceArns"]
+    instance, = longshore.ecs.describe_container_instances(containerInstances=instances)["containerInstances"]
+    assert instance["runningTasksCount"] == 0
+    assert [arn.rsplit("/", 1)[1] for arn in longshore.ecs.list_clusters()["clusterArns"]] == ["default"]
+    with pytest.raises(ClientError) as error:
+        longshore.ecs.list_container_instances(cluster="aws:fargate")
+    assert error.value.response["Error"]["Code"] == "ClusterNotFoundException"
+    cluster, = longshore.ecs.describe_clusters(include=["STATISTICS"])["clusters"]
+    counts = {one["name"]: one["value"] for one in cluster["statistics"]}
+    assert (counts["runningFargateTasksCount"], counts["runningEC2TasksCount"]) == ("1", "0")
+    done, = stop(longshore, task)
+    assert done["containers"][0]["exitCode"] == 0
+
+
+# Each line prints its name only where what it tries succeeds.
+ESCAPES = """
+(echo 1 > /proc/sys/kernel/panic) 2>/dev/null && echo proc
+(echo 1 > /sys/kernel/mm/ksm/run) 2>/dev/null && echo sys
+(echo b > /proc/sysrq-trigger) 2>/dev/null && echo sysrq
+mkdir -p /tmp/m; mount -t tmpfs none /tmp/m 2>/dev/null && echo mount
+mount -o remount,rw /sys 2>/dev/null && echo remount
+mknod /tmp/kmsg c 1 11 && head -c 1 /tmp/kmsg >/dev/null 2>&1 && echo kmsg
+mknod /tmp/disk b 254 0 && head -c 1 /tmp/disk >/dev/null 2>&1 && echo disk
+chroot /proc/1/root true 2>/dev/null && [ "$(readlink /proc/1/ns/pid)" != "$(readlink /proc/self/ns/pid)" ] && echo chroot
+nsenter -t 1 -n true 2>/dev/null && echo setns
+unshare -n true 2>/dev/null && echo unshare
+unshare -r true 2>/dev/null && echo userns
+ip link add v0 type dummy 2>/dev/null && echo link
+ip route add 192.0.2.0/24 dev lo 2>/dev/null && echo route
+hostname other 2>/dev/null && echo hostname
+grep -q '^NoNewPrivs:.1' /proc/self/status || echo privileges
+grep -q '^Seccomp:.2' /proc/self/status || echo unfiltered
+[ "$AWS_EXECUTION_ENV $AWS_REGION" = "AWS_ECS_FARGATE us-east-1" ] || echo environment
+echo tried
+"""
+
+
+def test_nothing_of_the_host_can_be_had(longshore):
+    task = running(longshore, define(longshore, "escape", ["sh", "-c", ESCAPES + "\nexec sleep 600"]))
+    said = eventually(lambda: (text := output(longshore, task)).endswith("tried\n") and text, "all to be tried")
+    assert said == "tried\n"
+    stop(longshore, task)
+
+
+def output(longshore, task):
+    container = longshore.data / "agent" / "tasks" / task["taskArn"].rsplit("/", 1)[1] / "containers" / "app"
+    log = container / "log.json"
+    text = log.read_text() if log.exists() else ""
+    # The last line may be half written.
+    return "".join(json.loads(line)["log"] for line in text.splitlines(keepends=True) if line.endswith("\n"))
+
+
+def limit(task, *names):
+    """What the task's group says, of a kernel with the one hierarchy or with one for each controller."""
+    id_ = task["taskArn"].rsplit("/", 1)[1]
+    found = [path for name in names for path in Path("/sys/fs/cgroup").glob(f"**/*{id_}/{name}")]
+    return found[0].read_text().split()
+
+
+def test_its_limits_are_its_size(longshore):
+    task = running(longshore, define(longshore, "limited"))
+    assert limit(task, "memory.max", "memory.limit_in_bytes") == [str(512 << 20)]
+    assert limit(task, "pids.max") == ["16384"]
+    quota = limit(task, "cpu.max", "cpu.cfs_quota_us")
+    period = quota[1:] or limit(task, "cpu.cfs_period_us")
+    assert int(quota[0]) * 4 == int(period[0])
+    stop(longshore, task)
+
+
+def test_what_is_asked_wrongly_is_refused_as_aws_does(longshore):
+    definition = define(longshore, "wrong")
+    network = vpc.network(vpc.default_subnet(longshore)["SubnetId"])
+    for fields, code in [
+        ({"launchType": "EC2"}, "InvalidParameterException"),
+        ({"launchType": "FARGATE", "platformVersion": "0.1"}, "PlatformUnknownException"),
+        ({"launchType": "FARGATE", "placementStrategy": [{"type": "random"}]}, "InvalidParameterException"),
+        ({"launchType": "FARGATE", "overrides": {"cpu": "300"}}, "InvalidParameterException"),
+    ]:
+        with pytest.raises(ClientError) as error:
+            longshore.ecs.run_task(taskDefinition=definition, networkConfiguration=network, **fields)
+        assert error.value.response["Error"]["Code"] == code, fields
+
+
+def test_a_service_is_rolled_over_and_outlives_agent_and_server(fresh):
+    first = define(fresh, "web")
+    network = vpc.network(vpc.default_subnet(fresh)["SubnetId"], public=True)
+    fresh.ecs.create_service(
+        serviceName="web", taskDefinition=first, desiredCount=2, launchType="FARGATE", networkConfiguration=network)
+
+    def of(definition):
+        service, = fresh.ecs.describe_services(services=["web"])["services"]
+        arns = fresh.ecs.list_tasks(serviceName="web", launchType="FARGATE")["taskArns"]
+        tasks = fresh.ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
+        right = [t for t in tasks if t["taskDefinitionArn"] == definition and t["lastStatus"] == "RUNNING"]
+        settled = len(service["deployments"]) == 1 and service["runningCount"] == 2
+        return settled and len(right) == len(tasks) == 2 and {t["taskArn"] for t in tasks}
+
+    before = eventually(lambda: of(first), "two tasks to run")
+    # Both are killed; neither's end is the tasks' end.
+    for role in ("agent", "server"):
+        fresh.kill(role)
+    assert eventually(lambda: answered(lambda: of(first)), "the tasks to be known again") == before
+    second = define(fresh, "web", container={"environment": [{"name": "A", "value": "1"}]})
+    fresh.ecs.update_service(service="web", taskDefinition=second)
+    after = eventually(lambda: of(second), "two new tasks to run", 60)
+    assert not before & after
+    fresh.ecs.delete_service(service="web", force=True)
+
+
+def answered(ask):
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001 - a server that is being started refuses connections
+        return None
