@@ -13,6 +13,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let key = settings.data.root_key()?;
     for (name, value) in [
         ("AWS_ENDPOINT_URL", info.url.as_str()),
+        // Some calls (DiscoverInstances) go to a host of their own with AWS; here all have one address.
+        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"),
         ("AWS_ACCESS_KEY_ID", &key.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key),
         ("AWS_REGION", &info.region),
