@@ -2,9 +2,10 @@
 //!
 //! Rule: VPC user guide, "Network ACLs": entries are asked in order of their numbers.
 
-use crate::records::acl::{ACLS, AclEntryRecord, AclRecord, BY_ASSOCIATION};
+use crate::records::acl::{ACLS, AclEntryRecord, AclRecord, BY_ASSOCIATION, LAST};
 use crate::records::{SubnetRecord, within};
 use aws_api::agent::host_sync::{AclEntry, IcmpTypes, Ports, Protocols};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::sync::Arc;
 use store::World;
 
@@ -23,7 +24,13 @@ pub fn of_subnet(world: &World, subnet: &SubnetRecord) -> Vec<AclEntry> {
     };
     match is_open(acl, subnet.ipv6.is_some()) {
         true => Vec::new(),
-        false => acl.entries.iter().map(entry).collect(),
+        // With the last ones: an ACL without entries of its own denies, and none at all allow.
+        false => {
+            let own = acl.entries.iter().cloned();
+            own.chain(last(subnet.ipv6.is_some()))
+                .map(|one| entry(&one))
+                .collect()
+        }
     }
 }
 
@@ -61,4 +68,24 @@ fn entry(entry: &AclEntryRecord) -> AclEntry {
             codes: span(code),
         }),
     }
+}
+
+/// The entries that every ACL ends with: they deny what none before matched.
+pub fn last(with_ipv6: bool) -> impl Iterator<Item = AclEntryRecord> {
+    let families = [
+        (LAST, IpNet::V4(Ipv4Net::default())),
+        (LAST + 1, IpNet::V6(Ipv6Net::default())),
+    ];
+    let families = families.into_iter().take(1 + usize::from(with_ipv6));
+    families.flat_map(|(number, cidr)| {
+        [false, true].map(|egress| AclEntryRecord {
+            number,
+            egress,
+            allow: false,
+            cidr,
+            protocol: -1,
+            ports: None,
+            icmp: None,
+        })
+    })
 }

@@ -116,26 +116,14 @@ fn put(txn: &mut Txn, space: String, address: Ipv4Addr, owner: &str) {
         AddressRecord {
             key: AddressKey { space, address },
             owner: owner.into(),
-            leaving: None,
         },
     );
 }
 
-/// Ends an owner's hold on its addresses: at once, or when the host says that nothing of it is left.
-pub fn leave(txn: &mut Txn, owner: &str, host: Option<&str>) {
+/// Ends an owner's hold on its addresses.
+pub fn leave(txn: &mut Txn, owner: &str) {
     for address in of_owner(txn, owner) {
-        match host {
-            None => {
-                txn.delete(&ADDRESSES, &address.key);
-            }
-            Some(host) => txn.put(
-                &ADDRESSES,
-                AddressRecord {
-                    leaving: Some(host.into()),
-                    ..address
-                },
-            ),
-        }
+        txn.delete(&ADDRESSES, &address.key);
     }
 }
 
@@ -147,7 +135,7 @@ pub fn give_back(txn: &mut Txn, owner: &str, address: Ipv4Addr) {
     }
 }
 
-/// The addresses that an owner has, or had and nobody else may have yet.
+/// The addresses that an owner has.
 #[must_use]
 pub fn of_owner(world: &World, owner: &str) -> Vec<AddressRecord> {
     let rows = world.find_after(&ADDRESSES, &BY_OWNER, &Key::of(&[owner]), None);

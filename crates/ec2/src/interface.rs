@@ -1,15 +1,15 @@
 //! Interfaces: how `ecs` makes, places and frees one for a task, in the transaction of the task; and how
 //! users make theirs.
 //!
-//! What always holds: an address of an interface that was on a host is free only after [`confirmed`], or
-//! [`release_of_host`]; before, no other interface gets it.
+//! What always holds: an address is its interface's alone until [`remove`], which `ecs` calls when the
+//! task's host has confirmed that nothing is left of it, or was deregistered by force.
 //! Rule: docs/decisions/0008; EC2 API reference, CreateNetworkInterface.
 
 use crate::errors::{code, invalid_value};
-use crate::records::address::{ADDRESSES, ALLOCATIONS, BY_INTERFACE, BY_LEAVING};
+use crate::records::address::{ALLOCATIONS, BY_INTERFACE};
 use crate::records::group::{DEFAULT, GroupRecord};
 use crate::records::interface::{
-    AttachmentRecord, BY_HOST, BY_ID, BY_MAC, INTERFACES, InterfaceRecord, PublicAddress,
+    AttachmentRecord, BY_ID, BY_MAC, INTERFACES, InterfaceRecord, PublicAddress,
 };
 use crate::records::subnet::SubnetRecord;
 use crate::records::{ResourceKey, fresh_id, within};
@@ -187,13 +187,13 @@ pub fn attached(txn: &mut Txn, ctx: &Ctx, id: &str) -> bool {
     })
 }
 
-/// Removes an interface. Its addresses stay reserved until its host confirms; at once free where no
-/// host ever was to hold it. Whether there was such an interface.
-pub fn release(txn: &mut Txn, id: &str) -> bool {
-    let Some(interface) = get(txn, id).cloned() else {
-        return false;
+/// Removes an interface of which nothing is left on any host: its addresses are free from here on.
+pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
+    let found = get(txn, id).filter(|interface| interface.key.scope == *scope);
+    let Some(interface) = found.cloned() else {
+        return;
     };
-    let own = within(&interface.key.scope, id);
+    let own = within(scope, id);
     let elastic = txn.find(&ALLOCATIONS, &BY_INTERFACE, &own);
     let elastic: Vec<_> = elastic.map(|allocation| allocation.key.clone()).collect();
     for key in elastic {
@@ -202,50 +202,9 @@ pub fn release(txn: &mut Txn, id: &str) -> bool {
             allocation.association = None;
         });
     }
-    address::leave(txn, id, interface.host.as_deref());
+    address::leave(txn, id);
     tags::forget(txn, &interface.key);
-    txn.delete(&INTERFACES, &interface.key)
-}
-
-/// Removes an interface of which nothing is left on any host: its addresses are free from here on.
-pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
-    if get(txn, id).is_some_and(|interface| interface.key.scope == *scope) {
-        release(txn, id);
-        confirmed(txn, id);
-    }
-}
-
-/// The host says that nothing is left of an interface: its addresses are free. An interface that was not
-/// released keeps its own.
-pub fn confirmed(txn: &mut Txn, id: &str) {
-    for row in address::of_owner(txn, id) {
-        if row.leaving.is_some() {
-            txn.delete(&ADDRESSES, &row.key);
-        }
-    }
-}
-
-/// A host is gone by force: its interfaces go, and all their addresses are free at once.
-pub fn release_of_host(txn: &mut Txn, host: &str) {
-    let at = Key::of(&[host]);
-    let own = txn.find_after(&INTERFACES, &BY_HOST, &at, None);
-    let own: Vec<String> = own.map(|interface| interface.key.id.clone()).collect();
-    for id in own {
-        release(txn, &id);
-    }
-    let leaving = txn.find_after(&ADDRESSES, &BY_LEAVING, &at, None);
-    let leaving: Vec<_> = leaving.map(|row| row.key.clone()).collect();
-    for key in leaving {
-        txn.delete(&ADDRESSES, &key);
-    }
-}
-
-/// The interfaces whose addresses wait for this host to confirm; it need not know of all: some may have
-/// gone before it was told of them.
-#[must_use]
-pub fn awaited(world: &World, host: &str) -> BTreeSet<String> {
-    let rows = world.find_after(&ADDRESSES, &BY_LEAVING, &Key::of(&[host]), None);
-    rows.map(|row| row.owner.clone()).collect()
+    txn.delete(&INTERFACES, &interface.key);
 }
 
 /// The private name of an address: `ip-10-0-1-232.ec2.internal`.

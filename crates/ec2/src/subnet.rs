@@ -146,7 +146,7 @@ pub fn of_vpc(world: &World, vpc: &ResourceKey) -> Vec<SubnetRecord> {
 /// Deletes a subnet.
 ///
 /// # Errors
-/// `DependencyViolation` while it has interfaces, or addresses that no host has confirmed to be free.
+/// `DependencyViolation` while it has interfaces.
 pub fn delete(txn: &mut Txn, subnet: &SubnetRecord) -> Result<(), AwsError> {
     let ResourceKey { scope, id } = &subnet.key;
     let at = within(scope, id);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::records::address::{AddressKey, space_of};
+use crate::records::address::{ADDRESSES, AddressKey, space_of};
 use crate::records::{ResourceKey, subnet::SUBNETS, tables};
 use crate::{subnet, vpc};
 use aws_types::Timestamp;
@@ -113,54 +113,39 @@ fn the_cost_of_an_address_does_not_grow_with_those_in_use() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn no_address_is_anothers_before_its_host_confirmed(steps in prop::collection::vec((0u8..6, 0usize..12, 0u8..3), 0..60)) {
+    fn no_address_is_anothers_before_its_interface_is_removed(steps in prop::collection::vec((0u8..4, 0usize..12), 0..60)) {
         let (mut txn, mut ctx) = start();
         let subnet = small(&mut txn, &mut ctx, "10.0.0.0/28");
         let space = space_of(&subnet.key);
-        // What each interface holds, and where; `true` once it is released.
-        let mut held: Vec<(String, Ipv4Addr, Option<String>, bool)> = vec![];
-        for (what, which, host) in steps {
-            let host = format!("h{host}");
-            match what {
-                0..3 => {
-                    let on = (what > 0).then(|| host.clone());
-                    let want = Wanted { host: on.clone(), ..wanted(&subnet) };
-                    let free = 11 - held.len();
-                    let made = create_for_task(&mut txn, &mut ctx, &want);
-                    prop_assert_eq!(made.is_ok(), free > 0);
-                    if let Ok(made) = made {
-                        let address = made.addresses[0];
-                        prop_assert!(held.iter().all(|other| other.1 != address));
-                        held.push((made.key.id, address, on, false));
-                    }
+        let mut held: Vec<(String, Ipv4Addr)> = vec![];
+        for (what, which) in steps {
+            if what < 3 {
+                let made = create_for_task(&mut txn, &mut ctx, &wanted(&subnet));
+                prop_assert_eq!(made.is_ok(), held.len() < 11);
+                if let Ok(made) = made {
+                    let address = made.addresses[0];
+                    prop_assert!(held.iter().all(|other| other.1 != address));
+                    held.push((made.key.id, address));
                 }
-                3 => if let Some(one) = held.get_mut(which) {
-                    release(&mut txn, &one.0);
-                    one.3 = true;
-                    held.retain(|one| !(one.3 && one.2.is_none()));
-                },
-                4 => if let Some(one) = held.get(which).cloned() {
-                    confirmed(&mut txn, &one.0);
-                    held.retain(|other| !(other.0 == one.0 && other.3));
-                },
-                _ => {
-                    release_of_host(&mut txn, &host);
-                    held.retain(|one| one.2.as_ref() != Some(&host));
-                }
+            } else if which < held.len() {
+                let (id, _) = held.remove(which);
+                let other = Scope::new("111111111111", "us-east-1");
+                remove(&mut txn, &other, &id);
+                prop_assert!(get(&txn, &id).is_some(), "of another account it is not");
+                remove(&mut txn, &ctx.scope, &id);
             }
-            for (id, address, ..) in &held {
+            for (id, address) in &held {
                 let key = AddressKey { space: space.clone(), address: *address };
                 prop_assert_eq!(&txn.get(&ADDRESSES, &key).unwrap().owner, id);
             }
-            let live = held.iter().filter(|one| !one.3).count();
-            prop_assert_eq!(txn.count(&INTERFACES), live);
+            prop_assert_eq!(txn.count(&INTERFACES), held.len());
             prop_assert_eq!(txn.count(&ADDRESSES), held.len());
         }
     }
 }
 
 #[test]
-fn a_task_interface_keeps_nothing_when_it_was_never_on_a_host() {
+fn nothing_is_left_of_an_interface_that_is_removed() {
     let (mut txn, mut ctx) = start();
     let subnet = txn.scan(&SUBNETS).next().unwrap().clone();
     let want = Wanted {
@@ -175,9 +160,8 @@ fn a_task_interface_keeps_nothing_when_it_was_never_on_a_host() {
     let key = ResourceKey::new(&ctx.scope, &made.key.id);
     let placed = txn.get(&INTERFACES, &key).unwrap();
     assert!(placed.attachment.as_ref().unwrap().is_attached);
-    assert!(release(&mut txn, &made.key.id) && !release(&mut txn, &made.key.id));
-    assert_eq!(txn.count(&ADDRESSES), 2, "both wait for the host");
-    confirmed(&mut txn, &made.key.id);
+    assert_eq!(txn.count(&ADDRESSES), 2);
+    remove(&mut txn, &ctx.scope, &made.key.id);
     assert_eq!(txn.count(&ADDRESSES), 0);
     assert_eq!(tags::of(&txn, &key), BTreeMap::new());
 }

@@ -1,8 +1,9 @@
 //! Network ACLs.
 
+use crate::acl::last;
 use crate::errors::{code, has_dependencies, invalid_parameter, invalid_value, required};
 use crate::filter::Field;
-use crate::records::acl::{ACLS, AclAssociation, AclEntryRecord, AclRecord, BY_ASSOCIATION, LAST};
+use crate::records::acl::{ACLS, AclAssociation, AclEntryRecord, AclRecord, BY_ASSOCIATION};
 use crate::records::vpc::{VPCS, VpcRecord};
 use crate::records::{ResourceKey, fresh_id, within};
 use crate::resource::{self, Kind, Query, Resource, lookup};
@@ -15,7 +16,7 @@ use aws_api::ec2::{
     ReplaceNetworkAclAssociationResult,
 };
 use aws_types::{AwsError, Ctx};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use store::{Table, Txn, World};
 
 impl Resource for AclRecord {
@@ -196,26 +197,6 @@ fn shape(world: &World, acl: &AclRecord) -> NetworkAcl {
         tags: Some(tags::shape(world, &acl.key)),
         vpc_id: Some(acl.vpc.clone()),
     }
-}
-
-/// The entries that every ACL ends with: they deny what none before matched.
-fn last(with_ipv6: bool) -> impl Iterator<Item = AclEntryRecord> {
-    let families = [
-        (LAST, IpNet::V4(Ipv4Net::default())),
-        (LAST + 1, IpNet::V6(Ipv6Net::default())),
-    ];
-    let families = families.into_iter().take(1 + usize::from(with_ipv6));
-    families.flat_map(|(number, cidr)| {
-        [false, true].map(|egress| AclEntryRecord {
-            number,
-            egress,
-            allow: false,
-            cidr,
-            protocol: -1,
-            ports: None,
-            icmp: None,
-        })
-    })
 }
 
 fn entry_shape(entry: &AclEntryRecord) -> NetworkAclEntry {

@@ -154,7 +154,7 @@ pub fn release(
             code("InvalidIPAddress.InUse").with(format!("Address {} is in use.", found.address))
         );
     }
-    address::leave(txn, &found.key.id, None);
+    address::leave(txn, &found.key.id);
     txn.delete(&ALLOCATIONS, &found.key);
     tags::forget(txn, &found.key);
     Ok(Empty {})

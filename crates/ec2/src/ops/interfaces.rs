@@ -194,7 +194,7 @@ pub fn delete(
             "Network interface '{id}' is currently in use."
         )));
     }
-    interface::release(txn, id);
+    interface::remove(txn, &ctx.scope, id);
     Ok(Empty {})
 }
 

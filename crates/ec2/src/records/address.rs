@@ -35,34 +35,19 @@ pub fn space_of(subnet: &ResourceKey) -> String {
     format!("{}/{}/{id}", scope.account, scope.region)
 }
 
-/// An address that is in use, or was and is not yet free.
+/// An address that is in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressRecord {
     /// Where it stands.
     pub key: AddressKey,
     /// The interface or the elastic address that has it, `eni-…` or `eipalloc-…`.
     pub owner: String,
-    /// The interface is gone, and this host has not yet said that nothing of it is left.
-    #[serde(default)]
-    pub leaving: Option<String>,
 }
 
 /// By owner.
 pub static BY_OWNER: Index<AddressRecord> = Index {
     name: "by_owner",
     keys: |address| vec![Key::of(&[&address.owner])],
-};
-
-/// By the host that has to confirm.
-pub static BY_LEAVING: Index<AddressRecord> = Index {
-    name: "by_leaving",
-    keys: |address| {
-        address
-            .leaving
-            .iter()
-            .map(|host| Key::of(&[host]))
-            .collect()
-    },
 };
 
 /// How many are in use in each space.
@@ -75,7 +60,7 @@ pub static USED: Tally<AddressRecord> = Tally {
 pub static ADDRESSES: Table<AddressKey, AddressRecord> = Table::new(
     "ec2.addresses",
     |address: &AddressRecord| address.key.clone(),
-    &[&BY_OWNER, &BY_LEAVING],
+    &[&BY_OWNER],
 )
 .with_tallies(&[&USED])
 .with_feeds(&[&IN_USE]);
