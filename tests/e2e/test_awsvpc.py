@@ -210,7 +210,10 @@ def test_a_full_subnet_places_no_more_and_says_so(longshore):
 def test_kills_while_interfaces_come_and_go_leave_nothing(fresh):
     subnet, definition = vpc.default_subnet(fresh), vpc.hello(fresh, "killed")
     network, dice = vpc.network(subnet["SubnetId"]), random.Random(7)
+    instance, = fresh.ecs.list_container_instances()["containerInstanceArns"]
+    of = lambda: fresh.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
     for role in ("agent", "server", "agent", "server"):
+        eventually(lambda: of()["agentConnected"], "the agent to be back")
         tasks = fresh.start(definition, 5, networkConfiguration=network)
         time.sleep(dice.random() * 0.05)
         fresh.kill(role)

@@ -31,7 +31,7 @@ fn start() -> (Txn, Ctx, Arc<SubnetRecord>) {
 }
 
 fn row(txn: &Txn, subnet: &SubnetRecord) -> SubnetRow {
-    let rows = host::rows(txn, "h1", &[]).into_iter();
+    let rows = host::rows(txn, "h1", &Hosts::default()).into_iter();
     let mut rows = rows.filter_map(|row| match row {
         Row::Subnet(row) if row.id == subnet.key.id => Some(row),
         _ => None,
@@ -200,7 +200,7 @@ fn rules_and_routes_follow_a_prefix_list() {
         description: None,
     };
     group::add_rule(&mut txn, rule).unwrap();
-    let rows = host::rows(&txn, "h1", &[]);
+    let rows = host::rows(&txn, "h1", &Hosts::default());
     let ingress = rows.iter().find_map(|row| match row {
         Row::GroupSet(set) => Some(&set.ingress),
         _ => None,
