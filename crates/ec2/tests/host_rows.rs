@@ -4,6 +4,7 @@
 
 use aws_api::agent::host_sync::{Destination, Route, Row, SubnetRow};
 use aws_types::{Ctx, Timestamp};
+use ec2::host::Hosts;
 use ec2::interface::{self, Wanted};
 use ec2::records::acl::{ACLS, AclEntryRecord};
 use ec2::records::address::{ALLOCATIONS, AllocationRecord};

@@ -204,6 +204,11 @@ fn a_creation_that_cannot_be_gets_awss_error_and_leaves_nothing() {
         (
             "launchType",
             json!("FARGATE"),
+            "InvalidParameterException: Task definition does not support launch_type FARGATE",
+        ),
+        (
+            "launchType",
+            json!("EXTERNAL"),
             "ClientException: Longshore does not yet support launchType",
         ),
         (
@@ -660,6 +665,10 @@ fn a_task_set_out_of_place_gets_awss_error() {
         ),
         (
             of_ext(json!({"taskDefinition": "web", "launchType": "FARGATE"})),
+            "InvalidParameterException: Task definition does not support launch_type FARGATE",
+        ),
+        (
+            of_ext(json!({"taskDefinition": "web", "launchType": "EXTERNAL"})),
             "ClientException: Longshore does not yet support launchType",
         ),
         (
