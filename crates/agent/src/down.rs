@@ -33,7 +33,7 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
     // Nothing is known any more: whatever carries the tag goes.
     let failed = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
     host.runtime
-        .sweep(&[])
+        .sweep(&[], &[])
         .await
         .map_err(|error| failed(&error))?;
     host.network

@@ -7,23 +7,23 @@ use crate::control_socket;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
+use crate::kept;
 use crate::logs::{AllLogs, LogSink};
 use crate::part::Part;
-use crate::records::{Records, StoredTask};
+use crate::records::Records;
 use crate::registration;
 use crate::task::definition::{Desired, InvalidTask, TaskDefinition, cluster_of, task_id};
 use crate::task::machine::Event;
 use crate::task::report::{Status, TaskChange};
-use crate::task::state::{Made, TaskState};
+use crate::task::state::TaskState;
 use crate::{HELLO, SHIM, session};
 use futures_util::future::join_all;
 use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
-use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig, PortBinding, Protocol};
+use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
 use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
 use std::collections::HashMap;
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub struct Host {
 pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
     let host = open(config).await?;
     host.take_over().await?;
-    tokio::spawn(sweep(host.clone()));
+    tokio::spawn(keep_swept(host.clone()));
     tokio::spawn(control_socket::serve(host.clone()));
     tokio::spawn(images::clean_up(host.clone()));
     let parts = host.config.parts.iter().copied();
@@ -268,18 +268,19 @@ impl Host {
         let stored = self.records.tasks()?;
         let states = stored.iter().filter_map(|task| task.state.as_ref());
         images::release_orphans(self, states).await;
-        let kept: Vec<KeptAttachment> = stored.iter().flat_map(kept_attachments).collect();
+        let kept: Vec<KeptAttachment> = stored.iter().flat_map(kept::attachments).collect();
         match self.network.adopt(&kept).await {
             Ok(report) => info!(?report, "networks taken over"),
             Err(error) => warn!(%error, "networks could not be taken over"),
         }
-        let kept: Vec<KeptVpcAttachment> = stored.iter().filter_map(kept_interface).collect();
+        let kept: Vec<KeptVpcAttachment> = stored.iter().filter_map(kept::interface).collect();
         match self.vpcs.adopt(&kept).await {
             Ok(report) => info!(?report, "interfaces taken over"),
             Err(error) => warn!(%error, "interfaces could not be taken over"),
         }
         // Before any container of theirs is started again.
         endpoints::start(self).await;
+        sweep(self).await;
         for task in stored {
             let Ok(definition) = TaskDefinition::parse(&task.payload) else {
                 warn!(dir = %task.dir.display(), "an unreadable task is dropped");
@@ -314,76 +315,29 @@ impl Host {
     }
 }
 
-/// What the bridge gave a container, kept beside its record.
-pub const NETWORK_FILE: &str = "network.json";
-
-/// A task's interface that an earlier agent made, or began to.
-fn kept_interface(task: &StoredTask) -> Option<KeptVpcAttachment> {
-    let made = task.state.as_ref()?.interface.as_ref()?.made;
-    let definition = TaskDefinition::parse(&task.payload).ok()?;
-    let interface = definition.elastic_network_interfaces.first()?;
-    made.is_owed_removal().then(|| KeptVpcAttachment {
-        id: definition.id().unwrap_or_default().to_owned(),
-        interface: interface.ec2_id.clone(),
-    })
-}
-
-fn kept_attachments(task: &StoredTask) -> Vec<KeptAttachment> {
-    let Some(state) = &task.state else {
-        return Vec::new();
-    };
-    let kept = state
-        .containers
-        .iter()
-        .filter(|container| container.network == Made::Yes);
-    kept.map(|container| {
-        let file = task
-            .dir
-            .join("containers")
-            .join(&container.name)
-            .join(NETWORK_FILE);
-        let address: Option<Ipv4Addr> = std::fs::read_to_string(file)
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        let bindings = container.bindings.iter().flat_map(|binding| {
-            let protocol = if binding.protocol == "udp" {
-                Protocol::Udp
-            } else {
-                Protocol::Tcp
-            };
-            let ports = binding.ports();
-            ports.map(move |(container_port, host_port)| PortBinding {
-                container_port,
-                host_port,
-                protocol,
-            })
-        });
-        KeptAttachment {
-            id: container.runtime_id.clone(),
-            address,
-            bindings: bindings.collect(),
-        }
-    })
-    .collect()
-}
-
-async fn sweep(host: Arc<Host>) {
+async fn keep_swept(host: Arc<Host>) {
     loop {
-        let known = match host.records.container_dirs() {
-            Ok(known) => known,
-            // Whoever knows nothing must not take everything for leftovers.
-            Err(error) => {
-                warn!(%error, "the records could not be read; nothing is swept");
-                tokio::time::sleep(SWEEP_EVERY).await;
-                continue;
-            }
-        };
-        match host.runtime.sweep(&known).await {
-            Ok(report) if report == runtime::host::SweepReport::default() => {}
-            Ok(report) => info!(?report, "leftovers removed"),
-            Err(error) => warn!(%error, "leftovers could not be looked for"),
-        }
         tokio::time::sleep(SWEEP_EVERY).await;
+        sweep(&host).await;
+    }
+}
+
+/// Removes what no record wants.
+async fn sweep(host: &Host) {
+    let dirs = host.records.container_dirs();
+    let known = dirs.and_then(|dirs| Ok((dirs, host.records.task_ids()?)));
+    let (dirs, tasks) = match known {
+        Ok(known) => known,
+        // Whoever knows nothing must not take everything for leftovers.
+        Err(error) => {
+            warn!(%error, "the records could not be read; nothing is swept");
+            return;
+        }
+    };
+    match host.runtime.sweep(&dirs, &tasks).await {
+        Ok(report) if report == runtime::host::SweepReport::default() => {}
+        Ok(report) => info!(?report, "leftovers removed"),
+        Err(error) => warn!(%error, "leftovers could not be looked for"),
     }
 }
 

@@ -22,6 +22,7 @@ mod fargate;
 mod health;
 mod images;
 mod join;
+mod kept;
 mod labels;
 mod links;
 mod logs;

@@ -132,6 +132,13 @@ impl Records {
         Ok(dir)
     }
 
+    /// Ids of every task that may exist.
+    pub fn task_ids(&self) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(self.dir.join("tasks"))?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.collect()
+    }
+
     /// Record directories of every container that may exist. Removes nothing, since tasks come and
     /// go meanwhile.
     pub fn container_dirs(&self) -> io::Result<Vec<PathBuf>> {

@@ -6,7 +6,7 @@ mod support;
 
 use runtime::host::{Attached, ContainerRuntime};
 use runtime::record;
-use runtime::spec::{ExecSpec, StreamMode};
+use runtime::spec::{ExecSpec, RootFilesystem, StreamMode};
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
 use support::{House, read_all};
@@ -85,6 +85,20 @@ async fn a_container_that_ended_without_an_agent_keeps_its_record_and_its_output
 }
 
 #[tokio::test]
+async fn a_sweep_leaves_the_group_of_a_task_whose_containers_are_still_to_come() {
+    let mut house = House::new().await;
+    let task = house.spec(&["true"]).task_id;
+    house.runtime.shut_down(false).await.unwrap();
+    // The next agent has made nothing of it, and knows it from its records.
+    house.runtime = House::open(house.dir.path(), &house.tag, &[]);
+    let report = house.runtime.sweep(&[], std::slice::from_ref(&task)).await;
+    assert!(report.unwrap().tasks.is_empty());
+    let report = house.runtime.sweep(&[], &[]).await.unwrap();
+    assert_eq!(report.tasks, [task]);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_sweep_removes_what_no_record_wants_and_nothing_else() {
     let mut house = House::new().await;
     let (kept, stray) = (
@@ -99,7 +113,7 @@ async fn a_sweep_removes_what_no_record_wants_and_nothing_else() {
     house.runtime = House::open(house.dir.path(), &house.tag, &[]);
     let report = house
         .runtime
-        .sweep(std::slice::from_ref(&kept_dir))
+        .sweep(std::slice::from_ref(&kept_dir), &[])
         .await
         .unwrap();
     assert_eq!(report.containers, [stray_id]);
@@ -123,6 +137,19 @@ async fn an_agent_without_a_zygote_makes_another() {
     )
     .unwrap();
     let (exit, ..) = house.run(house.spec(&["true"])).await;
+    assert_eq!(exit.exit_code, Some(0));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_start_that_was_cut_off_after_its_mount_does_not_keep_the_next_from_mounting() {
+    let house = House::new().await;
+    let spec = house.spec(&["true"]);
+    let RootFilesystem::Overlay { scratch, .. } = &spec.rootfs;
+    // The mark of a volatile overlay, as the kernel leaves it.
+    std::fs::create_dir_all(scratch.join("upper")).unwrap();
+    std::fs::create_dir_all(scratch.join("work/work/incompat/volatile")).unwrap();
+    let (exit, ..) = house.run(spec).await;
     assert_eq!(exit.exit_code, Some(0));
     house.close().await;
 }

@@ -4,7 +4,7 @@ use super::TaskContext;
 use crate::bundle::Attachment;
 use crate::endpoints::caller::Home;
 use crate::endpoints::{Uris, ids};
-use crate::engine::NETWORK_FILE;
+use crate::kept::NETWORK_FILE;
 use crate::task::definition::{NetworkMode, TaskDefinition};
 use crate::task::state::ContainerIndex;
 use std::net::Ipv4Addr;

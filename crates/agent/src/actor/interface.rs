@@ -17,12 +17,6 @@ impl TaskContext {
         let interface = self.definition.elastic_network_interfaces.first();
         let eni = interface.map_or("", |interface| interface.ec2_id.as_str());
         let attached = match self.host.vpcs.attach(id, eni).await {
-            // An earlier agent made it and did not get to write that down.
-            Err(NetworkError::AlreadyAttached { .. }) => {
-                self.adopted_interface().ok_or_else(|| {
-                    "ResourceInitializationError: the task's network is gone".to_owned()
-                })
-            }
             Err(NetworkError::NoInterface { .. }) => {
                 Err("Timeout waiting for network interface provisioning to complete.".to_owned())
             }

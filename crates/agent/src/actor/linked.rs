@@ -2,7 +2,7 @@
 
 use super::TaskContext;
 use crate::bundle::{self, Attachment};
-use crate::engine::NETWORK_FILE;
+use crate::kept::NETWORK_FILE;
 use crate::links::Linked;
 use crate::task::definition::NetworkMode;
 use crate::task::relations;

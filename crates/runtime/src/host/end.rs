@@ -90,7 +90,7 @@ impl Inner {
     }
 }
 
-async fn remove_directory(dir: PathBuf) -> Result<(), RuntimeError> {
+pub(super) async fn remove_directory(dir: PathBuf) -> Result<(), RuntimeError> {
     let path = dir.clone();
     let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

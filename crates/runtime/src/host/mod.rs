@@ -89,6 +89,8 @@ pub trait ContainerRuntime: Send + Sync + Debug {
     async fn remove_task(&self, task_id: &str) -> Result<(), RuntimeError>;
     /// What the container uses now.
     async fn stats(&self, dir: &Path) -> Result<Stats, RuntimeError>;
-    /// Removes groups and processes of this data directory that belong to none of the `known` record directories.
-    async fn sweep(&self, known: &[PathBuf]) -> Result<SweepReport, RuntimeError>;
+    /// Removes groups and processes of this data directory that belong to none of the `known` record directories. The
+    /// groups of these `tasks` stay in any case: their containers may be still to come.
+    async fn sweep(&self, known: &[PathBuf], tasks: &[String])
+    -> Result<SweepReport, RuntimeError>;
 }

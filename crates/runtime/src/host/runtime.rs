@@ -1,6 +1,7 @@
 //! The runtime behind the trait: one zygote, one link per container, one lock against sweeps of what is being made.
 
 use super::attach::three;
+use super::end::remove_directory;
 use super::error::{InPlace, RuntimeError};
 use super::link::{self, Link, Parts};
 use super::probe::{Capabilities, KernelFeature};
@@ -9,6 +10,7 @@ use super::{Attached, ContainerRuntime, Started, SweepReport, mount_points, swee
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{Failure, Stage};
+use crate::overlay;
 use crate::record::{self, StateRecord};
 use crate::seccomp;
 use crate::spec::{
@@ -232,6 +234,18 @@ impl Inner {
         let _ = std::fs::remove_dir_all(scratch);
     }
 
+    /// What a start left that an earlier agent did not see to its end: its processes, and an overlay's mark that it is
+    /// mounted, with which it could not be mounted again. After a run that ended there is neither.
+    async fn undo_cut_off(&self, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+        let RootFilesystem::Overlay { scratch, .. } = &spec.rootfs;
+        let work = overlay::work_directory(scratch);
+        if !work.exists() {
+            return Ok(());
+        }
+        self.remove_container_group(&spec.task_id, &spec.id).await?;
+        remove_directory(work).await
+    }
+
     /// A stale socket is removed; a living one means that the directory is used.
     async fn check_unused(&self, dir: &Path) -> Result<(), RuntimeError> {
         let is_known = self
@@ -283,6 +297,7 @@ impl ContainerRuntime for Runtime {
         let inner = &self.inner;
         let _making = inner.making.read().await;
         inner.check_unused(&spec.dir).await?;
+        inner.undo_cut_off(&spec).await?;
         let mut made = inner.make(&spec).await;
         if matches!(made, Err(RuntimeError::ShimLost(_))) {
             // A zygote that was killed with the request in its queue. What a shim may have begun is undone first.
@@ -374,10 +389,15 @@ impl ContainerRuntime for Runtime {
             .place("reading the control group of", dir)
     }
 
-    async fn sweep(&self, known: &[PathBuf]) -> Result<SweepReport, RuntimeError> {
+    async fn sweep(
+        &self,
+        known: &[PathBuf],
+        tasks: &[String],
+    ) -> Result<SweepReport, RuntimeError> {
         let _alone = self.inner.making.write().await;
         let (inner, known) = (Arc::clone(&self.inner), known.to_vec());
-        let swept = tokio::task::spawn_blocking(move || sweep::sweep(&inner, &known)).await;
+        let tasks = tasks.iter().cloned().collect();
+        let swept = tokio::task::spawn_blocking(move || sweep::sweep(&inner, &known, tasks)).await;
         let swept = swept.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         swept.place(
             "sweeping the control groups",

@@ -8,8 +8,9 @@ use std::io::Result;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
-pub fn sweep(inner: &Inner, known: &[PathBuf]) -> Result<SweepReport> {
-    let wanted = Wanted::of(inner, known);
+pub fn sweep(inner: &Inner, known: &[PathBuf], tasks: BTreeSet<String>) -> Result<SweepReport> {
+    let mut wanted = Wanted::of(inner, known);
+    wanted.tasks.extend(tasks);
     let mut report = SweepReport::default();
     // Shims first: one that lives would record the end of a container that nobody asked about.
     for pid in inner.cgroups.shims()? {
