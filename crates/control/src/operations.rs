@@ -24,7 +24,7 @@ pub fn operations() -> BTreeMap<(&'static str, &'static str), Operation> {
 /// The schema of the state: all tables, and what ends every transaction.
 #[must_use]
 pub fn schema() -> Schema {
-    Schema::new(&tables()).with_finish(ecs::emit::emit)
+    Schema::new(&tables()).with_finish(ecs::finish::finish)
 }
 
 /// The tables of all services.

@@ -29,6 +29,7 @@ pub mod decisions;
 pub mod emit;
 pub mod explain;
 pub mod fargate;
+pub mod finish;
 pub mod host_rights;
 pub mod instance;
 pub mod ops;

@@ -6,7 +6,7 @@ mod support;
 
 use aws_api::ecs::*;
 use aws_types::AwsError;
-use ec2::records::{GROUPS, INTERFACES, SUBNETS, SubnetRecord};
+use ec2::records::{GROUPS, INTERFACES, ResourceKey, SUBNETS, SubnetRecord};
 use ecs::instance::life;
 use ecs::records::{InstanceKey, TaskKey};
 use ecs::task::reference;
@@ -23,7 +23,7 @@ fn house() -> House {
         ec2::records::tables(),
     ]
     .concat();
-    let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
+    let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
     let mut house = House {
         world: World::empty(&schema),
         ..House::new()
@@ -272,5 +272,63 @@ fn what_cannot_be_has_awss_words() {
         error.message(),
         "Network Configuration must be provided when networkMode 'awsvpc' is specified."
     );
+    assert_eq!(house.world.count(&INTERFACES), 0);
+}
+
+#[test]
+fn ec2_shows_an_interface_as_attached_once_its_host_has_it() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    let answer = start(&mut house, &definition, 1, configuration(&[&subnet])).unwrap();
+    let task = keys(&house, &answer).remove(0);
+    let is_attached = |house: &House| {
+        let one = house.world.scan(&INTERFACES).next().unwrap();
+        one.attachment.as_ref().unwrap().is_attached
+    };
+    assert!(!is_attached(&house));
+    let shown = house.describe(&task);
+    let id = shown.attachments.unwrap()[0].id.clone().unwrap();
+    house.report(SubmitTaskStateChangeRequest {
+        attachments: Some(vec![AttachmentStateChange {
+            attachment_arn: Some(ecs::task::network::arn(&house.ctx.scope, &id)),
+            status: Some("ATTACHED".into()),
+        }]),
+        ..task_report(&task, "PENDING", vec![])
+    });
+    assert!(is_attached(&house));
+}
+
+#[test]
+fn a_service_whose_subnet_is_gone_says_why_it_starts_nothing() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    let create = CreateServiceRequest {
+        service_name: Some("web".into()),
+        task_definition: Some(definition),
+        desired_count: Some(1),
+        network_configuration: Some(configuration(&[&subnet])),
+        ..CreateServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| ecs::ops::create_service::create_service(txn, ctx, &create))
+        .unwrap();
+    house.change(|txn, ctx| txn.delete(&SUBNETS, &ResourceKey::new(&ctx.scope, &subnet)));
+    let key = house.service_key("web");
+    let outcome = house.step(&key);
+    assert!(!outcome.has_more && outcome.wake_at.is_some());
+    let described = ecs::ops::describe_services::describe_services(
+        &house.world.clone(),
+        &mut house.ctx,
+        &DescribeServicesRequest {
+            services: Some(vec!["web".into()]),
+            ..DescribeServicesRequest::default()
+        },
+    );
+    let service = described.unwrap().services.unwrap().remove(0);
+    let said = service.events.unwrap()[0].message.clone().unwrap();
+    let reason = format!("The subnet ID '{subnet}' does not exist");
+    assert!(said.contains(&reason), "{said}");
     assert_eq!(house.world.count(&INTERFACES), 0);
 }

@@ -27,7 +27,7 @@ fn house() -> House {
         ec2::records::tables(),
     ]
     .concat();
-    let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
+    let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
     let mut house = House {
         world: World::empty(&schema),
         ctx: House::new().ctx,

@@ -28,7 +28,7 @@ fn house() -> House {
         map::tables(),
     ]
     .concat();
-    let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
+    let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
     let mut house = House {
         world: World::empty(&schema),
         ..House::new()

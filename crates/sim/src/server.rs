@@ -73,7 +73,7 @@ impl Server {
             servicediscovery::records::tables(),
         ]
         .concat();
-        let schema = Schema::new(&tables).with_finish(ecs::emit::emit);
+        let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
         let mut disk = MemoryStore::default();
         let fence = disk.lead("writer", std::time::Duration::ZERO)?;
         let ctx = Ctx::for_tests(seed, Timestamp::from_millis(START_MS));

@@ -10,7 +10,6 @@ mod detail;
 mod json;
 mod said;
 
-use crate::task::{network, registration};
 use aws_types::Ctx;
 use events::bus;
 use events::history::{self, Tell};
@@ -18,12 +17,9 @@ use said::Said;
 use std::sync::Arc;
 use store::Txn;
 
-/// Runs at the end of every transaction: registers running tasks and takes back those that are to stop,
-/// frees the interfaces of tasks that are over, then publishes what is to be told of it. Where no rule listens
-/// nothing is staged, and no event is made before somebody reads the history.
+/// Publishes what is to be told of a transaction, at its end. Where no rule listens nothing is staged, and
+/// no event is made before somebody reads the history.
 pub fn emit(txn: &mut Txn, ctx: &mut Ctx) {
-    registration::settle(txn, ctx.now);
-    network::settle(txn);
     let is_heard = bus::has_listeners(txn);
     let mut dropped = 0;
     for fact in changed::facts(txn) {

@@ -4,14 +4,13 @@
 //! changed, and whatever it leaves the next one plans from. Placing a task is part of it: what finds
 //! no room is told, and tried again later or when room appears.
 
-use super::events::{self, Message, TaskSetNews};
+use super::events::{self, Message, TaskSetNews, Unplaced};
 use super::launch::{in_zone, place_on};
 use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
 use super::waits::{Waits, earliest};
 use super::{history, launch, stage_hooks};
 use crate::instance::life::TASKS_PER_STEP_MAX;
-use crate::place::solve::Refused;
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{TASKS, TaskId, TaskKey};
@@ -200,10 +199,14 @@ impl Work {
         if wanted == 0 {
             return;
         }
-        let launch = self
-            .workload(txn, start.of)
-            .and_then(|workload| launch::of(txn, &self.service, start.of, &workload));
-        let Some(launch) = launch else {
+        let Some(workload) = self.workload(txn, start.of) else {
+            return;
+        };
+        if let Err(gone) = launch::network(txn, &self.service.key.scope, &workload) {
+            self.left += wanted;
+            return self.unplaced(txn, ctx, &start.place, events::why_refused(&gone));
+        }
+        let Some(launch) = launch::of(txn, &self.service, start.of, &workload) else {
             return;
         };
         let count = u32::try_from(wanted).unwrap_or(u32::MAX);
@@ -228,12 +231,13 @@ impl Work {
         }
         if tasks.len() < wanted {
             self.left += wanted - tasks.len();
-            self.unplaced(txn, ctx, &start.place, refused.as_ref());
+            let why = events::why_unplaced(refused.as_ref());
+            self.unplaced(txn, ctx, &start.place, why);
         }
     }
 
     /// What follows from a task without a place.
-    fn unplaced(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Option<&Refused>) {
+    fn unplaced(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Unplaced) {
         let again = ctx.now.plus(self.waits.place_again);
         self.again = earliest(self.again, Some(again));
         if let Place::In(_) = place {
@@ -242,8 +246,7 @@ impl Work {
             return;
         }
         self.service.lacks_room = true;
-        let message = Message::Unplaced(events::why_unplaced(why));
-        self.tell(txn, ctx, &message);
+        self.tell(txn, ctx, &Message::Unplaced(why));
     }
 
     fn workload(&self, world: &World, number: u64) -> Option<Workload> {

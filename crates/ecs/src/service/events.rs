@@ -9,7 +9,7 @@ use crate::records::service_event::{
     EVENTS_LEN_MAX, SERVICE_EVENTS, ServiceEventKey, ServiceEventRecord,
 };
 use crate::records::task::TaskId;
-use aws_types::Ctx;
+use aws_types::{AwsError, Ctx};
 use store::{Txn, World};
 
 /// One thing to tell.
@@ -226,6 +226,15 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
     Unplaced {
         why: format!("The closest matching (container-instance {instance}) {what}."),
         reason: Some(closest.reason.name()),
+    }
+}
+
+/// Why no task can be started: what it needs beside an instance is not there.
+#[must_use]
+pub fn why_refused(error: &AwsError) -> Unplaced {
+    Unplaced {
+        why: format!("Reason: {}", error.message()),
+        reason: None,
     }
 }
 

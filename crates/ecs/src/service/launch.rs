@@ -19,12 +19,28 @@ use crate::records::{ClusterKey, TASK_DEFINITIONS, Tags, TaskDefinitionKey, Task
 use crate::task::effective::Effective;
 use crate::task::fargate::Terms;
 use crate::task::launch::Launch;
-use crate::task::{effective, network, registration};
+use crate::task::network::{self, Network};
+use crate::task::{effective, registration};
 use aws_api::ecs::{PlacementConstraint, PlacementStrategy, TaskDefinition};
-use aws_types::Ctx;
+use aws_types::{AwsError, Ctx, Scope};
 use store::{TableKey, Txn, World};
 
 pub use crate::place::problem::ZONE;
+
+/// Where the interfaces of its tasks go, as the VPCs are now.
+///
+/// # Errors
+/// A subnet or group is gone since: as [`network::resolve`].
+pub fn network(
+    world: &World,
+    scope: &Scope,
+    workload: &Workload,
+) -> Result<Option<Network>, AwsError> {
+    let is_fargate = fargate::is(&workload.launch_type);
+    let given = workload.network.as_ref().map(|given| &given.0);
+    let resolved = given.map(|given| network::resolve(world, scope, Some(given), is_fargate));
+    resolved.transpose()
+}
 
 /// The tasks that a deployment or task set of this number starts; `None` where the definition is
 /// gone or its stored rules can no longer be read.
@@ -54,10 +70,7 @@ pub fn of(
     }
     let is_fargate = fargate::is(&workload.launch_type);
     let version = workload.platform_version.as_deref().unwrap_or("LATEST");
-    let network = match &workload.network {
-        Some(given) => Some(network::resolve(world, scope, Some(&given.0), is_fargate).ok()?),
-        None => None,
-    };
+    let network = network(world, scope, workload).ok()?;
     let requires = definition.requires_attributes.iter().flatten();
     let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
     Some(Launch {

@@ -240,15 +240,25 @@ pub fn attached(task: &mut TaskRecord, arn_said: &str) -> bool {
     }
 }
 
-/// Runs at the end of every transaction: the interface of a task that holds nothing any more is gone, on
-/// its host too, and its address is free.
-pub fn settle(txn: &mut Txn) {
-    let over = |task: &TaskRecord| {
-        let lives = |one: &AttachmentRecord| one.status != AttachmentStatus::Deleted;
-        !task.holds && task.attachment.as_deref().is_some_and(lives)
-    };
-    let changed = txn.changed(&TASKS).into_iter().filter_map(|(_, now)| now);
-    let over: Vec<_> = changed.filter(|task| over(task)).collect();
+/// Runs at the end of every transaction. The interface that a host said it has is attached in EC2 too; that
+/// of a task that holds nothing any more is gone, on its host too, and its address is free.
+pub fn settle(txn: &mut Txn, ctx: &Ctx) {
+    let status = |task: &TaskRecord| task.attachment.as_ref().map(|one| one.status);
+    let mut over = Vec::new();
+    for (before, now) in txn.changed(&TASKS) {
+        let Some(task) = now else { continue };
+        match status(&task) {
+            None | Some(AttachmentStatus::Deleted) => {}
+            Some(_) if !task.holds => over.push(task),
+            Some(AttachmentStatus::Attached) => {
+                let is_news = before.as_deref().and_then(status) != status(&task);
+                if let Some(one) = task.attachment.as_ref().filter(|_| is_news) {
+                    interface::attached(txn, ctx, &one.interface);
+                }
+            }
+            Some(AttachmentStatus::Precreated) => {}
+        }
+    }
     for task in over {
         let mut task = TaskRecord::clone(&task);
         if let Some(one) = &mut task.attachment {
