@@ -9,7 +9,7 @@ use super::{Host, Sessions};
 use aws_api::agent::host_sync::{FromHost, HostRow, Row, RowKey, ToHost};
 use ec2::host::Hosts;
 use ecs::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -94,7 +94,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
                 }
                 batch = self.changes.next() => match batch {
                     None => return Err(End::Stopping),
-                    Some(batch) if concerns(&batch) => self.tell().await?,
+                    Some(batch) if concerns(&batch) => {
+                        self.skip_waiting();
+                        self.tell().await?;
+                    }
                     Some(_) => {}
                 },
                 _ = ping.tick() => {
@@ -105,6 +108,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
                 }
             }
         }
+    }
+
+    /// Batches that wait already: the next snapshot has them all.
+    fn skip_waiting(&mut self) {
+        while let Some(Some(_)) = self.changes.next().now_or_never() {}
     }
 
     fn wanted(&self) -> BTreeMap<RowKey, Row> {
