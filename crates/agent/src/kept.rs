@@ -61,3 +61,41 @@ pub fn attachments(task: &StoredTask) -> Vec<KeptAttachment> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::state::TaskState;
+    use aws_types::Timestamp;
+    use serde_json::json;
+
+    #[test]
+    fn an_interface_that_was_only_begun_is_not_kept() {
+        let payload = json!({
+            "arn": "arn:aws:ecs:r:0:task/c/abc", "desiredStatus": "RUNNING", "networkMode": "awsvpc",
+            "elasticNetworkInterfaces": [{"ec2Id": "eni-1", "attachmentArn": "a"}],
+            "containers": [{"name": "app", "image": "i"}],
+        });
+        let definition = TaskDefinition::parse(&payload).expect("it is valid");
+        let ids = vec!["0".repeat(64)];
+        let mut state = TaskState::new(&definition, ids, 1000, Timestamp::EPOCH);
+        for (made, is_kept) in [
+            (Made::No, false),
+            (Made::Making, false),
+            (Made::Yes, true),
+            (Made::Gone, false),
+        ] {
+            if let Some(interface) = &mut state.interface {
+                interface.made = made;
+            }
+            let task = StoredTask {
+                dir: "/nowhere".into(),
+                payload: payload.clone(),
+                state: Some(state.clone()),
+            };
+            let kept = interface(&task).map(|kept| (kept.id, kept.interface));
+            let whole = ("abc".to_owned(), "eni-1".to_owned());
+            assert_eq!(kept, is_kept.then_some(whole), "{made:?}");
+        }
+    }
+}
