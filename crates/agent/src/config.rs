@@ -35,6 +35,8 @@ pub struct AgentConfig {
     pub attributes: BTreeMap<String, String>,
     /// Its address in the network between the hosts, where there is one.
     pub underlay: Option<Ipv4Addr>,
+    /// The UDP port at which it takes encrypted packets of other hosts; `None`: it does not encrypt.
+    pub encrypt_port: Option<u16>,
     /// Memory kept back for the host, MiB.
     pub reserved_memory_mib: u64,
     /// Between stop signal and SIGKILL, for containers that name no time (the public agent's

@@ -17,7 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Something could not be removed.
-pub async fn down(config: AgentConfig) -> io::Result<()> {
+pub async fn down(mut config: AgentConfig) -> io::Result<()> {
+    // What is there is removed, whether or not this kernel could make it.
+    config.encrypt_port = None;
     let host = engine::open(config).await?;
     host.take_over().await?;
     for arn in host.task_arns() {

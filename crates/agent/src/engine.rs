@@ -4,6 +4,7 @@ use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::control_socket;
+use crate::encryption;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
@@ -86,7 +87,7 @@ async fn serve(host: &Arc<Host>, part: Part) {
 }
 
 /// Opens the host's means.
-pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
+pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
     let failed =
         |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
     std::fs::create_dir_all(config.run_dir())?;
@@ -100,10 +101,16 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
     let runtime = Arc::new(runtime);
     let networks = NetworkConfig {
         underlay: config.underlay,
+        encryption: encryption::own(&config)?,
         ..NetworkConfig::new(config.tag.clone(), config.run_dir().join("net"))
     };
     let network = LinuxNetwork::new(networks.clone()).map_err(|error| failed("network", &error))?;
     let vpcs = LinuxVpcs::new(networks).map_err(|error| failed("VPCs", &error))?;
+    let public_key = vpcs.encrypt().await;
+    let public_key = public_key.map_err(|error| failed("VPCs", &error))?;
+    config
+        .attributes
+        .extend(encryption::reported(&config, public_key));
     let options = StoreOptions {
         registry: RegistryOptions {
             insecure_hosts: config.insecure_registries.clone(),

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// The attribute that shows a host's address in the network between the hosts.
 const ADDRESS: &str = "longshore.address";
+/// WireGuard's customary port, UDP.
+const WIREGUARD_PORT: u16 = 51820;
 /// The public agent's ECS_CONTAINER_STOP_TIMEOUT.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Runs the agent until asked to stop.
@@ -56,6 +58,7 @@ fn config(
     }
     let underlay = attributes.get(ADDRESS);
     let underlay = underlay.and_then(|address| address.parse().ok());
+    let encrypts = options.encrypt || settings.agent.encrypt;
     Ok(agent::AgentConfig {
         data_dir: settings.data.path().to_owned(),
         tag: settings.data.tag(),
@@ -72,6 +75,7 @@ fn config(
             .unwrap_or_else(|| "default".to_owned()),
         zone: options.zone.clone(),
         underlay,
+        encrypt_port: encrypts.then(|| settings.agent.encrypt_port.unwrap_or(WIREGUARD_PORT)),
         credentials: Credentials {
             access_key_id: key.access_key_id,
             secret: key.secret_access_key,

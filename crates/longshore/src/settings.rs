@@ -128,6 +128,10 @@ pub struct AgentSettings {
     pub reserved_memory_mib: u64,
     /// Whether the machine of `longshore up` is lent to tasks of launch type FARGATE [default: true].
     pub fargate: Option<bool>,
+    /// Whether what goes between this host and others is encrypted, as by `longshore agent --encrypt`.
+    pub encrypt: bool,
+    /// The UDP port at which it takes encrypted packets [default: 51820].
+    pub encrypt_port: Option<u16>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,
     /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cidr::Ipv4Cidr;
-use crate::vpc::{ENDPOINTS, Endpoint};
+use crate::vpc::{ENDPOINTS, Encryption, Endpoint};
 
 /// Where tasks find their metadata and credentials, on port 80. Rule: the public agent.
 pub const TASK_ENDPOINT: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
@@ -35,6 +35,8 @@ pub struct NetworkConfig {
     /// The address of this host at which others reach it, and it them, for VPCs that several hosts share.
     /// Its UDP port 4789 is then open to the hosts of host sync alone.
     pub underlay: Option<Ipv4Addr>,
+    /// What goes between hosts is encrypted, and nothing else is taken. Needs `underlay`.
+    pub encryption: Option<Encryption>,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
     /// How long the router of a VPC stays after its last interface.
@@ -50,6 +52,7 @@ impl NetworkConfig {
             bridge_cidr: None,
             dynamic_ports: kernel_dynamic_ports(),
             underlay: None,
+            encryption: None,
             endpoints: ENDPOINTS.to_vec(),
             router_linger: ROUTER_LINGER,
         }

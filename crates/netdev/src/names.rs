@@ -32,6 +32,11 @@ impl Names {
         })
     }
 
+    /// Eight hexadecimal digits.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
     pub fn bridge(&self) -> String {
         format!("{BRIDGE_PREFIX}{}", self.tag)
     }
@@ -66,6 +71,11 @@ impl Names {
     /// One of them. Its number says which link addresses it has.
     pub fn uplink(&self, number: u16) -> String {
         format!("{}{number:04x}", self.uplink_prefix())
+    }
+
+    /// The host's WireGuard device.
+    pub fn tunnel(&self) -> String {
+        format!("wg{}", self.tag)
     }
 
     /// The host's table for the VPCs.

@@ -5,7 +5,6 @@
 mod support;
 mod vpc_support;
 
-use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,47 +14,16 @@ use netdev::namespace::run_in;
 use netdev::vpc::{LinuxVpcs, VpcNetwork};
 use netdev::{NetworkConfig, NetworkError};
 use support::{on_private_host, sh, traces};
+use vpc_support::hosts::{another_host, bulk, on, wire};
 use vpc_support::{
     Talk, VPC, apply, base, call_from, echo, everything, from_group, groups, host, interface,
     is_silence, ping, ping_from, put, remove, serve, state, subnet, vpc,
 };
 
-/// The wire between hosts is a bridge of the first one.
-fn wire() {
-    sh("ip link add wire type bridge && ip addr add 10.99.0.1/24 dev wire && ip link set wire up");
-}
-
-/// Another host on the wire.
-fn another_host(dir: &Path, last: u8) -> PathBuf {
-    let path = dir.join(format!("host{last}"));
-    let p = path.display();
-    sh(&format!("touch {p} && unshare --net={p} true"));
-    sh(&format!(
-        "ip link add w{last} type veth peer name wire netns {p}"
-    ));
-    sh(&format!("ip link set w{last} master wire up"));
-    for line in [
-        "ip link set lo up".to_owned(),
-        format!("ip addr add 10.99.0.{last}/24 dev wire"),
-        "ip link set wire up".to_owned(),
-    ] {
-        sh(&format!("nsenter --net={p} {line}"));
-    }
-    path
-}
-
 fn network(tag: &str, run_dir: PathBuf, last: u8) -> LinuxVpcs {
     let mut config = NetworkConfig::new(tag, run_dir);
     config.underlay = Some(Ipv4Addr::new(10, 99, 0, last));
     LinuxVpcs::new(config).unwrap()
-}
-
-/// The interface as the other hosts are told of it.
-fn on(row: &InterfaceRow, host: &str) -> Row {
-    Row::Interface(InterfaceRow {
-        host: Some(host.into()),
-        ..row.clone()
-    })
 }
 
 #[test]
@@ -162,22 +130,6 @@ fn tasks_of_two_hosts_talk_as_their_groups_say_and_strangers_do_not() {
             sh(&format!("umount {}", path.display()));
         }
     });
-}
-
-/// Whether much that is said comes back whole.
-fn bulk(netns: &Path, to: Ipv4Addr, port: u16) -> bool {
-    let mut stream = run_in(netns, || std::net::TcpStream::connect((to, port)).unwrap()).unwrap();
-    stream
-        .set_read_timeout(Some(vpc_support::PATIENCE))
-        .unwrap();
-    let said = vec![7u8; 1 << 20];
-    let mut writer = stream.try_clone().unwrap();
-    let sender = std::thread::spawn({
-        let said = said.clone();
-        move || writer.write_all(&said)
-    });
-    let mut back = vec![0; said.len()];
-    stream.read_exact(&mut back).is_ok() && sender.join().unwrap().is_ok() && back == said
 }
 
 /// Gives the stranger a VXLAN device of the VPC's and a member's address; the answer sends a datagram

@@ -6,7 +6,7 @@
 //! Rule: design section 6, "Joining, and host sync".
 
 use super::{Host, Sessions};
-use aws_api::agent::host_sync::{FromHost, HostRow, Row, RowKey, ToHost};
+use aws_api::agent::host_sync::{FromHost, HostEncryption, HostRow, Row, RowKey, ToHost};
 use ec2::host::Hosts;
 use ecs::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -222,8 +222,10 @@ fn name(instance: &ContainerInstanceRecord) -> (&str, &str, &str) {
 
 fn row(instance: &ContainerInstanceRecord) -> Option<HostRow> {
     let underlay: Ipv4Addr = instance.attribute(UNDERLAY)??.parse().ok()?;
+    let encryption = instance.attribute(HostEncryption::ATTRIBUTE).flatten();
     Some(HostRow {
         id: instance.key.arn(),
         underlay,
+        encryption: encryption.and_then(HostEncryption::from_attribute),
     })
 }

@@ -8,9 +8,10 @@ use rustix::io::Errno;
 
 use super::desired::Change;
 use super::item::{Item, Way};
+use super::overlay::{overlay_link_local, overlay_mac, underlay_of};
 use super::router::Router;
 use super::table::{self, SETS, TABLE};
-use super::uplink::{HostSide, overlay_link_local, overlay_mac, underlay_of};
+use super::uplink::HostSide;
 use crate::error::NetworkError;
 use crate::namespace::run_in;
 use crate::netlink::elements::RawElement;

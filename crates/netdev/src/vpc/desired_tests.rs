@@ -135,6 +135,7 @@ fn any_row() -> impl Strategy<Value = Row> {
         (1u8..3, 1u8..3).prop_map(|(id, last)| Row::Host(HostRow {
             id: format!("h{id}"),
             underlay: Ipv4Addr::new(192, 0, 2, last),
+            encryption: None,
         })),
     ]
 }
@@ -191,7 +192,7 @@ proptest! {
     fn changes_one_by_one_come_to_what_the_state_as_a_whole_comes_to(
         steps in proptest::collection::vec((any_row(), any::<bool>()), 1..30)
     ) {
-        let mut desired = Desired::new(ENDPOINTS.to_vec());
+        let mut desired = Desired::new(ENDPOINTS.to_vec(), false);
         let mut kernel: BTreeMap<String, BTreeSet<Item>> = BTreeMap::new();
         for (row, is_put) in steps {
             let (put, remove) = if is_put { (vec![row], vec![]) } else { (vec![], vec![row.key()]) };
@@ -207,7 +208,7 @@ proptest! {
             }
         }
         let rows: Vec<Row> = desired.rows.values().cloned().collect();
-        let mut whole = Desired::new(ENDPOINTS.to_vec());
+        let mut whole = Desired::new(ENDPOINTS.to_vec(), false);
         whole.take(&ToHost::State { revision: 1, rows: rows.clone() });
         for vpc in ["v1", "v2"] {
             prop_assert_eq!(whole.held(vpc), desired.held(vpc));
@@ -224,7 +225,7 @@ proptest! {
         ingress in any_compiled(),
         packets in proptest::collection::vec((1u8..16, prop_oneof![Just(1u8), Just(6), Just(17), Just(47)], 0u16..8), 1..30)
     ) {
-        let mut desired = Desired::new(vec![]);
+        let mut desired = Desired::new(vec![], false);
         let members = [interface("v1", 4, "a", None), interface("v1", 5, "b", None)];
         let groups = GroupSetRow {
             vpc: "v1".into(),

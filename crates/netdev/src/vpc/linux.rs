@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::desired::Desired;
+use super::encryption::Key;
 use super::leaving::Leaving;
 use super::plug;
 use super::router::Router;
@@ -88,7 +89,7 @@ impl LinuxVpcs {
         let host = File::open(HOST_NAMESPACE)
             .map_err(|e| NetworkError::path("open", HOST_NAMESPACE, e))?;
         let state = State {
-            desired: Desired::new(config.endpoints.clone()),
+            desired: Desired::new(config.endpoints.clone(), config.encryption.is_some()),
             host: None,
             routers: BTreeMap::new(),
             attachments: BTreeMap::new(),
@@ -109,6 +110,23 @@ impl LinuxVpcs {
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
             news: watch::Sender::new(0),
         })
+    }
+
+    /// Makes this host's end of the encrypted way between hosts, where the configuration asks for it, and
+    /// answers with its public key, which the other hosts have to learn.
+    ///
+    /// # Errors
+    /// `NoWireGuard`: this kernel cannot.
+    pub async fn encrypt(&self) -> Result<Option<Key>, NetworkError> {
+        if self.inner.config.encryption.is_none() {
+            return Ok(None);
+        }
+        self.on_thread("encrypt", |inner| {
+            let mut state = inner.state();
+            state.open_host(inner)?;
+            Ok(state.host_side()?.public_key())
+        })
+        .await
     }
 
     async fn on_thread<T: Send + 'static>(

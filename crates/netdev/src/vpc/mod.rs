@@ -16,9 +16,9 @@
 //! an empty one; what follows from rows is changed by difference, elements of one message in one
 //! transaction; rows decide, and after a restart the kernel is read and compared with them.
 //!
-//! Map: [`desired`], `rows`, `groups`, `acl`, `untracked`, `numbers`, `registers`, `item` are pure: rows in,
+//! Map: [`desired`], `rows`, `groups`, `acl`, `untracked`, `numbers`, `registers`, `item`, `overlay` are pure: rows in,
 //! things to put and to take away out. `table` is the text of the base table. `router`, `contents`,
-//! `uplink`, `plug` touch the kernel; `linux`, `applying` and `leaving`
+//! `uplink`, `plug`, `encryption` touch the kernel; `linux`, `applying` and `leaving`
 //! keep the order of steps; `standing` is what is found after
 //! a restart. [`bench`] measures it all.
 
@@ -28,11 +28,13 @@ pub mod bench;
 pub mod config;
 mod contents;
 pub mod desired;
+mod encryption;
 mod groups;
 pub mod item;
 mod leaving;
 mod linux;
 mod numbers;
+mod overlay;
 mod plug;
 mod registers;
 mod router;
@@ -51,6 +53,7 @@ use aws_api::agent::host_sync::{RowKey, ToHost};
 use serde::{Deserialize, Serialize};
 
 pub use config::{ENDPOINTS, Endpoint};
+pub use encryption::{Encryption, WIREGUARD_PORT};
 pub use linux::LinuxVpcs;
 
 use crate::error::NetworkError;

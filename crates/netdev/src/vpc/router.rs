@@ -13,10 +13,9 @@ use std::thread;
 use aws_api::agent::host_sync::VpcRow;
 use rustix::io::Errno;
 
+use super::overlay::{overlay_link_local, overlay_mac};
 use super::plug::Plugged;
-use super::uplink::{
-    HostSide, ROUTER_DEVICE, ROUTER_LINK_LOCAL, Uplink, overlay_link_local, overlay_mac,
-};
+use super::uplink::{HostSide, ROUTER_DEVICE, ROUTER_LINK_LOCAL, Uplink};
 use crate::error::NetworkError;
 use crate::namespace;
 use crate::netlink::Socket;

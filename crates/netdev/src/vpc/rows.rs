@@ -32,6 +32,8 @@ pub struct View<'a> {
     pub by_address: &'a BTreeMap<(String, IpAddr), String>,
     /// Where the router itself answers.
     pub endpoints: &'a [Endpoint],
+    /// Whether this host encrypts.
+    pub encrypts: bool,
 }
 
 impl<'a> View<'a> {
@@ -45,8 +47,20 @@ impl<'a> View<'a> {
 
     fn underlay(&self, host: &str) -> Result<Ipv4Addr, String> {
         match self.rows.get(&RowKey::Host(host.to_owned())) {
-            Some(Row::Host(row)) => Ok(row.underlay),
+            Some(Row::Host(row)) => self.speaks_with(row).map(|()| row.underlay),
             _ => Err(format!("host {host} has not come with it")),
+        }
+    }
+
+    /// Both ends encrypt, or neither: nothing goes in the clear by mistake.
+    pub fn speaks_with(&self, row: &HostRow) -> Result<(), String> {
+        match (self.encrypts, &row.encryption) {
+            (true, None) => Err(format!(
+                "host {} does not encrypt, and this one does",
+                row.id
+            )),
+            (false, Some(_)) => Err(format!("host {} encrypts, and this one does not", row.id)),
+            _ => Ok(()),
         }
     }
 
