@@ -15,7 +15,7 @@
 //!   one is.
 //! * [`tagged`]: what carries tags. [`account_settings`]: which setting holds for whom.
 //! * [`fargate`]: tasks on hosts that lend capacity.
-//! * [`host_rights`]: what a host's agent may do.
+//! * [`host_rights`]: what a host's agent may do. [`host_rows`]: what a host shall hold of the VPCs.
 //! * [`emit`]: the events that go to EventBridge's rules.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
@@ -31,6 +31,7 @@ pub mod explain;
 pub mod fargate;
 pub mod finish;
 pub mod host_rights;
+pub mod host_rows;
 pub mod instance;
 pub mod ops;
 pub mod page;
