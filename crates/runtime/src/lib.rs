@@ -35,3 +35,5 @@ pub mod host;
 pub mod image;
 #[cfg(feature = "host")]
 pub mod seccomp;
+#[cfg(feature = "host")]
+pub mod task_disk;
