@@ -34,7 +34,7 @@ impl Capabilities {
     pub fn probe(data_dir: &Path, without: &[KernelFeature]) -> Self {
         let has = |feature| !without.contains(&feature);
         let by_name = |layers: &[PathBuf]| overlay::mount_by_names(layers, None);
-        let by_descriptor = |layers: &[PathBuf]| overlay::mount_by_descriptors(layers, None);
+        let by_descriptor = |layers: &[PathBuf]| overlay::mount_by_descriptors(layers, None, None);
         let lowerdir_plus = has(KernelFeature::LowerdirPlus) && can_mount(data_dir, by_name);
         let layer_fd = has(KernelFeature::LayerFd) && can_mount(data_dir, by_descriptor);
         Self {
