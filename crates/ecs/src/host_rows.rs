@@ -135,6 +135,7 @@ mod tests {
         Row::Host(HostRow {
             id: id.into(),
             underlay: Ipv4Addr::new(10, 0, 0, last),
+            encryption: None,
         })
     }
 
