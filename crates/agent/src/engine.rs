@@ -4,6 +4,7 @@ use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::control_socket;
+use crate::credentials::Credentials;
 use crate::encryption;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
@@ -47,6 +48,7 @@ pub struct Host {
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
     pub health: Boards,
+    pub credentials: Credentials,
     pub endpoints: Endpoints,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
@@ -138,6 +140,7 @@ pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
         network: Arc::new(network),
         vpcs: Arc::new(vpcs),
         health: Boards::default(),
+        credentials: Credentials::default(),
         endpoints: Endpoints::default(),
         tasks: Mutex::default(),
         config,
@@ -214,6 +217,7 @@ impl Host {
     pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path) {
         self.lock().remove(&task.arn);
         self.health.forget(&task.arn);
+        self.credentials.forget(&task.arn);
         actor::remove_dir(dir);
         let containers = task.containers.iter();
         containers

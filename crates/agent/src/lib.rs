@@ -14,6 +14,7 @@ mod bundle;
 mod cdi;
 mod config;
 mod control_socket;
+mod credentials;
 mod down;
 mod encryption;
 mod endpoints;

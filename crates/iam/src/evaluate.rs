@@ -41,7 +41,6 @@ pub type HostRights = fn(&World, &str, &Ask) -> bool;
 /// What a host's agent may ask for, where [`HostRights`] says that the resource is its own.
 pub const HOST_ACTIONS: &[&str] = &[
     "ecs:DiscoverPollEndpoint",
-    "ecs:GetTaskProtection",
     "ecs:ListTagsForResource",
     "ecs:Poll",
     "ecs:RegisterContainerInstance",
@@ -49,7 +48,6 @@ pub const HOST_ACTIONS: &[&str] = &[
     "ecs:SubmitAttachmentStateChanges",
     "ecs:SubmitContainerStateChange",
     "ecs:SubmitTaskStateChange",
-    "ecs:UpdateTaskProtection",
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:PutLogEvents",

@@ -11,7 +11,10 @@ use crate::vpc::{ENDPOINTS, Encryption, Endpoint};
 /// Where tasks find their metadata and credentials, on port 80. Rule: the public agent.
 pub const TASK_ENDPOINT: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
 
-/// Where they are answered on the bridge, to which their port 80 is translated: port 80 of the host stays
+/// Where they find the AWS APIs, at the same address.
+pub const TASK_API_PORT: u16 = 4566;
+
+/// Where both are answered on the bridge, to which their ports are translated: those of the host stay
 /// free. Container instances register it as taken.
 pub const TASK_ENDPOINT_PORT: u16 = 51679;
 

@@ -39,7 +39,7 @@ pub use attachment::{
     ReconcileReport,
 };
 pub use cidr::Ipv4Cidr;
-pub use config::{NetworkConfig, TASK_ENDPOINT, TASK_ENDPOINT_PORT};
+pub use config::{NetworkConfig, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT};
 pub use diagnose::{Finding, Severity, diagnose};
 pub use error::NetworkError;
 pub use host::LinuxNetwork;

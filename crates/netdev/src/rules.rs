@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::attachment::Protocol;
 use crate::cidr::Ipv4Cidr;
-use crate::config::{TASK_ENDPOINT, TASK_ENDPOINT_PORT};
+use crate::config::{TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT};
 use crate::error::NetworkError;
 use crate::names::Names;
 
@@ -60,8 +60,8 @@ pub(crate) fn run_nft(table: &str, text: &str) -> Result<(), NetworkError> {
 /// - `guard`: our bridge has `route_localnet`, so a container could otherwise reach services that
 ///   listen on the host's 127.0.0.1. It stands before connection tracking, where answers to a mapped
 ///   call still carry the bridge's address, so that only forged packets match.
-/// - `endpoint`: calls of containers to their metadata and credentials. It comes before whoever maps port 80
-///   of the host to a container: what is translated here no later chain translates.
+/// - `endpoint`: calls of containers to their metadata and credentials, and to the AWS APIs. It comes before
+///   whoever maps these ports of the host to a container: what is translated here no later chain translates.
 /// - `outside_in`, `host_in`: a mapped port on any address of the host, from elsewhere and from the host.
 /// - `forward`: from elsewhere a container is reached by its mapped ports only.
 /// - `out`: containers leave under the host's address. A call by 127.0.0.1, or from a container
@@ -90,7 +90,7 @@ table ip {table} {{
     iifname "{bridge}" ip daddr 127.0.0.0/8 drop
   }}
   chain endpoint {{
-    iifname "{bridge}" ip daddr {TASK_ENDPOINT} tcp dport 80 dnat to {TASK_ENDPOINT}:{TASK_ENDPOINT_PORT}
+    iifname "{bridge}" ip daddr {TASK_ENDPOINT} tcp dport {{ 80, {TASK_API_PORT} }} dnat to {TASK_ENDPOINT}:{TASK_ENDPOINT_PORT}
   }}
   chain outside_in {{
     fib daddr type local dnat ip to tcp dport map @tcp_ports

@@ -1,7 +1,7 @@
 //! Requests read and answers written: HTTP/1.1 on a place's socket.
 
 use super::answer::{Reply, reply};
-use super::{Origin, Place, path, rate};
+use super::{Origin, Place, path, rate, relay};
 use crate::engine::Host;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -41,7 +41,10 @@ pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
                 };
                 let host = host.clone();
                 tokio::spawn(async move {
-                    connection(host, origin, stream).await;
+                    match relay::is_for_api(&origin.place, &stream) {
+                        true => relay::carry(&host, stream).await,
+                        false => connection(host, origin, stream).await,
+                    }
                     drop(slot);
                 });
             }
@@ -95,7 +98,8 @@ async fn handle(
         match tokio::time::timeout(HEAD_PATIENCE, body).await {
             Ok(Ok(body)) => {
                 let body = body.to_bytes();
-                respond(reply(host, origin, &head.method, path, &body).await)
+                let target = (path, head.uri.query().unwrap_or_default());
+                respond(reply(host, origin, &head.method, target, &body).await)
             }
             Ok(Err(_)) => respond(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE)),
             Err(_) => respond(Reply::empty(StatusCode::REQUEST_TIMEOUT)),

@@ -1,7 +1,7 @@
 //! What containers find at link-local addresses, answered by the agent on sockets that it opens where
 //! their calls arrive: in the router of each VPC, on the bridge, on loopback for network mode `host`.
 //!
-//! `listener` keeps the sockets, `http` reads requests and writes answers, [`path`] tells what is asked
+//! `listener` keeps the sockets, `http` reads requests and writes answers, `relay` carries calls of the AWS APIs on, [`path`] tells what is asked
 //! for, `caller` whether it is the asker's own, `facts` gathers what is known; [`metadata`], [`stats`],
 //! [`protection`], [`rate`] are pure.
 //!
@@ -11,6 +11,7 @@
 
 mod answer;
 pub mod caller;
+mod credentials;
 pub mod dns;
 pub mod environment;
 mod facts;
@@ -21,12 +22,13 @@ pub mod metadata;
 pub mod path;
 mod protection;
 pub mod rate;
+mod relay;
 pub mod shapes;
 pub mod stats;
 mod tags;
 mod usage;
 
-pub use environment::Uris;
+pub use environment::{RoleUris, Uris};
 pub use listener::Listeners;
 
 use crate::engine::Host;
@@ -46,6 +48,8 @@ pub enum Place {
     Bridge,
     /// 169.254.170.2 in the router of a VPC: `vpc-…`.
     Vpc(String),
+    /// The AWS APIs at 169.254.170.2 in the router of a VPC.
+    Api(String),
     /// The resolver of a VPC, at this address in its router.
     Resolver(String, Ipv4Addr),
 }
@@ -127,6 +131,7 @@ pub async fn ensure_bridge(host: &Arc<Host>) {
 /// Opens the sockets of a VPC, before a task that is about to start looks for them.
 pub async fn ensure_vpc(host: &Arc<Host>, vpc: &str) {
     listener::ensure(host, Place::Vpc(vpc.to_owned())).await;
+    listener::ensure(host, Place::Api(vpc.to_owned())).await;
     // A VPC may have no resolver; then its addresses are not there.
     let resolver = host.endpoints.zones().resolver(vpc);
     for address in resolver.into_iter().flat_map(|own| [own, dns::RESOLVER]) {

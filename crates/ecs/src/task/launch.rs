@@ -110,6 +110,7 @@ pub fn prepare(
             reserved: effective::reserved(&effective),
             attributes: requires.filter_map(attribute).collect(),
             gpus: effective.containers.iter().map(effective::gpus).sum(),
+            interfaces: u32::from(network.is_some()),
             zones: None,
         },
         constraints: constraint::read(asked.constraints, definition)?,
