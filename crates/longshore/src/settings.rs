@@ -128,6 +128,9 @@ pub struct AgentSettings {
     pub reserved_memory_mib: u64,
     /// Whether the machine of `longshore up` is lent to tasks of launch type FARGATE [default: true].
     pub fargate: Option<bool>,
+    /// Whether each task of launch type FARGATE has a user namespace, so that its root is nobody on this machine
+    /// [default: true]. For kernels older than 5.19, which cannot.
+    pub fargate_user_namespace: Option<bool>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,
     /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).
@@ -154,7 +157,7 @@ pub struct AgentSettings {
     /// /etc/resolv.conf].
     pub resolvers: Vec<String>,
     /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
-    /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
+    /// `pidfd-info-exit`, `idmapped-layers` (which has none). For tests, and for a kernel whose call misbehaves.
     pub without: Vec<agent::KernelFeature>,
 }
 

@@ -5,6 +5,7 @@ use crate::endpoints;
 use crate::task::machine::Event;
 use netdev::NetworkError;
 use netdev::vpc::VpcAttachment;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use tracing::warn;
 
@@ -16,7 +17,11 @@ impl TaskContext {
         let id = self.definition.id().unwrap_or_default();
         let interface = self.definition.elastic_network_interfaces.first();
         let eni = interface.map_or("", |interface| interface.ec2_id.as_str());
-        let attached = match self.host.vpcs.attach(id, eni).await {
+        let namespace = match self.own_namespaces().await {
+            Ok(namespace) => namespace,
+            Err(reason) => return self.send(Event::InterfaceFailed(reason)),
+        };
+        let attached = match self.host.vpcs.attach_in(id, eni, namespace).await {
             Err(NetworkError::NoInterface { .. }) => {
                 Err("Timeout waiting for network interface provisioning to complete.".to_owned())
             }
@@ -35,6 +40,16 @@ impl TaskContext {
                 Event::InterfaceFailed(reason)
             }
         });
+    }
+
+    /// The network namespace of a task that has ids of its own: it must be made in the user namespace.
+    async fn own_namespaces(&self) -> Result<Option<OwnedFd>, String> {
+        let Some(ids) = self.given().ids else {
+            return Ok(None);
+        };
+        let made = self.host.runtime.make_namespaces(ids).await;
+        made.map(Some)
+            .map_err(|error| format!("ResourceInitializationError: {error}"))
     }
 
     pub(super) async fn detach_interface(&self) {
