@@ -24,6 +24,8 @@ pub struct AgentConfig {
     pub region: String,
     /// What it serves. The first is the one by which other hosts know it.
     pub parts: Vec<Part>,
+    /// How it is lent to tasks of launch type FARGATE.
+    pub fargate: FargateConfig,
     /// Cluster to join as a container instance.
     pub cluster: String,
     /// The host's key.
@@ -61,6 +63,15 @@ pub struct AgentConfig {
     pub resolvers: Vec<SocketAddr>,
     /// Kernel calls that are not used, so that their fallbacks are.
     pub without: Vec<KernelFeature>,
+}
+
+/// How a machine is lent to tasks of launch type FARGATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FargateConfig {
+    /// The agent ends where the machine cannot keep tasks apart; else it is then not lent.
+    pub is_required: bool,
+    /// Each task has ids of its own. Without, root in a container is the host's root without its powers.
+    pub user_namespace: bool,
 }
 
 impl AgentConfig {

@@ -5,6 +5,7 @@
 
 use crate::config::AgentConfig;
 use crate::engine::{self, Host};
+use crate::isolation;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,6 +44,10 @@ pub async fn down(mut config: AgentConfig) -> io::Result<()> {
         .await
         .map_err(|error| failed(&error))?;
     host.vpcs.destroy().await.map_err(|error| failed(&error))?;
+    for id in host.records.task_ids()? {
+        isolation::remove_disk(&host.records.task_dir(&id));
+    }
+    host.isolation.destroy()?;
     host.driver
         .shut_down(true)
         .await

@@ -9,6 +9,7 @@ use crate::encryption;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
+use crate::isolation::{Given, Isolation};
 use crate::kept;
 use crate::logs::{AllLogs, LogSink};
 use crate::part::Part;
@@ -50,6 +51,7 @@ pub struct Host {
     pub health: Boards,
     pub credentials: Credentials,
     pub endpoints: Endpoints,
+    pub isolation: Isolation,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
 }
@@ -60,12 +62,14 @@ pub struct Host {
 /// This host lacks something that every container needs.
 pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
     let host = open(config).await?;
+    let parts = lent(&host).await?;
     host.take_over().await?;
     tokio::spawn(keep_swept(host.clone()));
     tokio::spawn(control_socket::serve(host.clone()));
     tokio::spawn(images::clean_up(host.clone()));
-    let parts = host.config.parts.iter().copied();
-    let sessions = join_all(parts.map(|part| serve(&host, part)));
+    let first = parts.first().copied();
+    let parts = parts.into_iter();
+    let sessions = join_all(parts.map(|part| serve(&host, part, Some(part) == first)));
     tokio::select! {
         _ = sessions => {}
         () = stop => info!("stopping; containers go on"),
@@ -73,11 +77,38 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
     Ok(())
 }
 
+/// The parts that this machine can serve.
+///
+/// # Errors
+/// It cannot keep tasks of launch type FARGATE apart, and is to be lent in any case.
+async fn lent(host: &Host) -> io::Result<Vec<Part>> {
+    let mut parts = host.config.parts.clone();
+    if !parts.contains(&Part::Fargate) {
+        return Ok(parts);
+    }
+    match host.isolation.check(&host.driver, &host.config).await {
+        Ok(()) => {}
+        Err(why) if host.config.fargate.is_required => {
+            let text =
+                format!("this machine cannot be lent to tasks of launch type FARGATE: {why}");
+            return Err(io::Error::other(text));
+        }
+        Err(why) => {
+            warn!(
+                why,
+                "this machine is not lent to tasks of launch type FARGATE"
+            );
+            parts.retain(|part| *part != Part::Fargate);
+        }
+    }
+    Ok(parts)
+}
+
 /// Registers one part and keeps its sessions. A machine has one set of networks: its first part asks for them.
-async fn serve(host: &Arc<Host>, part: Part) {
+async fn serve(host: &Arc<Host>, part: Part, is_first: bool) {
     let instance = registration::register(host, part).await;
     let networks = async {
-        if host.config.parts.first() == Some(&part) {
+        if is_first {
             session::host_sync(host, &instance).await;
         }
     };
@@ -142,6 +173,7 @@ pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
         health: Boards::default(),
         credentials: Credentials::default(),
         endpoints: Endpoints::default(),
+        isolation: Isolation::open(&config),
         tasks: Mutex::default(),
         config,
     }))
@@ -214,11 +246,19 @@ impl Host {
     }
 
     /// A task is over.
-    pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path) {
+    pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path, given: Given) {
         self.lock().remove(&task.arn);
         self.health.forget(&task.arn);
         self.credentials.forget(&task.arn);
-        actor::remove_dir(dir);
+        if given.disk_gib.is_some() {
+            let (host, dir) = (self.clone(), dir.to_owned());
+            tokio::task::spawn_blocking(move || {
+                actor::remove_dir(&dir);
+                host.isolation.free(given);
+            });
+        } else {
+            actor::remove_dir(dir);
+        }
         let containers = task.containers.iter();
         containers
             .clone()
@@ -298,6 +338,11 @@ impl Host {
                 actor::remove_dir(&task.dir);
                 continue;
             };
+            if task.state.as_ref().is_some_and(|state| state.done) {
+                // The earlier agent was killed while it removed this.
+                actor::remove_dir(&task.dir);
+                continue;
+            }
             let arn = definition.arn.clone();
             let context = match task.state {
                 Some(state) => actor::spawn_resumed(self.clone(), definition, task.dir, state),

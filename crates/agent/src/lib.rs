@@ -23,6 +23,7 @@ mod etc;
 mod fargate;
 mod health;
 mod images;
+mod isolation;
 mod join;
 mod kept;
 mod labels;
@@ -40,7 +41,7 @@ pub mod submit;
 pub mod task;
 mod volumes;
 
-pub use config::AgentConfig;
+pub use config::{AgentConfig, FargateConfig};
 pub use control_socket::{HostRequest, ask};
 pub use down::down;
 pub use engine::run;

@@ -67,7 +67,13 @@ fn config(
         parts: match options.fargate {
             None => vec![agent::Part::Instance],
             Some(Fargate::Only) => vec![agent::Part::Fargate],
-            Some(Fargate::Also) => vec![agent::Part::Instance, agent::Part::Fargate],
+            Some(Fargate::Also | Fargate::Able) => {
+                vec![agent::Part::Instance, agent::Part::Fargate]
+            }
+        },
+        fargate: agent::FargateConfig {
+            is_required: options.fargate != Some(Fargate::Able),
+            user_namespace: settings.agent.fargate_user_namespace.unwrap_or(true),
         },
         cluster: options
             .cluster

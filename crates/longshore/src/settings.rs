@@ -132,6 +132,9 @@ pub struct AgentSettings {
     pub encrypt: bool,
     /// The UDP port at which it takes encrypted packets [default: 51820].
     pub encrypt_port: Option<u16>,
+    /// Whether each task of launch type FARGATE has a user namespace, so that its root is nobody on this machine
+    /// [default: true]. For kernels older than 5.19, which cannot.
+    pub fargate_user_namespace: Option<bool>,
     /// Custom attributes of the container instance.
     pub attributes: BTreeMap<String, String>,
     /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).
@@ -158,7 +161,7 @@ pub struct AgentSettings {
     /// /etc/resolv.conf].
     pub resolvers: Vec<String>,
     /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
-    /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
+    /// `pidfd-info-exit`, `idmapped-layers` (which has none). For tests, and for a kernel whose call misbehaves.
     pub without: Vec<agent::KernelFeature>,
 }
 

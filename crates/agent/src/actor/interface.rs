@@ -5,6 +5,7 @@ use crate::endpoints;
 use crate::task::machine::Event;
 use netdev::NetworkError;
 use netdev::vpc::{VpcAttachment, VpcNetwork};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 use tracing::warn;
@@ -19,7 +20,11 @@ impl TaskContext {
         let id = self.definition.id().unwrap_or_default();
         let interface = self.definition.elastic_network_interfaces.first();
         let eni = interface.map_or("", |interface| interface.ec2_id.as_str());
-        let attached = match self.host.vpcs.attach(id, eni).await {
+        let namespace = match self.own_namespaces().await {
+            Ok(namespace) => namespace,
+            Err(reason) => return self.send(Event::InterfaceFailed(reason)),
+        };
+        let attached = match self.host.vpcs.attach_in(id, eni, namespace).await {
             Err(NetworkError::NoInterface { .. }) => {
                 Err("Timeout waiting for network interface provisioning to complete.".to_owned())
             }
@@ -38,6 +43,16 @@ impl TaskContext {
                 Event::InterfaceFailed(reason)
             }
         });
+    }
+
+    /// The network namespace of a task that has ids of its own: it must be made in the user namespace.
+    async fn own_namespaces(&self) -> Result<Option<OwnedFd>, String> {
+        let Some(ids) = self.given().ids else {
+            return Ok(None);
+        };
+        let made = self.host.runtime.make_namespaces(ids).await;
+        made.map(Some)
+            .map_err(|error| format!("ResourceInitializationError: {error}"))
     }
 
     pub(super) async fn detach_interface(&self) {
@@ -98,7 +113,12 @@ mod tests {
         async fn apply(&self, _: &ToHost) -> Result<Outcome, NetworkError> {
             Err(NetworkError::Thread("apply"))
         }
-        async fn attach(&self, _: &str, _: &str) -> Result<VpcAttachment, NetworkError> {
+        async fn attach_in(
+            &self,
+            _: &str,
+            _: &str,
+            _: Option<OwnedFd>,
+        ) -> Result<VpcAttachment, NetworkError> {
             Err(NetworkError::Thread("attach"))
         }
         fn attached(&self, _: &str) -> Option<VpcAttachment> {

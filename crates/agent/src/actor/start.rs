@@ -50,8 +50,22 @@ impl TaskContext {
         let parts = self.parts(index);
         let image = self.image(state, index, parts.image).await?;
         let attachment = self.attachment(state, index, parts.attachment)?;
+        if self.given().ids.is_some() {
+            self.ensure_holder()
+                .await
+                .map_err(|error| format!("CannotStartContainerError: {error}"))?;
+        }
+        let task_files = self.files();
+        let container_files = self.container_files(index);
+        std::fs::create_dir_all(&container_files).map_err(|error| {
+            format!(
+                "CannotCreateContainerError: {}: {error}",
+                container_files.display()
+            )
+        })?;
         let place = Place {
-            task_dir: &self.dir,
+            task_files: &task_files,
+            container_files,
             container_dir: dir,
             runtime_id: &state.containers[index].runtime_id,
             forbidden: &self.host.config.data_dir,
@@ -99,6 +113,7 @@ impl TaskContext {
             uris.add_to(&mut spec.env);
         }
         fargate::harden(&mut spec, task);
+        self.given().apply(&mut spec, image)?;
         let kept = ContainerLabels {
             runtime_id: place.runtime_id.to_owned(),
             labels: labels::of(task, container, image, task.cluster()),

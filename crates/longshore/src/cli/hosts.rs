@@ -103,6 +103,8 @@ pub enum Fargate {
     Only,
     /// While it is a container instance
     Also,
+    /// The same, if this machine can keep such tasks apart
+    Able,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

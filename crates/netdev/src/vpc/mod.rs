@@ -46,6 +46,7 @@ mod uplink;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -131,7 +132,21 @@ pub trait VpcNetwork: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `NoInterface` when no row comes; `AlreadyAttached`. Nothing is left behind.
-    async fn attach(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError>;
+    async fn attach(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError> {
+        self.attach_in(id, interface, None).await
+    }
+
+    /// The same in a namespace that the caller made and has not touched: one of a user namespace, say, which alone may
+    /// have it made for its own.
+    ///
+    /// # Errors
+    /// As of `attach`.
+    async fn attach_in(
+        &self,
+        id: &str,
+        interface: &str,
+        namespace: Option<OwnedFd>,
+    ) -> Result<VpcAttachment, NetworkError>;
 
     /// The attachment that was made or adopted under this id, once its row is known.
     fn attached(&self, id: &str) -> Option<VpcAttachment>;

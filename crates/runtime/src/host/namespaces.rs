@@ -39,6 +39,11 @@ impl Runtime {
     /// # Errors
     /// What does not work.
     pub async fn probe_ids(&self, data_dir: &Path, ids: IdRange) -> Result<(), RuntimeError> {
+        if !self.capabilities().may_map_layers() {
+            let text = "layers whose owners are mapped (Linux 5.19 and newer) are switched off";
+            let failure = Failure::text(Stage::RootFilesystem, text);
+            return Err(RuntimeError::Failed(failure));
+        }
         let network = make(&self.inner, ids).await?;
         let mapping = Mapping::of(ids, network).map_err(RuntimeError::Failed)?;
         let dir = data_dir.join(format!(".probe-ids-{}", std::process::id()));
