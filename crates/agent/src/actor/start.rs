@@ -15,6 +15,7 @@ use aws_types::Timestamp;
 use runtime::host::Phase;
 use runtime::image::{Image, PullBehavior};
 use runtime::spec::{ContainerSpec, ExitRecord, StreamMode};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 impl TaskContext {
@@ -50,19 +51,8 @@ impl TaskContext {
         let parts = self.parts(index);
         let image = self.image(state, index, parts.image).await?;
         let attachment = self.attachment(state, index, parts.attachment)?;
-        if self.given().ids.is_some() {
-            self.ensure_holder()
-                .await
-                .map_err(|error| format!("CannotStartContainerError: {error}"))?;
-        }
         let task_files = self.files();
-        let container_files = self.container_files(index);
-        std::fs::create_dir_all(&container_files).map_err(|error| {
-            format!(
-                "CannotCreateContainerError: {}: {error}",
-                container_files.display()
-            )
-        })?;
+        let container_files = self.ensure_files(index).await?;
         let place = Place {
             task_files: &task_files,
             container_files,
@@ -92,6 +82,23 @@ impl TaskContext {
                     Phase::Start | Phase::Running => "CannotStartContainerError",
                 };
                 Err(format!("{name}: Error response from daemon: {error}"))
+            }
+        }
+    }
+
+    /// Where the container writes, and for a task with ids of its own its holder, which the first to start finds missing.
+    async fn ensure_files(&self, index: ContainerIndex) -> Result<PathBuf, String> {
+        if self.given().ids.is_some() {
+            self.ensure_holder()
+                .await
+                .map_err(|error| format!("CannotStartContainerError: {error}"))?;
+        }
+        let dir = self.container_files(index);
+        match std::fs::create_dir_all(&dir) {
+            Ok(()) => Ok(dir),
+            Err(error) => {
+                let dir = dir.display();
+                Err(format!("CannotCreateContainerError: {dir}: {error}"))
             }
         }
     }
