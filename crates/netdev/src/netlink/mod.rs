@@ -10,6 +10,7 @@ pub mod flows;
 pub mod message;
 pub mod nft;
 pub mod paths;
+pub mod policy;
 pub mod route;
 
 use std::io;
