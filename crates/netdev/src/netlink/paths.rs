@@ -1,5 +1,5 @@
-//! rtnetlink: addresses, routes and neighbours of both families. Numbers from
-//! `linux/rtnetlink.h`, `neighbour.h`.
+//! rtnetlink: addresses, routes and neighbours of both families. Numbers from `linux/rtnetlink.h`,
+//! `neighbour.h`.
 //!
 //! Everything is put so that it may be repeated; what is not there may be deleted.
 
@@ -21,9 +21,9 @@ const RTM_DELROUTE: u16 = 25;
 const RTM_NEWNEIGH: u16 = 28;
 const RTM_DELNEIGH: u16 = 29;
 const RTM_GETNEIGH: u16 = 30;
-pub const AF_INET: u8 = 2;
+pub(super) const AF_INET: u8 = 2;
 const AF_BRIDGE: u8 = 7;
-pub const AF_INET6: u8 = 10;
+pub(super) const AF_INET6: u8 = 10;
 const RTPROT_STATIC: u8 = 4;
 const RTPROT_KERNEL: u8 = 2;
 const RTN_BLACKHOLE: u8 = 6;
@@ -64,14 +64,14 @@ pub struct Path {
     pub source: Option<IpAddr>,
 }
 
-pub fn family_of(address: IpAddr) -> u8 {
+pub(super) fn family_of(address: IpAddr) -> u8 {
     match address {
         IpAddr::V4(_) => AF_INET,
         IpAddr::V6(_) => AF_INET6,
     }
 }
 
-pub fn put_ip(attributes: &mut Attributes<'_>, kind: u16, address: IpAddr) {
+pub(super) fn put_ip(attributes: &mut Attributes<'_>, kind: u16, address: IpAddr) {
     match address {
         IpAddr::V4(address) => attributes.put(kind, &address.octets()),
         IpAddr::V6(address) => attributes.put(kind, &address.octets()),
@@ -246,7 +246,7 @@ impl Socket {
         Ok(found)
     }
 
-    pub fn list(
+    pub(super) fn list(
         &mut self,
         ask: u16,
         answer: u16,
@@ -295,7 +295,7 @@ fn path_of(payload: &[u8]) -> Option<Path> {
     })
 }
 
-pub fn any(family: u8) -> IpAddr {
+pub(super) fn any(family: u8) -> IpAddr {
     if family == AF_INET6 {
         IpAddr::from([0u8; 16])
     } else {
@@ -303,7 +303,7 @@ pub fn any(family: u8) -> IpAddr {
     }
 }
 
-pub fn ip_of(value: &[u8]) -> Option<IpAddr> {
+pub(super) fn ip_of(value: &[u8]) -> Option<IpAddr> {
     if let Some(bytes) = value.first_chunk::<16>() {
         return Some(IpAddr::from(*bytes));
     }

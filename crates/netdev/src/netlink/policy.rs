@@ -1,5 +1,7 @@
-//! rtnetlink: policy rules, which say who asks which routing table. Numbers from `linux/rtnetlink.h`,
-//! `fib_rules.h`.
+//! rtnetlink: policy rules of both families, which say who asks what table. Numbers from
+//! `linux/rtnetlink.h`, `fib_rules.h`.
+//!
+//! A rule that is there is refused, which does no harm; what is not there may be deleted.
 
 use std::io;
 
@@ -16,91 +18,112 @@ const RTM_DELRULE: u16 = 33;
 const RTM_GETRULE: u16 = 34;
 const FRA_SRC: u16 = 2;
 const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
 const FRA_TABLE: u16 = 15;
 const FRA_IP_PROTO: u16 = 22;
 const FRA_DPORT_RANGE: u16 = 24;
 const UDP: u8 = 17;
 const FR_ACT_TO_TBL: u8 = 1;
-const RULE_HEAD_LEN: usize = 12;
+const HEAD_LEN: usize = 12;
+
+/// Whose packets ask a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Those from there.
+    From(IpNet),
+    /// VXLAN from there, and nothing else.
+    Vxlan(IpNet),
+    /// IPv4 packets with this mark.
+    Mark(u32),
+}
+
+/// A rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    pub asker: Asker,
+    pub table: u32,
+    /// Lower ones are asked before.
+    pub priority: u32,
+}
 
 impl Batch {
-    /// Who has such a source asks that table, if the tables before had no answer.
-    pub fn put_rule(&mut self, from: IpNet, table: u32, priority: u32) {
+    /// They ask that table, if the tables before had no answer.
+    pub fn put_rule(&mut self, rule: Rule) {
         let flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-        self.rule(RTM_NEWRULE, flags, from, table, priority);
+        self.rule(RTM_NEWRULE, flags, rule);
     }
 
-    pub fn delete_rule(&mut self, from: IpNet, table: u32, priority: u32) {
-        self.rule(RTM_DELRULE, NLM_F_ACK, from, table, priority);
+    pub fn delete_rule(&mut self, rule: Rule) {
+        self.rule(RTM_DELRULE, NLM_F_ACK, rule);
     }
 
-    /// As [`Self::put_rule`], for VXLAN alone.
-    pub fn put_vxlan_rule(&mut self, from: IpNet, table: u32, priority: u32) {
-        let flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-        self.vxlan_rule(RTM_NEWRULE, flags, (from, table), priority);
-    }
-
-    pub fn delete_vxlan_rule(&mut self, from: IpNet, table: u32, priority: u32) {
-        self.vxlan_rule(RTM_DELRULE, NLM_F_ACK, (from, table), priority);
-    }
-
-    fn vxlan_rule(&mut self, kind: u16, flags: u16, (from, table): (IpNet, u32), priority: u32) {
-        let port = VXLAN_UDP_PORT.to_ne_bytes();
-        self.rule_with(kind, flags, (from, table, priority), |rule| {
-            rule.put(FRA_IP_PROTO, &[UDP]);
-            rule.put(FRA_DPORT_RANGE, &[port, port].concat());
-        });
-    }
-
-    fn rule(&mut self, kind: u16, flags: u16, from: IpNet, table: u32, priority: u32) {
-        self.rule_with(kind, flags, (from, table, priority), |_| {});
-    }
-
-    fn rule_with(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        (from, table, priority): (IpNet, u32, u32),
-        further: impl FnOnce(&mut Attributes<'_>),
-    ) {
-        let mut head = [0; RULE_HEAD_LEN];
-        head[0] = family_of(from.addr());
-        head[2] = from.prefix_len();
+    fn rule(&mut self, kind: u16, flags: u16, rule: Rule) {
+        let mut head = [0; HEAD_LEN];
+        head[0] = match rule.asker {
+            Asker::From(from) | Asker::Vxlan(from) => family_of(from.addr()),
+            Asker::Mark(_) => AF_INET,
+        };
+        head[2] = match rule.asker {
+            Asker::From(from) | Asker::Vxlan(from) => from.prefix_len(),
+            Asker::Mark(_) => 0,
+        };
         head[7] = FR_ACT_TO_TBL;
-        self.message(kind, flags, &head, |rule| {
-            put_ip(rule, FRA_SRC, from.network());
-            rule.put_u32(FRA_TABLE, table);
-            rule.put_u32(FRA_PRIORITY, priority);
-            further(rule);
-        });
+        let put = |attributes: &mut Attributes<'_>| {
+            match rule.asker {
+                Asker::From(from) => put_ip(attributes, FRA_SRC, from.network()),
+                Asker::Vxlan(from) => {
+                    let port = VXLAN_UDP_PORT.to_ne_bytes();
+                    put_ip(attributes, FRA_SRC, from.network());
+                    attributes.put(FRA_IP_PROTO, &[UDP]);
+                    attributes.put(FRA_DPORT_RANGE, &[port, port].concat());
+                }
+                Asker::Mark(mark) => attributes.put_u32(FRA_FWMARK, mark),
+            }
+            attributes.put_u32(FRA_TABLE, rule.table);
+            attributes.put_u32(FRA_PRIORITY, rule.priority);
+        };
+        self.message(kind, flags, &head, put);
     }
 }
 
 impl Socket {
-    /// Policy rules of this priority: sources and tables.
-    pub fn rules(&mut self, priority: u32) -> io::Result<Vec<(IpNet, u32)>> {
+    /// All rules of these priorities.
+    pub fn rules(&mut self, priorities: &[u32]) -> io::Result<Vec<Rule>> {
         let mut found = Vec::new();
         for family in [AF_INET, AF_INET6] {
-            let mut head = [0; RULE_HEAD_LEN];
+            let mut head = [0; HEAD_LEN];
             head[0] = family;
             self.list(RTM_GETRULE, RTM_NEWRULE, &head, |payload| {
-                found.extend(rule_of(payload, priority));
+                found.extend(rule_of(payload));
             })?;
         }
+        found.retain(|rule| priorities.contains(&rule.priority));
         Ok(found)
     }
 }
 
-fn rule_of(payload: &[u8], wanted: u32) -> Option<(IpNet, u32)> {
+fn rule_of(payload: &[u8]) -> Option<Rule> {
     let (family, prefix_len) = (*payload.first()?, *payload.get(2)?);
-    let (mut from, mut table, mut priority) = (any(family), u32::from(*payload.get(4)?), 0);
-    for (kind, value) in parse(payload.get(RULE_HEAD_LEN..)?) {
+    let (mut from, mut mark, mut is_vxlan) = (any(family), None, false);
+    let (mut table, mut priority) = (u32::from(*payload.get(4)?), 0);
+    for (kind, value) in parse(payload.get(HEAD_LEN..)?) {
         match kind {
             FRA_SRC => from = ip_of(value)?,
+            FRA_FWMARK => mark = Some(word(Some(value))),
+            FRA_IP_PROTO => is_vxlan = value == [UDP],
             FRA_TABLE => table = word(Some(value)),
             FRA_PRIORITY => priority = word(Some(value)),
             _ => {}
         }
     }
-    (priority == wanted).then_some((IpNet::new(from, prefix_len).ok()?, table))
+    let asker = match mark {
+        Some(mark) => Asker::Mark(mark),
+        None if is_vxlan => Asker::Vxlan(IpNet::new(from, prefix_len).ok()?),
+        None => Asker::From(IpNet::new(from, prefix_len).ok()?),
+    };
+    Some(Rule {
+        asker,
+        table,
+        priority,
+    })
 }

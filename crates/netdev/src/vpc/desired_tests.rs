@@ -62,10 +62,14 @@ fn any_what() -> impl Strategy<Value = What> {
             protocols: Protocols(0, 255),
             ports: Ports(0, 65535),
         }),
-        (0u8..4, 0u8..4).prop_map(|(low, more)| What::Icmp {
-            types: IcmpTypes {
+        (0u8..4, 0u8..4, any::<bool>()).prop_map(|(low, more, is_of_ipv4)| {
+            let types = IcmpTypes {
                 types: (low, low + more),
                 codes: (0, 255),
+            };
+            match is_of_ipv4 {
+                true => What::Icmp { types },
+                false => What::Icmpv6 { types },
             }
         }),
     ]
@@ -184,6 +188,8 @@ fn allows(what: &What, protocol: u8, port: u16) -> bool {
                 && (types.types.0..=types.types.1).contains(&kind)
                 && (types.codes.0..=types.codes.1).contains(&code)
         }
+        // The packets of these tests are IPv4's.
+        What::Icmpv6 { .. } => false,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::netlink::Socket;
 use crate::netlink::message::Batch;
 use crate::netlink::paths::{Hop, Path};
+use crate::netlink::policy::{Asker, Rule};
 use crate::netlink::wireguard::Family;
 pub use crate::netlink::wireguard::Key;
 use crate::sysctl;
@@ -133,7 +134,11 @@ impl Tunnel {
         batch.put_path(nowhere(self.table));
         route.transact(batch).map_err(|(_, errno)| failed(errno))?;
         let mut batch = Batch::new();
-        batch.put_vxlan_rule(IpNet::from(IpAddr::V4(own)), self.table, RULE_PRIORITY);
+        batch.put_rule(Rule {
+            asker: Asker::Vxlan(IpNet::from(IpAddr::V4(own))),
+            table: self.table,
+            priority: RULE_PRIORITY,
+        });
         match route.transact(batch) {
             Ok(()) | Err((_, Errno::EXIST)) => Ok(()),
             Err((_, errno)) => Err(failed(errno)),
@@ -219,11 +224,11 @@ fn device_index(device: &str, mtu: u32, route: &mut Socket) -> Result<u32, Netwo
 pub fn remove(names: &Names, route: &mut Socket) -> Result<(), NetworkError> {
     let failed = |errno: Errno| NetworkError::kernel("remove the WireGuard device", errno);
     let table = table(names);
-    let rules = route.rules(RULE_PRIORITY);
+    let rules = route.rules(&[RULE_PRIORITY]);
     let rules = rules.map_err(|e| NetworkError::kernel("list rules", e))?;
     let mut batch = Batch::new();
-    for (from, _) in rules.into_iter().filter(|(_, of)| *of == table) {
-        batch.delete_vxlan_rule(from, table, RULE_PRIORITY);
+    for rule in rules.into_iter().filter(|rule| rule.table == table) {
+        batch.delete_rule(rule);
     }
     batch.delete_path(nowhere(table));
     let refused = route.exchange(batch).map_err(failed)?;

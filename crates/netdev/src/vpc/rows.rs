@@ -11,8 +11,9 @@ use ipnet::{IpNet, Ipv4Net};
 use super::acl;
 use super::config::Endpoint;
 use super::groups;
-use super::item::{Item, Way, device_of};
+use super::item::{Item, Way, device_of, table_of};
 use super::numbers::Numbers;
+use super::overlay::overlay_mac;
 use super::registers::{ip, key, line, mac, mark, member, range_to};
 use crate::netlink::elements::{Data, RawElement};
 use crate::netlink::paths::MAIN;
@@ -244,9 +245,19 @@ pub fn interface(
                 way,
                 source: to.is_ipv4().then(|| gateway(subnet.cidr).into()),
             }));
+            items.extend(entry(row));
         }
     }
     Ok(items)
+}
+
+/// What comes to this host for the public address of an interface of another is handed on to it.
+fn entry(row: &InterfaceRow) -> Vec<Item> {
+    let (Some(public), Some(primary)) = (row.public, row.addresses.first()) else {
+        return Vec::new();
+    };
+    let line = line(public.octets().to_vec(), &primary.octets());
+    vec![Item::Public(public.into()), element("pub2priv", line)]
 }
 
 fn local(row: &InterfaceRow, subnet: &SubnetRow, own: [u8; 4]) -> Result<Vec<Item>, String> {
@@ -338,11 +349,28 @@ pub fn items(
         .collect())
 }
 
-/// A host is a neighbour in every VPC.
+/// A host is a neighbour in every VPC; answers to what came from there go back there, wherever it came from
+/// before.
 fn peers(row: &HostRow, view: &View<'_>) -> Vec<(String, Item)> {
     let vpcs = view.rows.values().filter_map(|other| match other {
         Row::Vpc(vpc) => Some(vpc.id.clone()),
         _ => None,
     });
-    vpcs.map(|vpc| (vpc, Item::Peer(row.underlay))).collect()
+    let (underlay, table) = (row.underlay, table_of(row.underlay));
+    let items = [
+        Item::Peer(underlay),
+        Item::Answers(underlay),
+        Item::Route {
+            table,
+            to: Ipv4Net::default().into(),
+            way: Way::Overlay(underlay),
+            source: None,
+        },
+        element(
+            "peers",
+            line(overlay_mac(underlay).to_vec(), &table.to_ne_bytes()),
+        ),
+    ];
+    vpcs.flat_map(|vpc| items.clone().map(|item| (vpc.clone(), item)))
+        .collect()
 }
