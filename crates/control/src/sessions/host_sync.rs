@@ -8,6 +8,7 @@
 use super::{Host, Sessions};
 use aws_api::agent::host_sync::{FromHost, HostRow, Row, RowKey, ToHost};
 use ec2::host::Hosts;
+use ecs::records::TASKS;
 use ecs::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::collections::BTreeMap;
@@ -94,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
                 }
                 batch = self.changes.next() => match batch {
                     None => return Err(End::Stopping),
-                    Some(batch) if concerns(&batch) => {
+                    Some(batch) if self.concerns(&batch) => {
                         self.skip_waiting();
                         self.tell().await?;
                     }
@@ -119,6 +120,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
         let world = self.sessions.state.snapshot();
         let rows = rows(&world, &self.host.instance_arn);
         rows.into_iter().map(|row| (row.key(), row)).collect()
+    }
+
+    /// Whether a batch may change what the host shall hold. Who fell behind looks in any case.
+    fn concerns(&self, batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
+        let Ok(batch) = batch else { return true };
+        let tables = [ec2::records::tables(), servicediscovery::records::tables()].concat();
+        let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
+        let world = self.sessions.state.snapshot();
+        let mut changed = batch.changes.iter();
+        changed.any(|(table, key)| match *table {
+            name if name == TASKS.name() => ecs::connect::rows::concerns(&world, key),
+            name => name == CONTAINER_INSTANCES.name() || is_one(name),
+        })
     }
 
     /// Sends what is other than the host was told.
@@ -170,18 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
     }
 }
 
-/// Whether a batch may change what a host shall hold. Who fell behind looks in any case.
-fn concerns(batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
-    let Ok(batch) = batch else { return true };
-    let tables = [ec2::records::tables(), servicediscovery::records::tables()].concat();
-    let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
-    let mut changed = batch.changes.iter().map(|(table, _)| *table);
-    changed.any(|table| table == CONTAINER_INSTANCES.name() || is_one(table))
-}
-
-/// What a host shall hold: the VPCs in which it has interfaces, with the names that they resolve.
+/// What a host shall hold: the VPCs in which it has interfaces, with the names that they resolve, and the
+/// endpoints that its tasks reach.
 fn rows(world: &World, host: &str) -> Vec<Row> {
-    let mut rows = ec2::host::rows(world, host, &hosts(world, host));
+    let hosts = hosts(world, host);
+    let mut rows = ec2::host::rows(world, host, &hosts);
     let vpcs = rows.iter().filter_map(|row| match row {
         Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
         _ => None,
@@ -191,6 +198,10 @@ fn rows(world: &World, host: &str) -> Vec<Row> {
         .map(Row::Name)
         .collect();
     rows.extend(names);
+    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
+    let registrations = further.map(|(name, _)| name.as_str()).chain([host]);
+    let endpoints = ecs::connect::rows::rows(world, registrations);
+    rows.extend(endpoints.into_iter().map(Row::Endpoint));
     rows
 }
 
