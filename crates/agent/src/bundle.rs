@@ -11,6 +11,7 @@ use netdev::BridgeAttachment;
 use netdev::vpc::VpcAttachment;
 use runtime::image::Image;
 use runtime::spec::{ContainerSpec, NetworkNamespace, RootFilesystem, StreamMode, Ulimit};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,6 +46,8 @@ pub struct Place<'a> {
     pub holder: Option<u32>,
     /// Containers that it knows by name.
     pub links: Vec<Linked>,
+    /// Endpoints that it knows by name, with their addresses.
+    pub names: Vec<(Ipv4Addr, String)>,
 }
 
 /// The signal that asks the container to end.

@@ -3,6 +3,7 @@
 use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
+use crate::connect::{self, Connect};
 use crate::control_socket;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
@@ -47,6 +48,7 @@ pub struct Host {
     pub records: Records,
     pub health: Boards,
     pub endpoints: Endpoints,
+    pub connect: Connect,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
 }
@@ -132,6 +134,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
         vpcs: Arc::new(vpcs),
         health: Boards::default(),
         endpoints: Endpoints::default(),
+        connect: Connect::new(&config.agent_dir()),
         tasks: Mutex::default(),
         config,
     }))
@@ -289,7 +292,12 @@ impl Host {
             };
             let arn = definition.arn.clone();
             let context = match task.state {
-                Some(state) => actor::spawn_resumed(self.clone(), definition, task.dir, state),
+                Some(state) => {
+                    let (host, before) = (self.clone(), state.clone());
+                    let context = actor::spawn_resumed(host, definition, task.dir, state);
+                    connect::reopen(self, &context, &before).await;
+                    context
+                }
                 None => {
                     let ids = definition.containers.iter().map(|_| runtime_id()).collect();
                     let state = TaskState::new(

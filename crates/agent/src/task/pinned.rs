@@ -1,6 +1,7 @@
 //! Images that the control plane resolved before: all tasks of a service's revision run the same,
 //! whatever became of a tag.
 
+use super::connect::ServiceConnect;
 use super::definition::{ContainerDefinition, TaskDefinition};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Longshore {
     /// Manifest digests by container.
     image_digests: Option<BTreeMap<String, String>>,
+    /// Of a task with Service Connect.
+    pub(super) service_connect: Option<ServiceConnect>,
 }
 
 impl TaskDefinition {

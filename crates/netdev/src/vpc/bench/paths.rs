@@ -211,7 +211,7 @@ fn in_vpc(vni: u32, rows: Vec<Row>) -> Vec<Row> {
                 (row.vpc, row.subnet) = (vpc.clone(), format!("subnet-{vni}"));
             }
             Row::Host(_) | Row::Name(_) | Row::Endpoint(_) => {
-                debug_assert!(at == 0, "not of a VPC")
+                debug_assert!(at == 0, "not of a VPC");
             }
         }
         row
