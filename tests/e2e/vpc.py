@@ -50,7 +50,8 @@ def hello(longshore: Longshore, family: str, port: int = 80) -> str:
 
 
 def details(task: dict) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
+    interface, = (one for one in task["attachments"] if one["type"] == "ElasticNetworkInterface")
+    return {one["name"]: one["value"] for one in interface["details"]}
 
 
 def address(task: dict) -> str:

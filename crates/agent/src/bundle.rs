@@ -11,6 +11,7 @@ use netdev::BridgeAttachment;
 use netdev::vpc::VpcAttachment;
 use runtime::image::Image;
 use runtime::spec::{ContainerSpec, NetworkNamespace, RootFilesystem, StreamMode, Ulimit};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -47,6 +48,8 @@ pub struct Place<'a> {
     pub holder: Option<u32>,
     /// Containers that it knows by name.
     pub links: Vec<Linked>,
+    /// Endpoints that it knows by name, with their addresses.
+    pub names: Vec<(Ipv4Addr, String)>,
 }
 
 /// Where what a container writes is kept, of a task's files.

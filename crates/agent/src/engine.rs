@@ -3,6 +3,7 @@
 use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
+use crate::connect::{self, Connect};
 use crate::control_socket;
 use crate::credentials::Credentials;
 use crate::encryption;
@@ -52,6 +53,7 @@ pub struct Host {
     pub credentials: Credentials,
     pub endpoints: Endpoints,
     pub isolation: Isolation,
+    pub connect: Connect,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
 }
@@ -174,6 +176,7 @@ pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
         credentials: Credentials::default(),
         endpoints: Endpoints::default(),
         isolation: Isolation::open(&config),
+        connect: Connect::new(&config.agent_dir()),
         tasks: Mutex::default(),
         config,
     }))
@@ -345,7 +348,12 @@ impl Host {
             }
             let arn = definition.arn.clone();
             let context = match task.state {
-                Some(state) => actor::spawn_resumed(self.clone(), definition, task.dir, state),
+                Some(state) => {
+                    let (host, before) = (self.clone(), state.clone());
+                    let context = actor::spawn_resumed(host, definition, task.dir, state);
+                    connect::reopen(self, &context, &before).await;
+                    context
+                }
                 None => {
                     let ids = definition.containers.iter().map(|_| runtime_id()).collect();
                     let state = TaskState::new(

@@ -36,6 +36,8 @@ pub fn files(
     };
     let mut hosts = hosts(base, attachment, hostname, &host.extra_hosts);
     hosts.extend(place.links.iter().map(Linked::hosts_line));
+    let names = place.names.iter();
+    hosts.extend(names.map(|(address, name)| format!("{address}\t{name}\n")));
     let name = hostname.map_or_else(|| of_host("/etc/hostname"), |name| format!("{name}\n"));
     let mut resolvers = of_host("/etc/resolv.conf");
     match attachment {

@@ -13,6 +13,7 @@ mod api;
 mod bundle;
 mod cdi;
 mod config;
+mod connect;
 mod control_socket;
 mod credentials;
 mod down;

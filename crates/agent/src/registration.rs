@@ -47,6 +47,7 @@ const CAPABILITIES: &[&str] = &[
     "ecs.capability.pid-ipc-namespace-sharing",
     "ecs.capability.network.container-port-range",
     "ecs.capability.task-eni",
+    "ecs.capability.service-connect-v1",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.

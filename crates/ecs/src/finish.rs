@@ -2,15 +2,18 @@
 //!
 //! Here and not where tasks are written, so that no write can forget it.
 
+use crate::connect;
 use crate::emit::emit;
 use crate::task::{network, registration};
 use aws_types::Ctx;
 use store::Txn;
 
-/// Registers tasks that came to run and takes back those that are to stop, frees the interfaces of tasks
+/// Registers tasks that came to run and takes back those that are to stop, keeps the endpoints of Service
+/// Connect, frees the interfaces of tasks
 /// that are over, and publishes the events.
 pub fn finish(txn: &mut Txn, ctx: &mut Ctx) {
     registration::settle(txn, ctx.now);
+    connect::settle::settle(txn, ctx.now);
     network::settle(txn, ctx);
     emit(txn, ctx);
 }

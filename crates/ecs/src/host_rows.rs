@@ -4,12 +4,14 @@
 //! told, so nothing can be forgotten, and several writes are told as one.
 //! Rule: design section 6, "Joining, and host sync".
 
+use crate::connect;
+use crate::records::TASKS;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use aws_api::agent::host_sync::{HostEncryption, HostRow, Row, RowKey, ToHost};
 use ec2::host::Hosts;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use store::World;
+use store::{Key, World};
 
 /// The attribute with a host's address in the network between the hosts (`longshore agent --address`).
 const UNDERLAY: &str = "longshore.address";
@@ -67,18 +69,25 @@ fn by_key(rows: Vec<Row>) -> BTreeMap<RowKey, Row> {
     rows.into_iter().map(|row| (row.key(), row)).collect()
 }
 
-/// Whether changes in these tables may change what a host shall hold.
-pub fn concern(mut changed: impl Iterator<Item = &'static str>) -> bool {
+/// Whether one of these rows, each named by its table and key, may change what a host shall hold.
+pub fn concern<'a>(
+    world: &World,
+    mut changed: impl Iterator<Item = (&'static str, &'a Key)>,
+) -> bool {
     let tables = [ec2::records::tables(), servicediscovery::records::tables()].concat();
     let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
-    changed.any(|table| table == CONTAINER_INSTANCES.name() || is_one(table))
+    changed.any(|(table, key)| match table {
+        name if name == TASKS.name() => connect::rows::concerns(world, key),
+        name => name == CONTAINER_INSTANCES.name() || is_one(name),
+    })
 }
 
 /// What the host with this registration shall hold: the VPCs in which it has interfaces, with the names that
-/// they resolve.
+/// they resolve, and the endpoints that its tasks reach.
 #[must_use]
 pub fn rows(world: &World, host: &str) -> Vec<Row> {
-    let mut rows = ec2::host::rows(world, host, &hosts(world, host));
+    let hosts = hosts(world, host);
+    let mut rows = ec2::host::rows(world, host, &hosts);
     let vpcs = rows.iter().filter_map(|row| match row {
         Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
         _ => None,
@@ -88,6 +97,10 @@ pub fn rows(world: &World, host: &str) -> Vec<Row> {
         .map(Row::Name)
         .collect();
     rows.extend(names);
+    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
+    let registrations = further.map(|(name, _)| name.as_str()).chain([host]);
+    let endpoints = connect::rows::rows(world, registrations);
+    rows.extend(endpoints.into_iter().map(Row::Endpoint));
     rows
 }
 

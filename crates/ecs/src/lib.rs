@@ -14,6 +14,7 @@
 //! * [`cluster`]: how a cluster is named, found and shown. [`cluster_retention`]: how long a deleted
 //!   one is.
 //! * [`tagged`]: what carries tags. [`account_settings`]: which setting holds for whom.
+//! * [`connect`]: Service Connect: the endpoints of a namespace, what a task reaches of them.
 //! * [`fargate`]: tasks on hosts that lend capacity.
 //! * [`host_rights`]: what a host's agent may do. [`host_rows`]: what a host shall hold of the VPCs.
 //! * [`emit`]: the events that go to EventBridge's rules.
@@ -25,6 +26,7 @@
 pub mod account_settings;
 pub mod cluster;
 pub mod cluster_retention;
+pub mod connect;
 pub mod decisions;
 pub mod emit;
 pub mod explain;

@@ -7,6 +7,7 @@
 //! * [`records`]: what is stored. [`ops`]: the API. [`errors`]: AWS's words. [`filter`], [`page`]: listings.
 //! * [`resource`]: what an id or ARN names, and how it is shown. [`dns`]: what a service's records may be.
 //! * [`instances`]: how an instance comes and goes, for the API and for `ecs` in a task's transaction.
+//! * [`managed`]: what `ecs` makes here for Service Connect.
 //! * [`discover`]: which instances an answer has. [`names`]: what a VPC's resolver answers.
 //!
 //! Invariants: every instance is of a service that exists, every service of a namespace that exists; a
@@ -18,6 +19,7 @@ pub mod dns;
 pub mod errors;
 pub mod filter;
 pub mod instances;
+pub mod managed;
 mod names;
 pub mod operation;
 pub mod ops;

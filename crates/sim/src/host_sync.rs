@@ -186,9 +186,9 @@ impl Simulation {
     /// These changes are committed: whom they concern is told.
     pub fn concern_hosts(&mut self, changes: &[Change]) {
         let deaf = self.has(Mutation::UntoldRules);
-        let heard = changes.iter().map(|change| change.table);
-        let heard = heard.filter(|table| !deaf || *table != RULES.name());
-        if !host_rows::concern(heard) {
+        let heard = changes.iter().map(|change| (change.table, &change.key));
+        let heard = heard.filter(|(table, _)| !deaf || *table != RULES.name());
+        if !host_rows::concern(&self.server.published, heard) {
             return;
         }
         let idle = self.syncs.iter_mut().filter(|(_, sync)| !sync.waits);

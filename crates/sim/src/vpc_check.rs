@@ -158,7 +158,7 @@ impl Simulation {
                 }
                 Row::Subnet(row) => strange |= !vpcs.contains(row.vpc.as_str()),
                 Row::GroupSet(row) => strange |= !vpcs.contains(row.vpc.as_str()),
-                Row::Host(_) | Row::Name(_) => {}
+                Row::Host(_) | Row::Name(_) | Row::Endpoint(_) => {}
             }
         }
         if told_vpcs != vpcs || told != wanted || strange {

@@ -31,12 +31,16 @@ impl TaskContext {
             Err(error) => Err(format!("ResourceInitializationError: {error}")),
             Ok(attachment) => Ok(attachment),
         };
-        self.send(match attached {
+        let attached = match attached {
             Ok(attachment) => {
                 self.keep_interface(&attachment);
                 endpoints::ensure_vpc(&self.host, &attachment.vpc).await;
-                Event::InterfaceMade
+                self.open_proxy(&attachment.netns.into()).await
             }
+            Err(reason) => Err(reason),
+        };
+        self.send(match attached {
+            Ok(()) => Event::InterfaceMade,
             Err(reason) => {
                 // Of what an earlier agent made; of what failed here nothing is left.
                 self.forget_interface().await;
@@ -62,6 +66,9 @@ impl TaskContext {
 
     async fn forget_interface(&self) {
         let id = self.definition.id().unwrap_or_default();
+        if let Some(interface) = self.adopted_interface() {
+            self.host.connect.close(&interface.netns).await;
+        }
         detached(&*self.host.vpcs, id).await;
     }
 

@@ -10,6 +10,7 @@ mod interface;
 mod linked;
 mod perform;
 mod prepare;
+mod proxy;
 mod start;
 mod take_over;
 

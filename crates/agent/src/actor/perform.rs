@@ -52,10 +52,7 @@ impl TaskContext {
     }
 
     async fn detach_network(&self, state: &TaskState, index: ContainerIndex) {
-        let id = &state.containers[index].runtime_id;
-        if let Err(error) = self.host.network.detach(id).await {
-            warn!(task = %state.arn, %error, "an attachment could not be removed; the next start removes it");
-        }
+        self.leave_bridge(&state.containers[index].runtime_id).await;
         self.send(Event::NetworkGone(index));
     }
 

@@ -3,6 +3,7 @@
 use super::TaskContext;
 use crate::api::now;
 use crate::bundle::{self, Attachment};
+use crate::connect::Place;
 use crate::endpoints;
 use crate::fargate;
 use crate::images;
@@ -73,6 +74,16 @@ impl TaskContext {
         let ports: Vec<PortRequest> = mappings.filter_map(request).collect();
         let runtime_id = &state.containers[index].runtime_id;
         let attached = self.host.network.attach_bridge(runtime_id, &ports).await;
+        let attached = match attached {
+            Ok(attachment) => match self.open_proxy(&Place::from(&attachment)).await {
+                Ok(()) => Ok(attachment),
+                Err(reason) => {
+                    self.leave_bridge(runtime_id).await;
+                    Err(reason)
+                }
+            },
+            Err(error) => Err(error.to_string()),
+        };
         self.send(match attached {
             Ok(attachment) => {
                 let bindings = bindings(&ports, &attachment.bindings);

@@ -60,6 +60,7 @@ impl TaskContext {
             runtime_id: &state.containers[index].runtime_id,
             forbidden: &self.host.config.data_dir,
             holder: self.holder(),
+            names: self.proxied_names(),
             links: self.linked(state, index).await.map_err(|text| {
                 format!("CannotStartContainerError: Error response from daemon: {text}")
             })?,

@@ -4,6 +4,7 @@
 
 use super::{Reconnect, Socket, connect};
 use crate::api::now;
+use crate::connect::Told;
 use crate::engine::Host;
 use crate::health;
 use crate::metrics::{Publisher, Samples};
@@ -19,6 +20,8 @@ use tracing::debug;
 
 /// How often telemetry is published.
 const PUBLISH_EVERY: Duration = Duration::from_secs(20);
+/// With which of the publications goes what Service Connect counted.
+const CONNECT_EVERY: u32 = 3;
 /// How often containers are looked at.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Publications go unacknowledged for this long: the server is taken for gone.
@@ -90,13 +93,18 @@ async fn live(
     };
     let mut tick = interval(PUBLISH_EVERY);
     let mut heard = Instant::now();
+    let (mut told, mut tick_number) = (Told::default(), 0_u32);
     loop {
         tokio::select! {
             _ = tick.tick() => {
                 if heard.elapsed() > SILENCE_MAX {
                     return;
                 }
-                let frames = lock(samples).take(&publisher, now(), uuid);
+                let mut frames = lock(samples).take(&publisher, now(), uuid);
+                if tick_number % CONNECT_EVERY == 0 {
+                    told.add(&mut frames, &host.connect.counted().await);
+                }
+                tick_number += 1;
                 let metrics = frames.into_iter().map(TcsMessage::PublishMetrics);
                 let health = health(&board.take_all(), &publisher);
                 if send(&mut socket, metrics.chain(health)).await.is_err() {

@@ -4,6 +4,7 @@
 //! `actor` does.
 
 mod association;
+pub mod connect;
 pub mod definition;
 pub mod docker;
 pub mod event;

@@ -1,6 +1,7 @@
 //! Images that the control plane resolved before: all tasks of a service's revision run the same,
 //! whatever became of a tag.
 
+use super::connect::ServiceConnect;
 use super::definition::{ContainerDefinition, TaskDefinition};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -14,6 +15,8 @@ pub struct Longshore {
     image_digests: Option<BTreeMap<String, String>>,
     /// Most GiB that the containers of a FARGATE task may write.
     pub ephemeral_storage_gib: Option<u32>,
+    /// Of a task with Service Connect.
+    pub(super) service_connect: Option<ServiceConnect>,
 }
 
 impl TaskDefinition {

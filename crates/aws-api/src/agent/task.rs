@@ -51,6 +51,44 @@ frame! {
         image_digests: BTreeMap<String, String>,
         /// Most GiB that the containers of a FARGATE task may write, all together.
         ephemeral_storage_gib: i64,
+        /// What its proxy listens on, of a task with Service Connect.
+        service_connect: ServiceConnect,
+    }
+    /// The proxy of a task.
+    ServiceConnect {
+        /// Endpoints that it reaches by name.
+        listeners: Vec<ConnectListener>,
+        /// Ports at which it takes what is for a container.
+        ingress: Vec<ConnectIngress>,
+    }
+    /// An endpoint of Service Connect in a task.
+    ConnectListener {
+        /// In `/etc/hosts`.
+        name: String,
+        /// Of 127.255/16.
+        address: String,
+        port: i64,
+        discovery_name: String,
+        /// The id of its row in host sync.
+        endpoint: String,
+        /// `tcp`, `http`, `http2`, `grpc`.
+        protocol: String,
+        /// 0 is none.
+        idle_seconds: i64,
+        /// 0 is none.
+        request_seconds: i64,
+    }
+    /// A port of the task's own that leads to a container.
+    ConnectIngress {
+        port: i64,
+        container_port: i64,
+        discovery_name: String,
+        /// `tcp`, `http`, `http2`, `grpc`.
+        protocol: String,
+        /// 0 is none.
+        idle_seconds: i64,
+        /// 0 is none.
+        request_seconds: i64,
     }
     /// A container.
     Container {

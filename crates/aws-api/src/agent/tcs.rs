@@ -25,6 +25,26 @@ frame! {
         cluster_arn: String,
         container_metrics: Vec<ContainerMetric>,
         volume_metrics: Vec<VolumeMetric>,
+        /// Every third time.
+        service_connect_metrics_wrapper: Vec<ServiceConnectMetrics>,
+    }
+    /// What proxies of Service Connect counted, of one set of dimensions.
+    ServiceConnectMetrics {
+        dimensions: Vec<ServiceConnectMetricsDimension>,
+        /// `1` is ingress, `2` egress.
+        metric_type: String,
+        general_metrics: Vec<ServiceConnectGeneralMetric>,
+    }
+    /// For example `DiscoveryName`.
+    ServiceConnectMetricsDimension {
+        key: String,
+        value: String,
+    }
+    /// Values of a metric, and how many times each.
+    ServiceConnectGeneralMetric {
+        metric_name: String,
+        metric_values: Vec<f64>,
+        metric_counts: Vec<i64>,
     }
     /// One container's samples.
     ContainerMetric {

@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
                 }
                 batch = self.changes.next() => match batch {
                     None => return Err(End::Stopping),
-                    Some(batch) if concerns(&batch) => {
+                    Some(batch) if self.is_concerned(&batch) => {
                         self.skip_waiting();
                         self.tell().await?;
                     }
@@ -139,10 +139,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
             }
         }
     }
-}
 
-/// Whether a batch may change what a host shall hold. Who fell behind looks in any case.
-fn concerns(batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
-    let Ok(batch) = batch else { return true };
-    host_rows::concern(batch.changes.iter().map(|(table, _)| *table))
+    /// Whether a batch may change what the host shall hold. Who fell behind looks in any case.
+    fn is_concerned(&self, batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
+        let Ok(batch) = batch else { return true };
+        let world = self.sessions.state.snapshot();
+        host_rows::concern(
+            &world,
+            batch.changes.iter().map(|(table, key)| (*table, key)),
+        )
+    }
 }

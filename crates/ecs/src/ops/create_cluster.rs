@@ -2,6 +2,7 @@
 
 use crate::account_settings;
 use crate::cluster::{self, AFTER_CHANGE};
+use crate::connect::namespace;
 use crate::records::cluster::cluster_arn;
 use crate::records::{CLUSTERS, ClusterKey, ClusterStatus};
 use crate::rules::account_settings::CONTAINER_INSIGHTS;
@@ -28,7 +29,8 @@ fn name(input: &CreateClusterRequest) -> &str {
 /// The operation.
 ///
 /// # Errors
-/// `InvalidParameterException` for a bad name, tag, setting or capacity provider.
+/// `InvalidParameterException` for a bad name, tag, setting or capacity provider;
+/// `NamespaceNotFoundException`.
 pub fn create_cluster(
     txn: &mut Txn,
     ctx: &mut Ctx,
@@ -44,10 +46,6 @@ pub fn create_cluster(
     cluster_settings::apply(&mut record, input.settings.as_deref())?;
     cluster_settings::check_configuration(input.configuration.as_ref())?;
     record.configuration = input.configuration.clone().map(Stored);
-    record.service_connect_namespace = input
-        .service_connect_defaults
-        .as_ref()
-        .and_then(|defaults| defaults.namespace.clone());
     record.capacity_providers = input.capacity_providers.clone().unwrap_or_default();
     let strategy = input
         .default_capacity_provider_strategy
@@ -60,6 +58,10 @@ pub fn create_cluster(
         .get(&CLUSTERS, &ClusterKey::new(&ctx.scope, name))
         .cloned();
     let existing = existing.filter(|cluster| cluster.status == ClusterStatus::Active);
+    if existing.is_none() {
+        let defaults = input.service_connect_defaults.as_ref();
+        namespace::set_default(txn, ctx, &mut record, defaults)?;
+    }
     let shown = existing.as_deref().unwrap_or(&record);
     let cluster = Some(cluster::shape(txn, shown, AFTER_CHANGE));
     if existing.is_none() {

@@ -4,6 +4,7 @@
 //! Rule: API reference, CreateService; semantics 2.3.
 
 use crate::cluster;
+use crate::connect::claim;
 use crate::fargate;
 use crate::place::{constraint, strategy};
 use crate::records::TaskDefinitionRecord;
@@ -82,13 +83,25 @@ pub fn create_service(
     if let Some(definition) = &definition {
         registries::check(txn, &ctx.scope, registries, &definition.definition)?;
     }
+    let asked = match &definition {
+        Some(of) => {
+            let asked = input.service_connect_configuration.as_ref();
+            let default = cluster.service_connect_namespace.as_deref();
+            claim::check(txn, &record, asked, (default, &of.definition))?
+        }
+        None => None,
+    };
     retention::forget(txn, &record.key);
     if let Some(definition) = definition {
+        let connect = asked.map(|asked| claim::claim(txn, ctx, asked));
         let terms = (
             record.launch_type.as_str(),
             record.platform_version.as_deref(),
         );
-        let workload = workload(&definition, terms, (network, registries));
+        let workload = Workload {
+            connect,
+            ..workload(&definition, terms, (network, registries))
+        };
         begin(txn, ctx, &mut record, workload);
     }
     txn.put(&SERVICES, record.clone());
@@ -230,6 +243,7 @@ pub(super) fn workload(
         platform_version: platform_version.map(Into::into),
         network: network.cloned().map(Stored),
         registries: registries.iter().cloned().map(Stored).collect(),
+        connect: None,
     }
 }
 

@@ -1,14 +1,18 @@
 //! ListServicesByNamespace: services of a Service Connect namespace, in every cluster.
 //!
-//! Rule: API reference, ListServicesByNamespace. No namespace exists, as nothing makes one yet.
+//! Rule: API reference, ListServicesByNamespace.
 
 use super::list_services::{PAGE_LEN, PAGE_LEN_MAX};
+use crate::connect::namespace;
 use crate::page::Request;
+use crate::records::connect::of_namespace;
+use crate::records::service::{SERVICES, ServiceStatus};
+use crate::records::service_revision::{BY_NAMESPACE, SERVICE_REVISIONS, ServiceRevisionRecord};
 use crate::rules::invalid_parameter;
-use aws_api::ecs::{ListServicesByNamespaceRequest, ListServicesByNamespaceResponse, errors};
+use aws_api::ecs::{ListServicesByNamespaceRequest, ListServicesByNamespaceResponse};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
-use store::World;
+use store::{TableKey, World};
 
 /// `ecs:ListServicesByNamespace`, which is on no single resource.
 #[must_use]
@@ -25,7 +29,7 @@ pub fn authorisation(
 /// # Errors
 /// `InvalidParameterException`; else `NamespaceNotFoundException`.
 pub fn list_services_by_namespace(
-    _world: &World,
+    world: &World,
     ctx: &mut Ctx,
     input: &ListServicesByNamespaceRequest,
 ) -> Result<ListServicesByNamespaceResponse, AwsError> {
@@ -33,18 +37,39 @@ pub fn list_services_by_namespace(
     if namespace.is_empty() {
         return Err(invalid_parameter("Namespace cannot be empty."));
     }
+    let found = namespace::require(world, &ctx.scope, namespace)?;
     let scope = &ctx.scope;
-    Request::read(
+    let request = Request::read(
         &[
             "ListServicesByNamespace",
             &scope.account,
             &scope.region,
-            namespace,
+            &found.key.id,
         ],
         input.next_token.as_deref(),
         input.max_results,
         PAGE_LEN,
         PAGE_LEN_MAX,
     )?;
-    Err(errors::NAMESPACE_NOT_FOUND_EXCEPTION.with("Namespace not found."))
+    let key = of_namespace(scope, &found.key.id);
+    let revisions = world.find_after(
+        &SERVICE_REVISIONS,
+        &BY_NAMESPACE,
+        &key,
+        request.after.as_ref(),
+    );
+    let shown = revisions.filter(|revision| is_current(world, revision));
+    let page = request.page(shown.map(|of| (of.key.encode(), of.key.service.arn())));
+    Ok(ListServicesByNamespaceResponse {
+        service_arns: Some(page.items),
+        next_token: page.next_token,
+    })
+}
+
+/// Each service once: by what its ACTIVE service wants now.
+fn is_current(world: &World, revision: &ServiceRevisionRecord) -> bool {
+    let service = world.get(&SERVICES, &revision.key.service);
+    let active = service.filter(|service| service.status == ServiceStatus::Active);
+    let primary = active.and_then(|service| service.primary());
+    primary.is_some_and(|primary| primary.revision == revision.key.number)
 }

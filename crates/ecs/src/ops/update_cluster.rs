@@ -1,6 +1,7 @@
 //! `UpdateCluster`: changes the given members of an ACTIVE cluster.
 
 use crate::cluster::{self, AFTER_CHANGE};
+use crate::connect::namespace;
 use crate::records::CLUSTERS;
 use crate::records::cluster::cluster_arn;
 use crate::rules::cluster_settings;
@@ -37,13 +38,8 @@ pub fn update_cluster(
     if let Some(configuration) = &input.configuration {
         record.configuration = Some(Stored(configuration.clone()));
     }
-    if let Some(defaults) = &input.service_connect_defaults {
-        // An empty namespace removes the default.
-        record.service_connect_namespace = defaults
-            .namespace
-            .clone()
-            .filter(|namespace| !namespace.is_empty());
-    }
+    let defaults = input.service_connect_defaults.as_ref();
+    namespace::set_default(txn, ctx, &mut record, defaults)?;
     let cluster = Some(cluster::shape(txn, &record, AFTER_CHANGE));
     txn.put(&CLUSTERS, record);
     Ok(UpdateClusterResponse { cluster })

@@ -3,8 +3,11 @@
 //! Rule: API reference, UpdateService; semantics 2.3, "What UpdateService redeploys".
 
 use super::create_service::{check_execute_command, workload};
+use crate::cluster;
+use crate::connect::claim;
 use crate::fargate;
 use crate::place::{constraint, strategy};
+use crate::records::connect::ConnectRecord;
 use crate::records::service::{SERVICES, ServiceRecord, Workload};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord};
 use crate::rules::service::Change;
@@ -22,6 +25,7 @@ use aws_api::ecs::{
 };
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
+use servicediscovery::records::ItemKey;
 use std::sync::Arc;
 use store::{Txn, World};
 
@@ -49,19 +53,12 @@ pub fn update_service(
     let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
     let mut record = reference::require_active(txn, ctx, cluster, service)?;
     let change = rules::service::check_update(input, record.scheduling, record.controller)?;
-    let given = match &input.task_definition {
-        Some(named) => Some(launch::definition(txn, ctx, Some(named))?),
-        None => None,
-    };
+    let named = input.task_definition.as_deref();
+    let given = named.map(|named| launch::definition(txn, ctx, Some(named)));
+    let given = given.transpose()?;
     let present = wanted::workload(txn, &record);
     let definition = given.clone().or_else(|| held(txn, ctx, present.as_ref()));
-    record.configuration = Stored(deployment_configuration::read(
-        input.deployment_configuration.as_ref(),
-        Some(&record.configuration.0),
-        record.scheduling,
-        record.controller,
-    )?);
-    targets::check_hooks(txn, &ctx.scope, input.deployment_configuration.as_ref())?;
+    configure(txn, &mut record, input)?;
     change_flags(&mut record, input, &change);
     place(&mut record, input);
     let network = network_of(input, present.as_ref());
@@ -73,6 +70,7 @@ pub fn update_service(
     let is_new = given.is_some()
         || input.network_configuration.is_some()
         || input.service_registries.is_some()
+        || input.service_connect_configuration.is_some()
         || version.is_some();
     check(
         &mut record,
@@ -89,7 +87,13 @@ pub fn update_service(
         record.launch_type.as_str(),
         record.platform_version.as_deref(),
     );
-    let workload = changed.map(|one| workload(one, terms, (network.as_ref(), &registries)));
+    let is_concerned = is_new || input.deployment_configuration.is_some();
+    let of = definition.as_deref().filter(|_| is_concerned);
+    let connect = connect(txn, ctx, (&record, of), (input, present.as_ref()))?;
+    let workload = changed.map(|one| Workload {
+        connect,
+        ..workload(one, terms, (network.as_ref(), &registries))
+    });
     let wanted = Wanted {
         desired: change.desired,
         workload,
@@ -100,6 +104,21 @@ pub fn update_service(
     Ok(UpdateServiceResponse {
         service: Some(shape::service(txn, &record, true)),
     })
+}
+
+fn configure(
+    world: &World,
+    record: &mut ServiceRecord,
+    input: &UpdateServiceRequest,
+) -> Result<(), AwsError> {
+    let given = input.deployment_configuration.as_ref();
+    record.configuration = Stored(deployment_configuration::read(
+        given,
+        Some(&record.configuration.0),
+        record.scheduling,
+        record.controller,
+    )?);
+    targets::check_hooks(world, &record.key.scope, given)
 }
 
 /// The definition that the service runs, whatever became of it.
@@ -134,6 +153,31 @@ fn network_of(
 fn registries(input: &UpdateServiceRequest, present: Option<&Workload>) -> Vec<ServiceRegistry> {
     let kept = || present.map(Workload::shown_registries).unwrap_or_default();
     input.service_registries.clone().unwrap_or_else(kept)
+}
+
+/// What Service Connect will be: what is not given stays, and is checked against what else changes.
+fn connect(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    (service, definition): (&ServiceRecord, Option<&TaskDefinitionRecord>),
+    (input, present): (&UpdateServiceRequest, Option<&Workload>),
+) -> Result<Option<Box<ConnectRecord>>, AwsError> {
+    let Some(definition) = definition else {
+        return Ok(None);
+    };
+    let kept = present.and_then(|present| present.connect.as_ref());
+    let given = input.service_connect_configuration.as_ref();
+    let asked = given.or(kept.map(|kept| &kept.given.0));
+    let cluster = cluster::require(txn, &ctx.scope, Some(&service.key.cluster))?;
+    let default = cluster.service_connect_namespace.as_deref();
+    // What was resolved once stays so, whatever became of the cluster's default since.
+    let before = kept.map(|kept| ItemKey::new(&ctx.scope, &kept.namespace).arn());
+    let default = match given {
+        Some(_) => default,
+        None => before.as_deref(),
+    };
+    let asked = claim::check(txn, service, asked, (default, &definition.definition))?;
+    Ok(asked.map(|asked| claim::claim(txn, ctx, asked)))
 }
 
 /// What a new deployment names outside of the service must be there.

@@ -5,6 +5,7 @@
 pub mod account_setting;
 pub mod attachment;
 pub mod cluster;
+pub mod connect;
 pub mod container_instance;
 pub mod deployment;
 pub mod deployment_stage;
@@ -25,6 +26,7 @@ pub mod workload;
 
 pub use account_setting::ACCOUNT_SETTINGS;
 pub use cluster::{CLUSTERS, ClusterKey, ClusterRecord, ClusterStatus};
+pub use connect::ENDPOINTS;
 pub use container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceKey, InstanceStatus,
     SERVER_ENDPOINT,
@@ -61,5 +63,6 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &SERVICE_REVISIONS,
         &SERVICE_DEPLOYMENTS,
         &SERVICE_EVENTS,
+        &ENDPOINTS,
     ]
 }

@@ -1,5 +1,6 @@
 //! Service revisions: what a service ran or runs, immutable, readable after it was replaced.
 
+use super::connect::{Endpoint, of_namespace};
 use super::service::{ServiceKey, Workload};
 use super::task_table::definition_parts;
 use aws_types::Timestamp;
@@ -54,6 +55,9 @@ pub struct ServiceRevisionRecord {
     /// The images as the first task of the revision resolved them, in the definition's order.
     #[serde(default)]
     pub images: Vec<ResolvedImage>,
+    /// The endpoints that its tasks reach by name: those of their namespace when it was made.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
 }
 
 /// A container's image as it was resolved.
@@ -82,9 +86,21 @@ pub static BY_DEFINITION: Index<ServiceRevisionRecord> = Index {
     },
 };
 
+/// By the Service Connect namespace of its tasks.
+pub static BY_NAMESPACE: Index<ServiceRevisionRecord> = Index {
+    name: "by_namespace",
+    keys: |record| {
+        let connect = record.workload.connect.iter();
+        let scope = &record.key.service.scope;
+        connect
+            .map(|connect| of_namespace(scope, &connect.namespace))
+            .collect()
+    },
+};
+
 /// All revisions of services that still exist.
 pub static SERVICE_REVISIONS: Table<RevisionKey, ServiceRevisionRecord> = Table::new(
     "ecs.service_revisions",
     |revision| revision.key.clone(),
-    &[&BY_DEFINITION],
+    &[&BY_DEFINITION, &BY_NAMESPACE],
 );

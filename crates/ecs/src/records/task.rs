@@ -9,6 +9,7 @@ pub use super::task_table::{TASKS, named_parts};
 use crate::fargate;
 use crate::records::Tags;
 use crate::records::attachment::AttachmentRecord;
+use crate::records::connect::TaskConnect;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
 use crate::records::registration::RegistrationRecord;
@@ -119,6 +120,9 @@ pub struct TaskRecord {
     /// Where it is registered, with a service registry.
     #[serde(default)]
     pub registration: Option<Box<RegistrationRecord>>,
+    /// What ties it to Service Connect.
+    #[serde(default)]
+    pub connect: Option<Box<TaskConnect>>,
     /// How it runs, of launch type FARGATE; else it is of EC2.
     #[serde(default)]
     pub fargate: Option<Box<FargateRecord>>,

@@ -32,6 +32,15 @@ pub static HOLDS_PORTS: Index<TaskRecord> = Index {
     },
 };
 
+/// By the ARN of their instance, tasks that hold its resources and reach endpoints of Service Connect.
+pub static CONNECTED: Index<TaskRecord> = Index {
+    name: "connected",
+    keys: |task| match task.holds && task.connect.is_some() {
+        true => vec![Key::of(&[&task.instance_key().arn()])],
+        false => Vec::new(),
+    },
+};
+
 /// By cluster and desired status.
 pub static BY_DESIRED: Index<TaskRecord> = Index {
     name: "by_desired",
@@ -201,6 +210,7 @@ pub static TASKS: Table<TaskKey, TaskRecord> = Table::new(
         &BY_STOPPED_AT,
         &BY_SERVICE,
         &FARGATE_BY_ID,
+        &CONNECTED,
     ],
 )
 .with_tallies(&[&OF_CLUSTER, &OF_INSTANCE, &OF_SERVICE])

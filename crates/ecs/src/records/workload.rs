@@ -1,5 +1,6 @@
 //! What the tasks of a deployment or a task set are made from.
 
+use super::connect::ConnectRecord;
 use aws_api::Stored;
 use aws_api::ecs::{NetworkConfiguration, ServiceRegistry};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub struct Workload {
     /// `serviceRegistries`: one at most.
     #[serde(default)]
     pub registries: Vec<Stored<ServiceRegistry>>,
+    /// `serviceConnectConfiguration`, where it is enabled.
+    #[serde(default)]
+    pub connect: Option<Box<ConnectRecord>>,
 }
 
 impl Workload {

@@ -68,6 +68,12 @@ pub fn check(
     }
 }
 
+/// Whether tasks are replaced one after another.
+#[must_use]
+pub fn is_rolling(held: &DeploymentConfiguration) -> bool {
+    Strategy::parse(held.strategy.as_deref()) == Some(Strategy::Rolling)
+}
+
 /// What was held for another strategy goes when the strategy changes.
 pub fn drop_foreign(held: &mut DeploymentConfiguration, given: Option<&str>) {
     let Some(next) = given.and_then(|given| Strategy::parse(Some(given))) else {

@@ -62,7 +62,11 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
     Ok(())
 }
 
-fn check_log(log: &LogConfiguration) -> Result<(), AwsError> {
+/// A log configuration by itself.
+///
+/// # Errors
+/// `ClientException`.
+pub(super) fn check_log(log: &LogConfiguration) -> Result<(), AwsError> {
     let driver = log.log_driver.as_deref().unwrap_or_default();
     check_driver(driver, &DRIVERS)?;
     for secret in log.secret_options.iter().flatten() {

@@ -28,6 +28,7 @@ pub mod resources;
 pub mod run_task;
 pub mod secrets;
 pub mod service;
+pub mod service_connect;
 pub mod service_not_yet;
 pub mod size;
 pub mod system_controls;

@@ -7,8 +7,8 @@ use super::{any, invalid_parameter};
 use aws_api::ecs::{
     CapacityProviderStrategyItem, CreateServiceRequest, CreateTaskSetRequest,
     DeploymentConfiguration, GatewayConnector, LoadBalancer, MonitoringConfiguration,
-    ServiceConnectConfiguration, ServiceRegistry, ServiceVolumeConfiguration, UpdateServiceRequest,
-    VpcLatticeConfiguration,
+    ServiceConnectConfiguration, ServiceConnectService, ServiceRegistry,
+    ServiceVolumeConfiguration, UpdateServiceRequest, VpcLatticeConfiguration,
 };
 use aws_types::AwsError;
 
@@ -91,10 +91,23 @@ pub const ROWS: &[Row] = &[
         any(asked.capacity_providers)
     }),
     row("loadBalancers", |asked| any(asked.load_balancers)),
-    row("serviceConnectConfiguration", |asked| {
-        let given = asked.connect;
-        given.is_some_and(|connect| connect.enabled.unwrap_or(false))
+    row(
+        "serviceConnectConfiguration.accessLogConfiguration",
+        |asked| {
+            let connect = asked.connect;
+            connect.is_some_and(|connect| connect.access_log_configuration.is_some())
+        },
+    ),
+    row("serviceConnectConfiguration.services.tls", |asked| {
+        exposed(asked).any(|service| service.tls.is_some())
     }),
+    row(
+        "serviceConnectConfiguration.services.clientAliases.testTrafficRules",
+        |asked| {
+            let mut aliases = exposed(asked).flat_map(|one| one.client_aliases.iter().flatten());
+            aliases.any(|alias| alias.test_traffic_rules.is_some())
+        },
+    ),
     row("volumeConfigurations", |asked| any(asked.volumes)),
     row("vpcLatticeConfigurations", |asked| any(asked.lattice)),
     row("gatewayConnectors", |asked| any(asked.gateways)),
@@ -112,6 +125,11 @@ pub const ROWS: &[Row] = &[
         alarms.is_some_and(|alarms| alarms.enable.unwrap_or(false))
     }),
 ];
+
+fn exposed<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ServiceConnectService> + use<'a> {
+    let services = asked.connect.and_then(|connect| connect.services.as_ref());
+    services.into_iter().flatten()
+}
 
 const fn row(member: &'static str, asks: fn(&Asked<'_>) -> bool) -> Row {
     Row { member, asks }
@@ -158,7 +176,10 @@ mod tests {
             json!({"launchType": "EXTERNAL"}),
             json!({"capacityProviderStrategy": [{"capacityProvider": "a"}]}),
             json!({"loadBalancers": [{"containerName": "a"}]}),
-            json!({"serviceConnectConfiguration": {"enabled": true}}),
+            json!({"serviceConnectConfiguration": {"enabled": true, "accessLogConfiguration": {}}}),
+            json!({"serviceConnectConfiguration": {"enabled": true, "services": [{"tls": {}}]}}),
+            json!({"serviceConnectConfiguration": {"enabled": true, "services": [
+                {"clientAliases": [{"port": 80, "testTrafficRules": {}}]}]}}),
             json!({"volumeConfigurations": [{"name": "v"}]}),
             json!({"vpcLatticeConfigurations": [{"portName": "a"}]}),
             json!({"gatewayConnectors": [{}]}),

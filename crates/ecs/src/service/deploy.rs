@@ -3,6 +3,7 @@
 //!
 //! Rule: semantics 6.1 (an update during an update makes the PRIMARY ACTIVE), 6.6.
 
+use crate::connect::settle;
 use crate::records::deployment_stage::Staged;
 use crate::records::service::{
     Deployment, Rollout, Scheduling, ServiceKey, ServiceRecord, Throttle, Workload, deployment_id,
@@ -46,6 +47,7 @@ pub fn begin(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, workload
             number,
         },
         created: ctx.now,
+        endpoints: settle::snapshot(txn, &service.key, &workload),
         workload,
         images: Vec::new(),
     };

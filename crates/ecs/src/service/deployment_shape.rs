@@ -3,6 +3,7 @@
 //! Rule: API reference, ServiceDeployment, ServiceDeploymentBrief, ServiceRevision; semantics 2.5.
 
 use super::{deploy, shape};
+use crate::connect;
 use crate::records::cluster::cluster_arn;
 use crate::records::deployment_stage::{Hook, Staged, Strategy, WEIGHT_WHOLE};
 use crate::records::service::{SERVICES, ServiceKey};
@@ -104,10 +105,10 @@ pub fn revision(record: &ServiceRevisionRecord) -> api::ServiceRevision {
                 .collect(),
         ),
         guard_duty_enabled: Some(false),
-        service_connect_configuration: Some(api::ServiceConnectConfiguration {
-            enabled: Some(false),
-            ..api::ServiceConnectConfiguration::default()
-        }),
+        service_connect_configuration: Some(connect::shape::resolved(
+            &service.scope,
+            &record.workload,
+        )),
         created_at: Some(record.created),
         ..api::ServiceRevision::default()
     }

@@ -3,6 +3,7 @@
 //! Unlike a call, a service keeps starting tasks of a definition that was deregistered, and spreads
 //! over Availability Zones where it has no strategy. Rule: semantics 3.7, 5.2.
 
+use crate::connect;
 use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
@@ -57,11 +58,8 @@ pub fn of(
     let definition = &record.definition;
     let overrides = TaskOverrides::default();
     let effective = effective::merge(definition, &overrides);
-    let constraints: Vec<PlacementConstraint> = service
-        .constraints
-        .iter()
-        .map(|one| one.0.clone())
-        .collect();
+    let constraints = service.constraints.iter().map(|one| one.0.clone());
+    let constraints: Vec<PlacementConstraint> = constraints.collect();
     let strategies: Vec<PlacementStrategy> =
         service.strategy.iter().map(|one| one.0.clone()).collect();
     let mut criteria = strategy::read(Some(&strategies)).ok()?;
@@ -73,6 +71,9 @@ pub fn of(
     let network = network(world, scope, workload).ok()?;
     let requires = definition.requires_attributes.iter().flatten();
     let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
+    let connect = connect::task::of(service, number, workload, (definition, &effective));
+    let proxy = connect.as_ref().map(|_| connect::task::CAPABILITY);
+    let proxy = proxy.map(|name| (name.to_owned(), None));
     Some(Launch {
         cluster: service.key.cluster.clone(),
         family: record.family.clone(),
@@ -81,12 +82,13 @@ pub fn of(
         started_by: Some(deployment_id(number)),
         requirement: Requirement {
             reserved: effective::reserved(&effective),
-            attributes: requires.filter_map(attribute).collect(),
+            attributes: requires.filter_map(attribute).chain(proxy).collect(),
             gpus: effective.containers.iter().map(effective::gpus).sum(),
             interfaces: u32::from(network.is_some()),
             zones: None,
         },
         registration: registered(service, number, workload, (definition, &effective)),
+        connect,
         constraints: constraint::read(Some(&constraints), definition).ok()?,
         strategy: criteria,
         fargate: is_fargate.then(|| Terms::of(version, definition, &overrides)),

@@ -4,6 +4,7 @@
 //! are empty, `tags` only where they are asked for, `taskSets` only where a controller has them.
 
 use super::{deploy, events};
+use crate::connect;
 use crate::fargate;
 use crate::records::cluster::cluster_arn;
 use crate::records::service::{Deployment, ServiceKey, ServiceRecord, Workload};
@@ -198,6 +199,9 @@ fn shown_deployment(
         platform_version: workload.and_then(platform_version),
         platform_family: workload.and_then(platform_family),
         network_configuration: workload.and_then(network),
+        service_connect_configuration: workload.and_then(connect::shape::given),
+        service_connect_resources: workload
+            .and_then(|of| connect::shape::resources(&service.key.scope, of)),
         rollout_state: Some(deployment.rollout.name().into()),
         rollout_state_reason: Some(deployment.reason.clone()),
         ..api::Deployment::default()

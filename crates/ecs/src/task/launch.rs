@@ -21,6 +21,7 @@ use crate::place::strategy::Criterion;
 use crate::place::{constraint, facts, strategy};
 use crate::records::attachment::AttachmentRecord;
 use crate::records::cluster::{ClusterKey, ClusterRecord};
+use crate::records::connect::TaskConnect;
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey};
 use crate::records::overrides::TaskOverrides;
 use crate::records::registration::RegistrationRecord;
@@ -59,6 +60,8 @@ pub struct Launch {
     pub(crate) network: Option<Network>,
     /// What each is registered as, with a service registry.
     pub(crate) registration: Option<Box<RegistrationRecord>>,
+    /// What ties each to Service Connect; its id is each one's own.
+    pub(crate) connect: Option<Box<TaskConnect>>,
     /// On what terms, of launch type FARGATE.
     pub(crate) fargate: Option<Terms>,
 }
@@ -124,6 +127,7 @@ pub fn prepare(
         service: None,
         network,
         registration: None,
+        connect: None,
     })
 }
 
@@ -277,6 +281,7 @@ impl Launch {
             service: self.service,
             attachment: attachment.map(Box::new),
             registration: self.registration.clone(),
+            connect: self.connected(ctx),
             fargate: self
                 .fargate
                 .as_ref()
@@ -284,6 +289,12 @@ impl Launch {
         };
         txn.put(&TASKS, record);
         Ok(key)
+    }
+
+    fn connected(&self, ctx: &mut Ctx) -> Option<Box<TaskConnect>> {
+        let mut connect = self.connect.clone()?;
+        connect.id = ctx.ids.uuid();
+        Some(connect)
     }
 
     fn containers(&self, ctx: &mut Ctx, placement: &Placement) -> Vec<ContainerRecord> {

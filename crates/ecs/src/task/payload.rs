@@ -7,6 +7,7 @@ use super::docker_config;
 use super::effective::{self, Effective};
 use super::log_mode;
 use super::network;
+use crate::connect;
 use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
@@ -59,9 +60,12 @@ fn longshore(world: &World, record: &TaskRecord) -> Option<Longshore> {
         .fargate
         .as_ref()
         .map(|run| i64::from(run.ephemeral_gib));
-    (digests.is_some() || gib.is_some()).then(|| Longshore {
+    let service_connect = connect::task::payload(world, record);
+    let has_any = digests.is_some() || gib.is_some() || service_connect.is_some();
+    has_any.then(|| Longshore {
         image_digests: digests,
         ephemeral_storage_gib: gib,
+        service_connect,
         ..Longshore::default()
     })
 }

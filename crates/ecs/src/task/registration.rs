@@ -1,4 +1,4 @@
-//! A task of a service with a registry is an instance of a Cloud Map service while it runs and is well.
+//! A task of a service with a registry, or one that Service Connect exposes, is an instance of a Cloud Map service while it runs and is well.
 //!
 //! Registered in the transaction in which it is RUNNING, or in which its health checks first pass; taken
 //! away in the one that asks it to stop, before its host is told: so no name leads to a task that is being
@@ -43,15 +43,21 @@ pub fn of(
         Some((_, port)) => Some(RegisteredPort::Fixed(port)),
         None => registry.port.map(RegisteredPort::Fixed),
     };
-    let is_checked =
-        |c: &&ContainerDefinition| c.essential.unwrap_or(true) && c.health_check.is_some();
-    let checked = effective.containers.iter().filter(is_checked);
     Some(Box::new(RegistrationRecord {
         service: key.id,
         port,
-        checked: checked.filter_map(|c| c.name.clone()).collect(),
+        checked: checked(effective),
         external_id,
     }))
+}
+
+/// Essential containers with a health check, whose health is the instance's.
+#[must_use]
+pub fn checked(effective: &Effective) -> Vec<String> {
+    let is_checked =
+        |c: &&ContainerDefinition| c.essential.unwrap_or(true) && c.health_check.is_some();
+    let checked = effective.containers.iter().filter(is_checked);
+    checked.filter_map(|c| c.name.clone()).collect()
 }
 
 /// Runs at the end of every transaction: what became of tasks becomes of their instances.
@@ -60,20 +66,30 @@ pub fn settle(txn: &mut Txn, now: Timestamp) {
         let Some(task) = after.as_ref().or(before.as_ref()) else {
             continue;
         };
-        let Some(registration) = &task.registration else {
-            continue;
-        };
-        let key = key(task, registration);
-        let is_there = txn.get(&INSTANCES, &key).is_some();
-        match wanted(after.as_deref(), registration) {
-            Wanted::Gone => drop(instances::deregister(txn, now, &key)),
-            Wanted::Is(health) if is_there => drop(instances::set_health(txn, now, &key, health)),
-            // What never was well is not announced.
-            Wanted::Is(Health::Unhealthy) | Wanted::AsBefore => {}
-            Wanted::Is(Health::Healthy) => {
-                let attributes = attributes(txn, task, registration);
-                instances::register(txn, now, key, attributes, None);
-            }
+        let connect = task.connect.iter();
+        let connected = connect.flat_map(|connect| &connect.registrations);
+        for registration in task.registration.as_deref().into_iter().chain(connected) {
+            settle_one(txn, now, (task, after.as_deref()), registration);
+        }
+    }
+}
+
+fn settle_one(
+    txn: &mut Txn,
+    now: Timestamp,
+    (task, after): (&TaskRecord, Option<&TaskRecord>),
+    registration: &RegistrationRecord,
+) {
+    let key = key(task, registration);
+    let is_there = txn.get(&INSTANCES, &key).is_some();
+    match wanted(after, registration) {
+        Wanted::Gone => drop(instances::deregister(txn, now, &key)),
+        Wanted::Is(health) if is_there => drop(instances::set_health(txn, now, &key, health)),
+        // What never was well is not announced.
+        Wanted::Is(Health::Unhealthy) | Wanted::AsBefore => {}
+        Wanted::Is(Health::Healthy) => {
+            let attributes = attributes(txn, task, registration);
+            instances::register(txn, now, key, attributes, None);
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::effective::{self, Effective};
 use super::health;
 use super::network;
+use crate::connect;
 use crate::fargate;
 use crate::place::problem::ZONE;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
@@ -20,8 +21,8 @@ use crate::records::{
 use crate::rules::tags;
 use aws_api::Stored;
 use aws_api::ecs::{
-    Attribute, Container, ContainerDefinition, ContainerOverride, EphemeralStorage, KeyValuePair,
-    NetworkBinding, NetworkInterface, Task, TaskEphemeralStorage, TaskOverride,
+    Attachment, Attribute, Container, ContainerDefinition, ContainerOverride, EphemeralStorage,
+    KeyValuePair, NetworkBinding, NetworkInterface, Task, TaskEphemeralStorage, TaskOverride,
 };
 use store::World;
 
@@ -37,13 +38,7 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
     let instance = world.get(&CONTAINER_INSTANCES, &record.instance_key());
     let run = record.fargate.as_deref();
     let shown = Task {
-        attachments: Some(
-            record
-                .attachment
-                .iter()
-                .map(|one| network::shape(record, one))
-                .collect(),
-        ),
+        attachments: Some(attachments(world, record)),
         attributes: Some(attributes(instance.map(AsRef::as_ref))),
         availability_zone: match run {
             Some(run) => Some(run.zone.clone()),
@@ -89,6 +84,13 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
         ..Task::default()
     };
     with_times(shown, &record.times)
+}
+
+fn attachments(world: &World, record: &TaskRecord) -> Vec<Attachment> {
+    let connect = connect::task::attachment(world, record);
+    let interface = record.attachment.iter();
+    let interface = interface.map(|one| network::shape(record, one));
+    connect.into_iter().chain(interface).collect()
 }
 
 fn disk_gib(run: &FargateRecord) -> Option<i32> {

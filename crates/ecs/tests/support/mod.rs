@@ -28,7 +28,12 @@ impl House {
     pub fn new() -> Self {
         Self {
             world: World::empty(&Schema::new(
-                &[ecs::records::tables(), ec2::records::tables()].concat(),
+                &[
+                    ecs::records::tables(),
+                    ec2::records::tables(),
+                    servicediscovery::records::tables(),
+                ]
+                .concat(),
             )),
             ctx: Ctx::for_tests(1, START),
             changes: Vec::new(),

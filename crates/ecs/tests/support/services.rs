@@ -108,6 +108,7 @@ impl House {
             platform_version: None,
             network: None,
             registries: Vec::new(),
+            connect: None,
         };
         self.change(|txn, ctx| {
             deploy::begin(txn, ctx, &mut record, workload);
@@ -217,10 +218,14 @@ impl House {
 
     /// Every host can check the health of containers.
     pub fn able_to_check_health(&mut self) {
-        let names = [
+        self.able_to(&[
             "ecs.capability.container-health-check",
             "com.amazonaws.ecs.capability.docker-remote-api.1.24",
-        ];
+        ]);
+    }
+
+    /// Every host has these attributes.
+    pub fn able_to(&mut self, names: &[&str]) {
         let instances: Vec<_> = self
             .world
             .scan(&CONTAINER_INSTANCES)
@@ -229,7 +234,7 @@ impl House {
         for key in instances {
             for name in names {
                 let attribute = AttributeRecord {
-                    name: name.into(),
+                    name: (*name).into(),
                     value: None,
                 };
                 self.change(|txn, _| {

@@ -202,7 +202,7 @@ impl Desired {
                                 before.contains_key(&RowKey::Host(host.clone()))
                             }))
                 }
-                Row::Vpc(_) | Row::GroupSet(_) | Row::Name(_) => false,
+                Row::Vpc(_) | Row::GroupSet(_) | Row::Name(_) | Row::Endpoint(_) => false,
             };
             if depends {
                 concerned.insert(key.clone());

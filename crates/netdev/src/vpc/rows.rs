@@ -341,7 +341,7 @@ pub fn items(
             (&row.vpc, items)
         }
         Row::Host(row) => return Ok(peers(row, view)),
-        Row::Name(_) => return Ok(Vec::new()),
+        Row::Name(_) | Row::Endpoint(_) => return Ok(Vec::new()),
     };
     Ok(items
         .into_iter()

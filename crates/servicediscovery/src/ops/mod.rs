@@ -9,6 +9,8 @@ mod operations;
 mod services;
 mod tags;
 
+pub(crate) use namespaces_made::NAMESPACES_MAX;
+
 use aws_api::servicediscovery::operations as api;
 use iam::Operation;
 

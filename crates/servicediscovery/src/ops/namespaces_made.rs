@@ -16,7 +16,8 @@ use ec2::records::{ResourceKey, VPCS};
 use iam::Ask;
 use store::{Key, Txn, World};
 
-const NAMESPACES_MAX: usize = 50;
+/// Of a region.
+pub(crate) const NAMESPACES_MAX: usize = 50;
 /// API reference, SOA: seconds, where none are given.
 const SOA_TTL: i64 = 15;
 const LABEL_LEN_MAX: usize = 63;

@@ -68,7 +68,7 @@ impl Zones {
                 let types = self.names.entry(name).or_default();
                 types.insert(row.record.clone(), row.clone());
             }
-            Row::Subnet(_) | Row::GroupSet(_) | Row::Host(_) => {}
+            Row::Subnet(_) | Row::GroupSet(_) | Row::Host(_) | Row::Endpoint(_) => {}
         }
     }
 
@@ -97,7 +97,7 @@ impl Zones {
                     }
                 }
             }
-            RowKey::Subnet(_) | RowKey::GroupSet(_) | RowKey::Host(_) => {}
+            RowKey::Subnet(_) | RowKey::GroupSet(_) | RowKey::Host(_) | RowKey::Endpoint(_) => {}
         }
     }
 

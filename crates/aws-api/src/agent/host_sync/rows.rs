@@ -21,6 +21,8 @@ pub enum Row {
     Host(HostRow),
     /// A name that a VPC's resolver answers.
     Name(NameRow),
+    /// What is behind an endpoint of Service Connect that tasks of this host reach.
+    Endpoint(EndpointRow),
 }
 
 /// What names a row.
@@ -39,6 +41,8 @@ pub enum RowKey {
     Interface(String),
     /// VPC, type and name, [`NameRow::key`].
     Name(String),
+    /// [`EndpointRow::id`].
+    Endpoint(String),
 }
 
 impl Row {
@@ -52,6 +56,7 @@ impl Row {
             Self::GroupSet(row) => RowKey::GroupSet(row.key()),
             Self::Host(row) => RowKey::Host(row.id.clone()),
             Self::Name(row) => RowKey::Name(row.key()),
+            Self::Endpoint(row) => RowKey::Endpoint(row.id.clone()),
         }
     }
 }
@@ -297,4 +302,28 @@ pub enum NameValue {
         /// The other name.
         target: String,
     },
+}
+
+/// An endpoint of Service Connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointRow {
+    /// The ARN of its Cloud Map service.
+    pub id: String,
+    /// `discoveryName`.
+    pub discovery_name: String,
+    /// Tasks that run and are well, in order of id.
+    pub targets: Vec<EndpointTarget>,
+}
+
+/// A task behind an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointTarget {
+    /// The task's id.
+    pub id: String,
+    /// Of its interface, or of its host.
+    pub address: Ipv4Addr,
+    /// There.
+    pub port: u16,
 }

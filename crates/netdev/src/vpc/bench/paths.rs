@@ -211,7 +211,9 @@ fn in_vpc(vni: u32, rows: Vec<Row>) -> Vec<Row> {
                 row.id = format!("eni-{vni}-{number}");
                 (row.vpc, row.subnet) = (vpc.clone(), format!("subnet-{vni}"));
             }
-            Row::Host(_) | Row::Name(_) => debug_assert!(at == 0, "not of a VPC"),
+            Row::Host(_) | Row::Name(_) | Row::Endpoint(_) => {
+                debug_assert!(at == 0, "not of a VPC");
+            }
         }
         row
     });

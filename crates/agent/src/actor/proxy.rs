@@ -1,0 +1,39 @@
+//! The task's proxy of Service Connect: opened in a namespace once that is there, closed before it goes.
+
+use super::TaskContext;
+use crate::connect::Place;
+use crate::task::connect::ServiceConnect;
+use std::net::Ipv4Addr;
+use tracing::warn;
+
+impl TaskContext {
+    /// Opens it, where the task has one. The error is a reason for the task's end.
+    pub(super) async fn open_proxy(&self, place: &Place) -> Result<(), String> {
+        let connect = &self.host.connect;
+        match connect.open(self, place).await {
+            Ok(()) => {
+                connect.wait_for_targets(self).await;
+                Ok(())
+            }
+            Err(error) => Err(format!(
+                "ResourceInitializationError: service connect: {error}"
+            )),
+        }
+    }
+
+    /// Names that its containers find in `/etc/hosts`.
+    pub(super) fn proxied_names(&self) -> Vec<(Ipv4Addr, String)> {
+        let wanted = self.definition.service_connect();
+        wanted.map(ServiceConnect::names).unwrap_or_default()
+    }
+
+    /// Takes a container off the bridge.
+    pub(super) async fn leave_bridge(&self, runtime_id: &str) {
+        if let Some(attachment) = self.host.network.attached(runtime_id) {
+            self.host.connect.close(&attachment.netns).await;
+        }
+        if let Err(error) = self.host.network.detach(runtime_id).await {
+            warn!(task = %self.definition.arn, %error, "an attachment could not be removed; the next start removes it");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! HTTP/1.1, HTTP/2 and gRPC: each request to a target of its own.
+//!
+//! [`message`]: requests and answers as they are passed on. [`upstream`]: connections to targets.
+//! [`own`]: what the proxy answers itself.
+
+mod message;
+mod own;
+mod upstream;
+
+use super::activity::{Activity, Watched};
+use super::retry::Outcome;
+use super::route::Route;
+use super::tcp::relay;
+use crate::task::connect::AppProtocol;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use message::Outgoing;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+use upstream::Upstream;
+
+/// Whatever ends a body before its end.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// Of a request or an answer that is passed on.
+type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The proxy of an endpoint that speaks HTTP.
+#[derive(Debug)]
+pub struct Http {
+    route: Arc<Route>,
+    upstream: Upstream,
+}
+
+impl Http {
+    /// With no connection yet.
+    pub fn new(route: Arc<Route>) -> Arc<Self> {
+        Arc::new(Self {
+            upstream: Upstream::new(route.clone()),
+            route,
+        })
+    }
+
+    /// A client's connection, to its end.
+    pub async fn serve(self: Arc<Self>, client: TcpStream) {
+        self.route.counters.opened();
+        let activity = Activity::new();
+        let stream = TokioIo::new(Watched::new(client, &activity));
+        let http = self.clone();
+        let service = service_fn(move |request| {
+            let http = http.clone();
+            async move { Ok::<_, Infallible>(http.answer(request).await) }
+        });
+        let served = async {
+            match self.route.listener.protocol {
+                AppProtocol::Http2 | AppProtocol::Grpc => {
+                    let builder = http2::Builder::new(self.route.scope.clone());
+                    builder.serve_connection(stream, service).await
+                }
+                AppProtocol::Http | AppProtocol::Tcp => {
+                    let mut builder = http1::Builder::new();
+                    builder.timer(TokioTimer::new()).half_close(true);
+                    let connection = builder.serve_connection(stream, service);
+                    connection.with_upgrades().await
+                }
+            }
+        };
+        tokio::select! {
+            ended = served => {
+                if let Err(error) = ended {
+                    debug!(%error, "a client's connection ended");
+                }
+            }
+            () = activity.idle_for(self.route.listener.idle_seconds) => {}
+        }
+        self.route.counters.closed(activity.take_bytes());
+    }
+
+    async fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
+        let began = Instant::now();
+        let listener = &self.route.listener;
+        let seconds = Some(listener.request_seconds).filter(|seconds| *seconds > 0);
+        let deadline = seconds.map(|seconds| began + Duration::from_secs(seconds));
+        let client = message::asks_to_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
+        let Some(outgoing) = Outgoing::read(request, listener.protocol).await else {
+            return own::answer(listener.protocol, StatusCode::BAD_REQUEST);
+        };
+        let mut tried = Vec::new();
+        let (target, response) = {
+            let trying = self.try_targets(&mut tried, outgoing);
+            let ended = match deadline {
+                Some(deadline) => timeout_at(deadline, trying).await.ok(),
+                None => Some(trying.await),
+            };
+            ended.unwrap_or_else(|| {
+                let answer = own::answer(listener.protocol, StatusCode::GATEWAY_TIMEOUT);
+                (None, answer)
+            })
+        };
+        let status = response.status();
+        if target.is_none() && status == StatusCode::GATEWAY_TIMEOUT {
+            let last = tried.last().into_iter();
+            last.for_each(|id| self.route.report(id, Outcome::TimedOut.is_well()));
+        }
+        let took = began.elapsed();
+        let counters = &self.route.counters;
+        counters.answered(target.as_deref(), status.as_u16(), took);
+        self.passed_on(response, client, deadline)
+    }
+
+    /// Until one answers, or no further try is due. The target that answered.
+    async fn try_targets(
+        &self,
+        tried: &mut Vec<String>,
+        mut outgoing: Outgoing,
+    ) -> (Option<String>, Response<Body>) {
+        let protocol = self.route.listener.protocol;
+        let unavailable = || own::answer(protocol, StatusCode::SERVICE_UNAVAILABLE);
+        loop {
+            let Some(target) = self.route.pick(tried) else {
+                return (None, unavailable());
+            };
+            tried.push(target.id.clone());
+            let (outcome, response) = self.upstream.ask(&target, tried, &mut outgoing).await;
+            self.route.report(&target.id, outcome.is_well());
+            if outcome.is_tried_again(tried.len(), outgoing.method(), outgoing.is_kept()) {
+                continue;
+            }
+            return match response {
+                Some(response) => (Some(target.id), response),
+                None => (None, unavailable()),
+            };
+        }
+    }
+
+    /// The answer as the client gets it. Where both sides agreed on another protocol, they are joined.
+    fn passed_on(
+        &self,
+        mut response: Response<Body>,
+        client: Option<OnUpgrade>,
+        deadline: Option<Instant>,
+    ) -> Response<Body> {
+        let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if let Some(client) = client.filter(|_| is_switched) {
+            let target = hyper::upgrade::on(&mut response);
+            let idle = self.route.listener.idle_seconds;
+            self.route.scope.spawn(async move {
+                if let (Ok(client), Ok(target)) = tokio::join!(client, target) {
+                    let (client, target) = (TokioIo::new(client), TokioIo::new(target));
+                    relay(client, target, idle).await;
+                }
+            });
+            return response;
+        }
+        message::clean(response.headers_mut());
+        response.map(|body| own::until(body, deadline))
+    }
+}

@@ -1,0 +1,93 @@
+//! What the proxy answers itself, and the end of an answer that takes too long.
+
+use super::message::whole;
+use super::{Body, BoxError};
+use crate::task::connect::AppProtocol;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Texts as Envoy, AWS's proxy, has them; of gRPC a status in headers alone.
+pub fn answer(protocol: AppProtocol, status: StatusCode) -> Response<Body> {
+    let (grpc_status, text) = match status {
+        StatusCode::SERVICE_UNAVAILABLE => ("14", "no healthy upstream"),
+        StatusCode::GATEWAY_TIMEOUT => ("4", "upstream request timeout"),
+        _ => ("13", "bad request"),
+    };
+    let mut response = Response::new(whole(Bytes::new()));
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    if protocol == AppProtocol::Grpc {
+        set(CONTENT_TYPE.as_str(), "application/grpc");
+        set("grpc-status", grpc_status);
+        set("grpc-message", text);
+        return response;
+    }
+    set(CONTENT_TYPE.as_str(), "text/plain");
+    *response.status_mut() = status;
+    response.map(|_| whole(Bytes::from_static(text.as_bytes())))
+}
+
+/// The body, cut off at that moment.
+pub fn until(body: Body, deadline: Option<Instant>) -> Body {
+    match deadline {
+        Some(deadline) if !body.is_end_stream() => Limited {
+            body,
+            timer: Box::pin(sleep_until(deadline)),
+        }
+        .boxed_unsync(),
+        _ => body,
+    }
+}
+
+struct Limited {
+    body: Body,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl HttpBody for Limited {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            return Poll::Ready(frame);
+        }
+        match self.timer.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Some(Err("upstream request timeout".into()))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_says_its_status_in_a_header() {
+        let plain = answer(AppProtocol::Http, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(plain.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let grpc = answer(AppProtocol::Grpc, StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(grpc.status(), StatusCode::OK);
+        assert_eq!(grpc.headers()["grpc-status"], "4");
+    }
+}

@@ -1,0 +1,140 @@
+//! One endpoint in one namespace: from a client's connection to a target's.
+//!
+//! Connections to targets are made in the client's own namespace, so that its address and its security
+//! groups are what the target sees.
+
+use super::balancer::Balancer;
+use super::counters::Counters;
+use super::scope::Scope;
+use super::targets::Targets;
+use crate::task::connect::Listener;
+use aws_api::agent::host_sync::EndpointTarget;
+use netdev::{BridgeAttachment, namespace};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+/// Envoy's default, which Service Connect leaves.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where sockets are made.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The namespace: a bind mount.
+    pub netns: PathBuf,
+    /// On the bridge: where the host's own loopback, at which a target without another address is, is reached.
+    pub gateway: Option<Ipv4Addr>,
+}
+
+impl From<PathBuf> for Place {
+    fn from(netns: PathBuf) -> Self {
+        Self {
+            netns,
+            gateway: None,
+        }
+    }
+}
+
+impl From<&BridgeAttachment> for Place {
+    fn from(bridge: &BridgeAttachment) -> Self {
+        Self {
+            netns: bridge.netns.clone(),
+            gateway: Some(bridge.gateway),
+        }
+    }
+}
+
+impl Place {
+    /// Connects to there, from there.
+    ///
+    /// # Errors
+    /// As the kernel says; `TimedOut` after some seconds.
+    pub async fn connect(&self, address: SocketAddrV4) -> io::Result<TcpStream> {
+        let netns = self.netns.clone();
+        let open =
+            move || namespace::run_in(&netns, TcpSocket::new_v4).map_err(io::Error::other)?;
+        let socket = tokio::task::spawn_blocking(open).await;
+        let socket = socket.map_err(io::Error::other)??;
+        let connecting = socket.connect(address.into());
+        let stream = timeout(CONNECT_PATIENCE, connecting).await??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Where a target is, from there.
+    #[must_use]
+    pub fn address(&self, target: &EndpointTarget) -> SocketAddrV4 {
+        let own = target.address.is_loopback();
+        let address = self.gateway.filter(|_| own).unwrap_or(target.address);
+        SocketAddrV4::new(address, target.port)
+    }
+}
+
+/// What all connections to an endpoint from a namespace share.
+#[derive(Debug)]
+pub struct Route {
+    /// What it is.
+    pub listener: Listener,
+    /// Where.
+    pub place: Place,
+    /// What it counts.
+    pub counters: Arc<Counters>,
+    /// What runs for the namespace.
+    pub scope: Scope,
+    targets: Arc<Targets>,
+    /// `std` mutex: held over arithmetic only.
+    balancer: Mutex<Balancer>,
+    began: Instant,
+}
+
+impl Route {
+    /// A new one, that knows nothing of its targets yet.
+    pub fn new(
+        listener: Listener,
+        place: Place,
+        (targets, counters, scope): (Arc<Targets>, Arc<Counters>, Scope),
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            listener,
+            place,
+            counters,
+            scope,
+            targets,
+            balancer: Mutex::default(),
+            began: Instant::now(),
+        })
+    }
+
+    /// The targets now.
+    #[must_use]
+    pub fn targets(&self) -> Arc<[EndpointTarget]> {
+        self.targets.of(&self.listener.endpoint)
+    }
+
+    /// The next target; see [`Balancer::pick`].
+    #[must_use]
+    pub fn pick(&self, tried: &[String]) -> Option<EndpointTarget> {
+        let targets = self.targets();
+        let now = self.began.elapsed();
+        self.balancer().pick(&targets, tried, now).cloned()
+    }
+
+    /// What came of a try.
+    pub fn report(&self, target: &str, is_well: bool) {
+        let targets = self.targets();
+        let now = self.began.elapsed();
+        self.balancer().report(&targets, target, is_well, now);
+        if !is_well {
+            let is_there = |id: &str| targets.iter().any(|target| target.id == id);
+            self.counters.keep_only(is_there);
+        }
+    }
+
+    fn balancer(&self) -> std::sync::MutexGuard<'_, Balancer> {
+        self.balancer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

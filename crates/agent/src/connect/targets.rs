@@ -1,0 +1,150 @@
+//! The endpoints' targets, as host sync says them; kept beside the agent's records, so that an agent that
+//! comes back serves before it is told anew.
+
+use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row, RowKey, ToHost};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::warn;
+
+const FILE: &str = "endpoints.json";
+
+/// By the endpoint's id.
+type Known = BTreeMap<String, Arc<[EndpointTarget]>>;
+
+/// What is known of all endpoints that tasks of this host reach.
+#[derive(Debug)]
+pub struct Targets {
+    known: watch::Sender<Known>,
+    file: PathBuf,
+}
+
+impl Targets {
+    /// What an earlier agent knew. `dir`: of the agent's records.
+    #[must_use]
+    pub fn open(dir: &Path) -> Self {
+        let file = dir.join(FILE);
+        let kept = std::fs::read(&file).ok();
+        let rows: Option<Vec<EndpointRow>> =
+            kept.and_then(|text| serde_json::from_slice(&text).ok());
+        let known = rows.into_iter().flatten();
+        let known = known.map(|row| (row.id, row.targets.into()));
+        Self {
+            known: watch::Sender::new(known.collect()),
+            file,
+        }
+    }
+
+    /// Takes a message of host sync in.
+    pub fn learn(&self, message: &ToHost) {
+        let changed = self.known.send_if_modified(|known| {
+            let before = known.clone();
+            take(known, message);
+            *known != before
+        });
+        if changed {
+            self.keep();
+        }
+    }
+
+    fn keep(&self) {
+        let known = self.known.borrow().clone().into_iter();
+        let row = |(id, targets): (String, Arc<[EndpointTarget]>)| EndpointRow {
+            id,
+            discovery_name: String::new(),
+            targets: targets.to_vec(),
+        };
+        let rows: Vec<EndpointRow> = known.map(row).collect();
+        let next = self.file.with_extension("next");
+        let text = serde_json::to_vec(&rows).map_err(std::io::Error::other);
+        let kept = text
+            .and_then(|text| std::fs::write(&next, text))
+            .and_then(|()| std::fs::rename(&next, &self.file));
+        if let Err(error) = kept {
+            warn!(%error, "the endpoints' targets could not be written down");
+        }
+    }
+
+    /// Of an endpoint, now; none where it is unknown.
+    #[must_use]
+    pub fn of(&self, endpoint: &str) -> Arc<[EndpointTarget]> {
+        let known = self.known.borrow();
+        known.get(endpoint).cloned().unwrap_or_default()
+    }
+
+    /// Waits until all of these are known, so long at most.
+    pub async fn wait_for(&self, endpoints: &[String], patience: Duration) {
+        let mut known = self.known.subscribe();
+        let all = known.wait_for(|known| endpoints.iter().all(|id| known.contains_key(id)));
+        if timeout(patience, all).await.is_err() {
+            warn!(?endpoints, "the targets of endpoints are not known yet");
+        }
+    }
+}
+
+fn take(known: &mut Known, message: &ToHost) {
+    let (put, remove): (&[Row], &[RowKey]) = match message {
+        ToHost::State { rows, .. } => {
+            known.clear();
+            (rows, &[])
+        }
+        ToHost::Change { put, remove, .. } => (put, remove),
+    };
+    for key in remove {
+        if let RowKey::Endpoint(id) = key {
+            known.remove(id);
+        }
+    }
+    for row in put {
+        if let Row::Endpoint(row) = row {
+            known.insert(row.id.clone(), row.targets.clone().into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn row(id: &str, targets: &[u16]) -> Row {
+        let target = |port: &u16| EndpointTarget {
+            id: format!("t{port}"),
+            address: Ipv4Addr::LOCALHOST,
+            port: *port,
+        };
+        Row::Endpoint(EndpointRow {
+            id: id.into(),
+            discovery_name: id.into(),
+            targets: targets.iter().map(target).collect(),
+        })
+    }
+
+    fn ports(targets: &Targets, id: &str) -> Vec<u16> {
+        targets.of(id).iter().map(|target| target.port).collect()
+    }
+
+    #[test]
+    fn what_was_learnt_last_is_known_to_the_agent_that_comes_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let targets = Targets::open(dir.path());
+        let rows = vec![row("a", &[1, 2]), row("b", &[3])];
+        targets.learn(&ToHost::State { revision: 1, rows });
+        targets.learn(&ToHost::Change {
+            revision: 2,
+            put: vec![row("a", &[2])],
+            remove: vec![RowKey::Endpoint("b".into())],
+        });
+        for known in [&targets, &Targets::open(dir.path())] {
+            assert_eq!((ports(known, "a"), ports(known, "b")), (vec![2], vec![]));
+        }
+        targets.learn(&ToHost::State {
+            revision: 1,
+            rows: Vec::new(),
+        });
+        assert_eq!(ports(&targets, "a"), [] as [u16; 0]);
+    }
+}

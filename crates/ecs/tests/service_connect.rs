@@ -1,0 +1,500 @@
+//! Service Connect: what may be asked for, which endpoints a task reaches, and which tasks are behind them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use aws_api::Stored;
+use aws_api::agent::host_sync::EndpointRow;
+use aws_api::ecs::*;
+use aws_types::AwsError;
+use ecs::connect::{rows, task};
+use ecs::ops;
+use ecs::records::{ENDPOINTS, SERVICES, ServiceKey, TASKS};
+use ecs::service::retention;
+use serde_json::{Value, json};
+use servicediscovery::records as map;
+use store::{Schema, World};
+use support::{House, container};
+
+const SHOP: &str = "shop";
+
+/// A house whose transactions end as the server's do, with a namespace `shop` and two hosts.
+fn house() -> House {
+    let tables = [
+        ecs::records::tables(),
+        events::records::tables(),
+        ec2::records::tables(),
+        map::tables(),
+    ]
+    .concat();
+    let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
+    let mut house = House {
+        world: World::empty(&schema),
+        ..House::new()
+    };
+    for name in ["a", "b"] {
+        house.host(name, 4096, 8192);
+    }
+    house.able_to_check_health();
+    house.able_to(&[task::CAPABILITY]);
+    update_default(&mut house, SHOP).unwrap();
+    house
+}
+
+fn update_default(house: &mut House, namespace: &str) -> Result<Option<String>, AwsError> {
+    let input = UpdateClusterRequest {
+        cluster: Some("default".into()),
+        service_connect_defaults: Some(ClusterServiceConnectDefaultsRequest {
+            namespace: Some(namespace.into()),
+        }),
+        ..UpdateClusterRequest::default()
+    };
+    let answer = house.write(|txn, ctx| ops::update_cluster::update_cluster(txn, ctx, &input))?;
+    let shown = answer.cluster.unwrap().service_connect_defaults;
+    Ok(shown.and_then(|shown| shown.namespace))
+}
+
+fn read<T: for<'de> serde::Deserialize<'de>>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+/// A definition whose container `app` has these port mappings.
+fn define(house: &mut House, family: &str, ports: Value) -> String {
+    let ports: Vec<Stored<PortMapping>> = read(ports);
+    let app = ContainerDefinition {
+        port_mappings: Some(ports.into_iter().map(|one| one.0).collect()),
+        ..container("app", 64, 64)
+    };
+    house.define(family, vec![app])
+}
+
+fn web(house: &mut House) -> String {
+    let ports = json!([
+        {"name": "api", "containerPort": 80, "appProtocol": "http"},
+        {"name": "raw", "containerPort": 81},
+        {"name": "dns", "containerPort": 53, "protocol": "udp"},
+    ]);
+    define(house, "web", ports)
+}
+
+fn configuration(value: Value) -> ServiceConnectConfiguration {
+    read::<Stored<_>>(value).0
+}
+
+fn create(
+    house: &mut House,
+    name: &str,
+    definition: &str,
+    connect: Value,
+) -> Result<ServiceKey, AwsError> {
+    let input = CreateServiceRequest {
+        service_name: Some(name.into()),
+        task_definition: Some(definition.into()),
+        desired_count: Some(1),
+        service_connect_configuration: Some(configuration(connect)),
+        ..CreateServiceRequest::default()
+    };
+    house.write(|txn, ctx| ops::create_service::create_service(txn, ctx, &input))?;
+    Ok(house.service_key(name))
+}
+
+fn update(house: &mut House, input: UpdateServiceRequest) -> Result<Service, AwsError> {
+    let answer = house.write(|txn, ctx| ops::update_service::update_service(txn, ctx, &input));
+    Ok(answer?.service.unwrap())
+}
+
+fn exposes(port_name: &str, dns_name: &str, port: u16) -> Value {
+    json!({"enabled": true, "services": [
+        {"portName": port_name, "clientAliases": [{"dnsName": dns_name, "port": port}]}
+    ]})
+}
+
+fn client() -> Value {
+    json!({"enabled": true})
+}
+
+/// Names and ports that the one task of a service was sent.
+fn reached(house: &House, key: &ServiceKey) -> Vec<(String, String, i64)> {
+    let live = house.live(key);
+    let sent = task::payload(&house.world, &live[0]).unwrap();
+    let listeners = sent.listeners.unwrap().into_iter();
+    let shown = listeners.map(|one| (one.name.unwrap(), one.address.unwrap(), one.port.unwrap()));
+    shown.collect()
+}
+
+fn rows_of(house: &House, key: &ServiceKey) -> Vec<EndpointRow> {
+    let host = house.live(key)[0].instance_key().arn();
+    rows::rows(&house.world, [host.as_str()])
+}
+
+fn namespace(house: &House) -> map::NamespaceRecord {
+    house
+        .world
+        .scan(&map::NAMESPACES)
+        .next()
+        .unwrap()
+        .as_ref()
+        .clone()
+}
+
+#[test]
+fn a_clusters_default_is_made_where_it_is_missing_and_removed_by_an_empty_name() {
+    let mut house = house();
+    let made = namespace(&house);
+    assert_eq!((made.name.as_str(), &made.zone), (SHOP, &None));
+    let arn = made.key.arn();
+    assert_eq!(update_default(&mut house, SHOP).unwrap(), Some(arn.clone()));
+    assert_eq!(update_default(&mut house, &arn).unwrap(), Some(arn.clone()));
+    assert_eq!(house.world.count(&map::NAMESPACES), 1);
+    let missing = format!("{arn}x");
+    let error = update_default(&mut house, &missing).unwrap_err();
+    assert_eq!(error.code().name, "NamespaceNotFoundException");
+    let error = update_default(&mut house, "a/b").unwrap_err();
+    assert_eq!(error.code().name, "InvalidParameterException");
+    assert_eq!(update_default(&mut house, "").unwrap(), None);
+    assert_eq!(
+        house.world.count(&map::NAMESPACES),
+        1,
+        "it stays in Cloud Map"
+    );
+    let definition = web(&mut house);
+    let error = create(&mut house, "web", &definition, client()).unwrap_err();
+    assert_eq!(error.code().name, "InvalidParameterException");
+}
+
+#[test]
+fn a_client_reaches_what_was_there_when_it_was_deployed() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let early = create(&mut house, "early", &definition, client()).unwrap();
+    let server = create(&mut house, "web", &definition, exposes("api", "api", 8080)).unwrap();
+    let late = create(&mut house, "late", &definition, client()).unwrap();
+    for key in [&early, &server, &late] {
+        house.settle(key);
+    }
+    let api = ("api".to_owned(), "127.255.0.1".to_owned(), 8080);
+    assert_eq!(reached(&house, &early), []);
+    assert_eq!(reached(&house, &server), std::slice::from_ref(&api));
+    assert_eq!(reached(&house, &late), std::slice::from_ref(&api));
+    let update_of = |service: &str, force: bool| UpdateServiceRequest {
+        service: Some(service.into()),
+        desired_count: Some(1),
+        force_new_deployment: Some(force),
+        ..UpdateServiceRequest::default()
+    };
+    let unchanged = update(&mut house, update_of("early", false)).unwrap();
+    assert_eq!(unchanged.deployments.unwrap().len(), 1);
+    update(&mut house, update_of("early", true)).unwrap();
+    house.until_steady(&early);
+    assert_eq!(reached(&house, &early), [api]);
+}
+
+#[test]
+fn names_have_addresses_in_their_order_and_ports_of_one_name_share_it() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let both = json!({"enabled": true, "namespace": SHOP, "services": [
+        {"portName": "raw", "clientAliases": [{"dnsName": "web", "port": 81}]},
+        {"portName": "api", "clientAliases": [{"dnsName": "web", "port": 80}]},
+    ]});
+    create(&mut house, "web", &definition, both).unwrap();
+    let unnamed = json!({"enabled": true, "services": [
+        {"portName": "api", "discoveryName": "api-2", "clientAliases": [{"port": 80}]},
+    ]});
+    let key = create(&mut house, "other", &definition, unnamed).unwrap();
+    house.settle(&key);
+    let expected = [
+        ("api-2.shop", "127.255.0.1", 80),
+        ("web", "127.255.0.2", 80),
+        ("web", "127.255.0.2", 81),
+    ];
+    let expected = expected.map(|(name, at, port)| (name.to_owned(), at.to_owned(), port));
+    assert_eq!(reached(&house, &key), expected);
+}
+
+#[test]
+fn targets_follow_the_tasks_that_run_and_go_before_their_host_is_told() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let server = create(&mut house, "web", &definition, exposes("api", "api", 8080)).unwrap();
+    let key = create(&mut house, "client", &definition, client()).unwrap();
+    house.settle(&server);
+    house.settle(&key);
+    let row = rows_of(&house, &key).remove(0);
+    assert_eq!((row.discovery_name.as_str(), row.targets.len()), ("api", 0));
+    let running = house.live(&server)[0].key.clone();
+    let change = ContainerStateChange {
+        network_bindings: Some(vec![NetworkBinding {
+            container_port: Some(80),
+            host_port: Some(32_768),
+            ..NetworkBinding::default()
+        }]),
+        ..support::container_change("app", "RUNNING", None, None)
+    };
+    house.report(support::task_report(&running, "RUNNING", vec![change]));
+    let row = rows_of(&house, &key).remove(0);
+    let target = &row.targets[0];
+    assert_eq!(
+        (target.id.as_str(), target.port),
+        (running.id.0.as_str(), 32_768)
+    );
+    house.stop(&running.arn(), None).unwrap();
+    assert_eq!(rows_of(&house, &key)[0].targets, []);
+    let told = house.world.get(&TASKS, &running).unwrap();
+    assert!(told.is_undelivered(), "its host does not know yet");
+}
+
+#[test]
+fn a_deleted_service_takes_its_endpoints_and_their_cloud_map_services_along() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let key = create(&mut house, "web", &definition, exposes("api", "api", 8080)).unwrap();
+    house.until_steady(&key);
+    assert_eq!(house.world.count(&map::SERVICES), 1);
+    let listed = |house: &mut House| {
+        let input = ListServicesByNamespaceRequest {
+            namespace: Some(SHOP.into()),
+            ..ListServicesByNamespaceRequest::default()
+        };
+        let world = house.world.clone();
+        ops::list_services_by_namespace::list_services_by_namespace(&world, &mut house.ctx, &input)
+            .unwrap()
+            .service_arns
+    };
+    assert_eq!(listed(&mut house), Some(vec![key.arn()]));
+    let input = DeleteServiceRequest {
+        service: Some("web".into()),
+        force: Some(true),
+        ..DeleteServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| ops::delete_service::delete_service(txn, ctx, &input))
+        .unwrap();
+    house.settle(&key);
+    house.play(&key);
+    house.settle(&key);
+    assert_eq!(listed(&mut house), Some(vec![]));
+    let left = [
+        house.world.count(&ENDPOINTS),
+        house.world.count(&map::SERVICES),
+    ];
+    assert_eq!(left, [0, 0]);
+    house.change(|txn, _| retention::forget(txn, &key));
+    assert_eq!(house.world.count(&SERVICES), 0);
+}
+
+#[test]
+fn what_is_no_more_exposed_goes_when_its_last_task_is_replaced() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let key = create(&mut house, "web", &definition, exposes("api", "api", 8080)).unwrap();
+    house.until_steady(&key);
+    let names = |house: &House| -> Vec<String> {
+        let all = house.world.scan(&ENDPOINTS);
+        all.map(|one| one.key.discovery.clone()).collect()
+    };
+    let input = UpdateServiceRequest {
+        service: Some("web".into()),
+        service_connect_configuration: Some(configuration(exposes("raw", "raw", 81))),
+        ..UpdateServiceRequest::default()
+    };
+    let shown = update(&mut house, input).unwrap();
+    let primary = &shown.deployments.unwrap()[0];
+    let resources = primary.service_connect_resources.clone().unwrap();
+    assert_eq!(resources[0].discovery_name.as_deref(), Some("raw"));
+    assert_eq!(names(&house), ["api", "raw"]);
+    house.until_steady(&key);
+    assert_eq!(names(&house), ["raw"]);
+    let off = UpdateServiceRequest {
+        service: Some("web".into()),
+        service_connect_configuration: Some(configuration(json!({"enabled": false}))),
+        ..UpdateServiceRequest::default()
+    };
+    update(&mut house, off).unwrap();
+    house.until_steady(&key);
+    assert!(names(&house).is_empty());
+    assert_eq!(house.world.count(&map::SERVICES), 0);
+}
+
+#[test]
+fn a_task_shows_its_attachment_and_a_revision_its_resolved_names() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let given = json!({"enabled": true, "services": [
+        {"portName": "api", "clientAliases": [{"port": 80}]},
+    ]});
+    let key = create(&mut house, "web", &definition, given).unwrap();
+    house.until_steady(&key);
+    let live = house.live(&key)[0].key.clone();
+    let attachment = house.describe(&live).attachments.unwrap().remove(0);
+    assert_eq!(attachment.r#type.as_deref(), Some("Service Connect"));
+    assert_eq!(attachment.status.as_deref(), Some("ATTACHED"));
+    let details = attachment.details.unwrap().into_iter();
+    let details: Vec<_> = details
+        .map(|one| (one.name.unwrap(), one.value.unwrap()))
+        .collect();
+    let expected = [
+        ("portName", "api"),
+        ("discoveryName", "api"),
+        ("clientAliases", r#"[{"dnsName":"api.shop","port":80}]"#),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(details, expected);
+    let revision = task::revision(&house.world, &house.live(&key)[0]).unwrap();
+    let shown = ecs::service::deployment_shape::revision(revision);
+    let shown = shown.service_connect_configuration.unwrap();
+    assert_eq!(shown.namespace, Some(namespace(&house).key.arn()));
+    let alias = &shown.services.unwrap()[0].client_aliases.clone().unwrap()[0];
+    assert_eq!(alias.dns_name.as_deref(), Some("api.shop"));
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_leaves_nothing() {
+    let mut house = house();
+    let definition = web(&mut house);
+    create(
+        &mut house,
+        "first",
+        &definition,
+        exposes("api", "api", 8080),
+    )
+    .unwrap();
+    let before = [
+        house.world.count(&SERVICES),
+        house.world.count(&map::SERVICES),
+    ];
+    let one = |service: Value| json!({"enabled": true, "services": [service]});
+    let alias = json!([{"port": 80}]);
+    let (invalid, client) = ("InvalidParameterException", "ClientException");
+    for (given, code, part) in [
+        (
+            json!({"enabled": true, "namespace": "other"}),
+            "NamespaceNotFoundException",
+            "not found",
+        ),
+        (
+            one(json!({"portName": "none", "clientAliases": alias})),
+            invalid,
+            "port name 'none'",
+        ),
+        (
+            one(json!({"portName": "dns", "clientAliases": alias})),
+            invalid,
+            "udp",
+        ),
+        (
+            one(json!({"portName": "raw"})),
+            invalid,
+            "exactly one client alias",
+        ),
+        (
+            one(json!({"portName": "raw", "clientAliases": [{"port": 1}, {"port": 2}]})),
+            invalid,
+            "exactly one client alias",
+        ),
+        (
+            one(json!({"portName": "raw", "clientAliases": [{"port": 0}]})),
+            invalid,
+            "between 1",
+        ),
+        (
+            one(json!({"portName": "raw", "clientAliases": [{"port": 1, "dnsName": "A b"}]})),
+            invalid,
+            "dnsName 'A b'",
+        ),
+        (
+            one(json!({"portName": "raw", "discoveryName": "-a", "clientAliases": alias})),
+            invalid,
+            "discoveryName '-a'",
+        ),
+        (
+            one(json!({"portName": "api", "clientAliases": alias})),
+            invalid,
+            "discoveryName 'api' is already used",
+        ),
+        (
+            one(json!({"portName": "raw", "clientAliases": [{"dnsName": "api", "port": 8080}]})),
+            invalid,
+            "alias api:8080 is already used",
+        ),
+        (
+            one(
+                json!({"portName": "raw", "clientAliases": alias, "timeout": {"perRequestTimeoutSeconds": 5}}),
+            ),
+            invalid,
+            "isn't TCP",
+        ),
+        (
+            one(
+                json!({"portName": "raw", "clientAliases": alias, "timeout": {"idleTimeoutSeconds": -1}}),
+            ),
+            invalid,
+            "cannot be negative",
+        ),
+        (
+            one(json!({"portName": "raw", "clientAliases": alias, "ingressPortOverride": 9000})),
+            client,
+            "ingressPortOverride with networkMode=bridge",
+        ),
+        (
+            json!({"enabled": true, "services": [
+                {"portName": "raw", "clientAliases": [{"port": 1}]},
+                {"portName": "raw", "clientAliases": [{"port": 2}]},
+            ]}),
+            invalid,
+            "discoveryName 'raw' is already used",
+        ),
+        (
+            json!({"enabled": true, "containerConfigurations": [{"logLevel": "trace"}]}),
+            invalid,
+            "logLevel should be one of",
+        ),
+        (
+            json!({"enabled": true, "logConfiguration": {"logDriver": "awslogs", "options": {}}}),
+            client,
+            "Log driver awslogs requires options",
+        ),
+    ] {
+        let error = create(&mut house, "second", &definition, given.clone()).unwrap_err();
+        assert_eq!(error.code().name, code, "{given}: {error}");
+        assert!(error.message().contains(part), "{given}: {error}");
+    }
+    let after = [
+        house.world.count(&SERVICES),
+        house.world.count(&map::SERVICES),
+    ];
+    assert_eq!(after, before);
+    let on_host = RegisterTaskDefinitionRequest {
+        family: Some("host".into()),
+        network_mode: Some("host".into()),
+        container_definitions: Some(vec![container("app", 64, 64)]),
+        ..RegisterTaskDefinitionRequest::default()
+    };
+    let on_host = house.define_with(on_host);
+    let error = create(&mut house, "third", &on_host, json!({"enabled": true})).unwrap_err();
+    assert!(error.message().contains("networkMode=host"), "{error}");
+}
+
+#[test]
+fn traffic_that_is_shifted_is_not_built() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let input = |connect: Value| CreateServiceRequest {
+        service_name: Some("web".into()),
+        task_definition: Some(definition.clone()),
+        service_connect_configuration: Some(configuration(connect)),
+        deployment_configuration: Some(DeploymentConfiguration {
+            strategy: Some("BLUE_GREEN".into()),
+            ..DeploymentConfiguration::default()
+        }),
+        ..CreateServiceRequest::default()
+    };
+    let asked = input(exposes("api", "api", 80));
+    let create = |house: &mut House, input: &CreateServiceRequest| {
+        house.write(|txn, ctx| ops::create_service::create_service(txn, ctx, input))
+    };
+    let error = create(&mut house, &asked).unwrap_err();
+    assert_eq!(error.code().name, "ClientException");
+    create(&mut house, &input(client())).unwrap();
+}
