@@ -1,7 +1,7 @@
 //! Service Connect on this host: a proxy in each task's namespace, by whose names other services are reached.
 //!
 //! ```text
-//!  container ── api:8080 ── 127.255.0.1:8080, a socket of the agent's in the task's namespace
+//!  container ── api:8080 ── 127.255.0.1:8080, which leads to a socket of the agent's in the task's namespace
 //!                               │ route: balancer picks a target, retry says when again
 //!                               └── 172.31.16.6:80, from the task's own interface
 //! ```
@@ -35,7 +35,7 @@ use crate::task::state::TaskState;
 use aws_api::agent::host_sync::ToHost;
 use counters::Counters;
 use http::Http;
-use netdev::namespace;
+use netdev::{namespace, redirect};
 use route::Route;
 use scope::Scope;
 use std::collections::BTreeMap;
@@ -136,12 +136,10 @@ impl Connect {
             Some(old) => old.scope.close().await,
             None => {}
         }
-        let addresses = wanted.listeners.iter();
-        let addresses = addresses.map(|one| SocketAddrV4::new(one.address, one.port));
-        let listeners = listen(place, addresses.collect()).await?;
         let ports = wanted.ingress.iter();
         let ports = ports.map(|one| SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, one.port));
         let ports = listen(place, ports.collect()).await?;
+        let listeners = listen_for(place, &wanted.listeners).await?;
         let mut open = Open {
             inode,
             task: task.definition.arn.clone(),
@@ -200,6 +198,26 @@ fn serve_ingress(
     accept(&open.scope, socket, move |client| {
         tcp::serve_ingress(place.clone(), to, idle, client)
     });
+}
+
+/// A socket for each listener, to which its address and port lead: at a port that the kernel chooses, so that
+/// the task's own programs may have the same port.
+async fn listen_for(
+    place: &Place,
+    listeners: &[Listener],
+) -> io::Result<Vec<tokio::net::TcpListener>> {
+    let any = vec![SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0); listeners.len()];
+    let sockets = listen(place, any).await?;
+    let mut ports = Vec::new();
+    for (listener, socket) in listeners.iter().zip(&sockets) {
+        let from = SocketAddrV4::new(listener.address, listener.port);
+        ports.push((from, socket.local_addr()?.port()));
+    }
+    let netns = place.netns.clone();
+    let redirect = move || redirect::redirect(&netns, &ports).map_err(io::Error::other);
+    let redirected = tokio::task::spawn_blocking(redirect).await;
+    redirected.map_err(io::Error::other)??;
+    Ok(sockets)
 }
 
 /// Sockets inside the namespace, all or none.

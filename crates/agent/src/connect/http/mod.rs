@@ -21,6 +21,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use message::Outgoing;
+use own::Own;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,25 +93,23 @@ impl Http {
         let deadline = seconds.map(|seconds| began + Duration::from_secs(seconds));
         let client = message::asks_to_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
         let Some(outgoing) = Outgoing::read(request, listener.protocol).await else {
-            return own::answer(listener.protocol, StatusCode::BAD_REQUEST);
+            return Own::BadRequest.answer(listener.protocol);
         };
         let mut tried = Vec::new();
-        let (target, response) = {
+        let ended = {
             let trying = self.try_targets(&mut tried, outgoing);
             let ended = match deadline {
                 Some(deadline) => timeout_at(deadline, trying).await.ok(),
                 None => Some(trying.await),
             };
-            ended.unwrap_or_else(|| {
-                let answer = own::answer(listener.protocol, StatusCode::GATEWAY_TIMEOUT);
-                (None, answer)
-            })
+            ended.ok_or_else(|| Own::TimedOut.answer(listener.protocol))
         };
-        let status = response.status();
-        if target.is_none() && status == StatusCode::GATEWAY_TIMEOUT {
+        let (target, response) = ended.unwrap_or_else(|answer| {
             let last = tried.last().into_iter();
             last.for_each(|id| self.route.report(id, Outcome::TimedOut.is_well()));
-        }
+            (None, answer)
+        });
+        let status = response.status();
         let took = began.elapsed();
         let counters = &self.route.counters;
         counters.answered(target.as_deref(), status.as_u16(), took);
@@ -124,10 +123,9 @@ impl Http {
         mut outgoing: Outgoing,
     ) -> (Option<String>, Response<Body>) {
         let protocol = self.route.listener.protocol;
-        let unavailable = || own::answer(protocol, StatusCode::SERVICE_UNAVAILABLE);
         loop {
             let Some(target) = self.route.pick(tried) else {
-                return (None, unavailable());
+                return (None, Own::NoTarget.answer(protocol));
             };
             tried.push(target.id.clone());
             let (outcome, response) = self.upstream.ask(&target, tried, &mut outgoing).await;
@@ -137,7 +135,7 @@ impl Http {
             }
             return match response {
                 Some(response) => (Some(target.id), response),
-                None => (None, unavailable()),
+                None => (None, Own::Unreachable.answer(protocol)),
             };
         }
     }
