@@ -47,11 +47,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::{debug, warn};
 
 /// So long a task waits to hear of the targets that it may ask for at once.
 const TARGETS_PATIENCE: Duration = Duration::from_secs(5);
+/// Envoy's default: connections to an endpoint at once. Further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
 
 /// The proxies of a host.
 #[derive(Debug)]
@@ -247,12 +249,20 @@ fn accept<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
 ) {
     let own = scope.clone();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     scope.spawn(async move {
         loop {
+            let Ok(slot) = slots.clone().acquire_owned().await else {
+                return;
+            };
             match socket.accept().await {
                 Ok((client, _)) => {
                     let _ = client.set_nodelay(true);
-                    own.spawn(serve(client));
+                    let serving = serve(client);
+                    own.spawn(async move {
+                        serving.await;
+                        drop(slot);
+                    });
                 }
                 Err(error) => {
                     debug!(%error, "cannot accept");

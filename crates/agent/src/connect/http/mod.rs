@@ -5,6 +5,8 @@
 
 mod message;
 mod own;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 use super::activity::{Activity, Watched};
@@ -19,7 +21,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use message::Outgoing;
 use own::Own;
 use std::convert::Infallible;
@@ -69,7 +71,8 @@ impl Http {
                 }
                 AppProtocol::Http | AppProtocol::Tcp => {
                     let mut builder = http1::Builder::new();
-                    builder.timer(TokioTimer::new()).half_close(true);
+                    // What is idle is found by the watch below, heads that do not end too.
+                    builder.header_read_timeout(None).half_close(true);
                     let connection = builder.serve_connection(stream, service);
                     connection.with_upgrades().await
                 }
@@ -123,12 +126,15 @@ impl Http {
         mut outgoing: Outgoing,
     ) -> (Option<String>, Response<Body>) {
         let protocol = self.route.listener.protocol;
+        // A server that came back knows none of the connections that it had.
+        let mut is_fresh = false;
         loop {
             let Some(target) = self.route.pick(tried) else {
                 return (None, Own::NoTarget.answer(protocol));
             };
             tried.push(target.id.clone());
-            let (outcome, response) = self.upstream.ask(&target, tried, &mut outgoing).await;
+            let (outcome, response) = self.upstream.ask(&target, is_fresh, &mut outgoing).await;
+            is_fresh |= outcome == Outcome::Lost;
             self.route.report(&target.id, outcome.is_well());
             if outcome.is_tried_again(tried.len(), outgoing.method(), outgoing.is_kept()) {
                 continue;
