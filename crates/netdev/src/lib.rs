@@ -28,6 +28,7 @@ mod pool;
 mod portmap;
 mod ports;
 pub mod reconcile;
+pub mod redirect;
 mod rules;
 mod subnet;
 mod sysctl;

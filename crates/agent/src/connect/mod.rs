@@ -1,7 +1,7 @@
 //! Service Connect on this host: a proxy in each task's namespace, by whose names other services are reached.
 //!
 //! ```text
-//!  container ── api:8080 ── 127.255.0.1:8080, a socket of the agent's in the task's namespace
+//!  container ── api:8080 ── 127.255.0.1:8080, which leads to a socket of the agent's in the task's namespace
 //!                               │ route: balancer picks a target, retry says when again
 //!                               └── 172.31.16.6:80, from the task's own interface
 //! ```
@@ -35,7 +35,7 @@ use crate::task::state::TaskState;
 use aws_api::agent::host_sync::ToHost;
 use counters::Counters;
 use http::Http;
-use netdev::namespace;
+use netdev::{namespace, redirect};
 use route::Route;
 use scope::Scope;
 use std::collections::BTreeMap;
@@ -47,11 +47,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::{debug, warn};
 
 /// So long a task waits to hear of the targets that it may ask for at once.
 const TARGETS_PATIENCE: Duration = Duration::from_secs(5);
+/// Envoy's default: connections to an endpoint at once. Further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
 
 /// The proxies of a host.
 #[derive(Debug)]
@@ -136,12 +138,10 @@ impl Connect {
             Some(old) => old.scope.close().await,
             None => {}
         }
-        let addresses = wanted.listeners.iter();
-        let addresses = addresses.map(|one| SocketAddrV4::new(one.address, one.port));
-        let listeners = listen(place, addresses.collect()).await?;
         let ports = wanted.ingress.iter();
         let ports = ports.map(|one| SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, one.port));
         let ports = listen(place, ports.collect()).await?;
+        let listeners = listen_for(place, &wanted.listeners).await?;
         let mut open = Open {
             inode,
             task: task.definition.arn.clone(),
@@ -202,6 +202,26 @@ fn serve_ingress(
     });
 }
 
+/// A socket for each listener, to which its address and port lead: at a port that the kernel chooses, so that
+/// the task's own programs may have the same port.
+async fn listen_for(
+    place: &Place,
+    listeners: &[Listener],
+) -> io::Result<Vec<tokio::net::TcpListener>> {
+    let any = vec![SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0); listeners.len()];
+    let sockets = listen(place, any).await?;
+    let mut ports = Vec::new();
+    for (listener, socket) in listeners.iter().zip(&sockets) {
+        let from = SocketAddrV4::new(listener.address, listener.port);
+        ports.push((from, socket.local_addr()?.port()));
+    }
+    let netns = place.netns.clone();
+    let redirect = move || redirect::redirect(&netns, &ports).map_err(io::Error::other);
+    let redirected = tokio::task::spawn_blocking(redirect).await;
+    redirected.map_err(io::Error::other)??;
+    Ok(sockets)
+}
+
 /// Sockets inside the namespace, all or none.
 async fn listen(
     place: &Place,
@@ -229,12 +249,20 @@ fn accept<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
 ) {
     let own = scope.clone();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     scope.spawn(async move {
         loop {
+            let Ok(slot) = slots.clone().acquire_owned().await else {
+                return;
+            };
             match socket.accept().await {
                 Ok((client, _)) => {
                     let _ = client.set_nodelay(true);
-                    own.spawn(serve(client));
+                    let serving = serve(client);
+                    own.spawn(async move {
+                        serving.await;
+                        drop(slot);
+                    });
                 }
                 Err(error) => {
                     debug!(%error, "cannot accept");

@@ -5,6 +5,8 @@
 
 mod message;
 mod own;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 use super::activity::{Activity, Watched};
@@ -19,8 +21,9 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use message::Outgoing;
+use own::Own;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +71,8 @@ impl Http {
                 }
                 AppProtocol::Http | AppProtocol::Tcp => {
                     let mut builder = http1::Builder::new();
-                    builder.timer(TokioTimer::new()).half_close(true);
+                    // What is idle is found by the watch below, heads that do not end too.
+                    builder.header_read_timeout(None).half_close(true);
                     let connection = builder.serve_connection(stream, service);
                     connection.with_upgrades().await
                 }
@@ -92,25 +96,23 @@ impl Http {
         let deadline = seconds.map(|seconds| began + Duration::from_secs(seconds));
         let client = message::asks_to_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
         let Some(outgoing) = Outgoing::read(request, listener.protocol).await else {
-            return own::answer(listener.protocol, StatusCode::BAD_REQUEST);
+            return Own::BadRequest.answer(listener.protocol);
         };
         let mut tried = Vec::new();
-        let (target, response) = {
+        let ended = {
             let trying = self.try_targets(&mut tried, outgoing);
             let ended = match deadline {
                 Some(deadline) => timeout_at(deadline, trying).await.ok(),
                 None => Some(trying.await),
             };
-            ended.unwrap_or_else(|| {
-                let answer = own::answer(listener.protocol, StatusCode::GATEWAY_TIMEOUT);
-                (None, answer)
-            })
+            ended.ok_or_else(|| Own::TimedOut.answer(listener.protocol))
         };
-        let status = response.status();
-        if target.is_none() && status == StatusCode::GATEWAY_TIMEOUT {
+        let (target, response) = ended.unwrap_or_else(|answer| {
             let last = tried.last().into_iter();
             last.for_each(|id| self.route.report(id, Outcome::TimedOut.is_well()));
-        }
+            (None, answer)
+        });
+        let status = response.status();
         let took = began.elapsed();
         let counters = &self.route.counters;
         counters.answered(target.as_deref(), status.as_u16(), took);
@@ -124,20 +126,22 @@ impl Http {
         mut outgoing: Outgoing,
     ) -> (Option<String>, Response<Body>) {
         let protocol = self.route.listener.protocol;
-        let unavailable = || own::answer(protocol, StatusCode::SERVICE_UNAVAILABLE);
+        // A server that came back knows none of the connections that it had.
+        let mut is_fresh = false;
         loop {
             let Some(target) = self.route.pick(tried) else {
-                return (None, unavailable());
+                return (None, Own::NoTarget.answer(protocol));
             };
             tried.push(target.id.clone());
-            let (outcome, response) = self.upstream.ask(&target, tried, &mut outgoing).await;
+            let (outcome, response) = self.upstream.ask(&target, is_fresh, &mut outgoing).await;
+            is_fresh |= outcome == Outcome::Lost;
             self.route.report(&target.id, outcome.is_well());
             if outcome.is_tried_again(tried.len(), outgoing.method(), outgoing.is_kept()) {
                 continue;
             }
             return match response {
                 Some(response) => (Some(target.id), response),
-                None => (None, unavailable()),
+                None => (None, Own::Unreachable.answer(protocol)),
             };
         }
     }

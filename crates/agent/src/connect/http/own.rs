@@ -6,33 +6,56 @@ use crate::task::connect::AppProtocol;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Texts as Envoy, AWS's proxy, has them; of gRPC a status in headers alone.
-pub fn answer(protocol: AppProtocol, status: StatusCode) -> Response<Body> {
-    let (grpc_status, text) = match status {
-        StatusCode::SERVICE_UNAVAILABLE => ("14", "no healthy upstream"),
-        StatusCode::GATEWAY_TIMEOUT => ("4", "upstream request timeout"),
-        _ => ("13", "bad request"),
-    };
-    let mut response = Response::new(whole(Bytes::new()));
-    let headers = response.headers_mut();
-    let mut set = |name: &'static str, value: &'static str| {
-        headers.insert(name, HeaderValue::from_static(value));
-    };
-    if protocol == AppProtocol::Grpc {
-        set(CONTENT_TYPE.as_str(), "application/grpc");
-        set("grpc-status", grpc_status);
-        set("grpc-message", text);
-        return response;
+/// Why the proxy answers, and not a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// A request that cannot be passed on.
+    BadRequest,
+    /// There is no target.
+    NoTarget,
+    /// No target took it, or the one that did gave no answer.
+    Unreachable,
+    /// It took longer than it may.
+    TimedOut,
+}
+
+impl Own {
+    /// Status of HTTP and of gRPC, and the text as Envoy, AWS's proxy, has it.
+    fn words(self) -> (StatusCode, &'static str, &'static str) {
+        let unreachable = "upstream connect error or disconnect/reset before headers";
+        match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "13", "bad request"),
+            Self::NoTarget => (StatusCode::SERVICE_UNAVAILABLE, "14", "no healthy upstream"),
+            Self::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, "14", unreachable),
+            Self::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "4", "upstream request timeout"),
+        }
     }
-    set(CONTENT_TYPE.as_str(), "text/plain");
-    *response.status_mut() = status;
-    response.map(|_| whole(Bytes::from_static(text.as_bytes())))
+
+    /// The answer; of gRPC a status in headers alone.
+    #[must_use]
+    pub fn answer(self, protocol: AppProtocol) -> Response<Body> {
+        let (status, grpc_status, text) = self.words();
+        let mut response = Response::new(whole(Bytes::new()));
+        let headers = response.headers_mut();
+        let mut set = |name: &'static str, value: &'static str| {
+            headers.insert(name, HeaderValue::from_static(value));
+        };
+        if protocol == AppProtocol::Grpc {
+            set("content-type", "application/grpc");
+            set("grpc-status", grpc_status);
+            set("grpc-message", text);
+            return response;
+        }
+        set("content-type", "text/plain");
+        *response.status_mut() = status;
+        response.map(|_| whole(Bytes::from_static(text.as_bytes())))
+    }
 }
 
 /// The body, cut off at that moment.
@@ -84,9 +107,9 @@ mod tests {
 
     #[test]
     fn grpc_says_its_status_in_a_header() {
-        let plain = answer(AppProtocol::Http, StatusCode::SERVICE_UNAVAILABLE);
+        let plain = Own::NoTarget.answer(AppProtocol::Http);
         assert_eq!(plain.status(), StatusCode::SERVICE_UNAVAILABLE);
-        let grpc = answer(AppProtocol::Grpc, StatusCode::GATEWAY_TIMEOUT);
+        let grpc = Own::TimedOut.answer(AppProtocol::Grpc);
         assert_eq!(grpc.status(), StatusCode::OK);
         assert_eq!(grpc.headers()["grpc-status"], "4");
     }

@@ -93,17 +93,17 @@ impl Upstream {
         }
     }
 
-    /// One try. A second one is never on a connection that was there before.
+    /// One try; `is_fresh`: not on a connection that was there before.
     pub async fn ask(
         &self,
         target: &EndpointTarget,
-        tried: &[String],
+        is_fresh: bool,
         outgoing: &mut Outgoing,
     ) -> (Outcome, Option<Response<Body>>) {
         let address = self.route.place.address(target);
-        let kept = match tried.len() {
-            1 => self.idle.take(address),
-            _ => None,
+        let kept = match is_fresh {
+            true => None,
+            false => self.idle.take(address),
         };
         if let Some(sender) = kept {
             let (outcome, response) = self.send(address, sender, outgoing).await;
