@@ -20,7 +20,7 @@ use crate::task::state::TaskState;
 use crate::{HELLO, SHIM, session};
 use futures_util::future::join_all;
 use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
-use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig};
+use netdev::{HostNetwork, KeptAttachment, LinuxNetwork};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
 use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
 use std::collections::HashMap;
@@ -100,10 +100,7 @@ pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
     })
     .map_err(|error| failed("containers", &error))?;
     let runtime = Arc::new(runtime);
-    let networks = NetworkConfig {
-        underlay: config.underlay,
-        ..NetworkConfig::new(config.tag.clone(), config.run_dir().join("net"))
-    };
+    let networks = config.networks();
     let network = LinuxNetwork::new(networks.clone()).map_err(|error| failed("network", &error))?;
     let vpcs = LinuxVpcs::new(networks).map_err(|error| failed("VPCs", &error))?;
     let options = StoreOptions {

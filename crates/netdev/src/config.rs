@@ -40,6 +40,8 @@ pub struct NetworkConfig {
     pub underlay: Option<Ipv4Addr>,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
+    /// Whether containers of the bridge find instance metadata.
+    pub has_instance_metadata: bool,
     /// How long the router of a VPC stays after its last interface.
     pub router_linger: Duration,
 }
@@ -54,6 +56,7 @@ impl NetworkConfig {
             dynamic_ports: kernel_dynamic_ports(),
             underlay: None,
             endpoints: ENDPOINTS.to_vec(),
+            has_instance_metadata: false,
             router_linger: ROUTER_LINGER,
         }
     }
