@@ -4,6 +4,7 @@ use crate::images::ImageCleanup;
 use crate::part::Part;
 use crate::server::Server;
 use aws_wire::sigv4::Credentials;
+use netdev::NetworkConfig;
 use runtime::host::KernelFeature;
 use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
 use std::collections::BTreeMap;
@@ -61,6 +62,10 @@ pub struct AgentConfig {
     pub cdi_dirs: Vec<PathBuf>,
     /// Who is asked for names that are not of a VPC; none: the host's `/etc/resolv.conf` says.
     pub resolvers: Vec<SocketAddr>,
+    /// Whether processes of this host find instance metadata at 169.254.169.254.
+    pub instance_metadata: bool,
+    /// Whether tasks on the bridge and in VPCs do.
+    pub instance_metadata_for_tasks: bool,
     /// Kernel calls that are not used, so that their fallbacks are.
     pub without: Vec<KernelFeature>,
 }
@@ -80,6 +85,16 @@ impl AgentConfig {
     pub fn zone(&self) -> String {
         let first = || format!("{}a", self.region);
         self.zone.clone().unwrap_or_else(first)
+    }
+
+    /// What its networks are made of.
+    #[must_use]
+    pub fn networks(&self) -> NetworkConfig {
+        NetworkConfig {
+            underlay: self.underlay,
+            has_instance_metadata: self.instance_metadata_for_tasks,
+            ..NetworkConfig::new(self.tag.clone(), self.run_dir().join("net"))
+        }
     }
 
     /// The agent's own records.

@@ -1,31 +1,34 @@
 //! The agent's process: takes over what an earlier agent left, registers, keeps its sessions.
 
+mod open;
+
+pub use open::open;
+
 use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::connect::{self, Connect};
 use crate::control_socket;
 use crate::credentials::Credentials;
-use crate::encryption;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
 use crate::isolation::{Given, Isolation};
 use crate::kept;
-use crate::logs::{AllLogs, LogSink};
+use crate::logs::LogSink;
 use crate::part::Part;
 use crate::records::Records;
 use crate::registration;
+use crate::session;
 use crate::task::definition::{Desired, InvalidTask, TaskDefinition, cluster_of, task_id};
 use crate::task::machine::Event;
 use crate::task::report::{Status, TaskChange};
 use crate::task::state::TaskState;
-use crate::{HELLO, SHIM, session};
 use futures_util::future::join_all;
-use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
-use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig};
-use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
-use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
+use netdev::vpc::{KeptVpcAttachment, VpcNetwork};
+use netdev::{HostNetwork, KeptAttachment};
+use runtime::host::{ContainerRuntime, Runtime};
+use runtime::image::ImageStore;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -119,67 +122,6 @@ async fn serve(host: &Arc<Host>, part: Part, is_first: bool) {
         session::tcs(host, &instance, part),
         networks
     );
-}
-
-/// Opens the host's means.
-pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
-    let failed =
-        |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
-    std::fs::create_dir_all(config.run_dir())?;
-    let runtime = Runtime::new(RuntimeConfig {
-        data_dir: config.data_dir.clone(),
-        tag: config.tag.clone(),
-        shim_image: SHIM,
-        without: config.without.clone(),
-    })
-    .map_err(|error| failed("containers", &error))?;
-    let runtime = Arc::new(runtime);
-    let networks = NetworkConfig {
-        underlay: config.underlay,
-        encryption: encryption::own(&config)?,
-        ..NetworkConfig::new(config.tag.clone(), config.run_dir().join("net"))
-    };
-    let network = LinuxNetwork::new(networks.clone()).map_err(|error| failed("network", &error))?;
-    let vpcs = LinuxVpcs::new(networks).map_err(|error| failed("VPCs", &error))?;
-    let public_key = vpcs.encrypt().await;
-    let public_key = public_key.map_err(|error| failed("VPCs", &error))?;
-    config
-        .attributes
-        .extend(encryption::reported(&config, public_key));
-    let options = StoreOptions {
-        registry: RegistryOptions {
-            insecure_hosts: config.insecure_registries.clone(),
-            ca_file: config.registry_ca_file.clone(),
-            host_ca_files: config.registry_host_ca_files.clone(),
-            credentials: config.registry_credentials.clone(),
-            ..RegistryOptions::default()
-        },
-        ..StoreOptions::default()
-    };
-    let store = DiskStore::open_with(&config.images_dir(), options)
-        .map_err(|error| failed("images", &error))?;
-    store
-        .install_builtin("longshore/hello", HELLO)
-        .await
-        .map_err(|error| failed("longshore/hello", &error))?;
-    let api = Api::new(&config);
-    Ok(Arc::new(Host {
-        records: Records::open(&config.agent_dir())?,
-        logs: Arc::new(AllLogs::new(api.clone())),
-        api,
-        runtime: Arc::clone(&runtime) as Arc<dyn ContainerRuntime>,
-        driver: runtime,
-        images: Arc::new(store),
-        network: Arc::new(network),
-        vpcs: Arc::new(vpcs),
-        health: Boards::default(),
-        credentials: Credentials::default(),
-        endpoints: Endpoints::default(),
-        isolation: Isolation::open(&config),
-        connect: Connect::new(&config.agent_dir()),
-        tasks: Mutex::default(),
-        config,
-    }))
 }
 
 impl Host {

@@ -53,6 +53,7 @@ fn config(
     let key = settings.data.host_key()?;
     let mut attributes = settings.agent.attributes.clone();
     attributes.extend(options.attributes.iter().cloned());
+    attributes.extend(settings.agent.interfaces()?);
     if let Some(address) = options.address {
         attributes.insert(ADDRESS.into(), address.to_string());
     }
@@ -102,6 +103,8 @@ fn config(
             .into(),
         cdi_dirs: settings.agent.cdi_dirs(),
         resolvers: settings.agent.resolvers()?,
+        instance_metadata: settings.agent.instance_metadata,
+        instance_metadata_for_tasks: settings.agent.instance_metadata_for_tasks,
         without: settings.agent.without.clone(),
     })
 }

@@ -5,6 +5,7 @@ use crate::cli::{Global, Timing};
 use crate::data_dir::DataDir;
 use crate::duration::Duration;
 use anyhow::{Context, bail};
+use ecs::instance::interfaces;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -160,6 +161,14 @@ pub struct AgentSettings {
     /// Who is asked for names that are not of a VPC: addresses, with a port where it is not 53 [default: those of
     /// /etc/resolv.conf].
     pub resolvers: Vec<String>,
+    /// What EC2 instance type the machine counts as, for its number of network interfaces.
+    pub instance_type: Option<String>,
+    /// How many network interfaces it may have, its own among them [default: as its type, else without limit].
+    pub max_interfaces: Option<u32>,
+    /// Whether processes of this machine find instance metadata at 169.254.169.254.
+    pub instance_metadata: bool,
+    /// Whether tasks do, in network modes `bridge` and `awsvpc`.
+    pub instance_metadata_for_tasks: bool,
     /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
     /// `pidfd-info-exit`, `idmapped-layers` (which has none). For tests, and for a kernel whose call misbehaves.
     pub without: Vec<agent::KernelFeature>,
@@ -188,6 +197,27 @@ impl AgentSettings {
                 .with_context(|| format!("resolver {text:?}: ADDRESS or ADDRESS:PORT is expected"))
         };
         self.resolvers.iter().map(one).collect()
+    }
+
+    /// The attributes that say how many interfaces the machine may have.
+    ///
+    /// # Errors
+    /// Its type is not known and no number is given, or the number is 0.
+    pub fn interfaces(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let known = |name: &String| interfaces::limits(name).is_some();
+        if let Some(name) = self.instance_type.as_ref().filter(|name| !known(name))
+            && self.max_interfaces.is_none()
+        {
+            bail!("instance_type {name:?} is not in Longshore's table: say max_interfaces too");
+        }
+        if self.max_interfaces == Some(0) {
+            bail!("max_interfaces: the machine itself has one; use 1 or more");
+        }
+        let kind = self.instance_type.clone();
+        let most = self.max_interfaces.map(|most| most.to_string());
+        let kind = kind.map(|kind| (interfaces::INSTANCE_TYPE.to_owned(), kind));
+        let most = most.map(|most| (interfaces::MAX_INTERFACES.to_owned(), most));
+        Ok(kind.into_iter().chain(most).collect())
     }
 
     /// When unused images go; never where images of the past are preferred, as with the public agent.
@@ -326,6 +356,7 @@ impl Settings {
         if stopped_tasks_visible.is_some_and(|time| time.0 < control::STOPPED_TASKS_VISIBLE_MIN) {
             bail!("stopped_tasks_visible: AWS shows a stopped task for an hour; use 1h or more");
         }
+        file.agent.interfaces()?;
         Ok(Self {
             data,
             data_was_named,
@@ -402,6 +433,22 @@ mod tests {
             assert_eq!(cleanup(text), expected, "{text}");
         }
         assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
+
+    #[test]
+    fn a_machine_counts_as_a_type_that_is_known_or_says_its_number() {
+        for (text, expected) in [
+            ("", Some(0)),
+            ("instance_type = \"c5.large\"", Some(1)),
+            ("instance_type = \"c5.large\"\nmax_interfaces = 5", Some(2)),
+            ("instance_type = \"own.box\"\nmax_interfaces = 5", Some(2)),
+            ("instance_type = \"own.box\"", None),
+            ("max_interfaces = 0", None),
+        ] {
+            let settings: AgentSettings = toml::from_str(text).unwrap();
+            let found = settings.interfaces().ok();
+            assert_eq!(found.map(|found| found.len()), expected, "{text}");
+        }
     }
 
     #[test]

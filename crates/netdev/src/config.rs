@@ -42,6 +42,8 @@ pub struct NetworkConfig {
     pub encryption: Option<Encryption>,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
+    /// Whether containers of the bridge find instance metadata.
+    pub has_instance_metadata: bool,
     /// How long the router of a VPC stays after its last interface.
     pub router_linger: Duration,
 }
@@ -57,6 +59,7 @@ impl NetworkConfig {
             underlay: None,
             encryption: None,
             endpoints: ENDPOINTS.to_vec(),
+            has_instance_metadata: false,
             router_linger: ROUTER_LINGER,
         }
     }

@@ -326,7 +326,12 @@ impl Inner {
             return Ok(plumbing.bridge);
         }
         let bridge = bridge::ensure(&self.config, &self.names)?;
-        let map = PortMap::load(&self.names, bridge.range, Targets::new())?;
+        let map = PortMap::load(
+            &self.names,
+            bridge.range,
+            Targets::new(),
+            self.config.has_instance_metadata,
+        )?;
         self.books().pool = Some(AddressPool::new(bridge.range));
         *plumbing = Some(Plumbing { bridge, map });
         Ok(bridge)

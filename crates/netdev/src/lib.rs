@@ -7,7 +7,7 @@
 //! Map: [`attachment`] what callers say and get; [`host`] the order of steps; [`reconcile`] adopting
 //! and destroying; `bridge`, `rules`, `portmap`, `namespace` one kernel object each; `pool` and
 //! `ports` the two allocators; `subnet` which addresses the bridge takes; `netlink` the bytes;
-//! [`diagnose`] what a host lacks; [`vpc`] the VPCs.
+//! [`diagnose`] what a host lacks; [`instance_metadata`] the host's own address for that; [`vpc`] the VPCs.
 
 #![allow(unsafe_code)]
 
@@ -20,6 +20,7 @@ mod diagnose;
 pub mod error;
 mod forwarding;
 pub mod host;
+pub mod instance_metadata;
 mod leaving;
 mod names;
 pub mod namespace;
@@ -44,3 +45,4 @@ pub use config::{NetworkConfig, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT
 pub use diagnose::{Finding, Severity, diagnose};
 pub use error::NetworkError;
 pub use host::LinuxNetwork;
+pub use instance_metadata::INSTANCE_METADATA;

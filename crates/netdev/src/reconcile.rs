@@ -11,6 +11,7 @@ use crate::attachment::{KeptAttachment, ReconcileReport};
 use crate::bridge;
 use crate::error::NetworkError;
 use crate::host::{Entry, Inner, Plumbing, route_socket};
+use crate::instance_metadata;
 use crate::namespace;
 use crate::pool::AddressPool;
 use crate::portmap::{self, PortMap, Targets};
@@ -50,7 +51,12 @@ impl Inner {
         report.removed_links = self.remove_links(&links, &devices)?;
         report.removed_namespaces = self.remove_namespaces(&entries)?;
         if let Some(bridge) = bridge {
-            let map = PortMap::load(&self.names, bridge.range, targets_of(&entries))?;
+            let map = PortMap::load(
+                &self.names,
+                bridge.range,
+                targets_of(&entries),
+                self.config.has_instance_metadata,
+            )?;
             *plumbing = Some(Plumbing { bridge, map });
         }
         let mut books = self.books();
@@ -69,6 +75,7 @@ impl Inner {
         let mut plumbing = self.plumbing();
         *plumbing = None;
         portmap::delete_table(&self.names)?;
+        instance_metadata::remove(&self.names)?;
         self.remove_links(&self.link_names()?, &BTreeSet::new())?;
         self.remove_namespaces(&BTreeMap::new())?;
         bridge::remove(&self.names, &mut route_socket()?)?;

@@ -6,7 +6,7 @@
 
 use super::{Place, dns, http, relay};
 use crate::engine::Host;
-use netdev::{TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT, namespace};
+use netdev::{INSTANCE_METADATA, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT, namespace};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -85,7 +85,7 @@ fn identity(host: &Host, place: &Place) -> Option<u64> {
             let index = format!("/sys/class/net/{}/ifindex", host.network.bridge()?);
             std::fs::read_to_string(index).ok()?.trim().parse().ok()
         }
-        Place::Vpc(vpc) | Place::Api(vpc) => inode(host.vpcs.router(vpc)?),
+        Place::Vpc(vpc) | Place::Api(vpc) | Place::Instance(vpc) => inode(host.vpcs.router(vpc)?),
         Place::Resolver(vpc, address) => {
             let is_asked = |own: Ipv4Addr| own == *address || *address == dns::RESOLVER;
             host.endpoints
@@ -105,9 +105,10 @@ async fn serve(host: &Arc<Host>, place: &Place) -> io::Result<JoinHandle<()>> {
     let listener = match place {
         Place::Loopback => on_loopback(host)?,
         Place::Bridge => on_bridge(host)?,
-        Place::Vpc(vpc) => listening(host, vpc, HTTP_PORT).await?,
+        Place::Vpc(vpc) => listening(host, vpc, (TASK_ENDPOINT, HTTP_PORT)).await?,
+        Place::Instance(vpc) => listening(host, vpc, (INSTANCE_METADATA, HTTP_PORT)).await?,
         Place::Api(vpc) => {
-            let listener = listening(host, vpc, TASK_API_PORT).await?;
+            let listener = listening(host, vpc, (TASK_ENDPOINT, TASK_API_PORT)).await?;
             return Ok(tokio::spawn(relay::serve(host.clone(), listener)));
         }
         Place::Resolver(vpc, address) => {
@@ -147,9 +148,13 @@ fn on_bridge(host: &Host) -> io::Result<tokio::net::TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// At the tasks' endpoint in a router.
-async fn listening(host: &Host, vpc: &str, port: u16) -> io::Result<tokio::net::TcpListener> {
-    let listen = move || TcpListener::bind((TASK_ENDPOINT, port));
+/// At an endpoint in a router.
+async fn listening(
+    host: &Host,
+    vpc: &str,
+    at: (Ipv4Addr, u16),
+) -> io::Result<tokio::net::TcpListener> {
+    let listen = move || TcpListener::bind(at);
     let listener = in_router(host, vpc, listen).await?;
     listener.set_nonblocking(true)?;
     tokio::net::TcpListener::from_std(listener)

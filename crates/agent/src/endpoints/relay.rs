@@ -3,9 +3,7 @@
 //!
 //! The server may be far away and speak TLS; a container speaks plain HTTP to its own host.
 
-use super::Place;
 use crate::engine::Host;
-use netdev::TASK_API_PORT;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
@@ -42,13 +40,6 @@ pub async fn serve(host: Arc<Host>, listener: TcpListener) {
             }
         }
     }
-}
-
-/// Whether a connection that came to a place's one socket was made to the APIs' port. On the bridge the
-/// ports of 169.254.170.2 are translated to that socket's.
-pub fn is_for_api(place: &Place, stream: &TcpStream) -> bool {
-    let asked = || rustix::net::sockopt::ip_original_dst(stream);
-    *place == Place::Bridge && asked().is_ok_and(|asked| asked.port() == TASK_API_PORT)
 }
 
 /// Until one side ends it.

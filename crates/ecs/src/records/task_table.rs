@@ -24,10 +24,8 @@ pub static BY_INSTANCE: Index<TaskRecord> = Index {
 pub static HOLDS_PORTS: Index<TaskRecord> = Index {
     name: "holds_ports",
     keys: |task| {
-        let reserved = &task.reserved;
-        let named =
-            !reserved.tcp.is_empty() || !reserved.udp.is_empty() || !reserved.gpus.is_empty();
-        let held = (task.holds && named).then(|| held_by(&task.instance_key()));
+        let held = task.holds && task.reserved.names_something();
+        let held = held.then(|| held_by(&task.instance_key()));
         held.into_iter().collect()
     },
 };
