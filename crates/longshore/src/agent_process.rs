@@ -65,13 +65,7 @@ fn config(
         tag: settings.data.tag(),
         server: membership.server,
         region: membership.region,
-        parts: match options.fargate {
-            None => vec![agent::Part::Instance],
-            Some(Fargate::Only) => vec![agent::Part::Fargate],
-            Some(Fargate::Also | Fargate::Able) => {
-                vec![agent::Part::Instance, agent::Part::Fargate]
-            }
-        },
+        parts: parts(options.fargate),
         fargate: agent::FargateConfig {
             is_required: options.fargate != Some(Fargate::Able),
             user_namespace: settings.agent.fargate_user_namespace.unwrap_or(true),
@@ -107,6 +101,14 @@ fn config(
         instance_metadata_for_tasks: settings.agent.instance_metadata_for_tasks,
         without: settings.agent.without.clone(),
     })
+}
+
+fn parts(fargate: Option<Fargate>) -> Vec<agent::Part> {
+    match fargate {
+        None => vec![agent::Part::Instance],
+        Some(Fargate::Only) => vec![agent::Part::Fargate],
+        Some(Fargate::Also | Fargate::Able) => vec![agent::Part::Instance, agent::Part::Fargate],
+    }
 }
 
 /// From the public agent's variables and Docker's `config.json`.
