@@ -58,6 +58,7 @@ demo() {
 echo "kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 # The test of bridged packets switches it off in its own namespace; elsewhere it is built in.
 modprobe br_netfilter
+modprobe loop
 [ $# -gt 0 ] || set -- runtime netdev delegated demo
 for what in "$@"; do
     case $what in

@@ -85,14 +85,14 @@ fn a_disk_that_cannot_be_made_leaves_nothing() {
 fn many_are_made_at_once() {
     let house = tempfile::tempdir().unwrap();
     let templates = Templates::new(house.path().join("templates"));
-    let dirs: Vec<_> = (0..12).map(|n| house.path().join(n.to_string())).collect();
+    let dirs: Vec<_> = (0..64).map(|n| house.path().join(n.to_string())).collect();
     let _disks: Vec<_> = dirs.iter().map(|dir| Disk(dir)).collect();
     std::thread::scope(|scope| {
         for dir in &dirs {
             scope.spawn(|| task_disk::make(&templates, dir, 20).unwrap());
         }
     });
-    assert_eq!(loop_devices_of(house.path()), 12);
+    assert_eq!(loop_devices_of(house.path()), 64);
     for dir in &dirs {
         assert!(task_disk::is_mounted(dir));
         fs::write(task_disk::files(dir).join("x"), "x").unwrap();

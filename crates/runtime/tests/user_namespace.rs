@@ -201,6 +201,24 @@ async fn a_further_process_is_in_the_same_namespaces() {
 }
 
 #[tokio::test]
+async fn a_further_run_finds_what_the_last_one_wrote() {
+    let house = House::new().await;
+    let network = Network::new(&house, IDS).await;
+    let spec = mapped(
+        house.script("echo run >>/etc/runs; grep -c run /etc/runs"),
+        &network,
+        IDS,
+    );
+    for count in ["1\n", "2\n"] {
+        assert_eq!(house.run_keeping(&spec).await.1, count);
+        house.runtime.clear(&spec.dir).await.unwrap();
+    }
+    house.runtime.remove(&spec.dir).await.unwrap();
+    drop(network);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn containers_of_a_task_share_a_holders_processes() {
     let house = House::new().await;
     let network = Network::new(&house, IDS).await;

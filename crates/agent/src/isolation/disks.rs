@@ -58,16 +58,15 @@ impl Disks {
         })
     }
 
-    /// Makes one ready, which shows whether this machine can, and others in the background. Blocks.
+    /// Makes one ready, which shows whether this machine can. Others follow with the first task. Blocks.
     ///
     /// # Errors
     /// It cannot.
-    pub fn check(self: &Arc<Self>) -> io::Result<()> {
+    pub fn check(&self) -> io::Result<()> {
         if self.lock().is_empty() {
             let made = self.make(USUAL_GIB)?;
             self.put(&made)?;
         }
-        self.fill_behind();
         Ok(())
     }
 

@@ -4,9 +4,12 @@ use rustix::fs::{Mode, OFlags, open};
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 const CONTROL: &str = "/dev/loop-control";
-/// Others ask for free devices at the same time.
+/// The kernel names the same free device to all who ask before one has taken it: in this process one asks at a time.
+static ASKING: Mutex<()> = Mutex::new(());
+/// Other processes ask as well.
 const ATTEMPTS: u32 = 64;
 const BLOCK_BYTES: u32 = 4096;
 
@@ -45,6 +48,7 @@ struct Config {
 pub fn attach(file: &File) -> Result<LoopDevice> {
     let control = open(CONTROL, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| told(error.into(), CONTROL))?;
+    let _alone = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..ATTEMPTS {
         let number = free(&control)?;
         let path = format!("/dev/loop{number}");
