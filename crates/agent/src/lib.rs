@@ -54,6 +54,7 @@ pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,
 };
+pub use runtime::task_disk::lacking as disks_lack;
 pub use server::{Server, ServerStream, Trust};
 
 /// The static executable of shims.

@@ -156,6 +156,30 @@ async fn volumes_tmpfs_users_and_limits_work_as_without() {
 }
 
 #[tokio::test]
+async fn a_terminal_an_open_input_and_a_read_only_root_work_as_without() {
+    let house = House::new().await;
+    let network = Network::new(&house, IDS).await;
+    let script = "test -t 0 && test -t 1 && echo terminal; test -c /dev/console && echo console
+        touch /x 2>/dev/null || echo protected; echo x >/dev/null && touch /dev/shm/x && echo memory";
+    let mut spec = mapped(house.script(script), &network, IDS);
+    spec.linux.terminal = true;
+    spec.user = Some("web".into());
+    let RootFilesystem::Overlay { read_only, .. } = &mut spec.rootfs;
+    *read_only = true;
+    let (_, stdout, _) = house.run(spec).await;
+    assert_eq!(stdout, "terminal\r\nconsole\r\nprotected\r\nmemory\r\n");
+    let mut open = mapped(
+        house.script("stat -Lc %F-%u /dev/stdin; echo x >/dev/stdin && head -c 2 /dev/stdin"),
+        &network,
+        IDS,
+    );
+    open.linux.open_stdin = true;
+    assert_eq!(house.run(open).await.1, "fifo-0\nx\n");
+    drop(network);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_further_process_is_in_the_same_namespaces() {
     let house = House::new().await;
     let network = Network::new(&house, IDS).await;

@@ -6,7 +6,8 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-const CONTROL: &str = "/dev/loop-control";
+/// Where free devices are asked for.
+pub const CONTROL: &str = "/dev/loop-control";
 /// The kernel names the same free device to all who ask before one has taken it: in this process one asks at a time.
 static ASKING: Mutex<()> = Mutex::new(());
 /// Other processes ask as well.

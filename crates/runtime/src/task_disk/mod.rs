@@ -35,6 +35,17 @@ pub struct Usage {
     pub used_bytes: u64,
 }
 
+/// What this machine plainly lacks for disks of tasks.
+pub fn lacking() -> Option<&'static str> {
+    if template::tool().is_none() {
+        Some("mkfs.ext4 (package e2fsprogs)")
+    } else if !Path::new(loop_device::CONTROL).exists() {
+        Some("/dev/loop-control (kernel module loop)")
+    } else {
+        None
+    }
+}
+
 /// Where a disk's files are.
 pub fn files(dir: &Path) -> PathBuf {
     dir.join(FILES)

@@ -62,11 +62,15 @@ impl Templates {
     }
 }
 
+/// What makes them.
+pub fn tool() -> Option<PathBuf> {
+    let places = DIRECTORIES.map(|dir| Path::new(dir).join(TOOL));
+    places.into_iter().find(|tool| tool.exists())
+}
+
 /// No journal and no blocks kept for root: a disk does not outlive the machine's run.
 fn format(image: &Path) -> Result<()> {
-    let found = DIRECTORIES.map(|dir| Path::new(dir).join(TOOL));
-    let tool = found.into_iter().find(|tool| tool.exists());
-    let tool = tool.ok_or_else(|| {
+    let tool = tool().ok_or_else(|| {
         let text = format!("{TOOL} is missing (package e2fsprogs)");
         Error::new(ErrorKind::NotFound, text)
     })?;
