@@ -39,6 +39,7 @@ pub mod task;
 mod volumes;
 
 pub use config::AgentConfig;
+pub use connect::EndpointCounts;
 pub use control_socket::{HostRequest, ask};
 pub use down::down;
 pub use engine::run;
