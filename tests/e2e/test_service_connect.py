@@ -1,6 +1,7 @@
 """Service Connect on the real binary: services reach each other by name, whatever becomes of the tasks behind."""
 
 import collections
+import json
 import subprocess
 import sys
 import threading
@@ -133,6 +134,14 @@ def test_requests_take_turns_and_no_answer_is_lost_to_a_target_that_fails(longsh
             assert (status, body.split()[0]) == (200, "two")
         assert connect.curl(longshore.data, client, "http://turns/status/503")[0] == 503
         assert connect.curl(longshore.data, client, "http://turns/status/404")[0] == 404
+    known = json.loads(longshore.run("why", "turner", "--json").stdout)
+    counted, = known["connect_on_this_host"]
+    metrics = counted["metrics"]
+    assert metrics["RequestCount"] == 18 and metrics["HTTPCode_Target_2XX_Count"] == 16, counted
+    assert metrics["HTTPCode_Target_4XX_Count"] == metrics["HTTPCode_Target_5XX_Count"] == 1
+    assert metrics["NewConnectionCount"] == 18 and metrics["ProcessedBytes"] > 18 * 100
+    assert set(counted["targets"]) == {task["taskArn"].rsplit("/", 1)[1] for task in (one, two)}
+    assert "turns:80, 2 targets" in longshore.run("why", "turner").stdout
     connect.remove(longshore, "turner", "turns")
 
 
@@ -198,6 +207,7 @@ def test_a_client_that_is_not_deployed_anew_does_not_know_a_new_endpoint(longsho
     connect.create(longshore, "late", definition, connect.configuration(of, connect.exposed("web", "late", 80)))
     connect.running(longshore, "late")
     assert "late" not in connect.hosts(longshore.data, before)
+    assert "late:80, 1 target: newer than its deployment" in longshore.run("why", "early").stdout
     longshore.ecs.update_service(service="early", forceNewDeployment=True)
     connect.steady(longshore, "early")
     after, = connect.running(longshore, "early")

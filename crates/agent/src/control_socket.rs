@@ -2,6 +2,7 @@
 //! that has their store open, and what is known of this host's containers alone is told. Root alone
 //! can reach it.
 
+use crate::connect;
 use crate::engine::Host;
 use crate::labels;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub enum HostRequest {
     Remove(String),
     /// Answers each container's [`ContainerLabels`](crate::ContainerLabels) in JSON.
     Labels,
+    /// Answers what each proxy of Service Connect counted: [`EndpointCounts`](crate::EndpointCounts) in JSON.
+    Connect,
 }
 
 type Answer = Result<Vec<String>, String>;
@@ -105,6 +108,7 @@ async fn perform(host: &Host, request: HostRequest) -> Answer {
                 .map_err(|error| error.to_string())
         }
         HostRequest::Labels => Ok(labels::all(host)),
+        HostRequest::Connect => Ok(connect::told(host).await),
         HostRequest::Remove(name) => match images.remove(&name).await {
             Ok(true) => Ok(vec![name]),
             Ok(false) => Err(format!("No such image: {name}")),

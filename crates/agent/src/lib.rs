@@ -43,6 +43,7 @@ pub mod task;
 mod volumes;
 
 pub use config::{AgentConfig, FargateConfig};
+pub use connect::EndpointCounts;
 pub use control_socket::{HostRequest, ask};
 pub use down::down;
 pub use engine::run;

@@ -2,6 +2,7 @@
 //!
 //! Pure. It adds nothing to the records: who asked is in the decision log, if there at all.
 
+use crate::connect;
 use crate::instance::load;
 use crate::place::choose::{Question, choose};
 use crate::place::facts as place_facts;
@@ -242,6 +243,7 @@ pub fn service(world: &World, service: &ServiceRecord, now: Timestamp, waits: Wa
         "failures_that_end_a_deployment": explain::breaker(service),
         "deployments": deployments.chain(sets).collect::<Vec<_>>(),
         "waits_for": waits_for.iter().map(explain::Wait::facts).collect::<Vec<_>>(),
+        "service_connect": connect::explain::service(world, service),
         "steady_since": service.steady.map(|steady| steady.since.iso8601()),
         "looks_again_at": plan.wake_at.map(Timestamp::iso8601),
         "events": told

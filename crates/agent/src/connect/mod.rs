@@ -6,7 +6,7 @@
 //!                               └── 172.31.16.6:80, from the task's own interface
 //! ```
 //! [`balancer`], [`retry`] are pure. [`targets`] is what host sync says; [`route`] is one endpoint in one
-//! namespace; [`tcp`] and [`http`] carry; [`activity`] tells what is idle; [`counters`] count, [`report`] tells; [`scope`] ends it
+//! namespace; [`tcp`] and [`http`] carry; [`activity`] tells what is idle; [`counters`] count, [`report`] and [`told`](mod@told) tell; [`scope`] ends it
 //! all with the namespace.
 //!
 //! What always holds: sockets are open before the task's first container starts, and closed before its
@@ -23,9 +23,11 @@ mod route;
 mod scope;
 mod targets;
 mod tcp;
+mod told;
 
 pub use report::{Counted, Told};
 pub use route::Place;
+pub use told::{EndpointCounts, all as told};
 
 use crate::actor::TaskContext;
 use crate::engine::Host;

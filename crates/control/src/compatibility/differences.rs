@@ -65,8 +65,19 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "Services",
         "`desiredCount` left out is 0. `healthCheckGracePeriodSeconds` is taken without a load \
          balancer, as it covers container health checks too, and shown only where it was given. \
-         ListServicesByNamespace always answers `NamespaceNotFoundException`. A deployment \
-         controller cannot be changed.",
+A deployment controller cannot be changed.",
+    ),
+    (
+        "Service Connect",
+        "The proxy is the agent's, not a container: a task shows the attachment `Service Connect`, and no \
+         container `ecs-service-connect-…`; `logConfiguration` and `containerConfigurations` are checked and \
+         shown, and have nothing to carry, as access logs are refused. A server has a proxy of its own only with \
+         `ingressPortOverride`, which carries bytes whatever the protocol, and is refused in network mode \
+         `bridge`. Also refused: TLS, `testTrafficRules`, and `services` under a deployment strategy other than \
+         ROLLING. Names lead to IPv4 addresses alone. With the agent's end connections through its proxies end \
+         too; the next agent opens them again at once. Metrics go with TCS once a minute and are counted for \
+         `longshore why`; CloudWatch is not served yet. Where no recording of AWS's error text is known to us, \
+         the error's code is AWS's and the text is ours.",
     ),
     (
         "Deployment strategies",

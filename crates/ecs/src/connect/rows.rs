@@ -38,7 +38,9 @@ pub fn rows<'a>(world: &World, instances: impl IntoIterator<Item = &'a str>) -> 
         .collect()
 }
 
-fn targets(world: &World, service: &ItemKey) -> Vec<EndpointTarget> {
+/// The tasks behind an endpoint.
+#[must_use]
+pub fn targets(world: &World, service: &ItemKey) -> Vec<EndpointTarget> {
     let all = instances::of_service(world, service);
     let well = all.filter(|one| one.health == Health::Healthy);
     well.filter_map(target).collect()

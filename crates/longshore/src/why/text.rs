@@ -2,7 +2,7 @@
 //!
 //! Pure, and lenient: a member that another version's server does not send is left out.
 
-use super::service;
+use super::{connect, service};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -12,7 +12,10 @@ pub fn of(known: &Value) -> String {
     match known["kind"].as_str() {
         Some("task") => task(&mut out, &known["task"]),
         Some("instance") => instance(&mut out, &known["instance"]),
-        Some("service") => service::tell(&mut out, &known["service"]),
+        Some("service") => {
+            service::tell(&mut out, &known["service"]);
+            connect::tell(&mut out, &known["service"]);
+        }
         Some("gone") => line(
             &mut out,
             "record",
@@ -20,6 +23,7 @@ pub fn of(known: &Value) -> String {
         ),
         _ => {}
     }
+    connect::tell_counted(&mut out, known);
     let entries = list(&known["entries"]);
     for known in entries {
         entry(&mut out, known);
