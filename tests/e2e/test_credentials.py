@@ -35,7 +35,7 @@ def sdk(longshore, arn):
     done = subprocess.run(
         ["nsenter", f"--net=/proc/{pid(longshore, arn)}/ns/net", sys.executable, "-c", SDK],
         capture_output=True, text=True, env=own, timeout=60)
-    assert done.returncode == 0, done.stderr + longshore.tail()
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -45,7 +45,12 @@ def definition(longshore, mode, family="credentials", **members):
 
 
 def run(longshore, mode, **members):
-    more = {"networkConfiguration": vpc.network(vpc.default_subnet(longshore)["SubnetId"])} if mode == "awsvpc" else {}
+    if mode == "fargate":
+        members |= {"requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512", "family": "lent"}
+    more = {"launchType": "FARGATE"} if mode == "fargate" else {}
+    mode = "awsvpc" if mode == "fargate" else mode
+    if mode == "awsvpc":
+        more["networkConfiguration"] = vpc.network(vpc.default_subnet(longshore)["SubnetId"])
     return started(longshore, definition(longshore, mode, **members), **more)
 
 
@@ -67,7 +72,7 @@ def code(call):
     return error.value.response["Error"]["Code"]
 
 
-@pytest.mark.parametrize("mode", ["bridge", "awsvpc", "host"])
+@pytest.mark.parametrize("mode", ["bridge", "awsvpc", "host", "fargate"])
 def test_an_sdk_in_a_container_is_its_tasks_role(longshore, mode):
     arn = run(longshore, mode)
     id = arn.rsplit("/", 1)[1]
@@ -129,7 +134,8 @@ def test_no_key_lies_on_disk_and_none_outlives_its_task(longshore):
     arn = run(longshore, "bridge", executionRoleArn="exec")
     keys = fetch(longshore, arn, url(longshore, arn))
     needles = [keys["SecretAccessKey"].encode(), keys["Token"].encode()]
-    files = [path for part in ("agent", "state", "log") for path in (longshore.data / part).rglob("*") if path.is_file()]
+    files = [path for part in ("agent", "state", "log") for path in (longshore.data / part).rglob("*")
+             if path.is_file() and path.parent.name != "disks"]  # prepared disks: large, and nobody's yet
     assert any(path.name == "task.json" for path in files)
     for path in files:
         content = path.read_bytes()
@@ -176,6 +182,19 @@ def test_they_survive_the_end_of_agent_and_server(fresh):
         assert json.loads(body) == before
         eventually(fresh.ready, "the server to answer")
         assert sdk(fresh, arn)["Arn"].endswith(arn.rsplit("/", 1)[1])
+
+
+def test_a_host_far_away_carries_calls_on_by_tls(site):
+    server = site.server()
+    host = site.joined()
+    for mode in ("bridge", "awsvpc"):
+        more = {"networkConfiguration": vpc.network(vpc.default_subnet(server)["SubnetId"])} if mode == "awsvpc" else {}
+        answer = server.ecs.start_task(taskDefinition=definition(server, mode), containerInstances=[host.arn], **more)
+        assert answer["failures"] == [], answer
+        arn = answer["tasks"][0]["taskArn"]
+        server.wait(arn, "RUNNING")
+        assert sdk(host, arn)["Arn"] == f"arn:aws:sts::000000000000:assumed-role/app/{arn.rsplit('/', 1)[1]}"
+        stopped(server, arn)
 
 
 # Frames as they go on the wire: nothing of the kernel's says what they may have in them.

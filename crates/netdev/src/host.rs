@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
+use crate::antispoof;
 use crate::attachment::{
     BridgeAttachment, HostNetwork, KeptAttachment, PortBinding, PortRequest, ReconcileReport,
 };
@@ -265,6 +266,7 @@ impl Inner {
     ) -> Result<(), NetworkError> {
         let name = self.names.veth(bridge.range, address);
         let mut host = route_socket()?;
+        antispoof::allow(&self.names, bridge.range, address)?;
         on_leaving_thread(|| {
             let namespace = namespace::create_here(&self.names.namespace(id))?;
             veth::plug(
@@ -332,6 +334,7 @@ impl Inner {
             Targets::new(),
             self.config.has_instance_metadata,
         )?;
+        antispoof::load(&self.names, bridge.range, std::iter::empty());
         self.books().pool = Some(AddressPool::new(bridge.range));
         *plumbing = Some(Plumbing { bridge, map });
         Ok(bridge)

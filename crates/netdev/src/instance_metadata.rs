@@ -76,23 +76,6 @@ pub(crate) fn remove(names: &Names) -> Result<(), NetworkError> {
     run_nft(&table, &format!("delete table ip {table}\n"))
 }
 
-/// The address by which this host goes out, and the name of its device; `None` where it goes nowhere.
-#[must_use]
-pub fn way_out() -> Option<(Ipv4Addr, String)> {
-    // Of a range for documentation: no packet is sent.
-    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    let IpAddr::V4(address) = socket.local_addr().ok()?.ip() else {
-        return None;
-    };
-    let mut netlink = Socket::route().ok()?;
-    let devices = netlink.addresses_of_devices().ok()?;
-    let (index, _) = devices.iter().find(|(_, of)| *of == IpAddr::V4(address))?;
-    let links = netlink.links().ok()?;
-    let link = links.into_iter().find(|link| link.index == *index)?;
-    Some((address, link.name))
-}
-
 fn is_there(socket: &mut Socket) -> Result<bool, NetworkError> {
     let found = socket.addresses(LOOPBACK_INDEX);
     let found = found.map_err(|e| NetworkError::kernel("addresses of loopback", e))?;

@@ -5,17 +5,19 @@
 //! is found again by name and removed by [`HostNetwork::adopt`] or [`HostNetwork::destroy`].
 //!
 //! Map: [`attachment`] what callers say and get; [`host`] the order of steps; [`reconcile`] adopting
-//! and destroying; `bridge`, `rules`, `portmap`, `namespace` one kernel object each; `pool` and
+//! and destroying; `bridge`, `rules`, `portmap`, `antispoof`, `namespace` one kernel object each; `pool` and
 //! `ports` the two allocators; `subnet` which addresses the bridge takes; `netlink` the bytes;
 //! [`diagnose`] what a host lacks; [`instance_metadata`] the host's own address for that; [`vpc`] the VPCs.
 
 #![allow(unsafe_code)]
 
+mod antispoof;
 pub mod attachment;
 mod bridge;
 pub mod cidr;
 pub mod config;
 mod detach;
+pub mod device;
 mod diagnose;
 pub mod error;
 mod forwarding;

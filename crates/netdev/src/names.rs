@@ -83,6 +83,11 @@ impl Names {
         format!("longshore_{}_vpc", self.tag)
     }
 
+    /// The bridge's own table.
+    pub fn bridge_table(&self) -> String {
+        format!("longshore_{}_bridge", self.tag)
+    }
+
     /// The host's table for its own instance metadata.
     pub fn instance_metadata_table(&self) -> String {
         format!("longshore_{}_imds", self.tag)

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
+use crate::antispoof;
 use crate::attachment::{KeptAttachment, ReconcileReport};
 use crate::bridge;
 use crate::error::NetworkError;
@@ -28,6 +29,7 @@ impl Inner {
             Some(bridge::ensure(&self.config, &self.names)?)
         } else {
             portmap::delete_table(&self.names)?;
+            antispoof::remove(&self.names)?;
             None
         };
         let mut pool = bridge.map(|bridge| AddressPool::new(bridge.range));
@@ -57,6 +59,8 @@ impl Inner {
                 targets_of(&entries),
                 self.config.has_instance_metadata,
             )?;
+            let held = entries.values().filter_map(|entry| entry.address);
+            antispoof::load(&self.names, bridge.range, held);
             *plumbing = Some(Plumbing { bridge, map });
         }
         let mut books = self.books();
@@ -75,6 +79,7 @@ impl Inner {
         let mut plumbing = self.plumbing();
         *plumbing = None;
         portmap::delete_table(&self.names)?;
+        antispoof::remove(&self.names)?;
         instance_metadata::remove(&self.names)?;
         self.remove_links(&self.link_names()?, &BTreeSet::new())?;
         self.remove_namespaces(&BTreeMap::new())?;

@@ -6,7 +6,9 @@
 
 use super::{Place, dns, http, relay};
 use crate::engine::Host;
-use netdev::{INSTANCE_METADATA, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT, namespace};
+use netdev::{
+    INSTANCE_METADATA, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT, device, namespace,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -81,10 +83,7 @@ pub async fn close_gone(host: &Arc<Host>) {
 fn identity(host: &Host, place: &Place) -> Option<u64> {
     match place {
         Place::Loopback => Some(0),
-        Place::Bridge => {
-            let index = format!("/sys/class/net/{}/ifindex", host.network.bridge()?);
-            std::fs::read_to_string(index).ok()?.trim().parse().ok()
-        }
+        Place::Bridge => device::index(&host.network.bridge()?).map(u64::from),
         Place::Vpc(vpc) | Place::Api(vpc) | Place::Instance(vpc) => inode(host.vpcs.router(vpc)?),
         Place::Resolver(vpc, address) => {
             let is_asked = |own: Ipv4Addr| own == *address || *address == dns::RESOLVER;

@@ -69,3 +69,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
         debug!(host = %self.host.instance_arn, task = ?told.map(|(task, _)| task), "credentials in place");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_acknowledge_in_time_is_told_of_once() {
+        let mut told = Told::default();
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let wait = |told: &mut Told, id: &str, seconds| {
+            let waiting = (format!("task of {id}"), at(seconds));
+            told.waiting.insert(id.into(), waiting);
+        };
+        wait(&mut told, "a", 0);
+        wait(&mut told, "b", 20);
+        assert_eq!(told.overdue(at(30)), Vec::<String>::new());
+        assert_eq!(told.overdue(at(31)), ["task of a"]);
+        assert_eq!(told.overdue(at(32)), Vec::<String>::new());
+        told.waiting.remove("b");
+        assert_eq!(told.overdue(at(90)), Vec::<String>::new());
+    }
+}

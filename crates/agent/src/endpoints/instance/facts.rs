@@ -36,11 +36,9 @@ pub fn of(host: &Host) -> Facts {
     let record = record.unwrap_or_else(|| host.records.agent(Part::Instance));
     let arn = record.container_instance_arn.unwrap_or_default();
     let account = arn.split(':').nth(4).map(str::to_owned);
-    let way_out = netdev::instance_metadata::way_out();
-    let mac = way_out.as_ref().and_then(|(_, device)| {
-        let text = std::fs::read_to_string(format!("/sys/class/net/{device}/address"));
-        Some(text.ok()?.trim().to_owned())
-    });
+    let way_out = netdev::device::way_out();
+    let mac = way_out.and_then(|way| way.mac);
+    let digits = |mac: [u8; 6]| mac.map(|byte| format!("{byte:02x}")).join(":");
     Facts {
         instance_id: record.ec2_instance_id,
         account: account.filter(|account| !account.is_empty()),
@@ -52,8 +50,8 @@ pub fn of(host: &Host) -> Facts {
         } else {
             "x86_64"
         },
-        address: config.underlay.or(way_out.map(|(address, _)| address)),
-        mac,
+        address: config.underlay.or(way_out.map(|way| way.address)),
+        mac: mac.map(digits),
     }
 }
 
