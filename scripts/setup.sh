@@ -10,7 +10,7 @@ sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo"
 
 # command:package pairs; a command that is there needs no package
-run_tools="cc:gcc ld:binutils make:make curl:curl nft:nftables ip:iproute2"
+run_tools="cc:gcc ld:binutils make:make curl:curl nft:nftables ip:iproute2 mkfs.ext4:e2fsprogs"
 test_tools="runc:runc skopeo:skopeo docker-registry:docker-registry openssl:openssl python3:python3 conntrack:conntrack"
 test_files="/bin/busybox:busybox-static /usr/include/seccomp.h:libseccomp-dev /usr/lib/python3/dist-packages/awscli:awscli"
 

@@ -71,8 +71,8 @@ ESCAPES = """
 (echo b > /proc/sysrq-trigger) 2>/dev/null && echo sysrq
 mkdir -p /tmp/m; mount -t tmpfs none /tmp/m 2>/dev/null && echo mount
 mount -o remount,rw /sys 2>/dev/null && echo remount
-mknod /tmp/kmsg c 1 11 && head -c 1 /tmp/kmsg >/dev/null 2>&1 && echo kmsg
-mknod /tmp/disk b 254 0 && head -c 1 /tmp/disk >/dev/null 2>&1 && echo disk
+mknod /tmp/kmsg c 1 11 2>/dev/null && head -c 1 /tmp/kmsg >/dev/null 2>&1 && echo kmsg
+mknod /tmp/disk b 254 0 2>/dev/null && head -c 1 /tmp/disk >/dev/null 2>&1 && echo disk
 chroot /proc/1/root true 2>/dev/null && [ "$(readlink /proc/1/ns/pid)" != "$(readlink /proc/self/ns/pid)" ] && echo chroot
 nsenter -t 1 -n true 2>/dev/null && echo setns
 unshare -n true 2>/dev/null && echo unshare

@@ -4,6 +4,7 @@
 //! Docker's rules: such a volume begins with what the image has in its place, can be written to where the root cannot,
 //! and comes with the volumes of another container.
 
+use crate::bundle::container_files;
 use crate::task::definition::{ContainerDefinition, TaskDefinition};
 use crate::task::relations;
 use crate::volumes::volume_directory;
@@ -11,13 +12,13 @@ use runtime::image::Image;
 use runtime::spec::BindMount;
 use std::path::Path;
 
-/// In a container's record directory: a directory for each volume, named after its place.
+/// Among a container's files: a directory for each volume, named after its place.
 const DIR: &str = "volumes";
 
 /// Those of the container's own. Their directories may be missing.
-pub fn own(image: &Image, container_dir: &Path) -> Vec<BindMount> {
+pub fn own(image: &Image, container_files: &Path) -> Vec<BindMount> {
     let of = |target: &String| BindMount {
-        source: container_dir.join(DIR).join(volume_directory(target)),
+        source: container_files.join(DIR).join(volume_directory(target)),
         target: target.clone(),
         filled_from_image: true,
         ..BindMount::default()
@@ -29,11 +30,11 @@ pub fn own(image: &Image, container_dir: &Path) -> Vec<BindMount> {
 pub fn of_others(
     task: &TaskDefinition,
     container: &ContainerDefinition,
-    task_dir: &Path,
+    task_files: &Path,
 ) -> Vec<BindMount> {
     let mut found = Vec::new();
     for (other, read_only) in relations::volume_sources(task, container) {
-        let dir = task_dir.join("containers").join(&other.name).join(DIR);
+        let dir = container_files(task_files, &other.name).join(DIR);
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let target = entry.file_name().to_str().and_then(place);
             found.extend(target.map(|target| BindMount {

@@ -44,6 +44,14 @@ impl Api {
         }
     }
 
+    /// The same control plane, asked in another's name.
+    pub fn signing_with(&self, credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            ..self.clone()
+        }
+    }
+
     /// Calls an operation once, in the host's region.
     pub async fn call<O: Operation>(&self, input: &O::Input) -> Result<O::Output, CallError> {
         self.call_in::<O>(&self.region, input).await

@@ -34,8 +34,10 @@ pub enum Attachment {
 /// What a container is started in and from.
 #[derive(Debug)]
 pub struct Place<'a> {
-    /// The task's record directory.
-    pub task_dir: &'a Path,
+    /// Where what the task's containers write is kept.
+    pub task_files: &'a Path,
+    /// The container's part of it, which is there.
+    pub container_files: PathBuf,
     /// The container's record directory.
     pub container_dir: PathBuf,
     /// 64 hexadecimal digits.
@@ -48,6 +50,11 @@ pub struct Place<'a> {
     pub links: Vec<Linked>,
     /// Endpoints that it knows by name, with their addresses.
     pub names: Vec<(Ipv4Addr, String)>,
+}
+
+/// Where what a container writes is kept, of a task's files.
+pub fn container_files(task_files: &Path, container: &str) -> PathBuf {
+    task_files.join("containers").join(container)
 }
 
 /// The signal that asks the container to end.
@@ -102,7 +109,7 @@ pub fn spec(
         dir: place.container_dir.clone(),
         rootfs: RootFilesystem::Overlay {
             layers: image.layers.clone(),
-            scratch: place.container_dir.join("scratch"),
+            scratch: place.container_files.join("scratch"),
             read_only: host.readonly_rootfs,
         },
         args,

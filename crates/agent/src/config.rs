@@ -4,6 +4,7 @@ use crate::images::ImageCleanup;
 use crate::part::Part;
 use crate::server::Server;
 use aws_wire::sigv4::Credentials;
+use netdev::NetworkConfig;
 use runtime::host::KernelFeature;
 use runtime::image::{Credentials as RegistryCredentials, PullBehavior};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct AgentConfig {
     pub region: String,
     /// What it serves. The first is the one by which other hosts know it.
     pub parts: Vec<Part>,
+    /// How it is lent to tasks of launch type FARGATE.
+    pub fargate: FargateConfig,
     /// Cluster to join as a container instance.
     pub cluster: String,
     /// The host's key.
@@ -35,6 +38,8 @@ pub struct AgentConfig {
     pub attributes: BTreeMap<String, String>,
     /// Its address in the network between the hosts, where there is one.
     pub underlay: Option<Ipv4Addr>,
+    /// The UDP port at which it takes encrypted packets of other hosts; `None`: it does not encrypt.
+    pub encrypt_port: Option<u16>,
     /// Memory kept back for the host, MiB.
     pub reserved_memory_mib: u64,
     /// Between stop signal and SIGKILL, for containers that name no time (the public agent's
@@ -57,8 +62,21 @@ pub struct AgentConfig {
     pub cdi_dirs: Vec<PathBuf>,
     /// Who is asked for names that are not of a VPC; none: the host's `/etc/resolv.conf` says.
     pub resolvers: Vec<SocketAddr>,
+    /// Whether processes of this host find instance metadata at 169.254.169.254.
+    pub instance_metadata: bool,
+    /// Whether tasks on the bridge and in VPCs do.
+    pub instance_metadata_for_tasks: bool,
     /// Kernel calls that are not used, so that their fallbacks are.
     pub without: Vec<KernelFeature>,
+}
+
+/// How a machine is lent to tasks of launch type FARGATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FargateConfig {
+    /// The agent ends where the machine cannot keep tasks apart; else it is then not lent.
+    pub is_required: bool,
+    /// Each task has ids of its own. Without, root in a container is the host's root without its powers.
+    pub user_namespace: bool,
 }
 
 impl AgentConfig {
@@ -67,6 +85,16 @@ impl AgentConfig {
     pub fn zone(&self) -> String {
         let first = || format!("{}a", self.region);
         self.zone.clone().unwrap_or_else(first)
+    }
+
+    /// What its networks are made of.
+    #[must_use]
+    pub fn networks(&self) -> NetworkConfig {
+        NetworkConfig {
+            underlay: self.underlay,
+            has_instance_metadata: self.instance_metadata_for_tasks,
+            ..NetworkConfig::new(self.tag.clone(), self.run_dir().join("net"))
+        }
     }
 
     /// The agent's own records.

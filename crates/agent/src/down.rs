@@ -5,6 +5,7 @@
 
 use crate::config::AgentConfig;
 use crate::engine::{self, Host};
+use crate::isolation;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Something could not be removed.
-pub async fn down(config: AgentConfig) -> io::Result<()> {
+pub async fn down(mut config: AgentConfig) -> io::Result<()> {
+    // What is there is removed, whether or not this kernel could make it.
+    config.encrypt_port = None;
     let host = engine::open(config).await?;
     host.take_over().await?;
     for arn in host.task_arns() {
@@ -41,6 +44,10 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
         .await
         .map_err(|error| failed(&error))?;
     host.vpcs.destroy().await.map_err(|error| failed(&error))?;
+    for id in host.records.task_ids()? {
+        isolation::remove_disk(&host.records.task_dir(&id));
+    }
+    host.isolation.destroy()?;
     host.driver
         .shut_down(true)
         .await

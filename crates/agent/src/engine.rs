@@ -1,28 +1,34 @@
 //! The agent's process: takes over what an earlier agent left, registers, keeps its sessions.
 
+mod open;
+
+pub use open::open;
+
 use crate::actor::{self, TaskContext};
 use crate::api::{Api, now};
 use crate::config::AgentConfig;
 use crate::connect::{self, Connect};
 use crate::control_socket;
+use crate::credentials::Credentials;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
+use crate::isolation::{Given, Isolation};
 use crate::kept;
-use crate::logs::{AllLogs, LogSink};
+use crate::logs::LogSink;
 use crate::part::Part;
 use crate::records::Records;
 use crate::registration;
+use crate::session;
 use crate::task::definition::{Desired, InvalidTask, TaskDefinition, cluster_of, task_id};
 use crate::task::machine::Event;
 use crate::task::report::{Status, TaskChange};
 use crate::task::state::TaskState;
-use crate::{HELLO, SHIM, session};
 use futures_util::future::join_all;
-use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
-use netdev::{HostNetwork, KeptAttachment, LinuxNetwork, NetworkConfig};
-use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
-use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
+use netdev::vpc::{KeptVpcAttachment, VpcNetwork};
+use netdev::{HostNetwork, KeptAttachment};
+use runtime::host::{ContainerRuntime, Runtime};
+use runtime::image::ImageStore;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -47,7 +53,9 @@ pub struct Host {
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
     pub health: Boards,
+    pub credentials: Credentials,
     pub endpoints: Endpoints,
+    pub isolation: Isolation,
     pub connect: Connect,
     /// `std` mutex: held for map operations only.
     tasks: Mutex<HashMap<String, Arc<TaskContext>>>,
@@ -59,12 +67,14 @@ pub struct Host {
 /// This host lacks something that every container needs.
 pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
     let host = open(config).await?;
+    let parts = lent(&host).await?;
     host.take_over().await?;
     tokio::spawn(keep_swept(host.clone()));
     tokio::spawn(control_socket::serve(host.clone()));
     tokio::spawn(images::clean_up(host.clone()));
-    let parts = host.config.parts.iter().copied();
-    let sessions = join_all(parts.map(|part| serve(&host, part)));
+    let first = parts.first().copied();
+    let parts = parts.into_iter();
+    let sessions = join_all(parts.map(|part| serve(&host, part, Some(part) == first)));
     tokio::select! {
         _ = sessions => {}
         () = stop => info!("stopping; containers go on"),
@@ -72,11 +82,38 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
     Ok(())
 }
 
+/// The parts that this machine can serve.
+///
+/// # Errors
+/// It cannot keep tasks of launch type FARGATE apart, and is to be lent in any case.
+async fn lent(host: &Host) -> io::Result<Vec<Part>> {
+    let mut parts = host.config.parts.clone();
+    if !parts.contains(&Part::Fargate) {
+        return Ok(parts);
+    }
+    match host.isolation.check(&host.driver, &host.config).await {
+        Ok(()) => {}
+        Err(why) if host.config.fargate.is_required => {
+            let text =
+                format!("this machine cannot be lent to tasks of launch type FARGATE: {why}");
+            return Err(io::Error::other(text));
+        }
+        Err(why) => {
+            warn!(
+                why,
+                "this machine is not lent to tasks of launch type FARGATE"
+            );
+            parts.retain(|part| *part != Part::Fargate);
+        }
+    }
+    Ok(parts)
+}
+
 /// Registers one part and keeps its sessions. A machine has one set of networks: its first part asks for them.
-async fn serve(host: &Arc<Host>, part: Part) {
+async fn serve(host: &Arc<Host>, part: Part, is_first: bool) {
     let instance = registration::register(host, part).await;
     let networks = async {
-        if host.config.parts.first() == Some(&part) {
+        if is_first {
             session::host_sync(host, &instance).await;
         }
     };
@@ -85,59 +122,6 @@ async fn serve(host: &Arc<Host>, part: Part) {
         session::tcs(host, &instance, part),
         networks
     );
-}
-
-/// Opens the host's means.
-pub async fn open(config: AgentConfig) -> io::Result<Arc<Host>> {
-    let failed =
-        |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
-    std::fs::create_dir_all(config.run_dir())?;
-    let runtime = Runtime::new(RuntimeConfig {
-        data_dir: config.data_dir.clone(),
-        tag: config.tag.clone(),
-        shim_image: SHIM,
-        without: config.without.clone(),
-    })
-    .map_err(|error| failed("containers", &error))?;
-    let runtime = Arc::new(runtime);
-    let networks = NetworkConfig {
-        underlay: config.underlay,
-        ..NetworkConfig::new(config.tag.clone(), config.run_dir().join("net"))
-    };
-    let network = LinuxNetwork::new(networks.clone()).map_err(|error| failed("network", &error))?;
-    let vpcs = LinuxVpcs::new(networks).map_err(|error| failed("VPCs", &error))?;
-    let options = StoreOptions {
-        registry: RegistryOptions {
-            insecure_hosts: config.insecure_registries.clone(),
-            ca_file: config.registry_ca_file.clone(),
-            host_ca_files: config.registry_host_ca_files.clone(),
-            credentials: config.registry_credentials.clone(),
-            ..RegistryOptions::default()
-        },
-        ..StoreOptions::default()
-    };
-    let store = DiskStore::open_with(&config.images_dir(), options)
-        .map_err(|error| failed("images", &error))?;
-    store
-        .install_builtin("longshore/hello", HELLO)
-        .await
-        .map_err(|error| failed("longshore/hello", &error))?;
-    let api = Api::new(&config);
-    Ok(Arc::new(Host {
-        records: Records::open(&config.agent_dir())?,
-        logs: Arc::new(AllLogs::new(api.clone())),
-        api,
-        runtime: Arc::clone(&runtime) as Arc<dyn ContainerRuntime>,
-        driver: runtime,
-        images: Arc::new(store),
-        network: Arc::new(network),
-        vpcs: Arc::new(vpcs),
-        health: Boards::default(),
-        endpoints: Endpoints::default(),
-        connect: Connect::new(&config.agent_dir()),
-        tasks: Mutex::default(),
-        config,
-    }))
 }
 
 impl Host {
@@ -207,10 +191,19 @@ impl Host {
     }
 
     /// A task is over.
-    pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path) {
+    pub fn forget(self: &Arc<Self>, task: &TaskState, dir: &Path, given: Given) {
         self.lock().remove(&task.arn);
         self.health.forget(&task.arn);
-        actor::remove_dir(dir);
+        self.credentials.forget(&task.arn);
+        if given.disk_gib.is_some() {
+            let (host, dir) = (self.clone(), dir.to_owned());
+            tokio::task::spawn_blocking(move || {
+                actor::remove_dir(&dir);
+                host.isolation.free(given);
+            });
+        } else {
+            actor::remove_dir(dir);
+        }
         let containers = task.containers.iter();
         containers
             .clone()
@@ -290,6 +283,11 @@ impl Host {
                 actor::remove_dir(&task.dir);
                 continue;
             };
+            if task.state.as_ref().is_some_and(|state| state.done) {
+                // The earlier agent was killed while it removed this.
+                actor::remove_dir(&task.dir);
+                continue;
+            }
             let arn = definition.arn.clone();
             let context = match task.state {
                 Some(state) => {

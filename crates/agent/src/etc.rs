@@ -25,7 +25,7 @@ pub fn files(
     host: &HostConfig,
 ) -> io::Result<EtcFiles> {
     let file = |name: &str, content: String| -> io::Result<Option<PathBuf>> {
-        let path = place.container_dir.join(name);
+        let path = place.container_files.join(name);
         std::fs::write(&path, content)?;
         Ok(Some(path))
     };

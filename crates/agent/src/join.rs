@@ -4,6 +4,7 @@
 //! same key, though the token be spent.
 //! Rule: design, "Joining, and host sync".
 
+use crate::secret;
 use crate::server::{Server, Trust};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -11,12 +12,11 @@ use hyper::StatusCode;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+const NONCE_LEN: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Membership {
 pub async fn join(url: &str, token: &str, nonce_file: &Path) -> io::Result<Membership> {
     let (trust, proof) = read(token)?;
     let server = Server::new(url, trust)?;
-    let nonce = nonce(nonce_file)?;
+    let nonce = secret::kept(nonce_file, NONCE_LEN)?;
     let body = serde_json::json!({ "token": proof, "nonce": nonce }).to_string();
     let request = hyper::Request::post(format!("{}/longshore/join", server.url()))
         .header("content-type", "application/json")
@@ -90,26 +90,6 @@ fn read(token: &str) -> io::Result<(Trust<'_>, &str)> {
     }
 }
 
-fn nonce(file: &Path) -> io::Result<String> {
-    if let Ok(found) = std::fs::read_to_string(file) {
-        return Ok(found);
-    }
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let nonce: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let temporary = file.with_extension("new");
-    let _ = std::fs::remove_file(&temporary);
-    let mut written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    written.write_all(nonce.as_bytes())?;
-    written.sync_all()?;
-    std::fs::rename(&temporary, file)?;
-    Ok(nonce)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,14 +106,5 @@ mod tests {
         for wrong in ["", "id", "a.b.c.d"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_nonce_is_made_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("nonce");
-        let first = nonce(&file).unwrap();
-        assert_eq!(first.len(), 32);
-        assert_eq!(nonce(&file).unwrap(), first);
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             config: runtime::image::ImageConfig::default(),
             layers: Vec::new(),
             size_bytes: 0,
+            highest_id: 0,
         };
         image.config.labels = labels(&[("team", "image's"), ("vendor", "v")]);
         let expected = labels(&[

@@ -15,13 +15,16 @@ mod cdi;
 mod config;
 mod connect;
 mod control_socket;
+mod credentials;
 mod down;
+mod encryption;
 mod endpoints;
 mod engine;
 mod etc;
 mod fargate;
 mod health;
 mod images;
+mod isolation;
 mod join;
 mod kept;
 mod labels;
@@ -32,13 +35,14 @@ mod options;
 mod part;
 mod records;
 mod registration;
+mod secret;
 mod server;
 mod session;
 pub mod submit;
 pub mod task;
 mod volumes;
 
-pub use config::AgentConfig;
+pub use config::{AgentConfig, FargateConfig};
 pub use connect::EndpointCounts;
 pub use control_socket::{HostRequest, ask};
 pub use down::down;
@@ -51,6 +55,7 @@ pub use runtime::host::KernelFeature;
 pub use runtime::image::{
     CleanupPolicy, Credentials as RegistryCredentials, ImageSummary, Origin, PullBehavior,
 };
+pub use runtime::task_disk::lacking as disks_lack;
 pub use server::{Server, ServerStream, Trust};
 
 /// The static executable of shims.

@@ -142,6 +142,7 @@ mod tests {
             without_shm: false,
             open_stdin: true,
             terminal: true,
+            ids: None,
         };
         assert_eq!(all, Ok(expected));
         let bounded = translate(["host", "none"], json!({}), json!({"MemorySwap": 5})).unwrap();

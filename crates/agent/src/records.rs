@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct AgentRecord {
     /// Its container instance, once registered.
     pub container_instance_arn: Option<String>,
+    /// Its EC2 id, then likewise.
+    pub ec2_instance_id: Option<String>,
     /// Where it answers tasks of network mode `host`, on loopback.
     pub endpoint_port: Option<u16>,
     /// The latest manifest or payload number.
@@ -76,6 +78,22 @@ impl Records {
             ..agent.clone()
         };
         write(&self.dir, part.file(), &changed, true)?;
+        *agent = changed;
+        Ok(())
+    }
+
+    /// Writes down the EC2 id of a part. Not synced: the next registration tells it again.
+    pub fn keep_ec2_id(&self, part: Part, id: Option<String>) -> io::Result<()> {
+        let mut parts = self.lock();
+        let agent = parts.entry(part).or_default();
+        if agent.ec2_instance_id == id {
+            return Ok(());
+        }
+        let changed = AgentRecord {
+            ec2_instance_id: id,
+            ..agent.clone()
+        };
+        write(&self.dir, part.file(), &changed, false)?;
         *agent = changed;
         Ok(())
     }

@@ -48,6 +48,7 @@ const CAPABILITIES: &[&str] = &[
     "ecs.capability.network.container-port-range",
     "ecs.capability.task-eni",
     "ecs.capability.service-connect-v1",
+    "ecs.capability.task-eni-trunking",
 ];
 
 /// Registers until it succeeds; the container instance's ARN.
@@ -61,12 +62,12 @@ pub async fn register(host: &Arc<Host>, part: Part) -> String {
             .await
         {
             Ok(answer) => {
-                let arn = answer
-                    .container_instance
-                    .and_then(|instance| instance.container_instance_arn)
-                    .unwrap_or_default();
+                let instance = answer.container_instance.unwrap_or_default();
+                let arn = instance.container_instance_arn.unwrap_or_default();
                 info!(container_instance = arn, "registered");
-                if let Err(error) = host.records.keep_instance(part, Some(arn.clone())) {
+                let kept = host.records.keep_instance(part, Some(arn.clone()));
+                let id = instance.ec2_instance_id;
+                if let Err(error) = kept.and_then(|()| host.records.keep_ec2_id(part, id)) {
                     warn!(%error, "the agent's record could not be written");
                 }
                 return arn;

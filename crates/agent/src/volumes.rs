@@ -35,10 +35,10 @@ pub fn mounts(
             ..BindMount::default()
         });
     }
-    for mount in anonymous::of_others(task, container, place.task_dir) {
+    for mount in anonymous::of_others(task, container, place.task_files) {
         anonymous::add(&mut mounts, mount);
     }
-    for mount in anonymous::own(image, &place.container_dir) {
+    for mount in anonymous::own(image, &place.container_files) {
         ensure(&mount.source)?;
         anonymous::add(&mut mounts, mount);
     }
@@ -96,7 +96,7 @@ fn source(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<PathBu
             let parent = if is_shared {
                 place.forbidden
             } else {
-                place.task_dir
+                place.task_files
             };
             Ok(parent.join("volumes").join(volume_directory(name)))
         }

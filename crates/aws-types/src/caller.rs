@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of identity behind a request. Until IAM is built there are three (design: "Every
+/// The kind of identity behind a request. Until IAM is built there are four (design: "Every
 /// request is authenticated and authorised").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Principal {
@@ -12,6 +12,11 @@ pub enum Principal {
     Host {
         /// Name of the host, chosen when its key was made; stable over re-registration.
         host: String,
+    },
+    /// The containers of a task, by the credentials of its role.
+    Task {
+        /// The task's ARN.
+        arn: String,
     },
     /// Known, but with no permission at all.
     Other,
@@ -50,7 +55,7 @@ impl Caller {
     pub fn host(&self) -> Option<&str> {
         match &self.principal {
             Principal::Host { host } => Some(host),
-            Principal::Root | Principal::Other => None,
+            Principal::Root | Principal::Task { .. } | Principal::Other => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::controllers::{self, Controllers};
 use crate::decision_log::DecisionLog;
 use crate::gateway::{self, Anchor, Gateway, Stores};
 use crate::history::{self, History};
-use crate::key_files::write_private;
+use crate::key_files::{read_or_make, write_private};
 use crate::operations;
 use crate::sessions::{Registry, Sessions};
 use crate::timing::Timing;
@@ -17,6 +17,7 @@ use ecs::instance::{endpoints, life};
 use ecs::records::container_instance::CONTAINER_INSTANCES;
 use ecs::records::target::{TargetKind, TargetRecord};
 use iam::records::{ACCESS_KEYS, AccessKey};
+use iam::session::SessionKey;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,7 @@ pub async fn run(
     let sessions = Sessions {
         state: state.clone(),
         registry,
+        session_key: session_key(&config.keys_dir)?,
         manifest_every: config.timing.manifest_every,
     };
     let anchor = tls.as_ref().map(|tls| Anchor {
@@ -204,6 +206,26 @@ fn key_of(txn: &Txn, wanted: impl Fn(&aws_types::Principal) -> bool) -> Option<A
     txn.scan(&ACCESS_KEYS)
         .find(|key| wanted(&key.principal))
         .map(|key| key.as_ref().clone())
+}
+
+/// The key from which the credentials of tasks' roles are derived, made at the first start. Whoever removes the
+/// file ends all of them.
+fn session_key(keys_dir: &Path) -> anyhow::Result<SessionKey> {
+    let path = keys_dir.join("sessions.key");
+    let made = || {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).context("the kernel's random source does not work")?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    };
+    let text = read_or_make(&path, made)?;
+    let digits = text.trim();
+    let byte = |at: usize| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+    let bytes = bytes.filter(|_| digits.len() == 64);
+    let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let bytes =
+        bytes.with_context(|| format!("{}: 64 hexadecimal digits are expected", path.display()))?;
+    Ok(SessionKey::new(bytes))
 }
 
 /// Writes a key file, mode 0600.

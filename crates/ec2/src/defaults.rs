@@ -81,6 +81,11 @@ pub fn dhcp_options(world: &World, scope: &Scope) -> Option<String> {
         .map(|(_, set)| set.key.id.clone())
 }
 
+/// Where default subnets may be.
+pub fn subnet_ranges() -> impl Iterator<Item = Ipv4Net> {
+    RANGE.subnets(SUBNET_LEN).into_iter().flatten()
+}
+
 /// Makes a default VPC in the context's scope.
 ///
 /// # Errors
@@ -112,8 +117,7 @@ pub fn create_vpc(txn: &mut Txn, ctx: &mut Ctx) -> Result<VpcRecord, AwsError> {
     if let Some(main) = main.map(|table| table.key.clone()) {
         txn.update(&ROUTE_TABLES, &main, |table| table.routes.push(route));
     }
-    let ranges = RANGE.subnets(SUBNET_LEN).into_iter().flatten();
-    for (cidr, zone) in ranges.zip(zones::names(txn, &ctx.scope)) {
+    for (cidr, zone) in subnet_ranges().zip(zones::names(txn, &ctx.scope)) {
         let wanted = subnet::Wanted {
             cidr,
             ipv6: None,

@@ -7,10 +7,11 @@ use crate::records::group::{
     BY_GROUP, BY_PEER, BY_VPC, DEFAULT, GROUPS, GroupRecord, Peer, RULES, RuleRecord, Traffic,
 };
 use crate::records::interface::{BY_GROUP as MEMBERS, INTERFACES};
+use crate::records::vpc::VPCS;
 use crate::records::{ResourceKey, within};
 use crate::{prefix_list, tags};
 use aws_types::{AwsError, Ctx, Scope};
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use std::sync::Arc;
 use store::{Key, Txn, World};
 
@@ -32,27 +33,59 @@ pub fn create(
         description: description.into(),
     };
     txn.put(&GROUPS, group.clone());
-    let everything = Traffic {
-        protocol: "-1".into(),
-        from: None,
-        to: None,
-    };
     let mut rules = vec![(true, Peer::Ipv4(Ipv4Net::default()))];
+    if has_ipv6(txn, &group) {
+        rules.push((true, Peer::Ipv6(Ipv6Net::default())));
+    }
     if name == DEFAULT {
         rules.push((false, Peer::Group(group.key.id.clone())));
     }
     for (egress, peer) in rules {
-        let rule = RuleRecord {
-            key: ResourceKey::fresh(ctx, "sgr"),
-            group: group.key.id.clone(),
-            egress,
-            traffic: everything.clone(),
-            peer,
-            description: None,
-        };
-        txn.put(&RULES, rule);
+        put_everything(txn, ctx, &group, egress, peer);
     }
     group
+}
+
+fn has_ipv6(world: &World, group: &GroupRecord) -> bool {
+    let vpc = world.get(&VPCS, &group.key.beside(&group.vpc));
+    vpc.is_some_and(|vpc| !vpc.ipv6.is_empty())
+}
+
+/// A rule for all traffic of this other side.
+fn put_everything(txn: &mut Txn, ctx: &mut Ctx, group: &GroupRecord, egress: bool, peer: Peer) {
+    let rule = RuleRecord {
+        key: ResourceKey::fresh(ctx, "sgr"),
+        group: group.key.id.clone(),
+        egress,
+        traffic: Traffic {
+            protocol: "-1".into(),
+            from: None,
+            to: None,
+        },
+        peer,
+        description: None,
+    };
+    txn.put(&RULES, rule);
+}
+
+/// A VPC has its first IPv6 range: its groups whose outbound rules nobody changed let that family out too.
+/// Rule: VPC user guide, "Default security groups" and "Add IPv6 support".
+pub fn open_ipv6(txn: &mut Txn, ctx: &mut Ctx, vpc: &ResourceKey) {
+    let at = within(&vpc.scope, &vpc.id);
+    let groups: Vec<_> = txn.find(&GROUPS, &BY_VPC, &at).cloned().collect();
+    for group in groups {
+        let outbound: Vec<_> = rules(txn, &group.key)
+            .into_iter()
+            .filter(|rule| rule.egress)
+            .collect();
+        let is_as_made = match outbound.as_slice() {
+            [one] => one.traffic.protocol == "-1" && one.peer == Peer::Ipv4(Ipv4Net::default()),
+            _ => false,
+        };
+        if is_as_made {
+            put_everything(txn, ctx, &group, true, Peer::Ipv6(Ipv6Net::default()));
+        }
+    }
 }
 
 /// The group of this name in a VPC.

@@ -161,10 +161,11 @@ pub fn instance(world: &World, instance: &ContainerInstanceRecord) -> Value {
         "takes_no_task_because": standing(world, instance),
         "registered": {
             "cpu_units": registered.cpu_units, "memory_mib": registered.memory_mib,
-            "gpus": registered.gpus,
+            "gpus": registered.gpus, "interfaces": registered.interfaces,
         },
         "free": {
             "cpu_units": free.cpu_units, "memory_mib": free.memory_mib, "gpus": free.gpus,
+            "interfaces": registered.interfaces.map(|_| free.interfaces),
         },
         "ports_in_use": { "tcp": free.tcp_used, "udp": free.udp_used },
         "attributes": instance.attributes.iter().map(attribute).collect::<Vec<_>>(),

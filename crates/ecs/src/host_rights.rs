@@ -54,8 +54,6 @@ pub fn host_rights(world: &World, host: &str, ask: &Ask) -> bool {
         "ecs:ListTagsForResource" => {
             of_host.owns_instance(&ask.resource) || of_host.owns_task(&ask.resource)
         }
-        // A task asks through its host.
-        "ecs:GetTaskProtection" | "ecs:UpdateTaskProtection" => of_host.owns_task(&ask.resource),
         "ecs:SubmitTaskStateChange" | "ecs:SubmitContainerStateChange" => {
             of_host.owns_task_or_nobody_does(&ask.resource)
         }

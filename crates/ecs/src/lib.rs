@@ -16,7 +16,7 @@
 //! * [`tagged`]: what carries tags. [`account_settings`]: which setting holds for whom.
 //! * [`connect`]: Service Connect: the endpoints of a namespace, what a task reaches of them.
 //! * [`fargate`]: tasks on hosts that lend capacity.
-//! * [`host_rights`]: what a host's agent may do.
+//! * [`host_rights`]: what a host's agent may do. [`host_rows`]: what a host shall hold of the VPCs.
 //! * [`emit`]: the events that go to EventBridge's rules.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
@@ -33,6 +33,7 @@ pub mod explain;
 pub mod fargate;
 pub mod finish;
 pub mod host_rights;
+pub mod host_rows;
 pub mod instance;
 pub mod ops;
 pub mod page;

@@ -8,6 +8,7 @@ use aws_api::ecs::*;
 use aws_types::AwsError;
 use ec2::records::{GROUPS, INTERFACES, ResourceKey, SUBNETS, SubnetRecord};
 use ecs::instance::life;
+use ecs::ops;
 use ecs::records::{InstanceKey, TaskKey};
 use ecs::task::reference;
 use std::collections::BTreeSet;
@@ -33,6 +34,16 @@ fn house() -> House {
 }
 
 fn host_in(house: &mut House, name: &str, zone: &str) -> InstanceKey {
+    host_with(house, name, zone, &[])
+}
+
+/// With these attributes besides.
+fn host_with(
+    house: &mut House,
+    name: &str,
+    zone: &str,
+    more: &[(&str, Option<&str>)],
+) -> InstanceKey {
     let mut input = registration(4096, 8192);
     let attributes = input.attributes.as_mut().unwrap();
     let attribute = |name: &str, value: Option<&str>| Attribute {
@@ -42,6 +53,7 @@ fn host_in(house: &mut House, name: &str, zone: &str) -> InstanceKey {
     };
     attributes.push(attribute("ecs.availability-zone", Some(zone)));
     attributes.push(attribute("ecs.capability.task-eni", None));
+    attributes.extend(more.iter().map(|(name, value)| attribute(name, *value)));
     let key = house.register_with(name, input);
     let versions = life::SessionVersions::default();
     assert!(house.change(|txn, _| life::connected(txn, &key, &versions)));
@@ -331,4 +343,119 @@ fn a_service_whose_subnet_is_gone_says_why_it_starts_nothing() {
     let reason = format!("The subnet ID '{subnet}' does not exist");
     assert!(said.contains(&reason), "{said}");
     assert_eq!(house.world.count(&INTERFACES), 0);
+}
+
+const TYPE: &str = "ecs.instance-type";
+const TRUNK: &str = "ecs.awsvpc-trunk-id";
+const ABLE: (&str, Option<&str>) = ("ecs.capability.task-eni-trunking", None);
+
+fn trunk_of(house: &mut House, key: &InstanceKey) -> Option<String> {
+    let attributes = house.instance(key).attributes.unwrap();
+    let mut found = attributes.into_iter();
+    found.find(|one| one.name.as_deref() == Some(TRUNK))?.value
+}
+
+fn trunking(house: &mut House, value: &str) {
+    let input = PutAccountSettingDefaultRequest {
+        name: Some("awsvpcTrunking".into()),
+        value: Some(value.into()),
+    };
+    let put = ops::put_account_setting_default::put_account_setting_default;
+    house.write(|txn, ctx| put(txn, ctx, &input)).unwrap();
+}
+
+/// How many of 24 tasks find room, and the reasons of the others.
+fn how_many(house: &mut House) -> (usize, BTreeSet<String>) {
+    let (definition, subnet) = (define(house), subnet_in(house, "us-east-1a"));
+    let network = configuration(&[&subnet]);
+    let mut reasons = BTreeSet::new();
+    let mut count = 0;
+    for _ in 0..3 {
+        let answer = start(house, &definition, 8, network.clone()).unwrap();
+        count += answer.tasks.unwrap().len();
+        let failures = answer.failures.unwrap().into_iter();
+        reasons.extend(failures.filter_map(|failure| failure.reason));
+    }
+    (count, reasons)
+}
+
+#[test]
+fn an_instance_takes_as_many_interfaces_as_its_type_has() {
+    let eni = || BTreeSet::from(["RESOURCE:ENI".to_owned()]);
+    for (attributes, setting, expected) in [
+        (vec![], "enabled", 24),
+        (vec![(TYPE, Some("c5.large"))], "disabled", 2),
+        (vec![(TYPE, Some("c5.large"))], "enabled", 2),
+        (vec![(TYPE, Some("c5.large")), ABLE], "disabled", 2),
+        (vec![(TYPE, Some("c5.large")), ABLE], "enabled", 10),
+        (vec![(TYPE, Some("t3.xlarge")), ABLE], "enabled", 3),
+        (vec![("longshore.max-interfaces", Some("5"))], "enabled", 4),
+        (
+            vec![
+                (TYPE, Some("c5.large")),
+                ("longshore.max-interfaces", Some("5")),
+            ],
+            "disabled",
+            4,
+        ),
+    ] {
+        let mut house = house();
+        trunking(&mut house, setting);
+        let key = host_with(&mut house, "a", "us-east-1a", &attributes);
+        let reasons = if expected == 24 {
+            BTreeSet::new()
+        } else {
+            eni()
+        };
+        assert_eq!(
+            how_many(&mut house),
+            (expected, reasons),
+            "{attributes:?} {setting}"
+        );
+        assert_eq!(trunk_of(&mut house, &key).is_some(), expected == 10);
+    }
+}
+
+#[test]
+fn a_place_comes_free_with_its_task_and_only_interfaces_count() {
+    let mut house = house();
+    let key = host_with(&mut house, "a", "us-east-1a", &[(TYPE, Some("c5.large"))]);
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    let two = start(&mut house, &definition, 2, configuration(&[&subnet])).unwrap();
+    let tasks = keys(&house, &two);
+    house.define("bare", vec![container("app", 64, 64)]);
+    house.run_all("bare", 5);
+    let by_name = StartTaskRequest {
+        container_instances: Some(vec![key.id.0.clone()]),
+        task_definition: Some(definition.clone()),
+        network_configuration: Some(configuration(&[&subnet])),
+        ..StartTaskRequest::default()
+    };
+    let start_there = |house: &mut House| {
+        let answer = house.write(|txn, ctx| ops::start_task::start_task(txn, ctx, &by_name));
+        let answer = answer.unwrap();
+        let failure = answer.failures.unwrap().pop();
+        failure.map(|failure| failure.reason.unwrap())
+    };
+    assert_eq!(start_there(&mut house).as_deref(), Some("RESOURCE:ENI"));
+    house.deliver(&key);
+    house.report_stopped(&tasks[0], &["app"], 0);
+    assert_eq!(start_there(&mut house), None);
+    assert_eq!(start_there(&mut house).as_deref(), Some("RESOURCE:ENI"));
+}
+
+#[test]
+fn a_trunk_stays_and_is_nobodys_own_invention() {
+    let mut house = house();
+    trunking(&mut house, "enabled");
+    let own = [(TYPE, Some("m5.xlarge")), ABLE, (TRUNK, Some("mine"))];
+    let key = host_with(&mut house, "a", "us-east-1a", &own);
+    let trunk = trunk_of(&mut house, &key).unwrap();
+    assert_eq!(trunk.len(), 36);
+    trunking(&mut house, "disabled");
+    assert_eq!(host_with(&mut house, "a", "us-east-1a", &own), key);
+    assert_eq!(trunk_of(&mut house, &key), Some(trunk));
+    assert_eq!(how_many(&mut house).0, 20);
+    let other = host_with(&mut house, "b", "us-east-1a", &own);
+    assert_eq!(trunk_of(&mut house, &other), None);
 }

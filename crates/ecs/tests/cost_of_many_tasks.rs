@@ -246,6 +246,7 @@ fn check(world: &World, host: &InstanceKey) -> Result<(), TestCaseError> {
             cpu_units: instance.registered.cpu_units,
             memory_mib: instance.registered.memory_mib,
             gpus: Vec::new(),
+            interfaces: u32::MAX,
             tcp_used: instance.registered.tcp.iter().copied().collect(),
             udp_used: instance.registered.udp.iter().copied().collect(),
         },

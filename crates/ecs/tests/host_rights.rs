@@ -59,9 +59,10 @@ fn a_host_acts_for_its_own_instance_its_own_tasks_and_their_logs() {
         ("ecs:ListTagsForResource", web.arn(), true),
         ("ecs:ListTagsForResource", other.arn(), false),
         ("ecs:ListTagsForResource", db.arn(), false),
-        ("ecs:UpdateTaskProtection", web.arn(), true),
+        // A task asks in its own name.
+        ("ecs:UpdateTaskProtection", web.arn(), false),
         ("ecs:UpdateTaskProtection", db.arn(), false),
-        ("ecs:GetTaskProtection", web.arn(), true),
+        ("ecs:GetTaskProtection", web.arn(), false),
         ("ecs:GetTaskProtection", db.arn(), false),
         ("ecs:SubmitTaskStateChange", web.arn(), true),
         ("ecs:SubmitTaskStateChange", db.arn(), false),

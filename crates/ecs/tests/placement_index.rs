@@ -40,6 +40,10 @@ impl Host {
                 .memory_mib
                 .saturating_sub(sum(|h| h.size.memory_mib)),
             gpus: seat.gpus.iter().filter(|gpu| !self.has_gpu(gpu)).count() as u32,
+            interfaces: seat
+                .size
+                .interfaces
+                .saturating_sub(sum(|h| h.size.interfaces)),
         })
     }
 
@@ -81,10 +85,12 @@ struct Ask {
 }
 
 fn amounts(most: u32) -> impl Strategy<Value = Amounts> {
-    (0..most, 0..most).prop_map(|(cpu_units, memory_mib)| Amounts {
+    let all = (0..most, 0..most, 0..most);
+    all.prop_map(|(cpu_units, memory_mib, interfaces)| Amounts {
         cpu_units,
         memory_mib,
         gpus: 0,
+        interfaces,
     })
 }
 
@@ -260,6 +266,7 @@ fn question(ask: &Ask) -> (Requirement, Vec<Constraint>) {
             .into_iter()
             .collect(),
         gpus: ask.wanted.gpus,
+        interfaces: ask.wanted.interfaces,
         zones: None,
     };
     let distinct = ask.distinct.then_some(Constraint::DistinctInstance);
@@ -354,6 +361,7 @@ fn cluster_of(hosts: usize) -> Cluster {
                 cpu_units: if at < hosts / 10 { 0 } else { 4096 },
                 memory_mib: 8192,
                 gpus: 0,
+                interfaces: 0,
             },
             gpus: Vec::new(),
             tcp: vec![22],
@@ -444,6 +452,7 @@ fn visits_of_one_decision(hosts: usize, filled: Filled, strategy: &[Criterion]) 
                     cpu_units: if number == 0 { used } else { 0 },
                     memory_mib: 64 * (1 + at as u32 % 3),
                     gpus: 0,
+                    interfaces: 0,
                 },
                 gpus: Vec::new(),
                 tcp: Vec::new(),

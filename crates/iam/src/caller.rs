@@ -34,7 +34,8 @@ fn caller(key: &AccessKey, scope: &Scope) -> Caller {
             return Caller::root(&scope, &key.access_key_id);
         }
         Principal::Host { host } => format!("longshore/hosts/{host}"),
-        Principal::Other => key.access_key_id.clone(),
+        // No such key is stored: a task's keys are derived (`session`).
+        Principal::Task { .. } | Principal::Other => key.access_key_id.clone(),
     };
     Caller {
         principal: key.principal.clone(),

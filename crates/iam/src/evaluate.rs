@@ -1,8 +1,9 @@
 //! Whether a caller may have what a request asks for.
 //!
 //! Until policies are built: root may everything; a host may what its agent needs, where the
-//! resource is its own; anyone else may nothing. What no rule allows is denied.
-//! Rule: design, section 5, "Until IAM is built there are three principals".
+//! resource is its own; a task may ask after its own protection; anyone else may nothing. What no rule
+//! allows is denied.
+//! Rule: design, section 5, "Until IAM is built there are three principals"; decision 0010.
 
 use aws_types::{AwsError, Caller, Principal, codes};
 use store::World;
@@ -40,7 +41,6 @@ pub type HostRights = fn(&World, &str, &Ask) -> bool;
 /// What a host's agent may ask for, where [`HostRights`] says that the resource is its own.
 pub const HOST_ACTIONS: &[&str] = &[
     "ecs:DiscoverPollEndpoint",
-    "ecs:GetTaskProtection",
     "ecs:ListTagsForResource",
     "ecs:Poll",
     "ecs:RegisterContainerInstance",
@@ -48,11 +48,13 @@ pub const HOST_ACTIONS: &[&str] = &[
     "ecs:SubmitAttachmentStateChanges",
     "ecs:SubmitContainerStateChange",
     "ecs:SubmitTaskStateChange",
-    "ecs:UpdateTaskProtection",
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 ];
+
+/// What a task may ask for with its role's credentials, about itself.
+const TASK_ACTIONS: &[&str] = &["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"];
 
 /// IAM allows it to every authenticated caller, whatever the policies say.
 /// Rule: STS API reference, GetCallerIdentity.
@@ -92,6 +94,9 @@ fn allows(world: &World, caller: &Caller, ask: &Ask, host_rights: HostRights) ->
         Principal::Host { host } => {
             HOST_ACTIONS.contains(&ask.action.as_str()) && host_rights(world, host, ask)
         }
+        Principal::Task { arn } => {
+            TASK_ACTIONS.contains(&ask.action.as_str()) && ask.resource == *arn
+        }
         Principal::Other => false,
     }
 }
@@ -123,6 +128,12 @@ mod tests {
         Principal::Host { host: "h1".into() }
     }
 
+    fn task() -> Principal {
+        Principal::Task {
+            arn: "task-1".into(),
+        }
+    }
+
     #[test]
     fn only_what_is_allowed_is_not_denied() {
         let world = World::empty(&Schema::new(&[]));
@@ -136,6 +147,10 @@ mod tests {
             (host(), "ecs:RunTask", "task-of-h1", false),
             (host(), "logs:PutLogEvents", "stream-of-h1", true),
             (host(), "logs:GetLogEvents", "stream-of-h1", false),
+            (task(), "ecs:UpdateTaskProtection", "task-1", true),
+            (task(), "ecs:UpdateTaskProtection", "task-2", false),
+            (task(), "ecs:StopTask", "task-1", false),
+            (task(), "sts:GetCallerIdentity", "*", true),
         ] {
             let asks = [Ask::new(action, resource)];
             let answer = authorise(&world, &caller(principal.clone()), &asks, own);

@@ -5,8 +5,8 @@
 //!   it. What is decoded ([`Request`]) can be run only after [`Request::authorise`].
 //! * [`Ask`]: an action on a resource, in IAM's words.
 //! * [`evaluate`]: whether a caller may have what is asked.
-//! * [`caller`]: the identity behind an access key. [`keys`]: making such keys. [`join`]: one-time
-//!   tokens with which a new host gets its key.
+//! * [`caller`]: the identity behind an access key. [`keys`]: making such keys. [`session`]: keys of
+//!   roles, which are derived and not stored. [`join`]: one-time tokens with which a new host gets its key.
 //!
 //! Invariants: an operation that asks for nothing is refused to everyone; what no rule allows is
 //! denied.
@@ -18,6 +18,7 @@ pub mod keys;
 pub mod operations;
 pub mod ops;
 pub mod records;
+pub mod session;
 
 pub use evaluate::{Ask, HostRights};
 pub use operations::{Answer, Authorised, Kind, Operation, Request};

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// The attribute that shows a host's address in the network between the hosts.
 const ADDRESS: &str = "longshore.address";
+/// WireGuard's customary port, UDP.
+const WIREGUARD_PORT: u16 = 51820;
 /// The public agent's ECS_CONTAINER_STOP_TIMEOUT.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Runs the agent until asked to stop.
@@ -51,20 +53,22 @@ fn config(
     let key = settings.data.host_key()?;
     let mut attributes = settings.agent.attributes.clone();
     attributes.extend(options.attributes.iter().cloned());
+    attributes.extend(settings.agent.interfaces()?);
     if let Some(address) = options.address {
         attributes.insert(ADDRESS.into(), address.to_string());
     }
     let underlay = attributes.get(ADDRESS);
     let underlay = underlay.and_then(|address| address.parse().ok());
+    let encrypts = options.encrypt || settings.agent.encrypt;
     Ok(agent::AgentConfig {
         data_dir: settings.data.path().to_owned(),
         tag: settings.data.tag(),
         server: membership.server,
         region: membership.region,
-        parts: match options.fargate {
-            None => vec![agent::Part::Instance],
-            Some(Fargate::Only) => vec![agent::Part::Fargate],
-            Some(Fargate::Also) => vec![agent::Part::Instance, agent::Part::Fargate],
+        parts: parts(options.fargate),
+        fargate: agent::FargateConfig {
+            is_required: options.fargate != Some(Fargate::Able),
+            user_namespace: settings.agent.fargate_user_namespace.unwrap_or(true),
         },
         cluster: options
             .cluster
@@ -72,6 +76,7 @@ fn config(
             .unwrap_or_else(|| "default".to_owned()),
         zone: options.zone.clone(),
         underlay,
+        encrypt_port: encrypts.then(|| settings.agent.encrypt_port.unwrap_or(WIREGUARD_PORT)),
         credentials: Credentials {
             access_key_id: key.access_key_id,
             secret: key.secret_access_key,
@@ -92,8 +97,18 @@ fn config(
             .into(),
         cdi_dirs: settings.agent.cdi_dirs(),
         resolvers: settings.agent.resolvers()?,
+        instance_metadata: settings.agent.instance_metadata,
+        instance_metadata_for_tasks: settings.agent.instance_metadata_for_tasks,
         without: settings.agent.without.clone(),
     })
+}
+
+fn parts(fargate: Option<Fargate>) -> Vec<agent::Part> {
+    match fargate {
+        None => vec![agent::Part::Instance],
+        Some(Fargate::Only) => vec![agent::Part::Fargate],
+        Some(Fargate::Also | Fargate::Able) => vec![agent::Part::Instance, agent::Part::Fargate],
+    }
 }
 
 /// From the public agent's variables and Docker's `config.json`.

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 /// (in the data directory, or named by --config); a flag wins over the environment, the
 /// environment over the file. The file alone has `[[registry]]` tables (host, ca, insecure),
 /// `[[target]]` tables (name, and url or task: what lifecycle hooks may call) and a table `[agent]`: reserved_memory_mib, attributes,
-/// image_pull_behavior, resolvers, and `without`: a list of newer kernel calls to do without
-/// (`lowerdir-plus`, `layer-fd`, `pidfd-info-exit`), each of which has a fallback.
+/// image_pull_behavior, resolvers, fargate and fargate_user_namespace (`false`: this machine is not lent; its FARGATE
+/// tasks have no ids of their own), and `without`: a list of newer kernel calls to do without
+/// (`lowerdir-plus`, `layer-fd`, `pidfd-info-exit`, `idmapped-layers`).
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 100)]
 pub struct Cli {

@@ -50,13 +50,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    match aws_cli::warning() {
-        Some(warning) => println!("warn  {:<12} {warning}", "aws"),
-        None => println!(
-            "ok    {:<12} none installed, or one that honours AWS_ENDPOINT_URL",
-            "aws"
-        ),
-    }
+    print_warnings();
     let timing = settings.timing.unwrap_or(Timing::Fast);
     println!("\nwaits ({timing:?} of --timing):");
     for (name, wait) in settings.waits(timing).rows() {
@@ -69,6 +63,27 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// What only some need.
+fn print_warnings() {
+    match aws_cli::warning() {
+        Some(warning) => println!("warn  {:<12} {warning}", "aws"),
+        None => println!(
+            "ok    {:<12} none installed, or one that honours AWS_ENDPOINT_URL",
+            "aws"
+        ),
+    }
+    match fargate_lacks() {
+        Some(what) => println!(
+            "warn  {:<12} this machine cannot be lent to tasks of launch type FARGATE: {what}",
+            "fargate"
+        ),
+        None => println!(
+            "ok    {:<12} tasks can have a disk and ids of their own",
+            "fargate"
+        ),
+    }
+}
+
 fn root() -> Result<String, String> {
     if rustix::process::geteuid().is_root() {
         Ok("yes".into())
@@ -77,7 +92,7 @@ fn root() -> Result<String, String> {
     }
 }
 
-fn kernel() -> Result<String, String> {
+fn kernel_release() -> (String, (u32, u32)) {
     let release = rustix::system::uname()
         .release()
         .to_string_lossy()
@@ -86,6 +101,22 @@ fn kernel() -> Result<String, String> {
         .split(['.', '-'])
         .map(|part| part.parse::<u32>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (release, version)
+}
+
+/// What is plainly missing; the agent finds out by doing it.
+fn fargate_lacks() -> Option<String> {
+    let (release, version) = kernel_release();
+    if version < (5, 19) {
+        return Some(format!(
+            "kernel {release}: 5.19 or newer is needed, or `[agent] fargate_user_namespace = false`"
+        ));
+    }
+    agent::disks_lack().map(|what| format!("{what} is missing"))
+}
+
+fn kernel() -> Result<String, String> {
+    let (release, version) = kernel_release();
     if version >= (5, 15) {
         Ok(release)
     } else {

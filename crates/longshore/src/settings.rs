@@ -1,13 +1,17 @@
 //! Flags, environment and `longshore.toml`, merged: a flag wins over the environment, the
 //! environment over the file, the file over the default.
 
+mod agent;
+
+pub use self::agent::AgentSettings;
+
 use crate::cli::{Global, Timing};
 use crate::data_dir::DataDir;
 use crate::duration::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 const DEFAULT_DATA: &str = "/var/lib/longshore";
@@ -16,10 +20,6 @@ const DEFAULT_ACCOUNT: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
 const DEFAULT_CLUSTER: &str = "default";
 const HOST_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
-/// Of the CDI specification.
-const DNS_PORT: u16 = 53;
-const CDI_DIRS: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
-const IMAGE_CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What every command works with.
 #[derive(Clone, Debug)]
@@ -120,115 +120,6 @@ impl TargetSettings {
     }
 }
 
-/// The `[agent]` table of `longshore.toml`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentSettings {
-    /// Memory kept back for the host, MiB.
-    pub reserved_memory_mib: u64,
-    /// Whether the machine of `longshore up` is lent to tasks of launch type FARGATE [default: true].
-    pub fargate: Option<bool>,
-    /// Custom attributes of the container instance.
-    pub attributes: BTreeMap<String, String>,
-    /// `default`, `always`, `once` or `prefer-cached` (the agent's ECS_IMAGE_PULL_BEHAVIOR).
-    pub image_pull_behavior: Option<PullBehavior>,
-    /// Registries spoken to over plain HTTP, besides those on loopback.
-    pub insecure_registries: Vec<String>,
-    /// Certificates (PEM) of registries, trusted besides the system's.
-    pub registry_ca_file: Option<PathBuf>,
-    /// Docker's `config.json`, for its `auths`; read anew for each pull. The variables
-    /// ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA win over it.
-    pub docker_config: Option<PathBuf>,
-    /// The agent's ECS_IMAGE_CLEANUP_INTERVAL [default: 30m].
-    pub image_cleanup_interval: Option<Duration>,
-    /// The agent's ECS_IMAGE_MINIMUM_CLEANUP_AGE [default: 1h].
-    pub image_minimum_cleanup_age: Option<Duration>,
-    /// The agent's ECS_NUM_IMAGES_DELETE_PER_CYCLE [default: 5].
-    pub images_deleted_per_cycle: Option<usize>,
-    /// The agent's ECS_DISABLE_IMAGE_CLEANUP.
-    pub disable_image_cleanup: bool,
-    /// Directories of the Container Device Interface's files, which say what GPUs there are; the
-    /// later, the more it counts [default: /etc/cdi, /var/run/cdi].
-    pub cdi_dirs: Option<Vec<PathBuf>>,
-    /// Who is asked for names that are not of a VPC: addresses, with a port where it is not 53 [default: those of
-    /// /etc/resolv.conf].
-    pub resolvers: Vec<String>,
-    /// Kernel calls that are not used though they be there, so that their fallbacks are: `lowerdir-plus`, `layer-fd`,
-    /// `pidfd-info-exit`. For tests, and for a kernel whose call misbehaves.
-    pub without: Vec<agent::KernelFeature>,
-}
-
-impl AgentSettings {
-    /// Where the Container Device Interface's files are.
-    pub fn cdi_dirs(&self) -> Vec<PathBuf> {
-        let default = || CDI_DIRS.map(PathBuf::from).to_vec();
-        self.cdi_dirs.clone().unwrap_or_else(default)
-    }
-
-    /// Who is asked for names that are not of a VPC.
-    ///
-    /// # Errors
-    /// One is no address.
-    pub fn resolvers(&self) -> anyhow::Result<Vec<SocketAddr>> {
-        let one = |text: &String| {
-            let whole = text.parse();
-            let alone = || {
-                text.parse()
-                    .map(|address: IpAddr| SocketAddr::new(address, DNS_PORT))
-            };
-            whole
-                .or_else(|_| alone())
-                .with_context(|| format!("resolver {text:?}: ADDRESS or ADDRESS:PORT is expected"))
-        };
-        self.resolvers.iter().map(one).collect()
-    }
-
-    /// When unused images go; never where images of the past are preferred, as with the public agent.
-    pub fn image_cleanup(&self) -> Option<agent::ImageCleanup> {
-        let preserved = self.image_pull_behavior == Some(PullBehavior::PreferCached);
-        if self.disable_image_cleanup || preserved {
-            return None;
-        }
-        let seconds = |given: Option<Duration>, default: std::time::Duration| {
-            given.map_or(default, |given| given.0)
-        };
-        let default = agent::CleanupPolicy::default();
-        Some(agent::ImageCleanup {
-            interval: seconds(self.image_cleanup_interval, IMAGE_CLEANUP_INTERVAL),
-            policy: agent::CleanupPolicy {
-                minimum_age: seconds(self.image_minimum_cleanup_age, default.minimum_age),
-                images_max: self.images_deleted_per_cycle.unwrap_or(default.images_max),
-            },
-        })
-    }
-}
-
-/// When a registry is asked for an image (the public agent's ECS_IMAGE_PULL_BEHAVIOR).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PullBehavior {
-    /// Always; what is here serves when the registry fails.
-    #[default]
-    Default,
-    /// Always; a registry that fails is an error.
-    Always,
-    /// Only if it was never pulled.
-    Once,
-    /// Only if it is not here.
-    PreferCached,
-}
-
-impl From<PullBehavior> for agent::PullBehavior {
-    fn from(behavior: PullBehavior) -> Self {
-        match behavior {
-            PullBehavior::Default => Self::Default,
-            PullBehavior::Always => Self::Always,
-            PullBehavior::Once => Self::Once,
-            PullBehavior::PreferCached => Self::PreferCached,
-        }
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
@@ -319,6 +210,7 @@ impl Settings {
         if stopped_tasks_visible.is_some_and(|time| time.0 < control::STOPPED_TASKS_VISIBLE_MIN) {
             bail!("stopped_tasks_visible: AWS shows a stopped task for an hour; use 1h or more");
         }
+        file.agent.interfaces()?;
         Ok(Self {
             data,
             data_was_named,
@@ -395,6 +287,22 @@ mod tests {
             assert_eq!(cleanup(text), expected, "{text}");
         }
         assert!(toml::from_str::<AgentSettings>("image_cleanup_interval = \"soon\"").is_err());
+    }
+
+    #[test]
+    fn a_machine_counts_as_a_type_that_is_known_or_says_its_number() {
+        for (text, expected) in [
+            ("", Some(0)),
+            ("instance_type = \"c5.large\"", Some(1)),
+            ("instance_type = \"c5.large\"\nmax_interfaces = 5", Some(2)),
+            ("instance_type = \"own.box\"\nmax_interfaces = 5", Some(2)),
+            ("instance_type = \"own.box\"", None),
+            ("max_interfaces = 0", None),
+        ] {
+            let settings: AgentSettings = toml::from_str(text).unwrap();
+            let found = settings.interfaces().ok();
+            assert_eq!(found.map(|found| found.len()), expected, "{text}");
+        }
     }
 
     #[test]

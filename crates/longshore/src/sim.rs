@@ -69,7 +69,8 @@ pub fn run(options: &SimOptions) -> anyhow::Result<ExitCode> {
 fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64, seconds: f64) {
     println!(
         "{} seeds, {failed} failed; {} simulated hours in {seconds:.1} s; {} events, {} tasks, \
-         {} refused, {} containers, {} services, {} deployments, {} commits; {} server kills, {} agent kills, {} hosts lost, \
+         {} refused, {} containers, {} services, {} deployments, {} interfaces, {} refused by \
+         full subnets, {} commits; {} server kills, {} agent kills, {} hosts lost, \
          {} messages lost, {} repeated, {} requests failed; trace {trace:016x}",
         options.seeds,
         options.hours * options.seeds,
@@ -79,6 +80,8 @@ fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64,
         all.containers,
         all.services,
         all.deployments,
+        all.interfaces,
+        all.full_subnets,
         all.commits,
         all.server_kills,
         all.agent_kills,
@@ -117,6 +120,8 @@ fn json(
         "containers": all.containers,
         "services": all.services,
         "deployments": all.deployments,
+        "interfaces": all.interfaces,
+        "refused_by_full_subnets": all.full_subnets,
         "commits": all.commits,
         "server_kills": all.server_kills,
         "agent_kills": all.agent_kills,

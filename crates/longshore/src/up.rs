@@ -182,9 +182,14 @@ fn command(name: &str, settings: &Settings, tls: &TlsOptions) -> anyhow::Result<
     Ok(command)
 }
 
-/// This machine's own agent lends FARGATE capacity besides, where its settings do not say otherwise.
+/// This machine's own agent lends FARGATE capacity besides, where it can and its settings do not say otherwise.
 fn lending(name: &str, settings: &Settings) -> Option<&'static str> {
-    (name == "agent" && settings.agent.fargate.unwrap_or(true)).then_some("--fargate=also")
+    match settings.agent.fargate {
+        _ if name != "agent" => None,
+        Some(false) => None,
+        Some(true) => Some("--fargate=also"),
+        None => Some("--fargate=able"),
+    }
 }
 
 fn tls_arguments(name: &str, tls: &TlsOptions) -> Vec<OsString> {

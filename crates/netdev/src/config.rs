@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cidr::Ipv4Cidr;
-use crate::vpc::{ENDPOINTS, Endpoint};
+use crate::vpc::{ENDPOINTS, Encryption, Endpoint};
 
 /// Where tasks find their metadata and credentials, on port 80. Rule: the public agent.
 pub const TASK_ENDPOINT: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
 
-/// Where they are answered on the bridge, to which their port 80 is translated: port 80 of the host stays
+/// Where they find the AWS APIs, at the same address.
+pub const TASK_API_PORT: u16 = 4566;
+
+/// Where both are answered on the bridge, to which their ports are translated: those of the host stay
 /// free. Container instances register it as taken.
 pub const TASK_ENDPOINT_PORT: u16 = 51679;
 
@@ -35,8 +38,12 @@ pub struct NetworkConfig {
     /// The address of this host at which others reach it, and it them, for VPCs that several hosts share.
     /// Its UDP port 4789 is then open to the hosts of host sync alone.
     pub underlay: Option<Ipv4Addr>,
+    /// What goes between hosts is encrypted, and nothing else is taken. Needs `underlay`.
+    pub encryption: Option<Encryption>,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
+    /// Whether containers of the bridge find instance metadata.
+    pub has_instance_metadata: bool,
     /// How long the router of a VPC stays after its last interface.
     pub router_linger: Duration,
 }
@@ -50,7 +57,9 @@ impl NetworkConfig {
             bridge_cidr: None,
             dynamic_ports: kernel_dynamic_ports(),
             underlay: None,
+            encryption: None,
             endpoints: ENDPOINTS.to_vec(),
+            has_instance_metadata: false,
             router_linger: ROUTER_LINGER,
         }
     }

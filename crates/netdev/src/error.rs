@@ -54,6 +54,10 @@ pub enum NetworkError {
         path: PathBuf,
         source: io::Error,
     },
+    #[error(
+        "this kernel has no WireGuard ({source}), and hosts are to encrypt (--encrypt): it takes Linux 5.6 or the module wireguard"
+    )]
+    NoWireGuard { source: io::Error },
     #[error("no link address is free for the router of {vpc} in 169.254.128.0/17")]
     NoLinkAddress { vpc: String },
     #[error("the thread for {0} ended without an answer")]

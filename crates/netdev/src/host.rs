@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
+use crate::antispoof;
 use crate::attachment::{
     BridgeAttachment, HostNetwork, KeptAttachment, PortBinding, PortRequest, ReconcileReport,
 };
@@ -265,6 +266,7 @@ impl Inner {
     ) -> Result<(), NetworkError> {
         let name = self.names.veth(bridge.range, address);
         let mut host = route_socket()?;
+        antispoof::allow(&self.names, bridge.range, address)?;
         on_leaving_thread(|| {
             let namespace = namespace::create_here(&self.names.namespace(id))?;
             veth::plug(
@@ -326,7 +328,13 @@ impl Inner {
             return Ok(plumbing.bridge);
         }
         let bridge = bridge::ensure(&self.config, &self.names)?;
-        let map = PortMap::load(&self.names, bridge.range, Targets::new())?;
+        let map = PortMap::load(
+            &self.names,
+            bridge.range,
+            Targets::new(),
+            self.config.has_instance_metadata,
+        )?;
+        antispoof::load(&self.names, bridge.range, std::iter::empty());
         self.books().pool = Some(AddressPool::new(bridge.range));
         *plumbing = Some(Plumbing { bridge, map });
         Ok(bridge)

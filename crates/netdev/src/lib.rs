@@ -5,21 +5,24 @@
 //! is found again by name and removed by [`HostNetwork::adopt`] or [`HostNetwork::destroy`].
 //!
 //! Map: [`attachment`] what callers say and get; [`host`] the order of steps; [`reconcile`] adopting
-//! and destroying; `bridge`, `rules`, `portmap`, `namespace` one kernel object each; `pool` and
+//! and destroying; `bridge`, `rules`, `portmap`, `antispoof`, `namespace` one kernel object each; `pool` and
 //! `ports` the two allocators; `subnet` which addresses the bridge takes; `netlink` the bytes;
-//! [`diagnose`] what a host lacks; [`vpc`] the VPCs.
+//! [`diagnose`] what a host lacks; [`instance_metadata`] the host's own address for that; [`vpc`] the VPCs.
 
 #![allow(unsafe_code)]
 
+mod antispoof;
 pub mod attachment;
 mod bridge;
 pub mod cidr;
 pub mod config;
 mod detach;
+pub mod device;
 mod diagnose;
 pub mod error;
 mod forwarding;
 pub mod host;
+pub mod instance_metadata;
 mod leaving;
 mod names;
 pub mod namespace;
@@ -40,7 +43,8 @@ pub use attachment::{
     ReconcileReport,
 };
 pub use cidr::Ipv4Cidr;
-pub use config::{NetworkConfig, TASK_ENDPOINT, TASK_ENDPOINT_PORT};
+pub use config::{NetworkConfig, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT};
 pub use diagnose::{Finding, Severity, diagnose};
 pub use error::NetworkError;
 pub use host::LinuxNetwork;
+pub use instance_metadata::INSTANCE_METADATA;

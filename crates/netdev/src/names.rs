@@ -32,6 +32,11 @@ impl Names {
         })
     }
 
+    /// Eight hexadecimal digits.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
     pub fn bridge(&self) -> String {
         format!("{BRIDGE_PREFIX}{}", self.tag)
     }
@@ -68,9 +73,24 @@ impl Names {
         format!("{}{number:04x}", self.uplink_prefix())
     }
 
+    /// The host's WireGuard device.
+    pub fn tunnel(&self) -> String {
+        format!("wg{}", self.tag)
+    }
+
     /// The host's table for the VPCs.
     pub fn vpc_table(&self) -> String {
         format!("longshore_{}_vpc", self.tag)
+    }
+
+    /// The bridge's own table.
+    pub fn bridge_table(&self) -> String {
+        format!("longshore_{}_bridge", self.tag)
+    }
+
+    /// The host's table for its own instance metadata.
+    pub fn instance_metadata_table(&self) -> String {
+        format!("longshore_{}_imds", self.tag)
     }
 
     /// Everything of the VPCs' on disk.

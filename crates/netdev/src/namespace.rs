@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::thread;
 
@@ -44,10 +44,19 @@ pub fn run_in<T: Send>(path: &Path, work: impl FnOnce() -> T + Send) -> Result<T
 /// Moves the calling thread, which must end with its task, into a new namespace; keeps it at `path`.
 /// Loopback is up, and what Docker sets in a container's namespace is set: any user may open low
 /// ports and send ping. IPv6 is off on devices that come later.
-#[allow(unsafe_code)]
 pub(crate) fn create_here(path: &Path) -> Result<File, NetworkError> {
-    // SAFETY: NEWNET unshares no file descriptor table; memory safety does not depend on it.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
+    take_here(path, None)
+}
+
+/// The same with a fresh namespace that another has made, in a user namespace of a task say.
+#[allow(unsafe_code)]
+pub(crate) fn take_here(path: &Path, made: Option<BorrowedFd<'_>>) -> Result<File, NetworkError> {
+    let entered = match made {
+        Some(made) => move_into_link_name_space(made, Some(LinkNameSpaceType::Network)),
+        // SAFETY: NEWNET unshares no file descriptor table; memory safety does not depend on it.
+        None => unsafe { unshare_unsafe(UnshareFlags::NEWNET) },
+    };
+    entered
         .map_err(|e| NetworkError::kernel(format!("new namespace for {}", path.display()), e))?;
     sysctl::write_if_present("ipv4/ip_unprivileged_port_start", "0")?;
     sysctl::write_if_present("ipv4/ping_group_range", "0 2147483647")?;

@@ -30,15 +30,22 @@ pub struct PortMap {
     names: Names,
     range: Ipv4Cidr,
     targets: Targets,
+    has_instance_metadata: bool,
 }
 
 impl PortMap {
     /// Loads the table; its maps hold these mappings and no other afterwards.
-    pub fn load(names: &Names, range: Ipv4Cidr, targets: Targets) -> Result<Self, NetworkError> {
+    pub fn load(
+        names: &Names,
+        range: Ipv4Cidr,
+        targets: Targets,
+        has_instance_metadata: bool,
+    ) -> Result<Self, NetworkError> {
         let map = Self {
             names: names.clone(),
             range,
             targets,
+            has_instance_metadata,
         };
         map.rebuild()?;
         Ok(map)
@@ -109,7 +116,7 @@ impl PortMap {
     }
 
     fn rebuild(&self) -> Result<(), NetworkError> {
-        rules::load(&self.names, self.range)?;
+        rules::load(&self.names, self.range, self.has_instance_metadata)?;
         let table = self.names.table();
         transact(|batch| {
             for protocol in PROTOCOLS {

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
+use crate::antispoof;
 use crate::attachment::{KeptAttachment, ReconcileReport};
 use crate::bridge;
 use crate::error::NetworkError;
 use crate::host::{Entry, Inner, Plumbing, route_socket};
+use crate::instance_metadata;
 use crate::namespace;
 use crate::pool::AddressPool;
 use crate::portmap::{self, PortMap, Targets};
@@ -27,6 +29,7 @@ impl Inner {
             Some(bridge::ensure(&self.config, &self.names)?)
         } else {
             portmap::delete_table(&self.names)?;
+            antispoof::remove(&self.names)?;
             None
         };
         let mut pool = bridge.map(|bridge| AddressPool::new(bridge.range));
@@ -50,7 +53,14 @@ impl Inner {
         report.removed_links = self.remove_links(&links, &devices)?;
         report.removed_namespaces = self.remove_namespaces(&entries)?;
         if let Some(bridge) = bridge {
-            let map = PortMap::load(&self.names, bridge.range, targets_of(&entries))?;
+            let map = PortMap::load(
+                &self.names,
+                bridge.range,
+                targets_of(&entries),
+                self.config.has_instance_metadata,
+            )?;
+            let held = entries.values().filter_map(|entry| entry.address);
+            antispoof::load(&self.names, bridge.range, held);
             *plumbing = Some(Plumbing { bridge, map });
         }
         let mut books = self.books();
@@ -69,6 +79,8 @@ impl Inner {
         let mut plumbing = self.plumbing();
         *plumbing = None;
         portmap::delete_table(&self.names)?;
+        antispoof::remove(&self.names)?;
+        instance_metadata::remove(&self.names)?;
         self.remove_links(&self.link_names()?, &BTreeSet::new())?;
         self.remove_namespaces(&BTreeMap::new())?;
         bridge::remove(&self.names, &mut route_socket()?)?;

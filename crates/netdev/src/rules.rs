@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 
 use crate::attachment::Protocol;
 use crate::cidr::Ipv4Cidr;
-use crate::config::{TASK_ENDPOINT, TASK_ENDPOINT_PORT};
+use crate::config::{TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT};
 use crate::error::NetworkError;
+use crate::instance_metadata::INSTANCE_METADATA;
 use crate::names::Names;
 
 pub fn map_name(protocol: Protocol) -> &'static str {
@@ -20,8 +21,17 @@ pub fn map_name(protocol: Protocol) -> &'static str {
 }
 
 /// Creates the table or brings its rules up to date.
-pub fn load(names: &Names, range: Ipv4Cidr) -> Result<(), NetworkError> {
-    let text = script(&names.table(), &names.bridge(), range);
+pub fn load(
+    names: &Names,
+    range: Ipv4Cidr,
+    has_instance_metadata: bool,
+) -> Result<(), NetworkError> {
+    let text = script(
+        &names.table(),
+        &names.bridge(),
+        range,
+        has_instance_metadata,
+    );
     run_nft(&names.table(), &text)
 }
 
@@ -59,14 +69,26 @@ pub(crate) fn run_nft(table: &str, text: &str) -> Result<(), NetworkError> {
 /// Why each chain is there:
 /// - `guard`: our bridge has `route_localnet`, so a container could otherwise reach services that
 ///   listen on the host's 127.0.0.1. It stands before connection tracking, where answers to a mapped
-///   call still carry the bridge's address, so that only forged packets match.
-/// - `endpoint`: calls of containers to their metadata and credentials. It comes before whoever maps port 80
-///   of the host to a container: what is translated here no later chain translates.
+///   call still carry the bridge's address, so that only forged packets match. Nor do containers reach instance
+///   metadata, ours or that of the machine below, unless they may have ours.
+/// - `endpoint`: calls of containers to their metadata and credentials, and to the AWS APIs. It comes before
+///   whoever maps these ports of the host to a container: what is translated here no later chain translates.
 /// - `outside_in`, `host_in`: a mapped port on any address of the host, from elsewhere and from the host.
 /// - `forward`: from elsewhere a container is reached by its mapped ports only.
 /// - `out`: containers leave under the host's address. A call by 127.0.0.1, or from a container
 ///   to a mapped port, must look as if it came from the bridge, or the answer would not come back here.
-fn script(table: &str, bridge: &str, range: Ipv4Cidr) -> String {
+fn script(table: &str, bridge: &str, range: Ipv4Cidr, has_instance_metadata: bool) -> String {
+    let to_metadata = format!(r#"    iifname "{bridge}" ip daddr {INSTANCE_METADATA}"#);
+    let (closed, opened) = match has_instance_metadata {
+        false => (format!("{to_metadata} drop\n"), String::new()),
+        true => {
+            let there = format!("dnat to {TASK_ENDPOINT}:{TASK_ENDPOINT_PORT}");
+            (
+                String::new(),
+                format!("{to_metadata} tcp dport 80 {there}\n"),
+            )
+        }
+    };
     format!(
         r#"table ip {table} {{
   map tcp_ports {{ type inet_service : ipv4_addr . inet_service; }}
@@ -88,10 +110,10 @@ table ip {table} {{
   chain guard {{
     iifname "{bridge}" ip saddr 127.0.0.0/8 drop
     iifname "{bridge}" ip daddr 127.0.0.0/8 drop
-  }}
+{closed}  }}
   chain endpoint {{
-    iifname "{bridge}" ip daddr {TASK_ENDPOINT} tcp dport 80 dnat to {TASK_ENDPOINT}:{TASK_ENDPOINT_PORT}
-  }}
+    iifname "{bridge}" ip daddr {TASK_ENDPOINT} tcp dport {{ 80, {TASK_API_PORT} }} dnat to {TASK_ENDPOINT}:{TASK_ENDPOINT_PORT}
+{opened}  }}
   chain outside_in {{
     fib daddr type local dnat ip to tcp dport map @tcp_ports
     fib daddr type local dnat ip to udp dport map @udp_ports
@@ -102,6 +124,7 @@ table ip {table} {{
   }}
   chain forward {{
     iifname != "{bridge}" oifname "{bridge}" ct state new ct status & dnat == 0 drop
+{to_metadata} drop
   }}
   chain out {{
     oifname "{bridge}" ip saddr 127.0.0.0/8 masquerade

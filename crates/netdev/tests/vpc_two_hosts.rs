@@ -5,57 +5,25 @@
 mod support;
 mod vpc_support;
 
-use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_api::agent::host_sync::{InterfaceRow, Row, RowKey};
+use aws_api::agent::host_sync::{Destination, InterfaceRow, Ports, Protocols, Row, RowKey};
 use netdev::namespace::run_in;
-use netdev::vpc::{LinuxVpcs, VpcNetwork};
+use netdev::vpc::{KeptVpcAttachment, LinuxVpcs, VpcNetwork};
 use netdev::{NetworkConfig, NetworkError};
 use support::{on_private_host, sh, traces};
+use vpc_support::hosts::{another_host, bulk, on, wire};
 use vpc_support::{
-    Talk, VPC, apply, base, call_from, echo, everything, from_group, groups, host, interface,
-    is_silence, ping, ping_from, put, remove, serve, state, subnet, vpc,
+    Talk, VPC, apply, base, call, call_from, echo, everything, from_group, groups, host, interface,
+    is_silence, ping, ping_from, put, range, remove, route, serve, state, subnet, vpc,
 };
-
-/// The wire between hosts is a bridge of the first one.
-fn wire() {
-    sh("ip link add wire type bridge && ip addr add 10.99.0.1/24 dev wire && ip link set wire up");
-}
-
-/// Another host on the wire.
-fn another_host(dir: &Path, last: u8) -> PathBuf {
-    let path = dir.join(format!("host{last}"));
-    let p = path.display();
-    sh(&format!("touch {p} && unshare --net={p} true"));
-    sh(&format!(
-        "ip link add w{last} type veth peer name wire netns {p}"
-    ));
-    sh(&format!("ip link set w{last} master wire up"));
-    for line in [
-        "ip link set lo up".to_owned(),
-        format!("ip addr add 10.99.0.{last}/24 dev wire"),
-        "ip link set wire up".to_owned(),
-    ] {
-        sh(&format!("nsenter --net={p} {line}"));
-    }
-    path
-}
 
 fn network(tag: &str, run_dir: PathBuf, last: u8) -> LinuxVpcs {
     let mut config = NetworkConfig::new(tag, run_dir);
     config.underlay = Some(Ipv4Addr::new(10, 99, 0, last));
     LinuxVpcs::new(config).unwrap()
-}
-
-/// The interface as the other hosts are told of it.
-fn on(row: &InterfaceRow, host: &str) -> Row {
-    Row::Interface(InterfaceRow {
-        host: Some(host.into()),
-        ..row.clone()
-    })
 }
 
 #[test]
@@ -164,22 +132,6 @@ fn tasks_of_two_hosts_talk_as_their_groups_say_and_strangers_do_not() {
     });
 }
 
-/// Whether much that is said comes back whole.
-fn bulk(netns: &Path, to: Ipv4Addr, port: u16) -> bool {
-    let mut stream = run_in(netns, || std::net::TcpStream::connect((to, port)).unwrap()).unwrap();
-    stream
-        .set_read_timeout(Some(vpc_support::PATIENCE))
-        .unwrap();
-    let said = vec![7u8; 1 << 20];
-    let mut writer = stream.try_clone().unwrap();
-    let sender = std::thread::spawn({
-        let said = said.clone();
-        move || writer.write_all(&said)
-    });
-    let mut back = vec![0; said.len()];
-    stream.read_exact(&mut back).is_ok() && sender.join().unwrap().is_ok() && back == said
-}
-
 /// Gives the stranger a VXLAN device of the VPC's and a member's address; the answer sends a datagram
 /// into the VPC and says whether the task heard it.
 fn hears_of(stranger: &Path, task: &Path, to: Ipv4Addr) -> impl Fn() -> bool + use<> {
@@ -283,6 +235,67 @@ fn ipv6_goes_within_a_host_and_between_hosts() {
         one.destroy().await.unwrap();
         two.destroy().await.unwrap();
         sh(&format!("umount {}", second.display()));
+    });
+}
+
+#[test]
+fn what_came_through_another_host_is_answered_through_it_also_after_a_restart() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        wire();
+        let second = another_host(dir.path(), 2);
+        let client = another_host(dir.path(), 3);
+        run_in(&client, || sh("ip route add 100.64.0.9 via 10.99.0.1")).unwrap();
+        let one = network("0000d206", dir.path().join("one"), 1);
+        let two = run_in(&second, || network("0000d207", dir.path().join("two"), 2)).unwrap();
+        let near = interface(VPC, [172, 31, 16, 5], "sg");
+        let far = InterfaceRow {
+            public: Some(Ipv4Addr::new(100, 64, 0, 9)),
+            ..interface(VPC, [172, 31, 16, 8], "sg")
+        };
+        // A way out of its own, which an answer must not take.
+        let common = || {
+            let out = vec![route("0.0.0.0/0", Destination::InternetGateway)];
+            let only = range("10.99.0.3", "10.99.0.3", Protocols(6, 6), Ports(80, 80));
+            let mut rows = base(VPC, 77, out);
+            rows.push(Row::GroupSet(groups(VPC, "sg", vec![], vec![only])));
+            rows
+        };
+        let here = [Row::Interface(near.clone()), host("h2", [10, 99, 0, 2])];
+        let here = [common(), here.to_vec(), vec![on(&far, "h2")]].concat();
+        let there = [Row::Interface(far.clone()), host("h1", [10, 99, 0, 1])];
+        let there = [common(), there.to_vec(), vec![on(&near, "h1")]].concat();
+        apply(&one, state(here.clone())).await;
+        apply(&two, state(there.clone())).await;
+        let kept = two.attach("far", &far.id).await.unwrap();
+        serve(&kept.netns, 80);
+        let page = |from: &Path| run_in(from, || call(Ipv4Addr::new(100, 64, 0, 9), 80)).unwrap();
+        assert_eq!(page(&client).unwrap(), "10.99.0.3");
+        drop((one, two));
+        let one = network("0000d206", dir.path().join("one"), 1);
+        let two = run_in(&second, || network("0000d207", dir.path().join("two"), 2)).unwrap();
+        let far_kept = KeptVpcAttachment {
+            id: "far".into(),
+            interface: far.id.clone(),
+        };
+        one.adopt(&[]).await.unwrap();
+        two.adopt(&[far_kept]).await.unwrap();
+        // What an earlier agent left wrong is made good.
+        let router = two.router(VPC).unwrap();
+        let harm = "ip rule del pref 35000; nft flush map inet vpc peers; ip rule add fwmark 7 lookup 7 pref 35000";
+        run_in(&router, || sh(harm)).unwrap();
+        assert!(page(&client).is_err());
+        apply(&one, state(here)).await;
+        apply(&two, state(there)).await;
+        assert_eq!(page(&client).unwrap(), "10.99.0.3");
+        let rules = run_in(&router, || sh("ip rule show pref 35000")).unwrap();
+        assert_eq!(rules.lines().count(), 1, "{rules}");
+        assert!(rules.contains("0xa630001"), "{rules}");
+        one.destroy().await.unwrap();
+        two.destroy().await.unwrap();
+        for path in [second, client] {
+            sh(&format!("umount {}", path.display()));
+        }
     });
 }
 

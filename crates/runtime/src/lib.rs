@@ -17,6 +17,7 @@ pub mod cgroup;
 pub mod failure;
 pub mod init;
 pub mod linux;
+pub mod mount_attributes;
 pub mod overflow;
 pub mod overlay;
 pub mod reaper;
@@ -24,6 +25,7 @@ pub mod record;
 pub mod shim;
 pub mod spec;
 pub mod sys;
+pub mod user_namespace;
 pub mod wire;
 pub mod zygote;
 
@@ -33,3 +35,5 @@ pub mod host;
 pub mod image;
 #[cfg(feature = "host")]
 pub mod seccomp;
+#[cfg(feature = "host")]
+pub mod task_disk;

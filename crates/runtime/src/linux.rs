@@ -3,6 +3,7 @@
 //! Rule: `linuxParameters`, `systemControls`, `dockerSecurityOptions`, `pidMode` and `ipcMode` of the ECS API, each as
 //! Docker understands it.
 
+use crate::user_namespace::IdRange;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -40,6 +41,9 @@ pub struct LinuxOptions {
     pub open_stdin: bool,
     /// All three standard streams are a terminal.
     pub terminal: bool,
+    /// Its ids are this range of the host's. They are those of the user namespace which owns its network namespace; the
+    /// `upper` directory and whatever else it may write to belong to the range.
+    pub ids: Option<IdRange>,
 }
 
 /// What the first process of a container is.

@@ -5,6 +5,7 @@
 //! handed over by descriptor where the kernel takes that, else moved into a memory file system under a short name.
 
 use crate::failure::{At, Failure, Stage};
+use crate::user_namespace::Mapping;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags,
@@ -41,19 +42,24 @@ pub fn mount(
     layers: &[PathBuf],
     scratch: &Path,
     method: OverlayMethod,
+    mapping: Option<&Mapping>,
 ) -> Result<OwnedFd, Failure> {
     let (upper, work) = (scratch.join("upper"), work_directory(scratch));
     for dir in [scratch, &upper, &work] {
         make_directory(dir)?;
     }
+    if let Some(mapping) = mapping {
+        let what = || format!("giving {} to the task", upper.display());
+        mapping.range.own(&upper).at(STAGE, what)?;
+    }
     match method {
         OverlayMethod::LayerDescriptors => {
-            let mounted = mount_by_descriptors(layers, Some((&upper, &work)))?;
+            let mounted = mount_by_descriptors(layers, Some((&upper, &work)), mapping)?;
             attach(&mounted, scratch)?;
             Ok(mounted)
         }
         OverlayMethod::LayerNames => {
-            let names = name_clones(layers, scratch)?;
+            let names = name_clones(layers, scratch, mapping)?;
             let writable = (Path::new("../upper"), Path::new("../work"));
             let mounted = mount_by_names(&names, Some(writable))?;
             leave_names()?;
@@ -61,7 +67,7 @@ pub fn mount(
             Ok(mounted)
         }
         OverlayMethod::OptionString => {
-            let names = name_clones(layers, scratch)?;
+            let names = name_clones(layers, scratch, mapping)?;
             mount_option_string(&names, scratch)?;
             leave_names()?;
             open_directory(scratch)
@@ -73,11 +79,12 @@ pub fn mount(
 pub fn mount_by_descriptors(
     layers: &[PathBuf],
     writable: Option<(&Path, &Path)>,
+    mapping: Option<&Mapping>,
 ) -> Result<OwnedFd, Failure> {
     // All stay open until the mount is made: a detached clone ends with its descriptor.
     let clones = layers
         .iter()
-        .map(|layer| clone_layer(layer))
+        .map(|layer| clone_layer(layer, mapping))
         .collect::<Result<Vec<_>, _>>()?;
     let writable = match writable {
         Some((upper, work)) => Some((open_directory(upper)?, open_directory(work)?)),
@@ -124,14 +131,25 @@ fn assemble(add: impl FnOnce(BorrowedFd<'_>) -> Result<(), Failure>) -> Result<O
     fsmount(context.as_fd(), flags, MountAttrFlags::empty()).at(STAGE, || "making the mount")
 }
 
-fn clone_layer(layer: &Path) -> Result<OwnedFd, Failure> {
+/// A layer as a detached mount.
+pub fn clone_layer(layer: &Path, mapping: Option<&Mapping>) -> Result<OwnedFd, Failure> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    open_tree(CWD, layer, flags).at(STAGE, || format!("cloning the layer {}", layer.display()))
+    let what = |doing: &str| format!("{doing} the layer {}", layer.display());
+    let clone = open_tree(CWD, layer, flags).at(STAGE, || what("cloning"))?;
+    if let Some(mapping) = mapping {
+        let mapped = mapping.map(clone.as_fd());
+        mapped.at(STAGE, || what("mapping the owners of"))?;
+    }
+    Ok(clone)
 }
 
 /// Moves a clone of each layer into a memory file system of this mount namespace, enters it, and returns the short
 /// names that they have there.
-fn name_clones(layers: &[PathBuf], scratch: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn name_clones(
+    layers: &[PathBuf],
+    scratch: &Path,
+    mapping: Option<&Mapping>,
+) -> Result<Vec<PathBuf>, Failure> {
     let dir = scratch.join(NAMES);
     make_directory(&dir)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -142,7 +160,7 @@ fn name_clones(layers: &[PathBuf], scratch: &Path) -> Result<Vec<PathBuf>, Failu
     for (number, layer) in layers.iter().enumerate() {
         let name = PathBuf::from(number.to_string());
         make_directory(&name)?;
-        attach(&clone_layer(layer)?, &name)?;
+        attach(&clone_layer(layer, mapping)?, &name)?;
         names.push(name);
     }
     Ok(names)

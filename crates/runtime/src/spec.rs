@@ -3,6 +3,7 @@
 //! These values cross the sockets between agent, zygote and shim as JSON, so both sides are built from this file.
 
 pub use crate::linux::{Device, FirstProcess, LinuxOptions, Sharing, SwapLimit, Tmpfs};
+pub use crate::user_namespace::IdRange;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

@@ -14,7 +14,8 @@ pub enum Side {
     Parent { pid: i32, pidfd: Option<OwnedFd> },
 }
 
-fn check(value: libc::c_long) -> Result<libc::c_long> {
+/// The error of a system call that returned this.
+pub(crate) fn check(value: libc::c_long) -> Result<libc::c_long> {
     if value < 0 {
         Err(Error::last_os_error())
     } else {
@@ -31,7 +32,12 @@ pub fn clone_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
         pidfd: &raw mut pidfd as u64,
         child_tid: 0,
         parent_tid: 0,
-        exit_signal: libc::SIGCHLD as u64,
+        // A sibling ends as its parent's child does, and may name no signal of its own.
+        exit_signal: if flags & libc::CLONE_PARENT as u64 == 0 {
+            libc::SIGCHLD as u64
+        } else {
+            0
+        },
         stack: 0,
         stack_size: 0,
         tls: 0,
@@ -276,31 +282,6 @@ pub fn close_all_but(keep: &[RawFd]) {
         }
         first = fd.saturating_add(1);
     }
-}
-
-/// `mount_setattr(2)` on a mount by descriptor: sets `attributes` and, where given, the propagation type.
-pub fn set_mount_attributes(
-    fd: BorrowedFd<'_>,
-    attributes: u64,
-    propagation: u64,
-    recursive: bool,
-) -> Result<()> {
-    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
-    const AT_RECURSIVE: i32 = 0x8000;
-    let attr: [u64; 4] = [attributes, 0, propagation, 0];
-    let flags = libc::AT_EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
-    // SAFETY: the path is an empty C string, `attr` outlives the call and its size is given.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            fd.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            attr.as_ptr(),
-            size_of_val(&attr),
-        )
-    })
-    .map(drop)
 }
 
 /// Sets one resource limit of this process; `u64::MAX` is unlimited.

@@ -5,6 +5,7 @@
 
 use crate::cgroup::CgroupTree;
 use crate::spec::{ContainerSpec, ExecResult, ExecSpec, ExitRecord};
+use crate::user_namespace::IdRange;
 use crate::{failure::Failure, overlay::OverlayMethod};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -25,7 +26,17 @@ const VALUE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const INLINE: u8 = b'J';
 const IN_MEMORY_FILE: u8 = b'M';
 
-/// Agent to zygote: become a shim. Descriptors: the shim's end of its control socket, then the filter if there is one.
+/// Agent to zygote.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Become a shim.
+    Start(Box<StartRequest>),
+    /// Make the namespaces of a task with these ids. The one descriptor is a socket, where a `Result<(), Failure>` is the
+    /// answer, with the network namespace.
+    Namespaces(IdRange),
+}
+
+/// What a shim starts. Descriptors: the shim's end of its control socket, then the filter if there is one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StartRequest {
     /// What to start.

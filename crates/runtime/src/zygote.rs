@@ -1,10 +1,12 @@
-//! A small idle process that forks shims, so that a start costs no exec.
+//! A small idle process that forks shims, so that a start costs no exec; and makes what takes a process to make.
 //!
 //! Descriptor 0 is its agent's sequenced-packet socket. It ends when that closes; its shims live on.
 
+use crate::failure::Failure;
 use crate::shim;
 use crate::sys::{self, Children, Side};
-use crate::wire::{self, StartRequest};
+use crate::user_namespace::{self, IdRange};
+use crate::wire::{self, Order};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use std::io::Result;
@@ -22,14 +24,14 @@ pub fn run() -> Result<()> {
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
     drop(null);
-    while let Some((request, descriptors)) = wire::receive::<StartRequest>(&socket)? {
-        serve(&socket, request, descriptors);
+    while let Some((order, descriptors)) = wire::receive::<Order>(&socket)? {
+        serve(order, descriptors);
     }
     Ok(())
 }
 
-/// A request that cannot be served is dropped with its control socket, which tells the agent.
-fn serve(socket: &OwnedFd, request: StartRequest, descriptors: Vec<OwnedFd>) {
+/// An order that cannot be carried out is dropped with its control socket, which tells the agent.
+fn serve(order: Order, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
     let Some(control) = descriptors.next() else {
         return;
@@ -48,12 +50,22 @@ fn serve(socket: &OwnedFd, request: StartRequest, descriptors: Vec<OwnedFd>) {
                     .map(std::os::fd::AsRawFd::as_raw_fd)
                     .collect::<Vec<_>>(),
             );
-            let _ = socket;
-            shim::run(request, control, filter);
+            match order {
+                Order::Start(request) => shim::run(*request, control, filter),
+                Order::Namespaces(range) => make_namespaces(range, &control),
+            }
             sys::exit_now(0);
         }
         Ok(Side::Parent { .. }) | Err(_) => {}
     }
+}
+
+fn make_namespaces(range: IdRange, control: &OwnedFd) {
+    // An agent that has gone asks again.
+    let _ = match user_namespace::make(range) {
+        Ok(network) => wire::send(control, &Ok::<(), Failure>(()), &[network.as_fd()]),
+        Err(failure) => wire::send(control, &Err::<(), Failure>(failure), &[]),
+    };
 }
 
 /// The peer has closed.

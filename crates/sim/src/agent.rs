@@ -4,6 +4,7 @@
 //! the same order: written down before done.
 
 use crate::event::{AgentId, Event, HostIndex, Request};
+use crate::host_sync::SyncEnd;
 use crate::session::SILENCE_MAX;
 use crate::simulation::Simulation;
 use crate::workload;
@@ -13,6 +14,7 @@ use agent::task::report::TaskChange;
 use agent::task::state::{Made, TaskState};
 use agent::task::{machine, resume};
 use ecs::records::InstanceKey;
+use netdev::vpc::desired::Desired;
 use std::collections::BTreeMap;
 
 /// The agent's default, in milliseconds.
@@ -29,6 +31,9 @@ pub struct Agent {
     /// Which instance it is, once this process has registered.
     pub registered: Option<InstanceKey>,
     pub session: Option<Connection>,
+    /// Its end of host sync, and what it was told.
+    pub sync: Option<SyncEnd>,
+    pub networks: Desired,
     /// Its tasks by ARN.
     pub live: BTreeMap<String, Live>,
 }
@@ -54,6 +59,8 @@ pub struct Live {
     pub asked: BTreeMap<u64, Command>,
     /// The report under way, by its deed's number.
     pub submitting: Option<(u64, TaskChange)>,
+    /// By when the row of its interface has to come, once that is waited for.
+    pub row_by: Option<u64>,
 }
 
 impl Simulation {
@@ -110,6 +117,7 @@ impl Simulation {
             life: agent.life,
         };
         self.adopt_networks(host);
+        self.adopt_interfaces(host);
         let kept = self.hosts[host].machine.disk.tasks.clone();
         for (arn, task) in kept {
             match TaskDefinition::parse(&task.payload) {
@@ -154,6 +162,7 @@ impl Simulation {
             stop_waits: false,
             asked: BTreeMap::new(),
             submitting: None,
+            row_by: None,
         };
         self.hosts[agent.host].agent.live.insert(arn.into(), live);
         self.save(agent.host, arn);
@@ -174,6 +183,7 @@ impl Simulation {
             stop_waits: false,
             asked: BTreeMap::new(),
             submitting: None,
+            row_by: None,
         };
         self.hosts[agent.host].agent.live.insert(arn.clone(), live);
         let delay = self.random.wait(2);
@@ -226,7 +236,8 @@ impl Simulation {
         if host.agent.registered.is_some() {
             return;
         }
-        let input = workload::registration(agent.host, host.machine.disk.instance.clone());
+        let known = host.machine.disk.instance.clone();
+        let input = workload::registration(agent.host, host.lends, known);
         let name = host.name.clone();
         self.send_request(Some(agent.host), Request::Register { agent, name, input });
         let again = self.random.between(RETRY.0, RETRY.1) + 5000;
@@ -246,6 +257,7 @@ impl Simulation {
         host.machine.disk.instance = Some(instance.arn());
         host.agent.registered = Some(instance);
         self.after(1, Event::Connect(agent));
+        self.begin_sync(agent);
     }
 
     fn connect(&mut self, agent: AgentId) {

@@ -79,6 +79,7 @@ impl Check {
 impl Simulation {
     /// After a commit: what became of the tasks that it changed, and what their instances hold.
     pub fn check_commit(&mut self, changes: &[Change]) {
+        self.check_interfaces(changes);
         let mut instances = BTreeSet::new();
         for change in changes.iter().filter(|change| change.table == TASK_TABLE) {
             let mut parts = change.key.reader();

@@ -4,7 +4,7 @@ use crate::event::{AgentId, Answer, Effect, Event, HostIndex, Request};
 use crate::plan::Mutation;
 use crate::service_calls::SERVICE_FAMILIES;
 use crate::simulation::Simulation;
-use crate::workload::{self, FAMILIES, STRATEGIES};
+use crate::workload::{self, FAMILIES, Launch, STRATEGIES, launch_of};
 use agent::task::report::{Status, TaskChange};
 use aws_api::ecs::{
     DeregisterContainerInstanceRequest, RegisterContainerInstanceRequest, RunTaskRequest,
@@ -60,16 +60,21 @@ impl Simulation {
 
     fn call_run(&mut self) {
         let call = self.number();
-        let family = self.random.pick(&FAMILIES).map(|family| family.name);
+        let Some(family) = self.random.pick(&FAMILIES).map(|family| family.name) else {
+            return;
+        };
         let strategy = self.random.pick(&STRATEGIES).copied().unwrap_or_default();
         let count = self.random.between(1, 4);
         let has_token = self.random.chance(500);
         let is_distinct = self.random.chance(200);
+        let is_lent = launch_of(family) == Launch::Fargate;
         let input = RunTaskRequest {
-            task_definition: family.map(Into::into),
+            task_definition: Some(family.into()),
             count: i32::try_from(count).ok(),
-            placement_strategy: Some(workload::strategy(strategy)),
-            placement_constraints: is_distinct.then(workload::distinct),
+            launch_type: is_lent.then(|| "FARGATE".into()),
+            network_configuration: self.some_network(family),
+            placement_strategy: (!is_lent).then(|| workload::strategy(strategy)),
+            placement_constraints: (is_distinct && !is_lent).then(workload::distinct),
             client_token: has_token.then(|| format!("call-{call}")),
             ..RunTaskRequest::default()
         };
@@ -86,6 +91,7 @@ impl Simulation {
         let instances: Vec<_> = self
             .hosts
             .iter()
+            .filter(|h| !h.lends)
             .filter_map(|h| h.agent.registered.clone())
             .collect();
         let (Some(instance), Some(family)) =
@@ -93,9 +99,11 @@ impl Simulation {
         else {
             return;
         };
+        let network_configuration = self.some_network(family.name);
         let input = StartTaskRequest {
             task_definition: Some(family.name.into()),
             container_instances: Some(vec![instance.id.0.clone()]),
+            network_configuration,
             ..StartTaskRequest::default()
         };
         let call = self.number();
@@ -125,7 +133,8 @@ impl Simulation {
         let world = &self.server.published;
         let active = world
             .scan(&CONTAINER_INSTANCES)
-            .filter(|instance| instance.status == InstanceStatus::Active);
+            .filter(|instance| instance.status == InstanceStatus::Active)
+            .filter(|instance| instance.key.cluster != ecs::fargate::CLUSTER);
         let active: Vec<_> = active.map(|instance| instance.key.clone()).collect();
         if let Some(instance) = self.random.pick(&active).cloned() {
             let force = self.random.chance(700);
@@ -153,6 +162,7 @@ impl Simulation {
             Request::Run { input, .. } => input.client_token.is_some(),
             Request::Start { .. } => false,
             Request::Service(call) => call.may_repeat(),
+            Request::Ec2(call) => call.may_repeat(),
             _ => true,
         };
         if may_repeat && self.random.chance(self.faults.twice) {
@@ -173,8 +183,10 @@ impl Simulation {
         self.server.fails_late = self.random.chance(self.faults.late_failure);
         let answer = self.answer(request);
         self.server.fails_late = false;
-        if answer.is_err() {
+        if let Err(error) = &answer {
             self.statistics.failed += 1;
+            let is_full = error.code().name == "InsufficientFreeAddressesInSubnet";
+            self.statistics.full_subnets += u64::from(is_full);
             self.check_failed(&before);
         }
         let effect = answer.ok().flatten().map(Effect::Answer);
@@ -214,6 +226,10 @@ impl Simulation {
                 let made = self.serve_service(&call)?;
                 return Ok(made.map(|name| Answer::ServiceMade { name }));
             }
+            Request::Ec2(call) => {
+                self.serve_ec2(&call)?;
+                return Ok(None);
+            }
             Request::Register { agent, name, input } => self.register_host(agent, &name, &input)?,
             Request::Submit {
                 agent,
@@ -236,6 +252,9 @@ impl Simulation {
             })
         };
         let RunTaskResponse { tasks, failures } = started?;
+        let is_full = |reason: &Option<String>| reason.as_deref() == Some("RESOURCE:ENI");
+        let full = failures.iter().flatten().filter(|one| is_full(&one.reason));
+        self.statistics.full_subnets += full.count() as u64;
         Ok(Answer::Started {
             call,
             tasks: arns(tasks),

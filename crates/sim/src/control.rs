@@ -56,10 +56,14 @@ impl Simulation {
                 })
             } else if !is_inactive && self.is_to_be_lost(instance, now) {
                 let forgets = self.has(Mutation::ForgottenHost);
+                let frees = self.has(Mutation::FreedWhenLost);
                 self.server.submit(self.now, None, |txn, ctx| {
                     let step = life::lost(txn, ctx, key, TASKS_PER_STEP);
                     if forgets {
                         forget(txn, key);
+                    }
+                    if frees {
+                        free_addresses(txn, key);
                     }
                     Ok(step)
                 })
@@ -130,6 +134,15 @@ impl Simulation {
         self.after(100, Event::Controllers { life });
         self.restart_services();
         Ok(())
+    }
+}
+
+/// A planted bug: what counts as STOPPED on a host has no address any more.
+fn free_addresses(txn: &mut Txn, key: &InstanceKey) {
+    let held = load::held(txn, key).filter(|task| task.last_status == TaskStatus::Stopped);
+    let interfaces = held.filter_map(|task| Some(task.attachment.as_ref()?.interface.clone()));
+    for interface in interfaces.collect::<Vec<_>>() {
+        ec2::interface::remove(txn, &key.scope, &interface);
     }
 }
 

@@ -30,6 +30,9 @@ impl Simulation {
             }
             let number = self.number();
             let delay = self.takes(agent.host, arn, &command);
+            if matches!(command, Command::AttachInterface | Command::DetachInterface) {
+                self.may_kill_amid(agent, delay);
+            }
             let Some(live) = self.hosts[agent.host].agent.live.get_mut(arn) else {
                 return;
             };
@@ -70,6 +73,9 @@ impl Simulation {
 
     /// A deed is done; the machine hears of it.
     pub fn done(&mut self, agent: AgentId, arn: &str, number: u64) {
+        if self.interface_waits(agent, arn, number) {
+            return;
+        }
         let live = self.hosts[agent.host].agent.live.get_mut(arn);
         let Some(command) = live.and_then(|live| live.asked.remove(&number)) else {
             return;
@@ -133,9 +139,8 @@ impl Simulation {
                 machine.cgroups.remove(arn);
                 machine::Event::CgroupGone
             }
-            Command::AttachInterface | Command::DetachInterface => {
-                machine.interface(arn, command, fails)
-            }
+            Command::AttachInterface => self.attach_interface(host, arn, fails),
+            Command::DetachInterface => self.detach_interface(host, arn),
             Command::Submit(_) | Command::Forget => return None,
         })
     }

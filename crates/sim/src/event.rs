@@ -1,6 +1,8 @@
 //! Everything that can happen.
 
+use crate::host_sync::SyncEvent;
 use crate::service_calls::ServiceCall;
+use crate::vpc_calls::Ec2Call;
 use agent::task::report::TaskChange;
 use aws_api::agent::{Task, TaskHealth, TaskIdentifier};
 use aws_api::ecs::{
@@ -36,8 +38,14 @@ pub enum Event {
     ServerStarts,
     /// The users' next call.
     Client,
+    /// The users' next call to EC2.
+    Ec2Client,
+    /// In a host sync session.
+    Sync { session: u64, event: SyncEvent },
     /// Something goes wrong.
     Trouble(Trouble),
+    /// `kill -9` of this agent, in the middle of what it does.
+    KillAgent(AgentId),
     /// The users' next call about a service.
     ServiceClient,
     /// The scheduler looks at the services.
@@ -179,6 +187,7 @@ pub enum Request {
         force: bool,
     },
     Service(ServiceCall),
+    Ec2(Ec2Call),
     Register {
         agent: AgentId,
         name: String,
@@ -245,9 +254,12 @@ impl Event {
             Self::ServerStarts => (5, 0),
             Self::Client => (6, 0),
             Self::Trouble(kind) => (7, *kind as u64),
+            Self::KillAgent(id) => (33, agent(id)),
             Self::Calm => (8, 0),
             Self::End => (9, 0),
             Self::ServiceClient => (26, 0),
+            Self::Ec2Client => (31, 0),
+            Self::Sync { session, event } => (32, session << 32 | event.mark()),
             Self::Services { life } => (27, *life),
             Self::ServicesTick { life } => (30, *life),
             Self::MendServices { tries } => (28, u64::from(*tries)),

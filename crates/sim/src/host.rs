@@ -4,9 +4,8 @@
 //! The fake of `ContainerRuntime`, `HostNetwork` and `ImageStore`. It does at once what the real ones
 //! do in time; when, the agent's edge decides.
 
+use crate::vpc_host::Kernel;
 use agent::task::definition::TaskDefinition;
-use agent::task::event::Command;
-use agent::task::machine;
 use agent::task::resume::Found;
 use agent::task::state::{Binding, ContainerIndex, TaskState};
 use aws_types::Timestamp;
@@ -62,8 +61,8 @@ pub struct Machine {
     pub attached: BTreeMap<ContainerKey, Vec<Binding>>,
     /// Tasks with a control group.
     pub cgroups: BTreeSet<String>,
-    /// Tasks whose interface is here.
-    pub interfaces: BTreeSet<String>,
+    /// The networks of the VPCs.
+    pub kernel: Kernel,
     /// Images that are here.
     pub images: BTreeSet<String>,
     /// The agent's records.
@@ -88,10 +87,6 @@ impl Machine {
                 .cgroups
                 .first()
                 .map(|arn| format!("control group of {arn}")))
-            .or(self
-                .interfaces
-                .first()
-                .map(|arn| format!("interface of {arn}")))
             .or(self
                 .disk
                 .tasks
@@ -171,30 +166,12 @@ impl Machine {
         Ok(bindings)
     }
 
-    /// What comes of a task's interface.
-    pub fn interface(&mut self, arn: &str, command: &Command, fails: bool) -> machine::Event {
-        match command {
-            Command::AttachInterface if fails => {
-                self.interfaces.remove(arn);
-                machine::Event::InterfaceFailed("ResourceInitializationError: refused".into())
-            }
-            Command::AttachInterface => {
-                self.interfaces.insert(arn.to_owned());
-                machine::Event::InterfaceMade
-            }
-            _ => {
-                self.interfaces.remove(arn);
-                machine::Event::InterfaceGone
-            }
-        }
-    }
-
     /// Everything that needs power ends, and what was not synced may be lost.
     pub fn lose_power(&mut self, mut is_lost: impl FnMut() -> bool) {
         self.processes.clear();
         self.attached.clear();
         self.cgroups.clear();
-        self.interfaces.clear();
+        self.kernel = Kernel::default();
         self.disk.tasks.retain(|_, kept| kept.synced || !is_lost());
         for kept in self.disk.tasks.values_mut() {
             if is_lost() {

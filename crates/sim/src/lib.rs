@@ -7,11 +7,14 @@
 //! loops in virtual time ([`session`], [`control`]), the agent's process ([`agent`], [`orders`], [`deeds`]) and
 //! a host of programs, attachments and control groups that outlive it ([`host`]). Users call for tasks
 //! ([`client`]) and for services ([`service_calls`]), which the real scheduler keeps ([`service_loop`]).
+//! Their VPCs ([`vpc_calls`]) come to the hosts by host sync ([`host_sync`]): what a host is told is computed
+//! by `ecs::host_rows`, what follows from it there by `netdev::vpc::desired`; its kernel is played ([`vpc_host`],
+//! [`interfaces`]).
 //!
 //! Chance makes faults ([`trouble`]): requests lost and repeated, sessions cut, agents and server
 //! killed in the middle of anything, power lost, clocks set, pulls and disks that take minutes,
 //! deeds that fail, hosts that are full, deregistered and come back. After every step that could
-//! break it, [`check`] looks at what must always hold (design, section 8: 1, 2, 4 and 9; 3 in [`service_check`]); a quiet
+//! break it, [`check`] looks at what must always hold (design, section 8: 1, 2, 4 and 9; 3 in [`service_check`], 5 in [`vpc_check`]); a quiet
 //! end follows each run, after which nothing may be left.
 //!
 //! A run follows from its [`Plan`] alone: a failing seed replays to the same step, and
@@ -25,6 +28,8 @@ mod control;
 mod deeds;
 mod event;
 mod host;
+mod host_sync;
+mod interfaces;
 mod orders;
 mod plan;
 mod queue;
@@ -36,6 +41,9 @@ mod service_loop;
 mod session;
 mod simulation;
 mod trouble;
+mod vpc_calls;
+mod vpc_check;
+mod vpc_host;
 mod workload;
 
 pub use plan::{Load, Mutation, Outcome, Plan, Seen, Statistics, Violation, Wake};

@@ -43,6 +43,16 @@ pub enum Mutation {
     ForgottenHost,
     /// The scheduler is not woken by this.
     MissedWake(Wake),
+    /// The addresses of a lost host's tasks are free as soon as the tasks count as STOPPED.
+    FreedWhenLost,
+    /// An agent says that an interface is gone before it is.
+    SaidGoneTooEarly,
+    /// An agent that begins keeps every device it finds, also one that was only begun.
+    AdoptedAll,
+    /// Rows of interfaces that are gone are not taken back from hosts.
+    KeptRows,
+    /// Hosts do not hear of changes of security group rules.
+    UntoldRules,
 }
 
 /// What wakes the scheduler for a service.
@@ -191,6 +201,12 @@ pub struct Statistics {
     pub services: u64,
     /// Deployments asked for, the first of each service included.
     pub deployments: u64,
+    /// Interfaces attached.
+    pub interfaces: u64,
+    /// Host sync sessions.
+    pub syncs: u64,
+    /// Starts that a full subnet refused, and calls to EC2 that it did.
+    pub full_subnets: u64,
 }
 
 /// How AWS's waits for services were kept.
@@ -222,6 +238,9 @@ impl Statistics {
             hosts_lost: self.hosts_lost + other.hosts_lost,
             services: self.services + other.services,
             deployments: self.deployments + other.deployments,
+            interfaces: self.interfaces + other.interfaces,
+            syncs: self.syncs + other.syncs,
+            full_subnets: self.full_subnets + other.full_subnets,
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::event::{Event, Request};
 use crate::plan::Load;
 use crate::simulation::Simulation;
-use crate::workload::Family;
+use crate::workload::{Family, Launch, launch_of};
 use aws_api::ecs::{
     CreateServiceRequest, DeleteServiceRequest, DeploymentCircuitBreaker, DeploymentConfiguration,
     UpdateContainerInstancesStateRequest, UpdateServiceRequest,
@@ -23,18 +23,25 @@ const HOUR: u64 = 3_600_000;
 const CALLS_EVERY: [u64; 3] = [20_000, 120_000, 900_000];
 
 /// What services are made from.
-pub const SERVICE_FAMILIES: [Family; 6] = [
+pub const SERVICE_FAMILIES: [Family; 10] = [
     family(GOOD, HOUR),
     family("svc-checked", HOUR),
     family(PORT, HOUR),
     family(BROKEN, HOUR),
     family("svc-crash", 4_000),
     family("svc-sick", HOUR),
+    family(VPC, HOUR),
+    family("svc-vpc-crash", 4_000),
+    family(LENT, HOUR),
+    family("svc-lent-broken", HOUR),
 ];
 /// One that just runs.
 const GOOD: &str = "svc-good";
 /// One with a port of the host's.
 const PORT: &str = "svc-port";
+/// Ones with interfaces, on instances and on FARGATE.
+const VPC: &str = "svc-vpc";
+const LENT: &str = "svc-lent";
 /// One whose image cannot be pulled.
 pub const BROKEN: &str = "svc-broken";
 /// Those with a health check.
@@ -64,7 +71,7 @@ const WIDE: &[(i32, i32)] = &[
     (0, 100),
     (75, 125),
 ];
-const SLOTS: [Slot; 4] = [
+const SLOTS: [Slot; 6] = [
     Slot {
         name: "web",
         good: GOOD,
@@ -97,6 +104,22 @@ const SLOTS: [Slot; 4] = [
         desired_max: 0,
         limits: &[(0, 100), (25, 100)],
         is_daemon: true,
+    },
+    Slot {
+        name: "vpc",
+        good: VPC,
+        others: &["svc-vpc-crash"],
+        desired_max: 3,
+        limits: WIDE,
+        is_daemon: false,
+    },
+    Slot {
+        name: "lent",
+        good: LENT,
+        others: &["svc-lent-broken"],
+        desired_max: 2,
+        limits: WIDE,
+        is_daemon: false,
     },
 ];
 
@@ -183,7 +206,10 @@ impl Simulation {
         let desired = self.random.between(0, slot.desired_max) as i32;
         let family = self.some_family(slot);
         let token = self.number();
+        let is_lent = launch_of(family) == Launch::Fargate;
         ServiceCall::Create(CreateServiceRequest {
+            launch_type: is_lent.then(|| "FARGATE".into()),
+            network_configuration: self.some_network(family),
             service_name: Some(slot.name.into()),
             task_definition: Some(family.into()),
             desired_count: (!slot.is_daemon).then_some(desired),
@@ -209,7 +235,8 @@ impl Simulation {
             40..65 if !slot.is_daemon => {
                 input.desired_count = Some(self.random.between(0, slot.desired_max) as i32);
             }
-            65..75 => input.force_new_deployment = Some(true),
+            65..70 => input.force_new_deployment = Some(true),
+            70..75 => input.network_configuration = self.some_network(slot.good),
             75..80 => {
                 return Some(ServiceCall::Delete(DeleteServiceRequest {
                     service: Some(slot.name.into()),
@@ -225,6 +252,7 @@ impl Simulation {
     fn drain_or_activate(&mut self) -> Option<ServiceCall> {
         let all = self.server.published.scan(&CONTAINER_INSTANCES);
         let used = all.filter(|instance| instance.status != InstanceStatus::Inactive);
+        let used = used.filter(|instance| instance.key.cluster != ecs::fargate::CLUSTER);
         let used: Vec<_> = used.map(|i| (i.key.id.0.clone(), i.status)).collect();
         let (id, status) = self.random.pick(&used)?.clone();
         let next = match status {
@@ -298,6 +326,7 @@ impl Simulation {
                 let input = UpdateServiceRequest {
                     service: Some(slot.name.into()),
                     task_definition: Some(slot.good.into()),
+                    network_configuration: self.lasting_network(slot.good),
                     force_new_deployment: Some(true),
                     deployment_configuration: Some(free_limits(slot)),
                     ..UpdateServiceRequest::default()

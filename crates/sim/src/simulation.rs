@@ -5,12 +5,15 @@ use crate::check::Check;
 use crate::client::Client;
 use crate::event::{AgentId, Answer, Effect, Event, HostIndex};
 use crate::host::Machine;
+use crate::host_sync::Sync;
 use crate::plan::{Faults, Load, Mutation, Outcome, Plan, Seen, Statistics, Violation};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::server::{START_MS, Server};
 use crate::service_loop::Services;
 use crate::session::Session;
+use crate::vpc_calls::Vpc;
+use crate::vpc_check::Known;
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,6 +38,8 @@ pub struct Host {
     pub clock_ms: i64,
     /// Its link is cut until then.
     pub cut_until: u64,
+    /// It lends FARGATE capacity, and is no container instance.
+    pub lends: bool,
 }
 
 /// A run in progress.
@@ -47,9 +52,14 @@ pub struct Simulation {
     pub faults: Faults,
     pub server: Server,
     pub sessions: BTreeMap<u64, Session>,
+    /// Host sync's.
+    pub syncs: BTreeMap<u64, Sync>,
+    /// The users'.
+    pub vpcs: Vec<Vpc>,
     pub hosts: Vec<Host>,
     pub client: Client,
     pub check: Check,
+    pub interfaces: Known,
     pub services: Services,
     pub statistics: Statistics,
     pub seen: Seen,
@@ -70,8 +80,14 @@ impl Simulation {
             Load::Everything => Faults::draw(&mut random),
             Load::TwoServices => Faults::NONE,
         };
-        let hosts = (0..random.between(2, 4)).map(|at| Host {
+        let instances = random.between(2, 4);
+        let lent = match plan.load {
+            Load::Everything => random.between(1, 2),
+            Load::TwoServices => 0,
+        };
+        let hosts = (0..instances + lent).map(|at| Host {
             name: format!("host-{at}"),
+            lends: at >= instances,
             machine: Machine::default(),
             agent: Agent::default(),
             clock_ms: 0,
@@ -84,6 +100,9 @@ impl Simulation {
             faults,
             server: Server::new(plan.seed)?,
             sessions: BTreeMap::new(),
+            syncs: BTreeMap::new(),
+            vpcs: Vec::new(),
+            interfaces: Known::default(),
             client: Client::default(),
             check: Check::default(),
             services: Services::default(),
@@ -125,6 +144,7 @@ impl Simulation {
     }
 
     fn begin(&mut self) {
+        self.define_vpcs();
         self.define_families();
         for host in 0..self.hosts.len() {
             self.after(host as u64 * 10, Event::AgentStarts(host));
@@ -133,6 +153,7 @@ impl Simulation {
         self.after(1000, Event::Controllers { life });
         if self.plan.load == Load::Everything {
             self.after(3000, Event::Client);
+            self.after(4000, Event::Ec2Client);
         }
         self.begin_services();
         self.restart_services();
@@ -154,7 +175,10 @@ impl Simulation {
             Event::Controllers { life } => self.control(life),
             Event::ServerStarts => self.start_server()?,
             Event::Client => self.client_turn(),
+            Event::Ec2Client => self.ec2_client_turn(),
+            Event::Sync { session, event } => self.happen_in_sync(session, event),
             Event::Trouble(trouble) => self.make_trouble(trouble)?,
+            Event::KillAgent(agent) => self.kill_amid(agent),
             Event::ServiceClient => self.service_client_turn(),
             Event::Services { life } => self.service_turn(life),
             Event::ServicesTick { life } => self.service_tick(life),
@@ -165,6 +189,7 @@ impl Simulation {
             Event::End => {
                 self.check_services_gone();
                 self.check_rest();
+                self.check_networks_rest();
                 self.is_over = true;
             }
             Event::Upgrade { agent, session } => self.upgrade(agent, session),
@@ -204,6 +229,7 @@ impl Simulation {
             (change.table, &change.value).hash(&mut self.trace);
         }
         self.check_commit(&committed.changes);
+        self.concern_hosts(&committed.changes);
         self.concern_services(&committed.changes);
         for effect in committed.effects {
             match effect {

@@ -1,6 +1,6 @@
 //! Faults: when they come, what they do, and how long they last.
 
-use crate::event::{Event, HostIndex, Trouble};
+use crate::event::{AgentId, Event, HostIndex, Trouble};
 use crate::plan::{Faults, Load};
 use crate::simulation::Simulation;
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus};
@@ -8,6 +8,8 @@ use store::StoreError;
 
 /// How far a clock is set, in milliseconds, to either side.
 const CLOCK_STEP_MAX: u64 = 120_000;
+/// Of a thousand deeds of interfaces, those in which the agent is killed.
+const KILLED_AMID: u64 = 20;
 
 impl Simulation {
     /// The first of each kind.
@@ -87,10 +89,27 @@ impl Simulation {
         for (number, session) in std::mem::take(&mut self.sessions) {
             self.hang_up(session.agent, number);
         }
+        self.end_all_syncs();
         let is_long = self.random.chance(100);
         let delay = self.random.wait(if is_long { 180_000 } else { 2000 }) + 100;
         self.after(delay, Event::ServerStarts);
         Ok(())
+    }
+
+    /// Where agents are killed at all, some are in the middle of making or removing an interface.
+    pub fn may_kill_amid(&mut self, agent: AgentId, delay: u64) {
+        if self.faults.kill_agent > 0 && self.random.chance(KILLED_AMID) {
+            let delay = self.random.below(delay + 1);
+            self.after(delay, Event::KillAgent(agent));
+        }
+    }
+
+    /// Unless it is gone meanwhile.
+    pub fn kill_amid(&mut self, agent: AgentId) {
+        if self.is_alive(agent) && !self.is_calm {
+            let delay = self.random.wait(5000) + 200;
+            self.kill_agent(agent.host, delay);
+        }
     }
 
     /// `kill -9`; the next process comes after `delay`. Deeds under way are done or not.
@@ -111,6 +130,7 @@ impl Simulation {
         }
         self.hosts[host].agent.up = false;
         let life = self.hosts[host].agent.life;
+        self.close_syncs_of(AgentId { host, life });
         let of_host = self
             .sessions
             .iter()
@@ -174,6 +194,7 @@ impl Simulation {
     /// A few times, since the server may be on its way up.
     pub fn stop_all(&mut self, tries: u32) {
         self.stop_everything();
+        self.delete_interfaces();
         if tries > 1 {
             let tries = tries - 1;
             self.after(60_000, Event::StopAll { tries });

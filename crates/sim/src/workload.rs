@@ -19,7 +19,7 @@ pub struct Family {
 const MINUTE: u64 = 60_000;
 
 /// Every family.
-pub const FAMILIES: [Family; 8] = [
+pub const FAMILIES: [Family; 12] = [
     family("small", 10 * MINUTE),
     family("large", 20 * MINUTE),
     family("batch", 5_000),
@@ -28,7 +28,33 @@ pub const FAMILIES: [Family; 8] = [
     family("gpu", 8 * MINUTE),
     family("sidecar", 4 * MINUTE),
     family("restarting", 2 * MINUTE),
+    family("vpc", 10 * MINUTE),
+    family("vpc-batch", 5_000),
+    family("lent", 8 * MINUTE),
+    family("lent-batch", 10_000),
 ];
+
+/// How a family's tasks are launched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// On an instance, without an interface.
+    Bridge,
+    /// On an instance, each with its interface (`awsvpc`).
+    Interface,
+    /// FARGATE.
+    Fargate,
+}
+
+/// The names say it.
+pub fn launch_of(family: &str) -> Launch {
+    if family.contains("lent") {
+        Launch::Fargate
+    } else if family.contains("vpc") {
+        Launch::Interface
+    } else {
+        Launch::Bridge
+    }
+}
 
 const fn family(name: &'static str, runs_for: u64) -> Family {
     Family { name, runs_for }
@@ -42,7 +68,7 @@ pub const UNPULLABLE: &str = "unpullable";
 pub const HOST: (i32, i32, usize) = (1024, 2048, 2);
 
 /// What definitions require, and what the agent registers.
-const CAPABILITIES: [&str; 9] = [
+const CAPABILITIES: [&str; 10] = [
     "com.amazonaws.ecs.capability.docker-remote-api.1.17",
     "com.amazonaws.ecs.capability.docker-remote-api.1.18",
     "com.amazonaws.ecs.capability.docker-remote-api.1.19",
@@ -52,6 +78,7 @@ const CAPABILITIES: [&str; 9] = [
     "ecs.capability.container-ordering",
     "ecs.capability.container-health-check",
     "ecs.capability.container-restart-policy",
+    "ecs.capability.task-eni",
 ];
 
 /// The definition of a family.
@@ -79,7 +106,7 @@ pub fn definition(family: &Family) -> RegisterTaskDefinitionRequest {
         "svc-port" => vec![with_port(container("app", 60, 100), 80, 8090, "tcp")],
         "svc-checked" => vec![checked(container("app", 60, 100))],
         "svc-sick" => vec![checked(container(SICK, 60, 100))],
-        BROKEN => vec![container(UNPULLABLE, 60, 100)],
+        BROKEN | "svc-lent-broken" => vec![container(UNPULLABLE, 60, 100)],
         "restarting" => vec![ContainerDefinition {
             restart_policy: Some(ContainerRestartPolicy {
                 enabled: Some(true),
@@ -90,9 +117,15 @@ pub fn definition(family: &Family) -> RegisterTaskDefinitionRequest {
         }],
         _ => vec![container("app", 60, 100)],
     };
+    let launch = launch_of(family.name);
+    let (has_interface, is_lent) = (launch != Launch::Bridge, launch == Launch::Fargate);
     RegisterTaskDefinitionRequest {
         family: Some(family.name.into()),
         container_definitions: Some(containers),
+        network_mode: has_interface.then(|| "awsvpc".into()),
+        requires_compatibilities: is_lent.then(|| vec!["FARGATE".into()]),
+        cpu: is_lent.then(|| "256".into()),
+        memory: is_lent.then(|| "512".into()),
         ..RegisterTaskDefinitionRequest::default()
     }
 }
@@ -189,7 +222,11 @@ pub fn distinct() -> Vec<PlacementConstraint> {
 }
 
 /// What an agent says of its host, the `at`th.
-pub fn registration(at: usize, instance: Option<String>) -> RegisterContainerInstanceRequest {
+pub fn registration(
+    at: usize,
+    lends: bool,
+    instance: Option<String>,
+) -> RegisterContainerInstanceRequest {
     let number = |name: &str, value: i32| Resource {
         name: Some(name.into()),
         r#type: Some("INTEGER".into()),
@@ -208,9 +245,11 @@ pub fn registration(at: usize, instance: Option<String>) -> RegisterContainerIns
         ..Attribute::default()
     };
     let zone = ["us-east-1a", "us-east-1b"][at % 2];
+    let underlay = format!("192.0.2.{}", at + 1);
     let mut attributes = vec![
         attribute("ecs.os-type", Some("linux")),
         attribute("ecs.availability-zone", Some(zone)),
+        attribute("longshore.address", Some(&underlay)),
     ];
     attributes.extend(CAPABILITIES.iter().map(|name| attribute(name, None)));
     let device = |gpu| PlatformDevice {
@@ -218,6 +257,7 @@ pub fn registration(at: usize, instance: Option<String>) -> RegisterContainerIns
         r#type: Some("GPU".into()),
     };
     RegisterContainerInstanceRequest {
+        cluster: lends.then(|| ecs::fargate::CLUSTER.into()),
         container_instance_arn: instance,
         total_resources: Some(vec![
             number("CPU", HOST.0),

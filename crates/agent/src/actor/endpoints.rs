@@ -3,10 +3,11 @@
 use super::TaskContext;
 use crate::bundle::Attachment;
 use crate::endpoints::caller::Home;
-use crate::endpoints::{Uris, ids};
+use crate::endpoints::{RoleUris, Uris, ids};
 use crate::kept::NETWORK_FILE;
 use crate::task::definition::{NetworkMode, TaskDefinition};
 use crate::task::state::ContainerIndex;
+use netdev::{TASK_API_PORT, TASK_ENDPOINT};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use tracing::warn;
@@ -35,13 +36,27 @@ impl TaskContext {
         let id = self.endpoint_ids.get(index)?;
         let region = &self.host.config.region;
         match attachment {
-            Attachment::Bridge(_) | Attachment::Vpc(_) => Some(Uris::link_local(id, region)),
+            Attachment::Bridge(_) | Attachment::Vpc(_) => Some(Uris {
+                role: self.role_uris(&format!("http://{TASK_ENDPOINT}:{TASK_API_PORT}")),
+                ..Uris::link_local(id, region)
+            }),
             Attachment::Host => {
                 let port = self.host.records.endpoint_port()?;
-                Some(Uris::loopback(port, id, region))
+                Some(Uris {
+                    role: self.role_uris(self.host.config.server.url()),
+                    ..Uris::loopback(port, id, region)
+                })
             }
             Attachment::None => None,
         }
+    }
+
+    fn role_uris(&self, api: &str) -> Option<RoleUris> {
+        let role = self.definition.role_credentials.as_ref()?;
+        Some(RoleUris {
+            credentials_id: role.credentials_id.clone(),
+            api: api.to_owned(),
+        })
     }
 
     /// Where a container's calls come from.

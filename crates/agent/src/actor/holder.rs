@@ -1,6 +1,7 @@
 //! The process that holds the namespaces which a task's containers share. It lives as long as the task.
 
 use super::TaskContext;
+use crate::bundle;
 use crate::engine::runtime_id;
 use runtime::host::Attached;
 use runtime::record;
@@ -19,6 +20,10 @@ impl TaskContext {
         self.dir.join("containers").join(NAME)
     }
 
+    fn holder_files(&self) -> PathBuf {
+        bundle::container_files(&self.files(), NAME)
+    }
+
     /// The holder's process, once it is there.
     pub(super) fn holder(&self) -> Option<u32> {
         let state = record::read_state(&self.holder_dir()).ok().flatten();
@@ -30,8 +35,11 @@ impl TaskContext {
         if !self.definition.needs_holder() {
             return Ok(());
         }
+        let _alone = self.holding.lock().await;
         let dir = self.holder_dir();
-        std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        for dir in [&dir, &self.holder_files()] {
+            std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        }
         let runtime = &self.host.runtime;
         match runtime.attach(&dir).await {
             Ok(Attached::Running { .. }) => Ok(()),
@@ -60,6 +68,10 @@ impl TaskContext {
 
     fn holder_spec(&self) -> ContainerSpec {
         let dir = self.holder_dir();
+        let ids = self.given().ids;
+        // Only in a network of its user namespace's own may it have a `/sys`.
+        let interface = self.adopted_interface().filter(|_| ids.is_some());
+        let network = interface.map(|interface| NetworkNamespace::Path(interface.netns));
         let hosts = self.definition.containers.iter();
         let sizes = hosts.filter_map(|container| Some(container.host_config().ok()?.shm_size));
         ContainerSpec {
@@ -67,7 +79,7 @@ impl TaskContext {
             task_id: self.definition.id().unwrap_or_default().to_owned(),
             rootfs: RootFilesystem::Overlay {
                 layers: Vec::new(),
-                scratch: dir.join("scratch"),
+                scratch: self.holder_files().join("scratch"),
                 read_only: true,
             },
             dir,
@@ -76,7 +88,7 @@ impl TaskContext {
             cwd: String::new(),
             user: None,
             hostname: None,
-            network: NetworkNamespace::Host,
+            network: network.unwrap_or(NetworkNamespace::Host),
             mounts: Vec::new(),
             etc_files: EtcFiles::default(),
             memory_limit_mib: None,
@@ -91,6 +103,7 @@ impl TaskContext {
                 first: FirstProcess::Holder,
                 // All share the one, so it is as large as any asks for.
                 shm_bytes: sizes.max().filter(|bytes| *bytes > 0),
+                ids,
                 ..LinuxOptions::default()
             },
             stop_signal: None,

@@ -15,8 +15,9 @@ mod start;
 mod take_over;
 
 use crate::api::now;
-use crate::bundle::Attachment;
+use crate::bundle::{self, Attachment};
 use crate::engine::Host;
+use crate::isolation::{self, Given};
 use crate::records;
 use crate::task::definition::TaskDefinition;
 use crate::task::machine::{Command, Event, step};
@@ -38,6 +39,10 @@ pub struct TaskContext {
     pub dir: PathBuf,
     /// The unguessable part of each container's paths; none where they cannot be kept.
     pub endpoint_ids: Vec<String>,
+    /// What of the host it has to itself; why it has nothing.
+    given: Result<Given, String>,
+    /// Held while the holder is looked for or started: containers start side by side.
+    holding: tokio::sync::Mutex<()>,
     /// Its containers' images and attachments, once there. Watched by those that are linked to them.
     parts: watch::Sender<Vec<Parts>>,
     mailbox: mpsc::UnboundedSender<Event>,
@@ -86,11 +91,15 @@ fn start(
     let (mailbox, events) = mpsc::unbounded_channel();
     let (parts, _) = watch::channel(vec![Parts::default(); definition.containers.len()]);
     let endpoint_ids = endpoints::ids(&definition, &dir);
+    let is_new = matches!(begin, Start::New(_));
+    let given = host.isolation.give(&definition, &dir, is_new);
     let context = Arc::new(TaskContext {
         host,
         definition,
         dir,
         endpoint_ids,
+        given,
+        holding: tokio::sync::Mutex::default(),
         parts,
         mailbox,
     });
@@ -137,6 +146,21 @@ impl TaskContext {
             .join(&self.definition.containers[index].name)
     }
 
+    /// What it has to itself. Of a task that could be given nothing no container is ever started.
+    pub fn given(&self) -> Given {
+        self.given.clone().unwrap_or_default()
+    }
+
+    /// Where what its containers write is kept.
+    fn files(&self) -> PathBuf {
+        self.given().files(&self.dir)
+    }
+
+    /// Where what a container writes is kept.
+    fn container_files(&self, index: ContainerIndex) -> PathBuf {
+        bundle::container_files(&self.files(), &self.definition.containers[index].name)
+    }
+
     /// Tells the task what happened.
     pub fn send(&self, event: Event) {
         // A task that is over hears nothing any more.
@@ -158,7 +182,7 @@ impl TaskContext {
         let shared = Arc::new(state.clone());
         for command in commands {
             if command == Command::Forget {
-                self.host.forget(state, &self.dir);
+                self.host.forget(state, &self.dir, self.given());
                 continue;
             }
             let (context, state) = (self.clone(), shared.clone());
@@ -167,8 +191,9 @@ impl TaskContext {
     }
 }
 
-/// A task directory that is not needed any more.
+/// A task directory that is not needed any more, with its disk. Blocks where there is one.
 pub fn remove_dir(dir: &Path) {
+    isolation::remove_disk(dir);
     if let Err(error) = std::fs::remove_dir_all(dir)
         && error.kind() != std::io::ErrorKind::NotFound
     {

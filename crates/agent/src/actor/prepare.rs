@@ -24,13 +24,24 @@ impl TaskContext {
             pids: self.definition.is_fargate().then_some(fargate::PIDS_MAX),
         };
         let made = match self.host.runtime.create_task(&spec).await {
-            Ok(()) => self.ensure_holder().await,
+            Ok(()) => self.make_place().await,
             Err(error) => Err(error.to_string()),
         };
         self.send(match made {
             Ok(()) => Event::CgroupMade,
             Err(error) => Event::CgroupFailed(format!("ResourceInitializationError: {error}")),
         });
+    }
+
+    /// What its containers need besides their group.
+    async fn make_place(&self) -> Result<(), String> {
+        let given = self.given.clone()?;
+        self.host.isolation.make_disk(given, &self.dir).await?;
+        match given.ids {
+            // Its namespaces come with the interface; the first container starts the holder.
+            Some(_) => Ok(()),
+            None => self.ensure_holder().await,
+        }
     }
 
     pub(super) async fn ensure_image(&self, state: &TaskState, index: ContainerIndex) {

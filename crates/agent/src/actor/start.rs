@@ -15,6 +15,7 @@ use aws_types::Timestamp;
 use runtime::host::Phase;
 use runtime::image::{Image, PullBehavior};
 use runtime::spec::{ContainerSpec, ExitRecord, StreamMode};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 impl TaskContext {
@@ -50,8 +51,11 @@ impl TaskContext {
         let parts = self.parts(index);
         let image = self.image(state, index, parts.image).await?;
         let attachment = self.attachment(state, index, parts.attachment)?;
+        let task_files = self.files();
+        let container_files = self.ensure_files(index).await?;
         let place = Place {
-            task_dir: &self.dir,
+            task_files: &task_files,
+            container_files,
             container_dir: dir,
             runtime_id: &state.containers[index].runtime_id,
             forbidden: &self.host.config.data_dir,
@@ -83,6 +87,23 @@ impl TaskContext {
         }
     }
 
+    /// Where the container writes, and for a task with ids of its own its holder, which the first to start finds missing.
+    async fn ensure_files(&self, index: ContainerIndex) -> Result<PathBuf, String> {
+        if self.given().ids.is_some() {
+            self.ensure_holder()
+                .await
+                .map_err(|error| format!("CannotStartContainerError: {error}"))?;
+        }
+        let dir = self.container_files(index);
+        match std::fs::create_dir_all(&dir) {
+            Ok(()) => Ok(dir),
+            Err(error) => {
+                let dir = dir.display();
+                Err(format!("CannotCreateContainerError: {dir}: {error}"))
+            }
+        }
+    }
+
     fn spec(
         &self,
         index: ContainerIndex,
@@ -100,6 +121,7 @@ impl TaskContext {
             uris.add_to(&mut spec.env);
         }
         fargate::harden(&mut spec, task);
+        self.given().apply(&mut spec, image)?;
         let kept = ContainerLabels {
             runtime_id: place.runtime_id.to_owned(),
             labels: labels::of(task, container, image, task.cluster()),

@@ -6,11 +6,12 @@
 use super::caller;
 use super::facts::{self, Gathered};
 use super::path::{self, Asked, ByAddress, What};
-use super::{Origin, metadata, protection, stats, tags, usage};
+use super::{Origin, credentials, metadata, protection, stats, tags, usage};
 use crate::actor::TaskContext;
 use crate::engine::Host;
 use crate::task::definition::Association;
 use crate::task::state::ContainerIndex;
+use aws_wire::head::pairs;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ pub async fn reply(
     host: &Arc<Host>,
     origin: &Origin,
     method: &Method,
-    path: &str,
+    (path, query): (&str, &str),
     body: &[u8],
 ) -> Reply {
     let Some(asked) = path::asked(path) else {
@@ -89,6 +90,11 @@ pub async fn reply(
                 Reply::json(StatusCode::BAD_REQUEST, &text)
             }
         },
+        Asked::Credentials { version, id } => {
+            let mut named = pairs(query).filter(|(name, _)| version == 1 && name == "id");
+            let named = named.next().map(|(_, value)| value);
+            credentials::reply(host, origin, version, id.or(named.as_deref()))
+        }
         Asked::Protection { .. } => not_found(),
     }
 }

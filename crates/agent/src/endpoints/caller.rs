@@ -51,6 +51,18 @@ pub fn by_id(host: &Host, origin: &Origin, id: &str) -> Option<(Arc<TaskContext>
     found.filter(|(task, index)| task.home(*index).is(origin))
 }
 
+/// The task whose credentials have this id, if the request can be one of its containers'.
+pub fn by_credentials_id(host: &Host, origin: &Origin, id: &str) -> Option<Arc<TaskContext>> {
+    let has_it = |task: &Arc<TaskContext>| {
+        let known = task.definition.role_credentials.as_ref();
+        known.is_some_and(|known| known.credentials_id == id)
+    };
+    let found = host.tasks().into_iter().find(has_it)?;
+    let mut containers = 0..found.definition.containers.len();
+    let is_its = containers.any(|index| found.home(index).is(origin));
+    is_its.then_some(found)
+}
+
 /// The task that has the sender's address: interfaces of VPCs alone are a task's whole.
 pub fn by_address(host: &Host, origin: &Origin) -> Option<Arc<TaskContext>> {
     if !matches!(origin.place, Place::Vpc(_)) {

@@ -14,6 +14,17 @@ pub struct Uris {
     pub id: String,
     /// The host's.
     pub region: String,
+    /// Where the task has a role.
+    pub role: Option<RoleUris>,
+}
+
+/// What a container of a task with a role is told besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleUris {
+    /// The unguessable part of the path where its keys are fetched.
+    pub credentials_id: String,
+    /// Where the AWS APIs are.
+    pub api: String,
 }
 
 impl Uris {
@@ -21,9 +32,10 @@ impl Uris {
     #[must_use]
     pub fn link_local(id: &str, region: &str) -> Self {
         Self {
-            base: format!("http://{TASK_ENDPOINT}"),
+            base: link_local(),
             id: id.to_owned(),
             region: region.to_owned(),
+            role: None,
         }
     }
 
@@ -38,7 +50,12 @@ impl Uris {
 
     /// Sets the variables.
     pub fn add_to(&self, environment: &mut Vec<(String, String)>) {
-        let Self { base, id, region } = self;
+        let Self {
+            base, id, region, ..
+        } = self;
+        if let Some(role) = &self.role {
+            self.add_role(role, environment);
+        }
         set(
             environment,
             "ECS_CONTAINER_METADATA_URI",
@@ -60,6 +77,29 @@ impl Uris {
             }
         }
     }
+
+    /// Only by its whole address are keys fetched that are not at 169.254.170.2. The endpoint only where
+    /// neither definition nor image names one.
+    fn add_role(&self, role: &RoleUris, environment: &mut Vec<(String, String)>) {
+        let path = format!("/v2/credentials/{}", role.credentials_id);
+        match self.base == link_local() {
+            true => set(environment, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", path),
+            false => set(
+                environment,
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                format!("{}{path}", self.base),
+            ),
+        }
+        if !environment.iter().any(|(name, _)| name == API) {
+            set(environment, API, role.api.clone());
+        }
+    }
+}
+
+const API: &str = "AWS_ENDPOINT_URL";
+
+fn link_local() -> String {
+    format!("http://{TASK_ENDPOINT}")
 }
 
 fn set(environment: &mut Vec<(String, String)>, name: &str, value: String) {
@@ -97,6 +137,29 @@ mod tests {
         ];
         let expected = ["AWS_DEFAULT_REGION=eu-west-1", own[2], own[0], own[1]];
         assert_eq!(with(given, &uris), expected);
+        let role = |api: &str| {
+            Some(RoleUris {
+                credentials_id: "c".into(),
+                api: api.into(),
+            })
+        };
+        let uris = Uris {
+            role: role("http://169.254.170.2:4566"),
+            ..uris
+        };
+        let told = with(Vec::new(), &uris);
+        let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/c";
+        assert!(told.contains(&relative.to_owned()));
+        assert!(told.contains(&"AWS_ENDPOINT_URL=http://169.254.170.2:4566".to_owned()));
+        let own = vec![(API.to_owned(), "http://mine".to_owned())];
+        assert!(with(own, &uris).contains(&"AWS_ENDPOINT_URL=http://mine".to_owned()));
+        let uris = Uris {
+            role: role("http://127.0.0.1:4566"),
+            ..Uris::loopback(51679, "i", "us-east-1")
+        };
+        let told = with(Vec::new(), &uris);
+        let full = "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:51679/v2/credentials/c";
+        assert!(told.contains(&full.to_owned()) && !told.contains(&relative.to_owned()));
         let on_host = with(Vec::new(), &Uris::loopback(51679, "i", "us-east-1"));
         assert!(on_host.contains(&"ECS_AGENT_URI=http://127.0.0.1:51679/api/i".to_owned()));
     }

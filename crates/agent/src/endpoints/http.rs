@@ -1,16 +1,17 @@
 //! Requests read and answers written: HTTP/1.1 on a place's socket.
 
 use super::answer::{Reply, reply};
-use super::{Origin, Place, path, rate};
+use super::{Origin, Place, instance, path, rate, relay};
 use crate::engine::Host;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, LOCATION};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SERVER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use netdev::{INSTANCE_METADATA, TASK_API_PORT};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,10 @@ pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
                 };
                 let host = host.clone();
                 tokio::spawn(async move {
-                    connection(host, origin, stream).await;
+                    match wanted(&origin.place, &stream) {
+                        Wanted::Api => relay::carry(&host, stream).await,
+                        wanted => connection(host, origin, wanted, stream).await,
+                    }
                     drop(slot);
                 });
             }
@@ -53,10 +57,42 @@ pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
     }
 }
 
-async fn connection(host: Arc<Host>, origin: Origin, stream: TcpStream) {
+/// What a connection was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// What there is for tasks.
+    Task,
+    /// The AWS APIs.
+    Api,
+    /// Instance metadata.
+    Instance,
+}
+
+/// By where it was made to: on the bridge and on loopback, several addresses and ports are translated to
+/// that of the one socket.
+fn wanted(place: &Place, stream: &TcpStream) -> Wanted {
+    let asked = || rustix::net::sockopt::ip_original_dst(stream).ok();
+    match place {
+        Place::Api(_) => Wanted::Api,
+        Place::Instance(_) => Wanted::Instance,
+        Place::Vpc(_) | Place::Resolver(..) => Wanted::Task,
+        Place::Bridge | Place::Loopback => match asked() {
+            Some(asked) if *asked.ip() == INSTANCE_METADATA => Wanted::Instance,
+            Some(asked) if asked.port() == TASK_API_PORT => Wanted::Api,
+            Some(_) | None => Wanted::Task,
+        },
+    }
+}
+
+async fn connection(host: Arc<Host>, origin: Origin, wanted: Wanted, stream: TcpStream) {
     let service = service_fn(|request| {
         let (host, origin) = (host.clone(), origin.clone());
-        async move { Ok::<_, Infallible>(handle(&host, &origin, request).await) }
+        async move {
+            Ok::<_, Infallible>(match wanted {
+                Wanted::Instance => of_instance(&host, &origin, &request),
+                Wanted::Task | Wanted::Api => handle(&host, &origin, request).await,
+            })
+        }
     });
     let mut builder = http1::Builder::new();
     builder
@@ -69,6 +105,22 @@ async fn connection(host: Arc<Host>, origin: Origin, stream: TcpStream) {
     if let Err(error) = served.await {
         debug!(%error, "connection ended");
     }
+}
+
+fn of_instance(host: &Host, origin: &Origin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if !host.endpoints.admits(origin.address, path) {
+        return respond(Reply::empty(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    let (reply, seconds) = instance::reply(host, request.method(), path, request.headers());
+    let mut response = respond(reply);
+    let headers = response.headers_mut();
+    headers.insert(SERVER, HeaderValue::from_static("EC2ws"));
+    if let Some(seconds) = seconds {
+        let name = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+        headers.insert(name, HeaderValue::from(seconds));
+    }
+    response
 }
 
 async fn handle(
@@ -95,7 +147,8 @@ async fn handle(
         match tokio::time::timeout(HEAD_PATIENCE, body).await {
             Ok(Ok(body)) => {
                 let body = body.to_bytes();
-                respond(reply(host, origin, &head.method, path, &body).await)
+                let target = (path, head.uri.query().unwrap_or_default());
+                respond(reply(host, origin, &head.method, target, &body).await)
             }
             Ok(Err(_)) => respond(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE)),
             Err(_) => respond(Reply::empty(StatusCode::REQUEST_TIMEOUT)),
@@ -110,7 +163,7 @@ async fn handle(
     if let Ok(limit) = format!("{:.2}", rate::PER_SECOND).parse() {
         headers.insert("x-rate-limit-limit", limit);
     }
-    headers.insert("x-rate-limit-duration", hyper::header::HeaderValue::from(1));
+    headers.insert("x-rate-limit-duration", HeaderValue::from(1));
     response
 }
 

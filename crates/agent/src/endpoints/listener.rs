@@ -4,9 +4,11 @@
 //! On the bridge a socket is bound to the bridge's device: a call from outside, or of another
 //! Longshore's containers, never reaches it. In a router the addresses are on loopback and open to interfaces alone.
 
-use super::{Place, dns, http};
+use super::{Place, dns, http, relay};
 use crate::engine::Host;
-use netdev::{TASK_ENDPOINT, TASK_ENDPOINT_PORT, namespace};
+use netdev::{
+    INSTANCE_METADATA, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT, device, namespace,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -81,11 +83,8 @@ pub async fn close_gone(host: &Arc<Host>) {
 fn identity(host: &Host, place: &Place) -> Option<u64> {
     match place {
         Place::Loopback => Some(0),
-        Place::Bridge => {
-            let index = format!("/sys/class/net/{}/ifindex", host.network.bridge()?);
-            std::fs::read_to_string(index).ok()?.trim().parse().ok()
-        }
-        Place::Vpc(vpc) => inode(host.vpcs.router(vpc)?),
+        Place::Bridge => device::index(&host.network.bridge()?).map(u64::from),
+        Place::Vpc(vpc) | Place::Api(vpc) | Place::Instance(vpc) => inode(host.vpcs.router(vpc)?),
         Place::Resolver(vpc, address) => {
             let is_asked = |own: Ipv4Addr| own == *address || *address == dns::RESOLVER;
             host.endpoints
@@ -105,11 +104,11 @@ async fn serve(host: &Arc<Host>, place: &Place) -> io::Result<JoinHandle<()>> {
     let listener = match place {
         Place::Loopback => on_loopback(host)?,
         Place::Bridge => on_bridge(host)?,
-        Place::Vpc(vpc) => {
-            let listen = || TcpListener::bind((TASK_ENDPOINT, HTTP_PORT));
-            let listener = in_router(host, vpc, listen).await?;
-            listener.set_nonblocking(true)?;
-            tokio::net::TcpListener::from_std(listener)?
+        Place::Vpc(vpc) => listening(host, vpc, (TASK_ENDPOINT, HTTP_PORT)).await?,
+        Place::Instance(vpc) => listening(host, vpc, (INSTANCE_METADATA, HTTP_PORT)).await?,
+        Place::Api(vpc) => {
+            let listener = listening(host, vpc, (TASK_ENDPOINT, TASK_API_PORT)).await?;
+            return Ok(tokio::spawn(relay::serve(host.clone(), listener)));
         }
         Place::Resolver(vpc, address) => {
             let address = *address;
@@ -146,6 +145,18 @@ fn on_bridge(host: &Host) -> io::Result<tokio::net::TcpListener> {
     socket.bind_device(Some(device.as_bytes()))?;
     socket.bind(SocketAddr::from((TASK_ENDPOINT, TASK_ENDPOINT_PORT)))?;
     socket.listen(BACKLOG)
+}
+
+/// At an endpoint in a router.
+async fn listening(
+    host: &Host,
+    vpc: &str,
+    at: (Ipv4Addr, u16),
+) -> io::Result<tokio::net::TcpListener> {
+    let listen = move || TcpListener::bind(at);
+    let listener = in_router(host, vpc, listen).await?;
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
 }
 
 /// Opens sockets inside a router's namespace, to which they belong from then on.

@@ -1,7 +1,8 @@
 //! What containers find at link-local addresses, answered by the agent on sockets that it opens where
 //! their calls arrive: in the router of each VPC, on the bridge, on loopback for network mode `host`.
 //!
-//! `listener` keeps the sockets, `http` reads requests and writes answers, [`path`] tells what is asked
+//! `listener` keeps the sockets, `http` reads requests and writes answers, `relay` carries calls of the AWS APIs on, `instance`
+//! tells of the instance, [`path`] tells what is asked
 //! for, `caller` whether it is the asker's own, `facts` gathers what is known; [`metadata`], [`stats`],
 //! [`protection`], [`rate`] are pure.
 //!
@@ -11,31 +12,39 @@
 
 mod answer;
 pub mod caller;
+mod credentials;
 pub mod dns;
 pub mod environment;
 mod facts;
 mod http;
 pub mod ids;
+mod instance;
 mod listener;
 pub mod metadata;
 pub mod path;
 mod protection;
 pub mod rate;
+mod relay;
 pub mod shapes;
 pub mod stats;
 mod tags;
 mod usage;
 
-pub use environment::Uris;
+pub use environment::{RoleUris, Uris};
 pub use listener::Listeners;
 
-use crate::engine::Host;
+use crate::engine::{Host, random_hex};
 use aws_api::agent::host_sync::ToHost;
 use dns::Zones;
+use instance::tokens::{Granted, Tokens};
 use rate::Rate;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// Of a token of instance metadata.
+const TOKEN_BYTES: usize = 28;
 
 /// Where sockets are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +55,10 @@ pub enum Place {
     Bridge,
     /// 169.254.170.2 in the router of a VPC: `vpc-…`.
     Vpc(String),
+    /// The AWS APIs at 169.254.170.2 in the router of a VPC.
+    Api(String),
+    /// Instance metadata at 169.254.169.254 in the router of a VPC.
+    Instance(String),
     /// The resolver of a VPC, at this address in its router.
     Resolver(String, Ipv4Addr),
 }
@@ -66,6 +79,8 @@ pub struct Endpoints {
     /// `std` mutex: held over arithmetic only.
     rate: Mutex<Rate>,
     usage: usage::Earlier,
+    /// `std` mutex: held over map operations only.
+    tokens: Mutex<Tokens>,
     /// `RwLock` of `std`: held over map operations only.
     zones: RwLock<Zones>,
     began: Instant,
@@ -77,6 +92,7 @@ impl Default for Endpoints {
             listeners: Listeners::default(),
             rate: Mutex::new(Rate::default()),
             usage: usage::Earlier::default(),
+            tokens: Mutex::default(),
             zones: RwLock::default(),
             began: Instant::now(),
         }
@@ -103,6 +119,20 @@ impl Endpoints {
         self.zones.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A token of instance metadata, for as long as a header asks.
+    fn grant_token(&self, asked: Option<&str>) -> Option<Granted> {
+        let token = random_hex(TOKEN_BYTES);
+        self.tokens().grant(token, asked, self.began.elapsed())
+    }
+
+    fn knows_token(&self, token: &str) -> bool {
+        self.tokens().knows(token, self.began.elapsed())
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn admits(&self, from: IpAddr, path: &str) -> bool {
         let now: Duration = self.began.elapsed();
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,10 +143,34 @@ impl Endpoints {
 /// Opens what can be opened at the start: tasks of an earlier agent wait for their answers.
 pub async fn start(host: &Arc<Host>) {
     listener::ensure(host, Place::Loopback).await;
+    settle_own_metadata(host).await;
     if host.network.bridge().is_some() {
         listener::ensure(host, Place::Bridge).await;
     }
     follow_routers(host).await;
+}
+
+/// Gives the host's own processes the address of instance metadata, or takes it from them: as the operator
+/// says. Their calls arrive on loopback.
+async fn settle_own_metadata(host: &Arc<Host>) {
+    let networks = host.config.networks();
+    let port = host
+        .config
+        .instance_metadata
+        .then(|| host.records.endpoint_port());
+    let settled = tokio::task::spawn_blocking(move || match port {
+        Some(Some(port)) => netdev::instance_metadata::open(&networks, port),
+        Some(None) | None => netdev::instance_metadata::close(&networks),
+    });
+    let failure = match settled.await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    warn!(
+        failure,
+        "instance metadata cannot be told to this host's processes"
+    );
 }
 
 /// Opens the bridge's socket, before a container that is about to start looks for it.
@@ -127,6 +181,10 @@ pub async fn ensure_bridge(host: &Arc<Host>) {
 /// Opens the sockets of a VPC, before a task that is about to start looks for them.
 pub async fn ensure_vpc(host: &Arc<Host>, vpc: &str) {
     listener::ensure(host, Place::Vpc(vpc.to_owned())).await;
+    listener::ensure(host, Place::Api(vpc.to_owned())).await;
+    if host.config.instance_metadata_for_tasks {
+        listener::ensure(host, Place::Instance(vpc.to_owned())).await;
+    }
     // A VPC may have no resolver; then its addresses are not there.
     let resolver = host.endpoints.zones().resolver(vpc);
     for address in resolver.into_iter().flat_map(|own| [own, dns::RESOLVER]) {

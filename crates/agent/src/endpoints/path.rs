@@ -16,6 +16,13 @@ pub enum Asked<'a> {
     },
     /// `/v2/…`: of the task that has the sender's address.
     ByAddress(ByAddress<'a>),
+    /// `/v2/credentials/ID`, and `/v1/credentials?id=ID`.
+    Credentials {
+        /// 1 or 2.
+        version: u8,
+        /// The unguessable part, where the path has it.
+        id: Option<&'a str>,
+    },
     /// `/api/ID/task-protection/v1/state`.
     Protection {
         /// The unguessable part.
@@ -72,6 +79,18 @@ pub enum ByAddress<'a> {
 pub fn asked(path: &str) -> Option<Asked<'_>> {
     let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     match parts.as_slice() {
+        ["v1", "credentials"] | ["v1", "credentials", ""] => Some(Asked::Credentials {
+            version: 1,
+            id: None,
+        }),
+        ["v2", "credentials"] => Some(Asked::Credentials {
+            version: 2,
+            id: None,
+        }),
+        ["v2", "credentials", id] => Some(Asked::Credentials {
+            version: 2,
+            id: Some(id),
+        }),
         ["v2", rest @ ..] => by_address(rest).map(Asked::ByAddress),
         ["v3", id, rest @ ..] => of_container(3, id, rest),
         ["v4", id, rest @ ..] => of_container(4, id, rest),
@@ -175,6 +194,21 @@ mod tests {
                 "/api/x/task-protection/v1/state",
                 Some(Asked::Protection { id: "x" }),
             ),
+            (
+                "/v2/credentials/x",
+                Some(Asked::Credentials {
+                    version: 2,
+                    id: Some("x"),
+                }),
+            ),
+            (
+                "/v1/credentials",
+                Some(Asked::Credentials {
+                    version: 1,
+                    id: None,
+                }),
+            ),
+            ("/v2/credentials/x/y", None),
             ("/", None),
             ("/v4", None),
             ("/v4/x/secrets", None),

@@ -1,13 +1,13 @@
 //! Scale-in protection that a task asks for itself.
 //!
-//! Pure but for [`state`], which calls the control plane in the name of this host: it may do so for its
-//! own tasks alone. Rule: agent-protocol 6, and the public agent's texts: a task without a role has no right to ask.
+//! Pure but for [`state`], which calls the control plane in the name of the task's role. Rule: agent-protocol 6, and the public agent's texts: a task without a role has no right to ask.
 
 use super::answer::Reply;
 use crate::actor::TaskContext;
 use aws_api::ecs::operations::{GetTaskProtection, UpdateTaskProtection};
 use aws_api::ecs::{Failure, GetTaskProtectionRequest, ProtectedTask, UpdateTaskProtectionRequest};
 use aws_wire::client::CallError;
+use aws_wire::sigv4::Credentials;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,10 +41,13 @@ pub async fn state(task: Option<&TaskContext>, method: &Method, body: &[u8]) -> 
         );
     };
     let arn = &task.definition.arn;
-    if let Err(reply) = check(arn, &request, task.definition.role_credentials.is_some()) {
-        return *reply;
-    }
-    match tokio::time::timeout(PATIENCE, call(task, request)).await {
+    // Signed by the task's role: whoever looks at the call sees who it was.
+    let credentials = task.host.credentials.signing(arn);
+    let credentials = match check(arn, &request, credentials) {
+        Ok(credentials) => credentials,
+        Err(reply) => return *reply,
+    };
+    match tokio::time::timeout(PATIENCE, call(task, credentials, request)).await {
         Ok(answered) => answer(arn, answered),
         Err(_) => refusal(
             StatusCode::GATEWAY_TIMEOUT,
@@ -67,7 +70,11 @@ fn read(method: &Method, body: &[u8]) -> Result<Option<Wanted>, Box<Reply>> {
     }
 }
 
-fn check(arn: &str, request: &Option<Wanted>, has_role: bool) -> Result<(), Box<Reply>> {
+fn check(
+    arn: &str,
+    request: &Option<Wanted>,
+    credentials: Option<Credentials>,
+) -> Result<Credentials, Box<Reply>> {
     if let Some(wanted) = request
         && wanted.protection_enabled.is_none()
     {
@@ -80,25 +87,19 @@ fn check(arn: &str, request: &Option<Wanted>, has_role: bool) -> Result<(), Box<
             text,
         )));
     }
-    if !has_role {
+    credentials.ok_or_else(|| {
         let text = "Invalid Request: no task IAM role credentials available for task";
         let status = StatusCode::FORBIDDEN;
-        return Err(Box::new(refusal(
-            status,
-            arn,
-            "AccessDeniedException",
-            text,
-        )));
-    }
-    Ok(())
+        Box::new(refusal(status, arn, "AccessDeniedException", text))
+    })
 }
 
 type Answered = Result<(Vec<ProtectedTask>, Vec<Failure>), CallError>;
 
-async fn call(task: &TaskContext, request: Option<Wanted>) -> Answered {
+async fn call(task: &TaskContext, credentials: Credentials, request: Option<Wanted>) -> Answered {
     let cluster = Some(task.host.config.cluster.clone());
     let tasks = Some(vec![task.definition.arn.clone()]);
-    let api = &task.host.api;
+    let api = task.host.api.signing_with(credentials);
     let (protected, failures) = match request {
         None => {
             let input = GetTaskProtectionRequest { cluster, tasks };
@@ -169,6 +170,14 @@ mod tests {
 
     const ARN: &str = "arn:aws:ecs:us-east-1:000000000000:task/default/0";
 
+    fn role() -> Option<Credentials> {
+        Some(Credentials {
+            access_key_id: "ASIA".into(),
+            secret: "s".into(),
+            session_token: Some("t".into()),
+        })
+    }
+
     fn shown(reply: &Reply) -> (u16, Value) {
         let body = serde_json::from_slice(&reply.body).expect("it is JSON");
         (reply.status.as_u16(), body)
@@ -190,17 +199,17 @@ mod tests {
             );
         }
         let wanted = |body: &str| read(&Method::PUT, body.as_bytes()).expect("it is read");
-        let nothing = check(ARN, &wanted("{}"), true).expect_err("it is refused");
+        let nothing = check(ARN, &wanted("{}"), role()).expect_err("it is refused");
         assert_eq!(
             shown(&nothing).1["error"]["Message"],
             "Invalid request: does not contain 'ProtectionEnabled' field"
         );
         let off = wanted(r#"{"ProtectionEnabled": false, "ExpiresInMinutes": null}"#);
-        let (status, body) = shown(&check(ARN, &off, false).expect_err("it is refused"));
+        let (status, body) = shown(&check(ARN, &off, None).expect_err("it is refused"));
         let error = json!({"Arn": ARN, "Code": "AccessDeniedException",
             "Message": "Invalid Request: no task IAM role credentials available for task"});
         assert_eq!((status, body), (403, json!({"error": error})));
-        assert!(check(ARN, &off, true).is_ok() && check(ARN, &None, true).is_ok());
+        assert!(check(ARN, &off, role()).is_ok() && check(ARN, &None, role()).is_ok());
         let status = read(&Method::POST, b"{}")
             .expect_err("it is refused")
             .status;

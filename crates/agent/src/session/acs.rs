@@ -1,12 +1,14 @@
 //! The ACS session: payloads become tasks, manifests are compared with what is here.
 
 use super::{Reconnect, Socket, connect};
+use crate::credentials::{self, Role};
 use crate::engine::Host;
 use crate::part::Part;
 use crate::task::definition::task_id;
 use aws_api::agent::{
-    AckRequest, AcsMessage, HeartbeatAckRequest, PayloadMessage, TaskIdentifier,
-    TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
+    AckRequest, AcsMessage, HeartbeatAckRequest, IamRoleCredentials, IamRoleCredentialsAckRequest,
+    IamRoleCredentialsMessage, PayloadMessage, TaskIdentifier, TaskManifestMessage,
+    TaskStopVerificationAck, TaskStopVerificationMessage,
 };
 use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
@@ -79,16 +81,16 @@ struct Acs<'a> {
     socket: Socket,
     manifest_id: String,
     /// Acknowledgements whose tasks are on disk. Unbounded: one for each payload that came.
-    synced: mpsc::UnboundedSender<AckRequest>,
+    synced: mpsc::UnboundedSender<AcsMessage>,
 }
 
 impl Acs<'_> {
-    async fn live(&mut self, mut acks: mpsc::UnboundedReceiver<AckRequest>) -> End {
+    async fn live(&mut self, mut acks: mpsc::UnboundedReceiver<AcsMessage>) -> End {
         loop {
             let heard = tokio::select! {
                 heard = tokio::time::timeout(SILENCE_MAX, self.socket.next()) => heard,
                 // Never ends: the sender is in `self`.
-                Some(ack) = acks.recv() => match self.send(&AcsMessage::Ack(ack)).await {
+                Some(ack) = acks.recv() => match self.send(&ack).await {
                     Ok(()) => continue,
                     Err(error) => return End::Socket(error),
                 },
@@ -120,6 +122,7 @@ impl Acs<'_> {
                 Ok(())
             }
             Ok(AcsMessage::TaskManifest(manifest)) => self.manifest(manifest).await,
+            Ok(AcsMessage::Credentials(message)) => self.credentials(message).await,
             Ok(AcsMessage::TaskStopVerificationAck(ack)) => {
                 self.verified(ack);
                 Ok(())
@@ -140,10 +143,14 @@ impl Acs<'_> {
     fn payload(&mut self, payload: PayloadMessage, text: &str) {
         // The tasks are kept as they came, members that this version does not know included.
         let raw: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let tasks = raw["message"]["tasks"]
+        let mut tasks = raw["message"]["tasks"]
             .as_array()
             .cloned()
             .unwrap_or_default();
+        let message_id = payload.message_id.clone();
+        for task in &mut tasks {
+            self.take_credentials(task, message_id.as_ref());
+        }
         let is_stop = |task: &&serde_json::Value| task["desiredStatus"] == "STOPPED";
         let mut accepted = true;
         let mut ids = Vec::new();
@@ -156,6 +163,9 @@ impl Acs<'_> {
                 }
                 Err(error) => {
                     warn!(%error, "a task was refused");
+                    self.host
+                        .credentials
+                        .forget(task["arn"].as_str().unwrap_or_default());
                     accepted = false;
                 }
             }
@@ -172,9 +182,39 @@ impl Acs<'_> {
         let (records, synced) = (self.host.records.clone(), self.synced.clone());
         tokio::task::spawn_blocking(move || match records.sync_tasks(&ids) {
             // A session that has ended takes none: the payload comes again.
-            Ok(()) => drop(synced.send(ack)),
+            Ok(()) => drop(synced.send(AcsMessage::Ack(ack))),
             Err(error) => warn!(%error, "tasks could not be kept; they are not acknowledged"),
         });
+    }
+
+    /// Before its task begins, since its containers may ask at once.
+    fn take_credentials(&self, task: &mut serde_json::Value, message_id: Option<&String>) {
+        let arn = task["arn"].as_str().unwrap_or_default().to_owned();
+        for (role, given) in credentials::taken_out(task) {
+            let ack = credentials_ack(message_id.cloned(), &given);
+            self.host.credentials.put(&arn, role, given);
+            // A session that has ended takes none: all are told again in the next.
+            drop(self.synced.send(AcsMessage::CredentialsAck(ack)));
+        }
+    }
+
+    /// Fresh ones of a task that is here; for another, nothing is said.
+    async fn credentials(
+        &mut self,
+        message: IamRoleCredentialsMessage,
+    ) -> Result<(), tungstenite::Error> {
+        let arn = message.task_arn.unwrap_or_default();
+        let role = Role::of(message.role_type.as_deref().unwrap_or_default());
+        let (Some(role), Some(given)) = (role, message.role_credentials) else {
+            warn!(arn, "unreadable credentials");
+            return Ok(());
+        };
+        if !self.host.task_arns().contains(&arn) {
+            return Ok(());
+        }
+        let ack = credentials_ack(message.message_id, &given);
+        self.host.credentials.put(&arn, role, given);
+        self.send(&AcsMessage::CredentialsAck(ack)).await
     }
 
     async fn manifest(&mut self, manifest: TaskManifestMessage) -> Result<(), tungstenite::Error> {
@@ -242,5 +282,16 @@ impl Acs<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+fn credentials_ack(
+    message_id: Option<String>,
+    given: &IamRoleCredentials,
+) -> IamRoleCredentialsAckRequest {
+    IamRoleCredentialsAckRequest {
+        message_id,
+        expiration: given.expiration.clone(),
+        credentials_id: given.credentials_id.clone(),
     }
 }

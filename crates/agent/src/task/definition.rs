@@ -11,7 +11,6 @@ pub use super::interface::Interface;
 use super::pinned::Longshore;
 pub use super::port::PortMapping;
 pub use super::volume::{DockerVolume, HostVolume, MountPoint, VolumeDefinition, VolumeFrom};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -90,12 +89,21 @@ pub struct TaskDefinition {
     /// Of a service's task.
     #[serde(default, deserialize_with = "null_as_default")]
     pub service_name: String,
-    /// Keys of the task's role, where it has one.
+    /// Where the keys of the task's role are fetched, where it has one.
     #[serde(default)]
-    pub role_credentials: Option<IgnoredAny>,
+    pub role_credentials: Option<RoleCredentials>,
     /// What our own control plane adds.
     #[serde(default, deserialize_with = "null_as_default")]
     pub longshore: Longshore,
+}
+
+/// What is kept of the credentials of a role: not the keys.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RoleCredentials {
+    /// The unguessable part of the path where they are fetched.
+    #[serde(deserialize_with = "null_as_default")]
+    pub credentials_id: String,
 }
 
 /// A container of a task.

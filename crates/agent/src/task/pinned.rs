@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Longshore {
     /// Manifest digests by container.
     image_digests: Option<BTreeMap<String, String>>,
+    /// Most GiB that the containers of a FARGATE task may write.
+    pub ephemeral_storage_gib: Option<u32>,
     /// Of a task with Service Connect.
     pub(super) service_connect: Option<ServiceConnect>,
 }

@@ -13,8 +13,8 @@ mod rows;
 
 pub use compiled::{Compiled, FromGroups, FromRange, IcmpTypes, Ports, Protocols, What};
 pub use rows::{
-    AclEntry, Destination, EndpointRow, EndpointTarget, GroupSetRow, HostRow, InterfaceRow,
-    NameRow, NameValue, Route, Row, RowKey, SubnetRow, VpcRow,
+    AclEntry, Destination, EndpointRow, EndpointTarget, GroupSetRow, HostEncryption, HostRow,
+    InterfaceRow, NameRow, NameValue, Route, Row, RowKey, SubnetRow, VpcRow,
 };
 
 use serde::{Deserialize, Serialize};

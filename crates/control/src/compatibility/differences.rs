@@ -6,14 +6,33 @@
 pub const DIFFERENCES: &[(&str, &str)] = &[
     (
         "Launch types",
-        "EC2 alone. FARGATE, EXTERNAL and MANAGED_INSTANCES, capacity provider strategies and \
-         `networkMode` `awsvpc` are refused when a task starts or a service is made.",
+        "EC2 and FARGATE. EXTERNAL and MANAGED_INSTANCES and capacity provider strategies are refused \
+         when a task starts or a service is made.",
     ),
     (
         "Callers",
-        "Until IAM is served there is the root user, who may do everything, and one key for each \
-         host, which may do what its agent needs. Roles in requests are stored and shown; no \
-         credentials are made of them.",
+        "Until IAM is served there is the root user, who may do everything, one key for each host, \
+         which may do what its agent needs, and the credentials of each task's roles. A task role may \
+         call GetCallerIdentity and ask after the protection of its own task; an execution role \
+         GetCallerIdentity alone; anything else is `AccessDeniedException`. A role need not exist: any name or ARN of the \
+         account will do, and its unique id follows from the ARN. Other roles in requests are stored \
+         and shown.",
+    ),
+    (
+        "Credentials of tasks",
+        "Good for six hours, made anew each three. They end with their task, where AWS's live on until \
+         they expire. A container of network mode `host` fetches them at 127.0.0.1, by \
+         `AWS_CONTAINER_CREDENTIALS_FULL_URI`. `AWS_ENDPOINT_URL` is set besides (docs/task-roles.md).",
+    ),
+    (
+        "Instance metadata",
+        "Only where longshore.toml asks for it (docs/instances.md), without credentials, user data and the signature \
+         of the identity document. Tasks on the bridge do not reach that of a cloud's machine below either.",
+    ),
+    (
+        "Network interfaces of an instance",
+        "A machine has no limit unless longshore.toml gives it a type or a number (docs/instances.md). A trunk is \
+         had from the next registration on, not only by a new instance; it shows as `ecs.awsvpc-trunk-id` alone.",
     ),
     (
         "Cloud Map",

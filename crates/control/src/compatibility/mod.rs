@@ -10,7 +10,8 @@ use ecs::rules::service_not_yet::ROWS;
 use std::fmt::Write;
 
 /// The account settings that change what Longshore does.
-const EFFECTIVE_SETTINGS: [&str; 3] = [
+const EFFECTIVE_SETTINGS: [&str; 4] = [
+    account_settings::AWSVPC_TRUNKING,
     account_settings::CONTAINER_INSIGHTS,
     account_settings::DEFAULT_LOG_DRIVER_MODE,
     account_settings::TAG_RESOURCE_AUTHORIZATION,

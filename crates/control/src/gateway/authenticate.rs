@@ -2,9 +2,12 @@
 
 use super::Gateway;
 use crate::clock;
-use aws_types::{Caller, Scope};
+use aws_types::{Caller, Scope, Timestamp};
 use aws_wire::Head;
 use aws_wire::sigv4::{AuthFault, Authorization, Expected, SigningKey, verify};
+use ecs::task::credentials;
+use iam::caller::Known;
+use iam::session::SessionFault;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
@@ -63,12 +66,8 @@ pub fn authenticate(
         region: authorization.region.clone().into_owned(),
         ..gateway.scope.clone()
     };
-    let known = iam::caller::resolve(
-        &gateway.state.snapshot(),
-        &scope,
-        &authorization.access_key_id,
-    )
-    .ok_or(AuthFault::UnknownKey)?;
+    let now = clock::now();
+    let known = known(gateway, &scope, &authorization, now)?;
     let key = || {
         gateway
             .signing_keys
@@ -78,13 +77,43 @@ pub fn authenticate(
         regions: &gateway.regions,
         service,
         session_token: known.key.session_token.as_deref(),
-        now: clock::now(),
+        now,
     };
     verify(head, body, &authorization, key, expected)?;
     Ok(Identity {
         scope,
         caller: known.caller,
     })
+}
+
+/// The owner of an access key: one that is stored, or of a session that its token tells of and whose
+/// task is alive.
+fn known(
+    gateway: &Gateway,
+    scope: &Scope,
+    authorization: &Authorization<'_>,
+    now: Timestamp,
+) -> Result<Known, AuthFault> {
+    let world = gateway.state.snapshot();
+    let access_key_id = &*authorization.access_key_id;
+    let stored = iam::caller::resolve(&world, scope, access_key_id);
+    match (stored, authorization.session_token.as_deref()) {
+        (Some(known), _) => Ok(known),
+        (None, None) => Err(AuthFault::UnknownKey),
+        (None, Some(token)) => {
+            let key = &gateway.sessions.session_key;
+            let opened = key
+                .open(access_key_id, token, now)
+                .map_err(|fault| match fault {
+                    SessionFault::Invalid => AuthFault::UnknownKey,
+                    SessionFault::Expired => AuthFault::ExpiredToken,
+                })?;
+            match credentials::is_alive(&world, &opened.task_arn) {
+                true => Ok(opened.known),
+                false => Err(AuthFault::UnknownKey),
+            }
+        }
+    }
 }
 
 impl SigningKeys {

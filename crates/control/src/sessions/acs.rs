@@ -1,12 +1,13 @@
 //! The ACS session of one host: what it shall run, and what it acknowledges.
 //!
-//! On connect: the instance is connected, then what is undelivered, then a manifest. Afterwards
-//! heartbeats, payloads whenever a committed batch leaves something undelivered, and at a slow tick
+//! On connect: the instance is connected, then what is undelivered, the credentials of the rest, then a
+//! manifest. Afterwards heartbeats, payloads whenever a committed batch leaves something undelivered, and at a slow tick
 //! the manifest again, so that a stop which a host acknowledged and lost comes to it all the same. A
 //! wake says only "look again". A payload that is not acknowledged is sent again; agents are
 //! idempotent.
 //! Rule: the container agent's protocol, ACS.
 
+use super::credentials::Told;
 use super::payloads::InFlight;
 use super::registry::Session;
 use super::{Host, Sessions};
@@ -17,7 +18,9 @@ use aws_api::agent::{
 };
 use aws_types::{AwsError, Ctx};
 use ecs::instance::life;
-use ecs::task::delivery;
+use ecs::records::task::TASKS;
+use ecs::task::credentials;
+use ecs::task::delivery::{self, Parcel};
 use futures_util::{SinkExt, StreamExt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,6 +49,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         host: &host,
         socket,
         in_flight: InFlight::default(),
+        told: Told::default(),
         manifest_id: String::new(),
         timeline: 0..0,
     };
@@ -65,7 +69,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Why a session ended.
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     Closed,
     Silent,
     Replaced,
@@ -92,10 +96,11 @@ impl Host {
     }
 }
 
-struct Acs<'a, S> {
-    sessions: &'a Sessions,
-    host: &'a Host,
+pub(super) struct Acs<'a, S> {
+    pub(super) sessions: &'a Sessions,
+    pub(super) host: &'a Host,
     socket: WebSocketStream<S>,
+    pub(super) told: Told,
     in_flight: InFlight,
     manifest_id: String,
     /// Numbers that are reserved and not given yet.
@@ -106,6 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
     async fn live(&mut self, session: &Arc<Session>) -> Result<(), End> {
         self.connect().await?;
         self.deliver().await?;
+        self.send_credentials().await?;
         self.send_manifest().await?;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -135,6 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
                     self.send_heartbeat().await?;
                     self.in_flight.forget_late();
                     self.deliver().await?;
+                    self.send_credentials().await?;
                 }
                 _ = manifest.tick() => self.send_manifest().await?,
             }
@@ -171,10 +178,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
             let message_id = ctx.ids.uuid();
             let generated_at = ctx.now;
             let timeline = self.next_timeline().await?;
-            let (keys, tasks) = parcels
-                .into_iter()
-                .map(|parcel| ((parcel.key, parcel.count), parcel.task))
-                .unzip();
+            let session_key = &self.sessions.session_key;
+            let one = |mut parcel: Parcel| {
+                if let Some(record) = world.get(&TASKS, &parcel.key) {
+                    let now = generated_at;
+                    credentials::add(&world, record, &mut parcel.task, session_key, now);
+                }
+                ((parcel.key, parcel.count), parcel.task)
+            };
+            let (keys, tasks) = parcels.into_iter().map(one).unzip();
             self.in_flight.sent(message_id.clone(), keys);
             let payload = PayloadMessage {
                 cluster_arn: Some(self.host.cluster_arn.clone()),
@@ -233,6 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
         match AcsMessage::from_text(text) {
             Ok(AcsMessage::Ack(ack)) => self.acknowledge(ack),
             Ok(AcsMessage::TaskStopVerification(asked)) => self.verify_stops(asked).await?,
+            Ok(AcsMessage::CredentialsAck(ack)) => self.credentials_acknowledged(&ack),
             Ok(AcsMessage::Nack(nack)) => {
                 warn!(host = %self.host.instance_arn, reason = ?nack.reason, "a host refused a message");
             }
@@ -288,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Acs<'_, S> {
         self.send(AcsMessage::TaskStopVerificationAck(answer)).await
     }
 
-    async fn send(&mut self, message: AcsMessage) -> Result<(), End> {
+    pub(super) async fn send(&mut self, message: AcsMessage) -> Result<(), End> {
         match message.to_text() {
             Ok(text) => Ok(self.socket.send(Message::text(text)).await?),
             Err(error) => {
@@ -351,6 +364,7 @@ mod tests {
             let sessions = Sessions {
                 state: state.clone(),
                 registry: registry.clone(),
+                session_key: iam::session::SessionKey::new([1; 32]),
                 manifest_every: Duration::from_millis(10),
             };
             let (ours, theirs) = tokio::io::duplex(1 << 20);

@@ -6,16 +6,12 @@
 //! Rule: design section 6, "Joining, and host sync".
 
 use super::{Host, Sessions};
-use aws_api::agent::host_sync::{FromHost, HostRow, Row, RowKey, ToHost};
-use ec2::host::Hosts;
-use ecs::records::TASKS;
-use ecs::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
+use aws_api::agent::host_sync::{FromHost, Row, ToHost};
+use ecs::host_rows::{self, Told};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{ChangeStream, CommittedBatch, Lagged, World};
+use store::{ChangeStream, CommittedBatch, Lagged};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_tungstenite::WebSocketStream;
@@ -26,8 +22,6 @@ use tracing::{debug, info, warn};
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// A host that answers no ping for so long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(40);
-/// The attribute with a host's address in the network between the hosts (`longshore agent --address`).
-const UNDERLAY: &str = "longshore.address";
 
 /// Runs the session until it ends.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
@@ -40,8 +34,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         sessions: &sessions,
         host: &host,
         socket,
-        told: BTreeMap::new(),
-        revision: 0,
+        told: Told::default(),
     };
     info!(host = %host.instance_arn, "host sync opened");
     let outcome = sync.live().await;
@@ -68,18 +61,13 @@ struct HostSync<'a, S> {
     host: &'a Host,
     socket: WebSocketStream<S>,
     changes: ChangeStream,
-    /// What the host was told, by key.
-    told: BTreeMap<RowKey, Row>,
-    revision: u64,
+    told: Told,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
     async fn live(&mut self) -> Result<(), End> {
-        self.told = self.wanted();
-        self.revision = 1;
-        let rows = self.told.values().cloned().collect();
-        let revision = self.revision;
-        self.send(&ToHost::State { revision, rows }).await?;
+        let state = self.told.state(self.wanted());
+        self.send(&state).await?;
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
@@ -95,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
                 }
                 batch = self.changes.next() => match batch {
                     None => return Err(End::Stopping),
-                    Some(batch) if self.concerns(&batch) => {
+                    Some(batch) if self.is_concerned(&batch) => {
                         self.skip_waiting();
                         self.tell().await?;
                     }
@@ -116,48 +104,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
         while let Some(Some(_)) = self.changes.next().now_or_never() {}
     }
 
-    fn wanted(&self) -> BTreeMap<RowKey, Row> {
+    fn wanted(&self) -> Vec<Row> {
         let world = self.sessions.state.snapshot();
-        let rows = rows(&world, &self.host.instance_arn);
-        rows.into_iter().map(|row| (row.key(), row)).collect()
-    }
-
-    /// Whether a batch may change what the host shall hold. Who fell behind looks in any case.
-    fn concerns(&self, batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
-        let Ok(batch) = batch else { return true };
-        let tables = [ec2::records::tables(), servicediscovery::records::tables()].concat();
-        let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
-        let world = self.sessions.state.snapshot();
-        let mut changed = batch.changes.iter();
-        changed.any(|(table, key)| match *table {
-            name if name == TASKS.name() => ecs::connect::rows::concerns(&world, key),
-            name => name == CONTAINER_INSTANCES.name() || is_one(name),
-        })
+        host_rows::rows(&world, &self.host.instance_arn)
     }
 
     /// Sends what is other than the host was told.
     async fn tell(&mut self) -> Result<(), End> {
-        let wanted = self.wanted();
-        let is_new = |(key, row): &(&RowKey, &Row)| self.told.get(key) != Some(row);
-        let put: Vec<Row> = wanted
-            .iter()
-            .filter(is_new)
-            .map(|(_, row)| row.clone())
-            .collect();
-        let gone = self.told.keys().filter(|key| !wanted.contains_key(key));
-        let remove: Vec<RowKey> = gone.cloned().collect();
-        self.told = wanted;
-        if put.is_empty() && remove.is_empty() {
-            return Ok(());
+        match self.told.change(self.wanted()) {
+            Some(change) => self.send(&change).await,
+            None => Ok(()),
         }
-        self.revision += 1;
-        let revision = self.revision;
-        let change = ToHost::Change {
-            revision,
-            put,
-            remove,
-        };
-        self.send(&change).await
     }
 
     fn receive(&self, text: &str) {
@@ -182,59 +139,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
             }
         }
     }
-}
 
-/// What a host shall hold: the VPCs in which it has interfaces, with the names that they resolve, and the
-/// endpoints that its tasks reach.
-fn rows(world: &World, host: &str) -> Vec<Row> {
-    let hosts = hosts(world, host);
-    let mut rows = ec2::host::rows(world, host, &hosts);
-    let vpcs = rows.iter().filter_map(|row| match row {
-        Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
-        _ => None,
-    });
-    let names: Vec<Row> = vpcs
-        .flat_map(|vpc| servicediscovery::names(world, &vpc))
-        .map(Row::Name)
-        .collect();
-    rows.extend(names);
-    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
-    let registrations = further.map(|(name, _)| name.as_str()).chain([host]);
-    let endpoints = ecs::connect::rows::rows(world, registrations);
-    rows.extend(endpoints.into_iter().map(Row::Endpoint));
-    rows
-}
-
-/// All machines, as the one with this registration knows them. A machine may be registered more than once, such as
-/// where it lends FARGATE capacity besides: it is told by the registration that asks, the others by their first.
-fn hosts(world: &World, own: &str) -> Hosts {
-    let mut hosts = Hosts::default();
-    let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
-    let instances = || world.scan(&CONTAINER_INSTANCES);
-    // Machines without a name of their own cannot be told from each other.
-    let named = || instances().filter(|instance| !instance.host.is_empty());
-    let asking = named().find(|instance| instance.key.arn() == own);
-    for instance in asking.into_iter().chain(named()) {
-        let arn = instance.key.arn();
-        let of = known.entry(name(instance)).or_insert_with(|| arn.clone());
-        if *of != arn {
-            hosts.aliases.insert(arn, of.clone());
-        }
+    /// Whether a batch may change what the host shall hold. Who fell behind looks in any case.
+    fn is_concerned(&self, batch: &Result<Arc<CommittedBatch>, Lagged>) -> bool {
+        let Ok(batch) = batch else { return true };
+        let world = self.sessions.state.snapshot();
+        host_rows::concern(
+            &world,
+            batch.changes.iter().map(|(table, key)| (*table, key)),
+        )
     }
-    let speaking = instances().filter(|instance| !hosts.aliases.contains_key(&instance.key.arn()));
-    hosts.underlays = speaking.filter_map(|instance| row(instance)).collect();
-    hosts
-}
-
-fn name(instance: &ContainerInstanceRecord) -> (&str, &str, &str) {
-    let scope = &instance.key.scope;
-    (&scope.account, &scope.region, &instance.host)
-}
-
-fn row(instance: &ContainerInstanceRecord) -> Option<HostRow> {
-    let underlay: Ipv4Addr = instance.attribute(UNDERLAY)??.parse().ok()?;
-    Some(HostRow {
-        id: instance.key.arn(),
-        underlay,
-    })
 }

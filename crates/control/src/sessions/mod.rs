@@ -4,6 +4,7 @@
 //! answers in the agent's own error form or hands the socket to the session's loop.
 
 mod acs;
+mod credentials;
 mod host_sync;
 mod payloads;
 mod registry;
@@ -21,6 +22,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use iam::Ask;
+use iam::session::SessionKey;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub struct Sessions {
     pub state: StateHandle,
     /// Who is connected.
     pub registry: Arc<Registry>,
+    /// From which the credentials of tasks' roles are made.
+    pub session_key: SessionKey,
     /// How often a host is told all that it should run.
     pub manifest_every: Duration,
 }

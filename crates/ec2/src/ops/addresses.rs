@@ -1,5 +1,6 @@
 //! Elastic addresses.
 
+use super::attachments::no_instance;
 use crate::errors::{code, missing, refuse, required};
 use crate::filter::Field;
 use crate::records::address::{ALLOCATIONS, AllocationRecord};
@@ -167,7 +168,9 @@ pub fn associate(
     ctx: &mut Ctx,
     input: &AssociateAddressRequest,
 ) -> Result<AssociateAddressResult, AwsError> {
-    refuse(&[("InstanceId", input.instance_id.is_some())])?;
+    if let Some(instance) = &input.instance_id {
+        return Err(no_instance(instance));
+    }
     let (id, public_ip) = (input.allocation_id.as_ref(), input.public_ip.as_ref());
     let found = chosen(txn, ctx, id, public_ip)?;
     let eni = required(input.network_interface_id.as_ref(), "networkInterfaceId")?;

@@ -130,6 +130,9 @@ fn draft(
     vpc: &str,
     input: &CreateVpcEndpointRequest,
 ) -> Result<EndpointRecord, AwsError> {
+    let kind = input.vpc_endpoint_type.as_deref();
+    let is_unserved = |kind| ["GatewayLoadBalancer", "Resource", "ServiceNetwork"].contains(&kind);
+    refuse(&[("VpcEndpointType", kind.is_some_and(is_unserved))])?;
     let service = required(input.service_name.as_ref(), "serviceName")?;
     let is_gateway = match input.vpc_endpoint_type.as_deref().unwrap_or("Gateway") {
         "Gateway" => true,

@@ -4,25 +4,29 @@ mod account;
 mod acl_entries;
 mod acls;
 mod addresses;
+mod attachments;
 mod dhcp;
 mod egress_only;
 mod endpoint_shape;
 mod endpoints;
 mod gateways;
-mod group_rules;
-mod groups;
+pub mod group_rules;
+pub mod groups;
+mod interface_addresses;
 mod interface_shape;
-mod interfaces;
+pub mod interfaces;
 mod nat_gateways;
 mod permissions;
+mod prefix_list_versions;
 mod prefix_lists;
 mod route_tables;
 mod routes;
 mod rule_descriptions;
-mod subnets;
+mod subnet_ranges;
+pub mod subnets;
 mod tags;
 mod vpc_ranges;
-mod vpcs;
+pub mod vpcs;
 
 use aws_api::ec2::operations as api;
 use aws_types::Ctx;
@@ -64,6 +68,7 @@ pub fn operations() -> Vec<Operation> {
         list_operations(),
         endpoint_operations(),
         address_operations(),
+        interface_operations(),
         other_operations(),
     ];
     parts.into_iter().flatten().collect()
@@ -71,7 +76,9 @@ pub fn operations() -> Vec<Operation> {
 
 fn vpc_operations() -> Vec<Operation> {
     vec![
+        op!(write AssociateSubnetCidrBlock, subnet_ranges::associate, "subnet" subnet_id),
         op!(write AssociateVpcCidrBlock, vpc_ranges::associate, "vpc" vpc_id),
+        op!(write CreateDefaultSubnet, subnets::create_default),
         op!(write CreateDefaultVpc, vpcs::create_default),
         op!(write CreateSubnet, subnets::create, "vpc" vpc_id),
         op!(write CreateVpc, vpcs::create),
@@ -80,6 +87,7 @@ fn vpc_operations() -> Vec<Operation> {
         op!(read DescribeSubnets, subnets::describe),
         op!(read DescribeVpcAttribute, vpcs::describe_attribute, "vpc" vpc_id),
         op!(read DescribeVpcs, vpcs::describe),
+        op!(write DisassociateSubnetCidrBlock, subnet_ranges::disassociate),
         op!(write DisassociateVpcCidrBlock, vpc_ranges::disassociate),
         op!(write ModifySubnetAttribute, subnets::modify, "subnet" subnet_id),
         op!(write ModifyVpcAttribute, vpcs::modify, "vpc" vpc_id),
@@ -165,6 +173,10 @@ fn list_operations() -> Vec<Operation> {
         op!(read DescribePrefixLists, prefix_lists::describe_of_services),
         op!(read GetManagedPrefixListEntries, prefix_lists::entries, "prefix-list" prefix_list_id),
         op!(write ModifyManagedPrefixList, prefix_lists::modify, "prefix-list" prefix_list_id),
+        op!(
+            write RestoreManagedPrefixListVersion,
+            prefix_list_versions::restore, "prefix-list" prefix_list_id
+        ),
     ]
 }
 
@@ -190,6 +202,29 @@ fn address_operations() -> Vec<Operation> {
         op!(read DescribeDhcpOptions, dhcp::describe),
         op!(write DisassociateAddress, addresses::disassociate),
         op!(write ReleaseAddress, addresses::release, "elastic-ip" allocation_id),
+    ]
+}
+
+fn interface_operations() -> Vec<Operation> {
+    vec![
+        op!(
+            write AssignIpv6Addresses,
+            interface_addresses::assign_ipv6, "network-interface" network_interface_id
+        ),
+        op!(
+            write AssignPrivateIpAddresses,
+            interface_addresses::assign, "network-interface" network_interface_id
+        ),
+        op!(write AttachNetworkInterface, attachments::attach, "network-interface" network_interface_id),
+        op!(write DetachNetworkInterface, attachments::detach),
+        op!(
+            write UnassignIpv6Addresses,
+            interface_addresses::unassign_ipv6, "network-interface" network_interface_id
+        ),
+        op!(
+            write UnassignPrivateIpAddresses,
+            interface_addresses::unassign, "network-interface" network_interface_id
+        ),
     ]
 }
 

@@ -189,10 +189,7 @@ pub fn modify(
         let version = input
             .current_version
             .ok_or_else(|| missing("currentVersion"))?;
-        if usize::try_from(version).ok() != Some(list.versions.len()) {
-            return Err(code("PrefixListVersionMismatch")
-                .with("The prefix list has the incorrect version number."));
-        }
+        check_version(&list, version)?;
         check_count(less.len())?;
         let mut entries = list.entries().to_vec();
         for one in less {
@@ -221,8 +218,25 @@ pub fn modify(
     })
 }
 
+/// Nobody else changed the list since the caller looked.
+pub(super) fn check_version(list: &PrefixListRecord, version: i64) -> Result<(), AwsError> {
+    match usize::try_from(version).ok() == Some(list.versions.len()) {
+        true => Ok(()),
+        false => Err(code("PrefixListVersionMismatch")
+            .with("The prefix list has the incorrect version number.")),
+    }
+}
+
+pub(super) fn no_version() -> AwsError {
+    code("PrefixListVersionNotFound").with("The prefix list version does not exist.")
+}
+
 /// The list of this id, if it is a user's.
-fn users(world: &World, ctx: &Ctx, id: Option<&String>) -> Result<PrefixListRecord, AwsError> {
+pub(super) fn users(
+    world: &World,
+    ctx: &Ctx,
+    id: Option<&String>,
+) -> Result<PrefixListRecord, AwsError> {
     let id = required(id, "prefixListId")?;
     match is_of_service(id) {
         false => Ok(lookup::<PrefixListRecord>(world, &ctx.scope, id)?
@@ -330,9 +344,7 @@ pub fn entries(
         Some(version) => usize::try_from(version).ok(),
     };
     let entries = wanted.and_then(|version| list.versions.get(version.checked_sub(1)?));
-    let entries = entries.ok_or_else(|| {
-        code("PrefixListVersionNotFound").with("The prefix list version does not exist.")
-    })?;
+    let entries = entries.ok_or_else(no_version)?;
     let shapes = entries.iter().enumerate().map(|(at, entry)| {
         let shape = PrefixListEntry {
             cidr: Some(entry.cidr.to_string()),
@@ -347,7 +359,7 @@ pub fn entries(
     })
 }
 
-fn shape_in(world: &World, list: &PrefixListRecord, state: &str) -> ManagedPrefixList {
+pub(super) fn shape_in(world: &World, list: &PrefixListRecord, state: &str) -> ManagedPrefixList {
     ManagedPrefixList {
         state: Some(state.into()),
         ..shape(world, list)

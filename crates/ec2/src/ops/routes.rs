@@ -91,6 +91,11 @@ fn target(
         return Err(invalid_combination("Exactly one target must be specified."));
     }
     let is_here = match &via {
+        // Of the gateways that this parameter names, AWS has another kind.
+        Via::InternetGateway(id) if id.starts_with("vgw-") => {
+            return Err(code("InvalidGatewayID.NotFound")
+                .with(format!("The gateway ID '{id}' does not exist")));
+        }
         Via::InternetGateway(id) => {
             lookup::<InternetGatewayRecord>(world, scope, id)?
                 .vpc

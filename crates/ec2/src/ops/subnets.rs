@@ -1,19 +1,21 @@
 //! Subnets.
 
-use crate::errors::{invalid_combination, invalid_parameter, missing, refuse, required};
+use crate::errors::{code, invalid_combination, invalid_parameter, missing, refuse, required};
 use crate::filter::Field;
 use crate::records::ResourceKey;
 use crate::records::subnet::{SUBNETS, SubnetRecord};
-use crate::records::vpc::VpcRecord;
+use crate::records::vpc::{CidrAssociation, VpcRecord};
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::{address, cidr, subnet, tags, zones};
+use crate::{address, cidr, defaults, subnet, tags, vpc, zones};
 use aws_api::Empty;
 use aws_api::ec2::{
-    AttributeBooleanValue, CreateSubnetRequest, CreateSubnetResult, DeleteSubnetRequest,
-    DescribeSubnetsRequest, DescribeSubnetsResult, ModifySubnetAttributeRequest,
-    PrivateDnsNameOptionsOnLaunch, Subnet, SubnetCidrBlockState, SubnetIpv6CidrBlockAssociation,
+    AttributeBooleanValue, CreateDefaultSubnetRequest, CreateDefaultSubnetResult,
+    CreateSubnetRequest, CreateSubnetResult, DeleteSubnetRequest, DescribeSubnetsRequest,
+    DescribeSubnetsResult, ModifySubnetAttributeRequest, PrivateDnsNameOptionsOnLaunch, Subnet,
+    SubnetCidrBlockState, SubnetIpv6CidrBlockAssociation,
 };
 use aws_types::{AwsError, Ctx};
+use ipnet::{Ipv4Net, Ipv6Net};
 use store::{Table, Txn, World};
 
 impl Resource for SubnetRecord {
@@ -157,6 +159,49 @@ pub fn create(
     })
 }
 
+/// CreateDefaultSubnet: the lowest free /20 of the default VPC.
+pub fn create_default(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &CreateDefaultSubnetRequest,
+) -> Result<CreateDefaultSubnetResult, AwsError> {
+    refuse(&[("Ipv6Native", input.ipv6_native == Some(true))])?;
+    let (name, id) = (&input.availability_zone, &input.availability_zone_id);
+    if name.is_none() && id.is_none() {
+        return Err(missing("availabilityZone"));
+    }
+    let zone = zones::chosen(txn, &ctx.scope, name.as_deref(), id.as_deref())?;
+    let vpc = vpc::default_of(txn, &ctx.scope).cloned().ok_or_else(|| {
+        code("DefaultVpcDoesNotExist")
+            .with("No default VPC exists for this account in this region.")
+    })?;
+    let present = subnet::of_vpc(txn, &vpc.key);
+    let mut of_zone = present.iter().filter(|subnet| subnet.zone == zone);
+    if let Some(there) = of_zone.find(|subnet| subnet.default_for_az) {
+        return Err(
+            code("DefaultSubnetAlreadyExistsInAvailabilityZone").with(format!(
+                "'{}' is already the default subnet in {zone}.",
+                there.key.id
+            )),
+        );
+    }
+    let is_free = |cidr: &Ipv4Net| !present.iter().any(|s| cidr::overlap(s.cidr, *cidr));
+    let cidr = defaults::subnet_ranges().find(is_free).ok_or_else(|| {
+        code("InsufficientFreeAddressesInVpc")
+            .with("The default VPC has no room for a default subnet.")
+    })?;
+    let wanted = subnet::Wanted {
+        cidr,
+        ipv6: None,
+        zone,
+        is_default: true,
+    };
+    let made = subnet::create(txn, ctx, &vpc, wanted)?;
+    Ok(CreateDefaultSubnetResult {
+        subnet: Some(shape(txn, &made)),
+    })
+}
+
 /// DeleteSubnet.
 pub fn delete(
     txn: &mut Txn,
@@ -283,21 +328,23 @@ fn change(
     Ok(count)
 }
 
+/// Its IPv6 range as answers have it.
+pub(super) fn ipv6_shape(range: &CidrAssociation<Ipv6Net>) -> SubnetIpv6CidrBlockAssociation {
+    SubnetIpv6CidrBlockAssociation {
+        association_id: Some(range.id.clone()),
+        ip_source: Some("amazon".into()),
+        ipv6_address_attribute: Some("public".into()),
+        ipv6_cidr_block: Some(range.cidr.to_string()),
+        ipv6_cidr_block_state: Some(SubnetCidrBlockState {
+            state: Some("associated".into()),
+            status_message: None,
+        }),
+    }
+}
+
 /// A subnet as answers have it.
 fn shape(world: &World, subnet: &SubnetRecord) -> Subnet {
-    let ipv6 = subnet
-        .ipv6
-        .iter()
-        .map(|range| SubnetIpv6CidrBlockAssociation {
-            association_id: Some(range.id.clone()),
-            ip_source: Some("amazon".into()),
-            ipv6_address_attribute: Some("public".into()),
-            ipv6_cidr_block: Some(range.cidr.to_string()),
-            ipv6_cidr_block_state: Some(SubnetCidrBlockState {
-                state: Some("associated".into()),
-                status_message: None,
-            }),
-        });
+    let ipv6 = subnet.ipv6.iter().map(ipv6_shape);
     Subnet {
         assign_ipv6_address_on_creation: Some(subnet.assign_ipv6),
         availability_zone: Some(subnet.zone.clone()),

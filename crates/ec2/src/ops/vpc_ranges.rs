@@ -7,7 +7,7 @@ use crate::errors::{code, missing, refuse, required};
 use crate::records::vpc::{CidrAssociation, VPCS, VpcRecord};
 use crate::records::{ResourceKey, fresh_id};
 use crate::resource::lookup;
-use crate::{subnet, vpc};
+use crate::{group, subnet, vpc};
 use aws_api::ec2::{
     AssociateVpcCidrBlockRequest, AssociateVpcCidrBlockResult, DisassociateVpcCidrBlockRequest,
     DisassociateVpcCidrBlockResult, VpcCidrBlockAssociation, VpcCidrBlockState,
@@ -45,6 +45,9 @@ pub fn associate(
         let range = vpc::ipv6_range(txn, ctx);
         let shape = ipv6_shape(&ctx.scope, &range);
         txn.update(&VPCS, &found.key, |vpc| vpc.ipv6.push(range));
+        if found.ipv6.is_empty() {
+            group::open_ipv6(txn, ctx, &found.key);
+        }
         answer.ipv6_cidr_block_association = Some(VpcIpv6CidrBlockAssociation {
             ipv6_cidr_block_state: state("associating"),
             ..shape

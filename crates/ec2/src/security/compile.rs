@@ -71,6 +71,7 @@ struct Allowed {
     ports: BTreeSet<Flat>,
     /// Types and codes.
     icmp: BTreeSet<Flat>,
+    icmpv6: BTreeSet<Flat>,
 }
 
 impl Allowed {
@@ -81,9 +82,13 @@ impl Allowed {
             number.map_or(all, |one| (one, one))
         };
         match number_of(protocol) {
-            Some(ICMP | ICMPV6) => {
-                let (types, codes) = (one_or(from, (0, 255)), one_or(to, (0, 255)));
-                self.icmp.insert((types, codes));
+            Some(which @ (ICMP | ICMPV6)) => {
+                let of = if which == ICMP {
+                    &mut self.icmp
+                } else {
+                    &mut self.icmpv6
+                };
+                of.insert((one_or(from, (0, 255)), one_or(to, (0, 255))));
             }
             None => {
                 self.ports.insert(((0, 255), (0, 65_535)));
@@ -132,11 +137,16 @@ impl Sides {
         let v4 = |bits: u128| IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or(0)));
         let v6 = |bits: u128| IpAddr::V6(Ipv6Addr::from_bits(bits));
         let mut ranges = Vec::new();
-        for (side, of) in [
-            (&self.ipv4, &v4 as &dyn Fn(u128) -> IpAddr),
-            (&self.ipv6, &v6),
+        // ICMP is of one family, whatever a rule's range says.
+        for (side, of, kinds) in [
+            (
+                &self.ipv4,
+                &v4 as &dyn Fn(u128) -> IpAddr,
+                [PORTS, ICMP_TYPES],
+            ),
+            (&self.ipv6, &v6, [PORTS, ICMPV6_TYPES]),
         ] {
-            for (pick, make) in KINDS {
+            for (pick, make) in kinds {
                 let stacks = side
                     .iter()
                     .map(|(span, allowed)| (*span, pick(allowed).clone()));
@@ -151,7 +161,8 @@ impl Sides {
             }
         }
         let groups = self.groups.iter().flat_map(|(groups, allowed)| {
-            KINDS.iter().flat_map(move |(pick, make)| {
+            let kinds = [PORTS, ICMP_TYPES, ICMPV6_TYPES].into_iter();
+            kinds.flat_map(move |(pick, make)| {
                 let flats = disjoint(pick(allowed)).into_iter();
                 flats.map(move |flat| FromGroups {
                     groups: groups.clone(),
@@ -167,26 +178,31 @@ impl Sides {
 }
 
 type Pick = fn(&Allowed) -> &BTreeSet<Flat>;
+/// One kind of what is allowed, and how it is told.
+type Kind = (Pick, fn(Flat) -> What);
 
-/// The two kinds of what is allowed, and how each is told.
-const KINDS: [(Pick, fn(Flat) -> What); 2] = [
-    (
-        |allowed| &allowed.ports,
-        |(protocols, ports)| What::Ports {
-            protocols: Protocols(narrow(protocols.0), narrow(protocols.1)),
-            ports: Ports(port(ports.0), port(ports.1)),
-        },
-    ),
-    (
-        |allowed| &allowed.icmp,
-        |(types, codes)| What::Icmp {
-            types: IcmpTypes {
-                types: (narrow(types.0), narrow(types.1)),
-                codes: (narrow(codes.0), narrow(codes.1)),
-            },
-        },
-    ),
-];
+const PORTS: Kind = (
+    |allowed| &allowed.ports,
+    |(protocols, ports)| What::Ports {
+        protocols: Protocols(narrow(protocols.0), narrow(protocols.1)),
+        ports: Ports(port(ports.0), port(ports.1)),
+    },
+);
+const ICMP_TYPES: Kind = (
+    |allowed| &allowed.icmp,
+    |flat| What::Icmp { types: types(flat) },
+);
+const ICMPV6_TYPES: Kind = (
+    |allowed| &allowed.icmpv6,
+    |flat| What::Icmpv6 { types: types(flat) },
+);
+
+fn types((types, codes): Flat) -> IcmpTypes {
+    IcmpTypes {
+        types: (narrow(types.0), narrow(types.1)),
+        codes: (narrow(codes.0), narrow(codes.1)),
+    }
+}
 
 fn narrow(number: u128) -> u8 {
     u8::try_from(number).unwrap_or(u8::MAX)

@@ -103,7 +103,7 @@ impl Decision for Placed {
             "instances": self.instances,
             "needs": {
                 "cpu_units": reserved.cpu_units, "memory_mib": reserved.memory_mib,
-                "gpus": self.needs.gpus, "tcp": reserved.tcp, "udp": reserved.udp,
+                "gpus": self.needs.gpus, "interfaces": self.needs.interfaces, "tcp": reserved.tcp, "udp": reserved.udp,
                 "attributes": attributes.map(|(name, value)| match value {
                     Some(value) => format!("{name}={value}"),
                     None => name.clone(),

@@ -8,7 +8,7 @@ use crate::place::problem::Free;
 use crate::records::container_instance::{ContainerInstanceRecord, InstanceKey};
 use crate::records::task::TaskRecord;
 use crate::records::task_table::{
-    BY_INSTANCE, Count, HOLDS_PORTS, OF_INSTANCE, TASKS, group_parts, held_by, measure,
+    BY_INSTANCE, Count, HOLDS_PORTS, INTERFACES, OF_INSTANCE, TASKS, group_parts, held_by, measure,
 };
 use std::sync::Arc;
 use store::World;
@@ -57,6 +57,9 @@ pub fn of(world: &World, instance: &ContainerInstanceRecord) -> Load {
         cpu_units: registered.cpu_units.saturating_sub(sum("cpu")),
         memory_mib: registered.memory_mib.saturating_sub(sum("memory")),
         gpus: registered.gpus.clone(),
+        interfaces: registered
+            .interfaces
+            .map_or(u32::MAX, |all| all.saturating_sub(sum(INTERFACES))),
         tcp_used: registered.tcp.iter().copied().collect(),
         udp_used: registered.udp.iter().copied().collect(),
     };

@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod endpoints;
+pub mod interfaces;
 pub mod life;
 pub mod load;
 pub mod register;

@@ -7,7 +7,7 @@
 //! attribute it sent does not come back unchanged.
 
 use super::attributes::after_registration;
-use super::resources;
+use super::{interfaces, resources};
 use crate::fargate;
 use crate::place::problem::ZONE;
 use crate::records::Tags;
@@ -39,8 +39,8 @@ pub fn register(
     let given_tags = tags::read(input.tags.as_deref())?;
     let earlier = earlier(txn, ctx, cluster, input);
     let record = match earlier {
-        Some(earlier) => again(&earlier, ctx, input),
-        None => first(ctx, cluster, input, given_tags),
+        Some(earlier) => again(txn, &earlier, ctx, input),
+        None => first(txn, ctx, cluster, input, given_tags),
     };
     let key = record.key.clone();
     txn.put(&CONTAINER_INSTANCES, record);
@@ -84,17 +84,21 @@ fn earlier(
 }
 
 fn again(
+    world: &World,
     earlier: &ContainerInstanceRecord,
-    ctx: &Ctx,
+    ctx: &mut Ctx,
     input: &RegisterContainerInstanceRequest,
 ) -> ContainerInstanceRecord {
+    let cluster = &earlier.key.cluster;
+    let mut sent = attributes(ctx, cluster, input.attributes.as_deref());
+    let interfaces = interfaces::quota(world, ctx, cluster, Some(earlier), &mut sent);
     ContainerInstanceRecord {
         version: earlier.version + 1,
-        registered: offered(input),
-        attributes: after_registration(
-            earlier,
-            attributes(ctx, &earlier.key.cluster, input.attributes.as_deref()),
-        ),
+        registered: HostResources {
+            interfaces,
+            ..offered(input)
+        },
+        attributes: after_registration(earlier, sent),
         versions: if input.version_info.is_some() {
             versions(input)
         } else {
@@ -105,6 +109,7 @@ fn again(
 }
 
 fn first(
+    world: &World,
     ctx: &mut Ctx,
     cluster: &str,
     input: &RegisterContainerInstanceRequest,
@@ -112,6 +117,8 @@ fn first(
 ) -> ContainerInstanceRecord {
     let ec2_instance_id =
         identity(input).unwrap_or_else(|| format!("i-{}", ctx.ids.hex(EC2_ID_DIGITS)));
+    let mut attributes = attributes(ctx, cluster, input.attributes.as_deref());
+    let interfaces = interfaces::quota(world, ctx, cluster, None, &mut attributes);
     ContainerInstanceRecord {
         key: InstanceKey {
             scope: ctx.scope.clone(),
@@ -123,8 +130,11 @@ fn first(
         version: 1,
         status: InstanceStatus::Active,
         connection: Connection::Away(ctx.now),
-        registered: offered(input),
-        attributes: attributes(ctx, cluster, input.attributes.as_deref()),
+        registered: HostResources {
+            interfaces,
+            ..offered(input)
+        },
+        attributes,
         put_attributes: BTreeSet::new(),
         versions: versions(input),
         timeline: 0,

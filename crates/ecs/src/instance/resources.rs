@@ -34,6 +34,7 @@ pub fn read(given: &[Resource]) -> HostResources {
         tcp: ports("PORTS"),
         udp: ports("PORTS_UDP"),
         gpus: texts("GPU"),
+        interfaces: None,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::rules::{
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, deploy, retention, shape};
 use crate::targets;
-use crate::task::{launch, network, tokens};
+use crate::task::{credentials, launch, network, tokens};
 use aws_api::Stored;
 use aws_api::ecs::{
     CreateServiceRequest, CreateServiceResponse, NetworkConfiguration, ServiceRegistry,
@@ -205,6 +205,8 @@ fn check(
         run_task::check_network(shape, input.network_configuration.is_some())?;
         not_yet::check(shape)?;
         check_execute_command(record.execute_command, shape, "created")?;
+        let roles = [&shape.task_role_arn, &shape.execution_role_arn];
+        credentials::check_roles(&record.key.scope, roles.map(Option::as_ref))?;
     }
     constraint::read(input.placement_constraints.as_deref(), shape)?;
     let strategy = strategy::read(input.placement_strategy.as_deref())?;

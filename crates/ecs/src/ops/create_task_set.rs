@@ -9,7 +9,7 @@ use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service_not_yet::{self, Asked};
 use crate::rules::{self, invalid_parameter, launch_type, not_yet, registries, run_task, tags};
 use crate::service::{authorised, deploy, reference, shape};
-use crate::task::{launch, network, tokens};
+use crate::task::{credentials, launch, network, tokens};
 use aws_api::ecs::{CreateTaskSetRequest, CreateTaskSetResponse};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -57,6 +57,9 @@ pub fn create_task_set(
         input.network_configuration.is_some(),
     )?;
     not_yet::check(&definition.definition)?;
+    let shape = &definition.definition;
+    let roles = [&shape.task_role_arn, &shape.execution_role_arn];
+    credentials::check_roles(&ctx.scope, roles.map(Option::as_ref))?;
     let network = input.network_configuration.as_ref();
     if network.is_some() {
         network::resolve(txn, &ctx.scope, network, fargate::is(launch_type))?;

@@ -17,7 +17,7 @@ use crate::rules::{
 use crate::service::wanted::{self, Wanted};
 use crate::service::{authorised, reference, shape};
 use crate::targets;
-use crate::task::{launch, network};
+use crate::task::{credentials, launch, network};
 use aws_api::Stored;
 use aws_api::ecs::{
     NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry, TaskDefinition,
@@ -221,6 +221,8 @@ fn check(
     if is_new {
         launch_type::check(shape, launch_type, record.platform_version.as_deref())?;
         run_task::check_network(shape, network.is_some())?;
+        let roles = [&shape.task_role_arn, &shape.execution_role_arn];
+        credentials::check_roles(&record.key.scope, roles.map(Option::as_ref))?;
     }
     if is_new {
         not_yet::check(shape)?;

@@ -96,6 +96,7 @@ impl Cluster {
                 cpu_units: free.cpu_units,
                 memory_mib: free.memory_mib,
                 gpus: node.free_gpus().cloned().collect(),
+                interfaces: free.interfaces,
                 tcp_used: node.in_use.tcp.clone(),
                 udp_used: node.in_use.udp.clone(),
             },

@@ -14,7 +14,7 @@ pub struct Seat {
     pub standing: Standing,
     /// Its attributes.
     pub attributes: Attributes,
-    /// CPU units and memory in MiB.
+    /// CPU units, memory in MiB, interfaces.
     pub size: Amounts,
     /// Its GPUs' ids.
     pub gpus: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Hold {
     pub is_active: bool,
     /// Whether it may still run though it counts as STOPPED.
     pub is_unconfirmed: bool,
-    /// CPU units and memory in MiB.
+    /// CPU units, memory in MiB, interfaces.
     pub size: Amounts,
     /// GPUs' ids.
     pub gpus: Vec<String>,
@@ -49,7 +49,7 @@ pub(super) struct Node {
     pub(super) id: Arc<str>,
     pub(super) seat: Option<Arc<Seat>>,
     kind: u32,
-    taken: (u32, u32),
+    taken: Amounts,
     pub(super) tasks: u32,
     unconfirmed: u32,
     gpus: Vec<String>,
@@ -108,7 +108,7 @@ impl Node {
             id,
             seat: None,
             kind: 0,
-            taken: (0, 0),
+            taken: Amounts::default(),
             tasks: 0,
             unconfirmed: 0,
             gpus: Vec::new(),
@@ -130,8 +130,9 @@ impl Node {
 
     /// A task begins to hold this; where it is active, with the number of its group.
     pub(super) fn take(&mut self, hold: &Hold, group: Option<u32>) {
-        self.taken.0 += hold.size.cpu_units;
-        self.taken.1 += hold.size.memory_mib;
+        self.taken.cpu_units += hold.size.cpu_units;
+        self.taken.memory_mib += hold.size.memory_mib;
+        self.taken.interfaces += hold.size.interfaces;
         self.tasks += 1;
         self.unconfirmed += u32::from(hold.is_unconfirmed);
         self.gpus.extend_from_slice(&hold.gpus);
@@ -150,8 +151,9 @@ impl Node {
 
     /// A task holds it no more.
     pub(super) fn release(&mut self, hold: &Hold, group: Option<u32>) {
-        self.taken.0 -= hold.size.cpu_units;
-        self.taken.1 -= hold.size.memory_mib;
+        self.taken.cpu_units -= hold.size.cpu_units;
+        self.taken.memory_mib -= hold.size.memory_mib;
+        self.taken.interfaces -= hold.size.interfaces;
         self.tasks -= 1;
         self.unconfirmed -= u32::from(hold.is_unconfirmed);
         take_out(&mut self.gpus, &hold.gpus);
@@ -185,9 +187,10 @@ impl Node {
     pub(super) fn free(&self) -> Amounts {
         let size = self.seat.as_ref().map(|seat| seat.size).unwrap_or_default();
         Amounts {
-            cpu_units: size.cpu_units.saturating_sub(self.taken.0),
-            memory_mib: size.memory_mib.saturating_sub(self.taken.1),
+            cpu_units: size.cpu_units.saturating_sub(self.taken.cpu_units),
+            memory_mib: size.memory_mib.saturating_sub(self.taken.memory_mib),
             gpus: u32::try_from(self.free_gpus().count()).unwrap_or(u32::MAX),
+            interfaces: size.interfaces.saturating_sub(self.taken.interfaces),
         }
     }
 

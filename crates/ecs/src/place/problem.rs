@@ -18,6 +18,8 @@ pub struct Requirement {
     pub attributes: Vec<(String, Option<String>)>,
     /// How many GPUs.
     pub gpus: u32,
+    /// How many interfaces of its own.
+    pub interfaces: u32,
     /// Availability Zones of its subnets, where it has an interface of its own: one of these.
     pub zones: Option<BTreeSet<String>>,
 }
@@ -78,6 +80,8 @@ pub struct Free {
     pub memory_mib: u32,
     /// GPUs, by id, that no task holds.
     pub gpus: Vec<String>,
+    /// Interfaces that tasks may still have; the greatest number without a limit.
+    pub interfaces: u32,
     /// TCP ports in use.
     pub tcp_used: BTreeSet<u16>,
     /// UDP ports in use.

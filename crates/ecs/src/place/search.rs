@@ -66,6 +66,7 @@ impl<'a> Search<'a> {
                 cpu_units: reserved.cpu_units,
                 memory_mib: reserved.memory_mib,
                 gpus: question.requirement.gpus,
+                interfaces: question.requirement.interfaces,
             },
             within: within.collect(),
             is_distinct: question.constraints.contains(&Constraint::DistinctInstance),

@@ -74,6 +74,13 @@ pub enum Reason {
         /// What is left.
         free: u32,
     },
+    /// Too few interfaces left.
+    Eni {
+        /// What the task needs.
+        wanted: u32,
+        /// What is left.
+        free: u32,
+    },
     /// A TCP port is taken.
     Ports(u16),
     /// A UDP port is taken.
@@ -110,7 +117,7 @@ impl Reason {
             Self::Ports(_) => "RESOURCE:PORTS",
             Self::PortsUdp(_) => "RESOURCE:PORTS_UDP",
             Self::Location => "LOCATION",
-            Self::Addresses | Self::Interface(_) => "RESOURCE:ENI",
+            Self::Eni { .. } | Self::Addresses | Self::Interface(_) => "RESOURCE:ENI",
             Self::Capacity(_) => CAPACITY,
             Self::Attribute(_) => "ATTRIBUTE",
             Self::MemberOf(_) => "MemberOf placement constraint unsatisfied.",
@@ -129,6 +136,9 @@ impl Reason {
                 format!("needs {wanted} MiB of memory, {free} are left")
             }
             Self::Gpu { wanted, free } => format!("needs {wanted} GPUs, {free} are left"),
+            Self::Eni { wanted, free } => {
+                format!("needs {wanted} network interfaces, {free} are left")
+            }
             Self::Ports(port) => format!("TCP port {port} is in use"),
             Self::PortsUdp(port) => format!("UDP port {port} is in use"),
             Self::Location => "is in none of the Availability Zones of the subnets".into(),
@@ -151,7 +161,8 @@ impl Reason {
             Self::Agent => (1, Reverse(0)),
             Self::Cpu { wanted, free }
             | Self::Memory { wanted, free }
-            | Self::Gpu { wanted, free } => {
+            | Self::Gpu { wanted, free }
+            | Self::Eni { wanted, free } => {
                 let lacking = u64::from(wanted.saturating_sub(*free)) * 1000;
                 (2, Reverse(lacking / u64::from(*wanted).max(1)))
             }
@@ -264,8 +275,13 @@ fn lacks_resource(candidate: &Candidate, requirement: &Requirement) -> Option<Re
     }
     let tcp = wanted.tcp.iter().find(|port| free.tcp_used.contains(port));
     let udp = wanted.udp.iter().find(|port| free.udp_used.contains(port));
+    let lacking = Reason::Eni {
+        wanted: requirement.interfaces,
+        free: free.interfaces,
+    };
     tcp.map(|port| Reason::Ports(*port))
         .or_else(|| udp.map(|port| Reason::PortsUdp(*port)))
+        .or_else(|| (requirement.interfaces > free.interfaces).then_some(lacking))
 }
 
 fn lacks_attribute(candidate: &Candidate, requirement: &Requirement) -> Option<Reason> {
@@ -295,6 +311,7 @@ mod tests {
                 memory_mib: memory,
                 tcp_used: BTreeSet::from([22]),
                 gpus: vec!["gpu-0".into()],
+                interfaces: 1,
                 udp_used: BTreeSet::from([53]),
             },
             attributes: BTreeMap::from([("os".into(), Some("linux".into())), ("cap".into(), None)]),
@@ -331,6 +348,8 @@ mod tests {
             (|_, r| r.reserved.tcp = vec![80, 22], Some("RESOURCE:PORTS")),
             (|_, r| r.reserved.udp = vec![53], Some("RESOURCE:PORTS_UDP")),
             (|_, r| r.reserved.udp = vec![22], None),
+            (|_, r| r.interfaces = 1, None),
+            (|_, r| r.interfaces = 2, Some("RESOURCE:ENI")),
             (|_, r| r.gpus = 1, None),
             (|_, r| r.gpus = 2, Some("RESOURCE:GPU")),
             (

@@ -18,6 +18,8 @@ pub struct Amounts {
     pub memory_mib: u32,
     /// How many GPUs.
     pub gpus: u32,
+    /// How many interfaces of tasks; the greatest number without a limit.
+    pub interfaces: u32,
 }
 
 impl Amounts {
@@ -27,6 +29,7 @@ impl Amounts {
         self.cpu_units >= wanted.cpu_units
             && self.memory_mib >= wanted.memory_mib
             && self.gpus >= wanted.gpus
+            && self.interfaces >= wanted.interfaces
     }
 
     fn max(self, other: Self) -> Self {
@@ -34,6 +37,7 @@ impl Amounts {
             cpu_units: self.cpu_units.max(other.cpu_units),
             memory_mib: self.memory_mib.max(other.memory_mib),
             gpus: self.gpus.max(other.gpus),
+            interfaces: self.interfaces.max(other.interfaces),
         }
     }
 }
@@ -269,12 +273,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn entries() -> impl Strategy<Value = Vec<(bool, Entry)>> {
-        let one = (any::<bool>(), 0u32..5, 0u32..5, 0u32..20, 0u32..3).prop_map(
-            |(add, cpu_units, memory_mib, slot, gpus)| {
+        let one = (any::<bool>(), 0u32..5, 0u32..5, 0u32..20, 0u32..3, 0u32..3).prop_map(
+            |(add, cpu_units, memory_mib, slot, gpus, interfaces)| {
                 let free = Amounts {
                     cpu_units,
                     memory_mib,
                     gpus,
+                    interfaces,
                 };
                 let rank = (memory_mib, cpu_units);
                 (add, Entry { rank, slot, free })
@@ -286,7 +291,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_first_that_fits_is_the_first_of_a_sorted_list(
-            steps in entries(), cpu_units in 0u32..6, memory_mib in 0u32..6, gpus in 0u32..3, skip in 0usize..20,
+            steps in entries(), cpu_units in 0u32..6, memory_mib in 0u32..6, gpus in 0u32..3,
+            interfaces in 0u32..3, skip in 0usize..20,
         ) {
             let (mut tree, mut list) = (Tree::default(), Vec::<Entry>::new());
             for (add, entry) in steps {
@@ -308,7 +314,7 @@ mod tests {
                 prop_assert_eq!(tree.len() as usize, list.len());
             }
             list.sort_by(Entry::compare);
-            let wanted = Amounts { cpu_units, memory_mib, gpus };
+            let wanted = Amounts { cpu_units, memory_mib, gpus, interfaces };
             let from = (memory_mib, 0);
             prop_assert_eq!(tree.place(from) as usize, list.iter().filter(|e| e.rank < from).count());
             let even = |e: &Entry| e.slot.is_multiple_of(2);

@@ -165,6 +165,9 @@ pub struct HostResources {
     /// Its GPUs, by id.
     #[serde(default)]
     pub gpus: Vec<String>,
+    /// Tasks with an interface of their own that it takes at most; `None` without a limit.
+    #[serde(default)]
+    pub interfaces: Option<u32>,
 }
 
 /// One attribute.

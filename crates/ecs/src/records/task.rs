@@ -210,6 +210,13 @@ pub struct Reserved {
     pub gpus: Vec<String>,
 }
 
+impl Reserved {
+    /// Whether it has things of the host that no other task may have, and not only an amount.
+    pub fn names_something(&self) -> bool {
+        !self.tcp.is_empty() || !self.udp.is_empty() || !self.gpus.is_empty()
+    }
+}
+
 /// Moments of a task's life. Each is set once and never cleared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskTimes {

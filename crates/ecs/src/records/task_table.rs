@@ -24,10 +24,8 @@ pub static BY_INSTANCE: Index<TaskRecord> = Index {
 pub static HOLDS_PORTS: Index<TaskRecord> = Index {
     name: "holds_ports",
     keys: |task| {
-        let reserved = &task.reserved;
-        let named =
-            !reserved.tcp.is_empty() || !reserved.udp.is_empty() || !reserved.gpus.is_empty();
-        let held = (task.holds && named).then(|| held_by(&task.instance_key()));
+        let held = task.holds && task.reserved.names_something();
+        let held = held.then(|| held_by(&task.instance_key()));
         held.into_iter().collect()
     },
 };
@@ -186,6 +184,9 @@ pub static OF_INSTANCE: Tally<TaskRecord> = Tally {
         if task.desired == DesiredStatus::Running {
             of.push((group_parts(&instance, &task.group), 1));
         }
+        if task.attachment.is_some() {
+            of.push((measure(&instance, INTERFACES), 1));
+        }
         let counts = Count::ALL.into_iter().filter(|count| count.has(task));
         of.extend(counts.map(|count| (measure(&instance, count.name()), 1)));
         of
@@ -277,6 +278,8 @@ impl Count {
     }
 }
 
+/// The figure of an instance in [`OF_INSTANCE`] that counts interfaces of tasks.
+pub const INTERFACES: &str = "interfaces";
 const HELD: &str = "held";
 const FREED: &str = "freed";
 /// The component of a service's tasks that are not STOPPED.
@@ -317,7 +320,7 @@ pub fn freed_of(instance: &InstanceKey) -> Key {
     measure(instance, FREED)
 }
 
-/// The key of one figure of an instance in [`OF_INSTANCE`]: `cpu` (units), `memory` (MiB) or the
+/// The key of one figure of an instance in [`OF_INSTANCE`]: `cpu` (units), `memory` (MiB), [`INTERFACES`] or the
 /// name of a [`Count`].
 #[must_use]
 pub fn measure(instance: &InstanceKey, name: &str) -> Key {

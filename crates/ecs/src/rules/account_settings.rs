@@ -40,6 +40,8 @@ impl Kind {
     }
 }
 
+/// Whether instances that register get a trunk.
+pub const AWSVPC_TRUNKING: &str = "awsvpcTrunking";
 /// The value of a new cluster's `containerInsights`.
 pub const CONTAINER_INSIGHTS: &str = "containerInsights";
 /// The `mode` of log drivers whose options name none.
@@ -76,7 +78,7 @@ pub static ALL: &[Definition] = &[
     long_arn("serviceLongArnFormat"),
     long_arn("taskLongArnFormat"),
     long_arn("containerInstanceLongArnFormat"),
-    user("awsvpcTrunking", SWITCH, "disabled"),
+    user(AWSVPC_TRUNKING, SWITCH, "disabled"),
     user(
         CONTAINER_INSIGHTS,
         &["enabled", "disabled", "enhanced"],

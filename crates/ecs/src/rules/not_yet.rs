@@ -137,6 +137,7 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
 
 /// Leaves of a task definition that have their effect, each by its whole path.
 pub static EFFECTIVE: &[&str] = &[
+    "taskRoleArn",
     "family",
     // Compared with the launch type of a call (`rules::launch_type`).
     "requiresCompatibilities",
@@ -228,7 +229,6 @@ pub static EFFECTIVE: &[&str] = &[
 /// a field stands for all under it.
 pub static KEPT: &[&str] = &[
     "tags",
-    "taskRoleArn",
     "executionRoleArn",
     "volumes.dockerVolumeConfiguration.labels",
     "containerDefinitions.portMappings.name",

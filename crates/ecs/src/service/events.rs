@@ -212,7 +212,9 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
         Reason::Ports(_) | Reason::PortsUdp(_) => "is already using a port required by your task",
         Reason::Attribute(_) => "is missing an attribute required by your task",
         Reason::Location => "encountered error \"LOCATION\"",
-        Reason::Addresses | Reason::Interface(_) => "encountered error \"RESOURCE:ENI\"",
+        Reason::Eni { .. } | Reason::Addresses | Reason::Interface(_) => {
+            "encountered error \"RESOURCE:ENI\""
+        }
         // Told above: it is of no instance.
         Reason::Capacity(_) => "encountered error \"RESOURCE:FARGATE\"",
         Reason::Agent => "encountered error \"AGENT\"",

@@ -84,6 +84,7 @@ pub fn of(
             reserved: effective::reserved(&effective),
             attributes: requires.filter_map(attribute).chain(proxy).collect(),
             gpus: effective.containers.iter().map(effective::gpus).sum(),
+            interfaces: u32::from(network.is_some()),
             zones: None,
         },
         registration: registered(service, number, workload, (definition, &effective)),

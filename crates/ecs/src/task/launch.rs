@@ -3,6 +3,7 @@
 //! Both operations ask for the same things; they differ in who chooses the instance.
 
 pub use super::asked::Asked;
+use super::credentials;
 use super::effective::{self, Effective};
 use super::fargate::Terms;
 use super::log_mode;
@@ -96,6 +97,8 @@ pub fn prepare(
     let overrides = rules::overrides::read(asked.overrides, definition, is_fargate)?;
     let effective = effective::merge(definition, &overrides);
     rules::overrides::check_effect(definition, &overrides, &effective, is_fargate)?;
+    let roles = [&effective.task_role_arn, &effective.execution_role_arn];
+    credentials::check_roles(&ctx.scope, roles.map(Option::as_ref))?;
     let requires = definition.requires_attributes.iter().flatten();
     let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
     Ok(Launch {
@@ -110,6 +113,7 @@ pub fn prepare(
             reserved: effective::reserved(&effective),
             attributes: requires.filter_map(attribute).collect(),
             gpus: effective.containers.iter().map(effective::gpus).sum(),
+            interfaces: u32::from(network.is_some()),
             zones: None,
         },
         constraints: constraint::read(asked.constraints, definition)?,

@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod authorised;
 pub mod by_rule;
+pub mod credentials;
 pub mod delivery;
 pub mod docker_config;
 pub mod effective;

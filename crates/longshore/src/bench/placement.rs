@@ -32,6 +32,7 @@ const HOST: Amounts = Amounts {
     cpu_units: 16_384,
     memory_mib: 65_536,
     gpus: 0,
+    interfaces: u32::MAX,
 };
 /// Tasks come in these sizes, in turn.
 const TASKS: [Amounts; 4] = [
@@ -56,6 +57,7 @@ const fn amounts(cpu_units: u32, memory_mib: u32) -> Amounts {
         cpu_units,
         memory_mib,
         gpus: 0,
+        interfaces: 0,
     }
 }
 

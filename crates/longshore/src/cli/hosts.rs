@@ -91,6 +91,9 @@ pub struct AgentOptions {
     /// This machine's address in the network between the hosts (attribute longshore.address)
     #[arg(long, value_name = "UNDERLAY")]
     pub address: Option<std::net::IpAddr>,
+    /// Encrypt what goes between this host and others, by WireGuard; every host of a VPC must, or none
+    #[arg(long)]
+    pub encrypt: bool,
 }
 
 /// How a machine is lent to tasks of launch type FARGATE.
@@ -100,6 +103,8 @@ pub enum Fargate {
     Only,
     /// While it is a container instance
     Also,
+    /// The same, if this machine can keep such tasks apart
+    Able,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

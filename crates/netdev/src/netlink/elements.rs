@@ -29,6 +29,8 @@ const HEAD_LEN: usize = 4;
 
 /// `struct nfgenmsg` for family `inet`.
 const HEAD: [u8; HEAD_LEN] = [1, 0, 0, 0];
+/// For family `bridge`.
+const BRIDGE_HEAD: [u8; HEAD_LEN] = [7, 0, 0, 0];
 
 /// One element. Fields of a concatenation stand one after another, each padded to four bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,11 +55,22 @@ impl Batch {
         self.delete_table_of(HEAD, table);
     }
 
+    /// A table of family `bridge`.
+    pub fn delete_bridge_table(&mut self, table: &str) {
+        self.delete_table_of(BRIDGE_HEAD, table);
+    }
+
+    /// Of a set, not a map, of family `bridge`.
+    pub fn put_bridge_elements(&mut self, table: &str, set: &str, some: &[&RawElement]) {
+        let to = (BRIDGE_HEAD, table, set);
+        self.raw_elements(NEWSETELEM, NLM_F_CREATE, to, some, |_, _| {});
+    }
+
     pub fn put_elements(&mut self, table: &str, set: &str, some: &[&RawElement]) {
         self.raw_elements(
             NEWSETELEM,
             NLM_F_CREATE,
-            (table, set),
+            (HEAD, table, set),
             some,
             |one, element| match &element.data {
                 Some(Data::Value(value)) => one.nest(ELEM_DATA, |d| d.put(DATA_VALUE, value)),
@@ -74,19 +87,19 @@ impl Batch {
 
     /// Each must be there.
     pub fn drop_elements(&mut self, table: &str, set: &str, some: &[&RawElement]) {
-        self.raw_elements(DELSETELEM, 0, (table, set), some, |_, _| {});
+        self.raw_elements(DELSETELEM, 0, (HEAD, table, set), some, |_, _| {});
     }
 
     fn raw_elements(
         &mut self,
         kind: u16,
         flags: u16,
-        (table, set): (&str, &str),
+        (head, table, set): ([u8; HEAD_LEN], &str, &str),
         elements: &[&RawElement],
         data: impl Fn(&mut Attributes<'_>, &RawElement),
     ) {
         for some in elements.chunks(ELEMENTS_PER_MESSAGE_MAX) {
-            self.message(kind, flags | NLM_F_ACK, &HEAD, |list| {
+            self.message(kind, flags | NLM_F_ACK, &head, |list| {
                 list.put_text(LIST_TABLE, table);
                 list.put_text(LIST_SET, set);
                 list.nest(LIST_ELEMENTS, |list| {

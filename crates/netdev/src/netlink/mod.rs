@@ -10,7 +10,9 @@ pub mod flows;
 pub mod message;
 pub mod nft;
 pub mod paths;
+pub mod policy;
 pub mod route;
+pub mod wireguard;
 
 use std::io;
 use std::os::fd::OwnedFd;

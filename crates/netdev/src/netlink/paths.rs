@@ -1,5 +1,5 @@
-//! rtnetlink: addresses, routes, policy rules and neighbours of both families. Numbers from
-//! `linux/rtnetlink.h`, `fib_rules.h`, `neighbour.h`.
+//! rtnetlink: addresses, routes and neighbours of both families. Numbers from `linux/rtnetlink.h`,
+//! `neighbour.h`.
 //!
 //! Everything is put so that it may be repeated; what is not there may be deleted.
 
@@ -21,12 +21,9 @@ const RTM_DELROUTE: u16 = 25;
 const RTM_NEWNEIGH: u16 = 28;
 const RTM_DELNEIGH: u16 = 29;
 const RTM_GETNEIGH: u16 = 30;
-const RTM_NEWRULE: u16 = 32;
-const RTM_DELRULE: u16 = 33;
-const RTM_GETRULE: u16 = 34;
-const AF_INET: u8 = 2;
+pub(super) const AF_INET: u8 = 2;
 const AF_BRIDGE: u8 = 7;
-const AF_INET6: u8 = 10;
+pub(super) const AF_INET6: u8 = 10;
 const RTPROT_STATIC: u8 = 4;
 const RTPROT_KERNEL: u8 = 2;
 const RTN_BLACKHOLE: u8 = 6;
@@ -34,16 +31,11 @@ const RTN_UNREACHABLE: u8 = 7;
 const RTNH_F_ONLINK: u32 = 4;
 const RTA_PREFSRC: u16 = 7;
 const RTA_TABLE: u16 = 15;
-const FRA_SRC: u16 = 2;
-const FRA_PRIORITY: u16 = 6;
-const FRA_TABLE: u16 = 15;
-const FR_ACT_TO_TBL: u8 = 1;
 const IFA_F_NODAD: u8 = 2;
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
 const NUD_PERMANENT: u16 = 0x80;
 const NTF_SELF: u8 = 2;
-const RULE_HEAD_LEN: usize = 12;
 const NEIGHBOUR_HEAD_LEN: usize = 12;
 const ADDRESS_HEAD_LEN: usize = 8;
 
@@ -72,14 +64,14 @@ pub struct Path {
     pub source: Option<IpAddr>,
 }
 
-fn family_of(address: IpAddr) -> u8 {
+pub(super) fn family_of(address: IpAddr) -> u8 {
     match address {
         IpAddr::V4(_) => AF_INET,
         IpAddr::V6(_) => AF_INET6,
     }
 }
 
-fn put_ip(attributes: &mut Attributes<'_>, kind: u16, address: IpAddr) {
+pub(super) fn put_ip(attributes: &mut Attributes<'_>, kind: u16, address: IpAddr) {
     match address {
         IpAddr::V4(address) => attributes.put(kind, &address.octets()),
         IpAddr::V6(address) => attributes.put(kind, &address.octets()),
@@ -155,28 +147,6 @@ impl Batch {
         });
     }
 
-    /// Who has such a source asks that table, if the tables before had no answer.
-    pub fn put_rule(&mut self, from: IpNet, table: u32, priority: u32) {
-        let flags = NLM_F_CREATE | super::route::NLM_F_EXCL | NLM_F_ACK;
-        self.rule(RTM_NEWRULE, flags, from, table, priority);
-    }
-
-    pub fn delete_rule(&mut self, from: IpNet, table: u32, priority: u32) {
-        self.rule(RTM_DELRULE, NLM_F_ACK, from, table, priority);
-    }
-
-    fn rule(&mut self, kind: u16, flags: u16, from: IpNet, table: u32, priority: u32) {
-        let mut head = [0; RULE_HEAD_LEN];
-        head[0] = family_of(from.addr());
-        head[2] = from.prefix_len();
-        head[7] = FR_ACT_TO_TBL;
-        self.message(kind, flags, &head, |rule| {
-            put_ip(rule, FRA_SRC, from.network());
-            rule.put_u32(FRA_TABLE, table);
-            rule.put_u32(FRA_PRIORITY, priority);
-        });
-    }
-
     /// A neighbour that is never asked for its MAC.
     pub fn put_neighbour(&mut self, index: u32, address: IpAddr, mac: [u8; 6]) {
         let flags = NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
@@ -236,19 +206,6 @@ impl Socket {
         Ok(found)
     }
 
-    /// Policy rules of this priority: sources and tables.
-    pub fn rules(&mut self, priority: u32) -> io::Result<Vec<(IpNet, u32)>> {
-        let mut found = Vec::new();
-        for family in [AF_INET, AF_INET6] {
-            let mut head = [0; RULE_HEAD_LEN];
-            head[0] = family;
-            self.list(RTM_GETRULE, RTM_NEWRULE, &head, |payload| {
-                found.extend(rule_of(payload, priority));
-            })?;
-        }
-        Ok(found)
-    }
-
     /// The addresses of a device.
     pub fn addresses(&mut self, index: u32) -> io::Result<Vec<IpAddr>> {
         let all = self.addresses_of_devices()?;
@@ -289,7 +246,7 @@ impl Socket {
         Ok(found)
     }
 
-    fn list(
+    pub(super) fn list(
         &mut self,
         ask: u16,
         answer: u16,
@@ -338,21 +295,7 @@ fn path_of(payload: &[u8]) -> Option<Path> {
     })
 }
 
-fn rule_of(payload: &[u8], wanted: u32) -> Option<(IpNet, u32)> {
-    let (family, prefix_len) = (*payload.first()?, *payload.get(2)?);
-    let (mut from, mut table, mut priority) = (any(family), u32::from(*payload.get(4)?), 0);
-    for (kind, value) in parse(payload.get(RULE_HEAD_LEN..)?) {
-        match kind {
-            FRA_SRC => from = ip_of(value)?,
-            FRA_TABLE => table = word(Some(value)),
-            FRA_PRIORITY => priority = word(Some(value)),
-            _ => {}
-        }
-    }
-    (priority == wanted).then_some((IpNet::new(from, prefix_len).ok()?, table))
-}
-
-fn any(family: u8) -> IpAddr {
+pub(super) fn any(family: u8) -> IpAddr {
     if family == AF_INET6 {
         IpAddr::from([0u8; 16])
     } else {
@@ -360,7 +303,7 @@ fn any(family: u8) -> IpAddr {
     }
 }
 
-fn ip_of(value: &[u8]) -> Option<IpAddr> {
+pub(super) fn ip_of(value: &[u8]) -> Option<IpAddr> {
     if let Some(bytes) = value.first_chunk::<16>() {
         return Some(IpAddr::from(*bytes));
     }

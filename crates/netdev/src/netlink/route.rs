@@ -68,6 +68,7 @@ pub struct Link {
     pub alias: String,
     pub is_port_forwarding: bool,
     pub mtu: u32,
+    pub mac: Option<[u8; 6]>,
     /// It passes packets: both ends are up, and the kernel's work queue has opened it.
     pub is_open: bool,
 }
@@ -243,6 +244,7 @@ fn link_of(payload: &[u8]) -> Link {
         match kind {
             IFLA_IFNAME => link.name = text(value),
             IFLA_IFALIAS => link.alias = text(value),
+            IFLA_ADDRESS => link.mac = value.try_into().ok(),
             IFLA_OPERSTATE => link.is_open = value == [IF_OPER_UP],
             IFLA_MTU => link.mtu = word(Some(value)),
             IFLA_LINKINFO => read_link_info(value, &mut link),

@@ -7,21 +7,25 @@ use ipnet::IpNet;
 use rustix::io::Errno;
 
 use super::desired::Change;
-use super::item::{Item, Way};
+use super::item::{Item, Way, table_of};
+use super::overlay::{overlay_link_local, overlay_mac, underlay_of};
 use super::router::Router;
 use super::table::{self, SETS, TABLE};
-use super::uplink::{HostSide, overlay_link_local, overlay_mac, underlay_of};
+use super::uplink::HostSide;
 use crate::error::NetworkError;
 use crate::namespace::run_in;
 use crate::netlink::elements::RawElement;
 use crate::netlink::message::Batch;
 use crate::netlink::nft::transaction;
 use crate::netlink::paths::{Hop, Path};
+use crate::netlink::policy::{Asker, Rule};
 use crate::netlink::route::LOOPBACK_INDEX;
 use crate::rules::run_nft;
 
 /// Subnets' tables are asked after the main one, which knows the VPC.
 const RULE_PRIORITY: u32 = 40_000;
+/// Ways back to hosts are asked between these two.
+const ANSWERS_PRIORITY: u32 = 35_000;
 /// So many requests are sent at once: their answers must fit the socket.
 const REQUESTS_MAX: usize = 64;
 
@@ -186,7 +190,11 @@ impl Router {
                 way,
                 source,
             } => batch.put_path(self.path(*table, *to, *way, *source)),
-            Item::Rule { from, table } => batch.put_rule(*from, *table, RULE_PRIORITY),
+            Item::Rule { .. } | Item::Answers(_) => {
+                if let Some(rule) = rule(item) {
+                    batch.put_rule(rule);
+                }
+            }
             Item::Public(_) | Item::Chain { .. } | Item::Element { .. } => {}
         }
     }
@@ -207,7 +215,9 @@ impl Router {
                 way,
                 source,
             } => batch.delete_path(self.path(*table, *to, *way, *source)),
-            Item::Rule { from, table } => batch.delete_rule(*from, *table, RULE_PRIORITY),
+            Item::Rule { .. } | Item::Answers(_) => rule(item)
+                .into_iter()
+                .for_each(|one| batch.delete_rule(one)),
             Item::Public(_) | Item::Chain { .. } | Item::Element { .. } => {}
         }
     }
@@ -281,13 +291,17 @@ impl Router {
                 source: path.source,
             }));
         }
-        let rules = self.route.rules(RULE_PRIORITY);
+        let rules = self.route.rules(&[RULE_PRIORITY, ANSWERS_PRIORITY]);
         let rules = rules.map_err(|e| self.failed_io("rules", e))?;
-        found.extend(
-            rules
-                .into_iter()
-                .map(|(from, table)| Item::Rule { from, table }),
-        );
+        found.extend(rules.into_iter().filter_map(|rule| match rule.asker {
+            Asker::From(from) => Some(Item::Rule {
+                from,
+                table: rule.table,
+            }),
+            Asker::Mark(mark) => Some(Item::Answers(mark.into())),
+            // The host's own, never a router's.
+            Asker::Vxlan(_) => None,
+        }));
         let addresses = self.route.addresses(LOOPBACK_INDEX);
         let addresses = addresses.map_err(|e| self.failed_io("addresses", e))?;
         let addresses = addresses
@@ -301,6 +315,23 @@ impl Router {
         }
         found.extend(host.publics(&self.uplink)?.into_iter().map(Item::Public));
         Ok(found)
+    }
+}
+
+/// The policy rule of a thing that is one.
+fn rule(item: &Item) -> Option<Rule> {
+    match item {
+        Item::Rule { from, table } => Some(Rule {
+            asker: Asker::From(*from),
+            table: *table,
+            priority: RULE_PRIORITY,
+        }),
+        Item::Answers(underlay) => Some(Rule {
+            asker: Asker::Mark(table_of(*underlay)),
+            table: table_of(*underlay),
+            priority: ANSWERS_PRIORITY,
+        }),
+        _ => None,
     }
 }
 

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_api::agent::host_sync::{
-    Destination, GroupSetRow, InterfaceRow, Row, RowKey, ToHost, VpcRow,
+    Destination, GroupSetRow, HostRow, InterfaceRow, Row, RowKey, ToHost, VpcRow,
 };
 
 use super::config::Endpoint;
+use super::encryption::Peer;
 use super::item::Item;
 use super::numbers::Numbers;
 use super::rows::{self, View};
@@ -21,6 +22,8 @@ use super::untracked::{Cut, cuts};
 #[derive(Debug, Default)]
 pub struct Desired {
     endpoints: Vec<Endpoint>,
+    /// Whether this host encrypts, and so the others must.
+    encrypts: bool,
     rows: BTreeMap<RowKey, Row>,
     by_address: BTreeMap<(String, IpAddr), String>,
     numbers: BTreeMap<String, [Numbers; 2]>,
@@ -55,9 +58,10 @@ pub struct Change {
 
 impl Desired {
     /// Nothing yet.
-    pub fn new(endpoints: Vec<Endpoint>) -> Self {
+    pub fn new(endpoints: Vec<Endpoint>, encrypts: bool) -> Self {
         Self {
             endpoints,
+            encrypts,
             ..Self::default()
         }
     }
@@ -260,6 +264,7 @@ impl Desired {
             rows: &self.rows,
             by_address: &self.by_address,
             endpoints: &self.endpoints,
+            encrypts: self.encrypts,
         };
         let row = self.rows.get(key).ok_or("it is not there")?;
         rows::items(row, &view, &mut self.numbers)
@@ -308,17 +313,27 @@ impl Desired {
             rows: &self.rows,
             by_address: &self.by_address,
             endpoints: &self.endpoints,
+            encrypts: self.encrypts,
         }
     }
 
-    /// Where the other hosts send VXLAN from.
-    pub fn underlays(&self) -> BTreeSet<Ipv4Addr> {
+    /// Where the other hosts send VXLAN from, and how they encrypt it where this host does.
+    pub fn underlays(&self) -> BTreeMap<Ipv4Addr, Option<Peer>> {
+        let view = self.view();
         let hosts = self.rows.values().filter_map(|row| match row {
-            Row::Host(row) => Some(row.underlay),
+            Row::Host(row) if view.speaks_with(row).is_ok() => Some((row.underlay, peer(row))),
             _ => None,
         });
         hosts.collect()
     }
+}
+
+fn peer(row: &HostRow) -> Option<Peer> {
+    let encryption = row.encryption.as_ref()?;
+    Some(Peer {
+        public_key: encryption.key()?,
+        port: encryption.port,
+    })
 }
 
 /// How many things stay at both ends, and what is between them before and now: of thousands of rules one

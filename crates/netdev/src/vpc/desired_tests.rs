@@ -62,10 +62,14 @@ fn any_what() -> impl Strategy<Value = What> {
             protocols: Protocols(0, 255),
             ports: Ports(0, 65535),
         }),
-        (0u8..4, 0u8..4).prop_map(|(low, more)| What::Icmp {
-            types: IcmpTypes {
+        (0u8..4, 0u8..4, any::<bool>()).prop_map(|(low, more, is_of_ipv4)| {
+            let types = IcmpTypes {
                 types: (low, low + more),
                 codes: (0, 255),
+            };
+            match is_of_ipv4 {
+                true => What::Icmp { types },
+                false => What::Icmpv6 { types },
             }
         }),
     ]
@@ -135,6 +139,7 @@ fn any_row() -> impl Strategy<Value = Row> {
         (1u8..3, 1u8..3).prop_map(|(id, last)| Row::Host(HostRow {
             id: format!("h{id}"),
             underlay: Ipv4Addr::new(192, 0, 2, last),
+            encryption: None,
         })),
     ]
 }
@@ -183,6 +188,8 @@ fn allows(what: &What, protocol: u8, port: u16) -> bool {
                 && (types.types.0..=types.types.1).contains(&kind)
                 && (types.codes.0..=types.codes.1).contains(&code)
         }
+        // The packets of these tests are IPv4's.
+        What::Icmpv6 { .. } => false,
     }
 }
 
@@ -191,7 +198,7 @@ proptest! {
     fn changes_one_by_one_come_to_what_the_state_as_a_whole_comes_to(
         steps in proptest::collection::vec((any_row(), any::<bool>()), 1..30)
     ) {
-        let mut desired = Desired::new(ENDPOINTS.to_vec());
+        let mut desired = Desired::new(ENDPOINTS.to_vec(), false);
         let mut kernel: BTreeMap<String, BTreeSet<Item>> = BTreeMap::new();
         for (row, is_put) in steps {
             let (put, remove) = if is_put { (vec![row], vec![]) } else { (vec![], vec![row.key()]) };
@@ -207,7 +214,7 @@ proptest! {
             }
         }
         let rows: Vec<Row> = desired.rows.values().cloned().collect();
-        let mut whole = Desired::new(ENDPOINTS.to_vec());
+        let mut whole = Desired::new(ENDPOINTS.to_vec(), false);
         whole.take(&ToHost::State { revision: 1, rows: rows.clone() });
         for vpc in ["v1", "v2"] {
             prop_assert_eq!(whole.held(vpc), desired.held(vpc));
@@ -224,7 +231,7 @@ proptest! {
         ingress in any_compiled(),
         packets in proptest::collection::vec((1u8..16, prop_oneof![Just(1u8), Just(6), Just(17), Just(47)], 0u16..8), 1..30)
     ) {
-        let mut desired = Desired::new(vec![]);
+        let mut desired = Desired::new(vec![], false);
         let members = [interface("v1", 4, "a", None), interface("v1", 5, "b", None)];
         let groups = GroupSetRow {
             vpc: "v1".into(),

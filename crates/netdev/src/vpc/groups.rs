@@ -62,28 +62,30 @@ fn direction(
     items: &mut Vec<Item>,
 ) -> Option<()> {
     for FromRange { first, last, what } in &compiled.ranges {
-        let (ports, icmp) = if first.is_ipv4() {
-            (sets.cidr, sets.icmp)
+        let of_family = if first.is_ipv4() {
+            (sets.cidr, Some(sets.icmp), None)
         } else {
-            (sets.cidr6, sets.icmp6)
+            (sets.cidr6, None, Some(sets.icmp6))
         };
         let (first, last) = (ip(*first), ip(*last));
-        boxes(own, (&first, &last), what, ports, &[icmp], items);
+        boxes(own, (&first, &last), what, of_family, items);
     }
     for from in &compiled.groups {
         let other = mark(numbers.of(&from.groups)?);
-        let icmp = [sets.refs_icmp, sets.refs_icmp6];
-        boxes(own, (&other, &other), &from.what, sets.refs, &icmp, items);
+        let of_both = (sets.refs, Some(sets.refs_icmp), Some(sets.refs_icmp6));
+        boxes(own, (&other, &other), &from.what, of_both, items);
     }
     Some(())
 }
+
+/// The sets for ports, for ICMP and for ICMPv6; a range is of one family, and the other's ICMP says nothing of it.
+type OfOther = (&'static str, Option<&'static str>, Option<&'static str>);
 
 fn boxes(
     own: [u8; 4],
     (first, last): (&[u8], &[u8]),
     what: &What,
-    ports_set: &'static str,
-    icmp_sets: &[&'static str],
+    (ports_set, icmp_set, icmpv6_set): OfOther,
     items: &mut Vec<Item>,
 ) {
     let mut put = |set: &'static str, low: [&[u8]; 2], high: [&[u8]; 2]| {
@@ -100,9 +102,13 @@ fn boxes(
                 put(ports_set, [&[low], &from], [&[high], &to]);
             }
         }
-        What::Icmp { types } => {
+        What::Icmp { types } | What::Icmpv6 { types } => {
             let (low, high) = (types.types, types.codes);
-            for set in icmp_sets {
+            let set = match what {
+                What::Icmpv6 { .. } => icmpv6_set,
+                _ => icmp_set,
+            };
+            if let Some(set) = set {
                 put(set, [&[low.0], &[high.0]], [&[low.1], &[high.1]]);
             }
         }

@@ -31,6 +31,8 @@ pub enum Item {
         /// The table.
         table: u32,
     },
+    /// Answers to flows that came from that host ask its table, [`table_of`].
+    Answers(Ipv4Addr),
     /// An address for which the host is to hand packets to this router, and which may leave the host.
     Public(IpAddr),
     /// A chain of a network ACL; its name is unique.
@@ -68,4 +70,10 @@ pub enum Way {
 /// of a VPC has at a time.
 pub fn device_of(primary: Ipv4Addr) -> String {
     format!("e{:08x}", u32::from(primary))
+}
+
+/// A host's mark on the flows that come from it, and the table that leads back to it. Addresses of hosts are
+/// above every number that other tables have.
+pub fn table_of(underlay: Ipv4Addr) -> u32 {
+    underlay.into()
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::desired::Desired;
+use super::encryption::Key;
 use super::leaving::Leaving;
 use super::plug;
 use super::router::Router;
@@ -88,7 +89,7 @@ impl LinuxVpcs {
         let host = File::open(HOST_NAMESPACE)
             .map_err(|e| NetworkError::path("open", HOST_NAMESPACE, e))?;
         let state = State {
-            desired: Desired::new(config.endpoints.clone()),
+            desired: Desired::new(config.endpoints.clone(), config.encryption.is_some()),
             host: None,
             routers: BTreeMap::new(),
             attachments: BTreeMap::new(),
@@ -109,6 +110,23 @@ impl LinuxVpcs {
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
             news: watch::Sender::new(0),
         })
+    }
+
+    /// Makes this host's end of the encrypted way between hosts, where the configuration asks for it, and
+    /// answers with its public key, which the other hosts have to learn.
+    ///
+    /// # Errors
+    /// `NoWireGuard`: this kernel cannot.
+    pub async fn encrypt(&self) -> Result<Option<Key>, NetworkError> {
+        if self.inner.config.encryption.is_none() {
+            return Ok(None);
+        }
+        self.on_thread("encrypt", |inner| {
+            let mut state = inner.state();
+            state.open_host(inner)?;
+            Ok(state.host_side()?.public_key())
+        })
+        .await
     }
 
     async fn on_thread<T: Send + 'static>(
@@ -168,12 +186,20 @@ impl VpcNetwork for LinuxVpcs {
         outcome
     }
 
-    async fn attach(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError> {
+    async fn attach_in(
+        &self,
+        id: &str,
+        interface: &str,
+        namespace: Option<OwnedFd>,
+    ) -> Result<VpcAttachment, NetworkError> {
         check_id(id)?;
         self.wait_for_row(interface).await?;
         let (id, interface) = (id.to_owned(), interface.to_owned());
-        self.on_thread("attach", move |inner| inner.attach(&id, &interface))
-            .await
+        let attach = move |inner: &Inner| {
+            let namespace = namespace.as_ref().map(AsFd::as_fd);
+            inner.attach(&id, &interface, namespace)
+        };
+        self.on_thread("attach", attach).await
     }
 
     fn attached(&self, id: &str) -> Option<VpcAttachment> {
@@ -251,10 +277,15 @@ impl State {
 }
 
 impl Inner {
-    fn attach(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError> {
+    fn attach(
+        &self,
+        id: &str,
+        interface: &str,
+        namespace: Option<BorrowedFd<'_>>,
+    ) -> Result<VpcAttachment, NetworkError> {
         self.claim(id, interface)?;
         let made = thread::scope(|scope| {
-            let made = scope.spawn(|| self.make(id, interface)).join();
+            let made = scope.spawn(|| self.make(id, interface, namespace)).join();
             made.unwrap_or(Err(NetworkError::Thread("a new namespace")))
         });
         if made.is_err() {
@@ -281,9 +312,14 @@ impl Inner {
     }
 
     /// The calling thread ends inside the task's namespace, and with it.
-    fn make(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError> {
+    fn make(
+        &self,
+        id: &str,
+        interface: &str,
+        made: Option<BorrowedFd<'_>>,
+    ) -> Result<VpcAttachment, NetworkError> {
         let path = self.names.vpc_namespace(id);
-        let namespace = namespace::create_here(&path)?;
+        let namespace = namespace::take_here(&path, made)?;
         let (attachment, row, subnet) = {
             let mut state = self.state();
             let attachment = state.describe(self, id, interface)?;

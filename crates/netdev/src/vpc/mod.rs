@@ -16,9 +16,9 @@
 //! an empty one; what follows from rows is changed by difference, elements of one message in one
 //! transaction; rows decide, and after a restart the kernel is read and compared with them.
 //!
-//! Map: [`desired`], `rows`, `groups`, `acl`, `untracked`, `numbers`, `registers`, `item` are pure: rows in,
+//! Map: [`desired`], `rows`, `groups`, `acl`, `untracked`, `numbers`, `registers`, `item`, `overlay` are pure: rows in,
 //! things to put and to take away out. `table` is the text of the base table. `router`, `contents`,
-//! `uplink`, `plug` touch the kernel; `linux`, `applying` and `leaving`
+//! `uplink`, `plug`, `encryption` touch the kernel; `linux`, `applying` and `leaving`
 //! keep the order of steps; `standing` is what is found after
 //! a restart. [`bench`] measures it all.
 
@@ -28,11 +28,13 @@ pub mod bench;
 pub mod config;
 mod contents;
 pub mod desired;
+mod encryption;
 mod groups;
 pub mod item;
 mod leaving;
 mod linux;
 mod numbers;
+mod overlay;
 mod plug;
 mod registers;
 mod router;
@@ -44,6 +46,7 @@ mod uplink;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -51,6 +54,7 @@ use aws_api::agent::host_sync::{RowKey, ToHost};
 use serde::{Deserialize, Serialize};
 
 pub use config::{ENDPOINTS, Endpoint};
+pub use encryption::{Encryption, WIREGUARD_PORT};
 pub use linux::LinuxVpcs;
 
 use crate::error::NetworkError;
@@ -128,7 +132,21 @@ pub trait VpcNetwork: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `NoInterface` when no row comes; `AlreadyAttached`. Nothing is left behind.
-    async fn attach(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError>;
+    async fn attach(&self, id: &str, interface: &str) -> Result<VpcAttachment, NetworkError> {
+        self.attach_in(id, interface, None).await
+    }
+
+    /// The same in a namespace that the caller made and has not touched: one of a user namespace, say, which alone may
+    /// have it made for its own.
+    ///
+    /// # Errors
+    /// As of `attach`.
+    async fn attach_in(
+        &self,
+        id: &str,
+        interface: &str,
+        namespace: Option<OwnedFd>,
+    ) -> Result<VpcAttachment, NetworkError>;
 
     /// The attachment that was made or adopted under this id, once its row is known.
     fn attached(&self, id: &str) -> Option<VpcAttachment>;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_api::agent::host_sync::InterfaceRow;
 use ipnet::{IpNet, Ipv4Net};
@@ -15,6 +15,7 @@ use super::registers;
 use super::router::Router;
 use super::rows::{addresses, gateway};
 use crate::error::NetworkError;
+use crate::namespace;
 use crate::netlink::Socket;
 use crate::netlink::devices::End;
 use crate::netlink::message::Batch;
@@ -24,7 +25,8 @@ use crate::sysctl;
 const TASK_DEVICE: &str = "eth0";
 /// The kernel opens a device from a work queue, within a millisecond as a rule.
 const OPEN_POLL: Duration = Duration::from_micros(200);
-const OPEN_POLLS_MAX: u32 = 10_000;
+const OPEN_POLL_MAX: Duration = Duration::from_millis(2);
+const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// Every router's end: a task that moves finds the gateway that it knows.
 const ROUTER_MAC: [u8; 6] = [0x0a, 0x58, 0, 0, 0, 1];
 /// The gateway of every IPv6 address.
@@ -82,13 +84,9 @@ impl Router {
         };
         let mut batch = Batch::new();
         batch.set_no_proxy_delay(index);
-        let net = IpNet::new(GATEWAY6.into(), 64).expect("64 is a prefix length");
-        batch.put_address(index, net);
-        let refused = self.route.exchange(batch);
-        let refused = refused.map_err(|errno| self.failed(&what, errno))?;
-        if let Some((_, errno)) = refused.iter().find(|(at, _)| *at == 0) {
-            return Err(self.failed(&what, *errno));
-        }
+        self.route
+            .transact(batch)
+            .map_err(|(_, errno)| self.failed(&what, errno))?;
         self.plugged.insert(row.id.clone(), plugged);
         self.route_interface(row, subnet)
     }
@@ -124,6 +122,9 @@ impl Router {
             batch.put_path(path(*address, source));
         }
         let what = format!("routes of interface {}", row.id);
+        if now.iter().any(IpAddr::is_ipv6) {
+            self.speak_ipv6(&device, index)?;
+        }
         self.route
             .transact(batch)
             .map_err(|(_, errno)| self.failed(&what, errno))?;
@@ -134,6 +135,19 @@ impl Router {
         }
         let refused = self.route.exchange(batch);
         refused.map(drop).map_err(|errno| self.failed(&what, errno))
+    }
+
+    /// Makes a device the gateway of IPv6. All others have none of it: what the kernel keeps of IPv6 for each
+    /// device makes the next one dearer the more there are.
+    fn speak_ipv6(&mut self, device: &str, index: u32) -> Result<(), NetworkError> {
+        let key = format!("ipv6/conf/{device}/disable_ipv6");
+        namespace::run_in(&self.path, || sysctl::write(&key, "0"))??;
+        let mut batch = Batch::new();
+        let net = IpNet::new(GATEWAY6.into(), 64).expect("64 is a prefix length");
+        batch.put_address(index, net);
+        self.route
+            .transact(batch)
+            .map_err(|(_, errno)| self.failed(device, errno))
     }
 
     /// Whether an interface's device passes packets; of one that is not there nothing is to be waited for.
@@ -239,11 +253,15 @@ pub fn wait_open(
     what: &str,
     mut is_open: impl FnMut() -> Result<bool, NetworkError>,
 ) -> Result<(), NetworkError> {
-    for _ in 0..OPEN_POLLS_MAX {
+    let since = Instant::now();
+    let mut pause = OPEN_POLL;
+    while since.elapsed() < OPEN_PATIENCE {
         if is_open()? {
             return Ok(());
         }
-        thread::sleep(OPEN_POLL);
+        thread::sleep(pause);
+        // Each question takes the lock under which the kernel opens devices.
+        pause = (pause * 2).min(OPEN_POLL_MAX);
     }
     Err(NetworkError::kernel(what, Errno::TIMEDOUT))
 }

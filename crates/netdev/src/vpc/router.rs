@@ -13,10 +13,9 @@ use std::thread;
 use aws_api::agent::host_sync::VpcRow;
 use rustix::io::Errno;
 
+use super::overlay::{overlay_link_local, overlay_mac};
 use super::plug::Plugged;
-use super::uplink::{
-    HostSide, ROUTER_DEVICE, ROUTER_LINK_LOCAL, Uplink, overlay_link_local, overlay_mac,
-};
+use super::uplink::{HostSide, ROUTER_DEVICE, ROUTER_LINK_LOCAL, Uplink};
 use crate::error::NetworkError;
 use crate::namespace;
 use crate::netlink::Socket;
@@ -30,7 +29,8 @@ const OVERLAY_DEVICE: &str = "vx0";
 /// For the namespace as a whole, and for interfaces' devices, which take the defaults:
 /// - a packet must come from where an answer would go; `all` stays 0, as the greater value counts;
 /// - the router answers ARP for whoever it has a route to;
-/// - it tells no task to send elsewhere.
+/// - it tells no task to send elsewhere;
+/// - IPv6 is for those devices that are given it.
 const SETTINGS: [(&str, &str); 13] = [
     ("ipv4/conf/all/forwarding", "1"),
     ("ipv4/conf/default/forwarding", "1"),
@@ -39,7 +39,7 @@ const SETTINGS: [(&str, &str); 13] = [
     ("ipv4/conf/default/proxy_arp", "1"),
     ("ipv4/conf/all/send_redirects", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
-    ("ipv6/conf/default/disable_ipv6", "0"),
+    ("ipv6/conf/default/disable_ipv6", "1"),
     ("ipv6/conf/all/forwarding", "1"),
     ("ipv6/conf/default/forwarding", "1"),
     ("ipv6/conf/default/accept_ra", "0"),
@@ -221,9 +221,10 @@ impl Router {
     }
 }
 
-/// Answers may come in another way than calls went out, and nobody is answered for. The calling thread
-/// is inside.
+/// A way out: it has IPv6 too, answers may come in another way than calls went out, and nobody is answered for.
+/// The calling thread is inside.
 fn quieten(device: &str) -> Result<(), NetworkError> {
+    sysctl::write_if_present(&format!("ipv6/conf/{device}/disable_ipv6"), "0")?;
     sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), "0")?;
     sysctl::write(&format!("ipv4/conf/{device}/proxy_arp"), "0")
 }

@@ -11,8 +11,9 @@ use ipnet::{IpNet, Ipv4Net};
 use super::acl;
 use super::config::Endpoint;
 use super::groups;
-use super::item::{Item, Way, device_of};
+use super::item::{Item, Way, device_of, table_of};
 use super::numbers::Numbers;
+use super::overlay::overlay_mac;
 use super::registers::{ip, key, line, mac, mark, member, range_to};
 use crate::netlink::elements::{Data, RawElement};
 use crate::netlink::paths::MAIN;
@@ -32,6 +33,8 @@ pub struct View<'a> {
     pub by_address: &'a BTreeMap<(String, IpAddr), String>,
     /// Where the router itself answers.
     pub endpoints: &'a [Endpoint],
+    /// Whether this host encrypts.
+    pub encrypts: bool,
 }
 
 impl<'a> View<'a> {
@@ -45,8 +48,20 @@ impl<'a> View<'a> {
 
     fn underlay(&self, host: &str) -> Result<Ipv4Addr, String> {
         match self.rows.get(&RowKey::Host(host.to_owned())) {
-            Some(Row::Host(row)) => Ok(row.underlay),
+            Some(Row::Host(row)) => self.speaks_with(row).map(|()| row.underlay),
             _ => Err(format!("host {host} has not come with it")),
+        }
+    }
+
+    /// Both ends encrypt, or neither: nothing goes in the clear by mistake.
+    pub fn speaks_with(&self, row: &HostRow) -> Result<(), String> {
+        match (self.encrypts, &row.encryption) {
+            (true, None) => Err(format!(
+                "host {} does not encrypt, and this one does",
+                row.id
+            )),
+            (false, Some(_)) => Err(format!("host {} encrypts, and this one does not", row.id)),
+            _ => Ok(()),
         }
     }
 
@@ -230,9 +245,19 @@ pub fn interface(
                 way,
                 source: to.is_ipv4().then(|| gateway(subnet.cidr).into()),
             }));
+            items.extend(entry(row));
         }
     }
     Ok(items)
+}
+
+/// What comes to this host for the public address of an interface of another is handed on to it.
+fn entry(row: &InterfaceRow) -> Vec<Item> {
+    let (Some(public), Some(primary)) = (row.public, row.addresses.first()) else {
+        return Vec::new();
+    };
+    let line = line(public.octets().to_vec(), &primary.octets());
+    vec![Item::Public(public.into()), element("pub2priv", line)]
 }
 
 fn local(row: &InterfaceRow, subnet: &SubnetRow, own: [u8; 4]) -> Result<Vec<Item>, String> {
@@ -324,11 +349,28 @@ pub fn items(
         .collect())
 }
 
-/// A host is a neighbour in every VPC.
+/// A host is a neighbour in every VPC; answers to what came from there go back there, wherever it came from
+/// before.
 fn peers(row: &HostRow, view: &View<'_>) -> Vec<(String, Item)> {
     let vpcs = view.rows.values().filter_map(|other| match other {
         Row::Vpc(vpc) => Some(vpc.id.clone()),
         _ => None,
     });
-    vpcs.map(|vpc| (vpc, Item::Peer(row.underlay))).collect()
+    let (underlay, table) = (row.underlay, table_of(row.underlay));
+    let items = [
+        Item::Peer(underlay),
+        Item::Answers(underlay),
+        Item::Route {
+            table,
+            to: Ipv4Net::default().into(),
+            way: Way::Overlay(underlay),
+            source: None,
+        },
+        element(
+            "peers",
+            line(overlay_mac(underlay).to_vec(), &table.to_ne_bytes()),
+        ),
+    ];
+    vpcs.flat_map(|vpc| items.clone().map(|item| (vpc.clone(), item)))
+        .collect()
 }

@@ -7,7 +7,7 @@
 pub const TABLE: &str = "vpc";
 
 /// Every set and map whose elements follow from rows.
-pub const SETS: [&str; 27] = [
+pub const SETS: [&str; 28] = [
     "anti",
     "anti6",
     "free",
@@ -15,6 +15,7 @@ pub const SETS: [&str; 27] = [
     "gs",
     "gs6",
     "own",
+    "peers",
     "pub2priv",
     "priv2pub",
     "natgw",

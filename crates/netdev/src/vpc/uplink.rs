@@ -4,13 +4,15 @@
 //! remembered. Numbers start at a place that the tag gives, so that several Longshores of one host
 //! seldom ask for the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::BorrowedFd;
 
 use ipnet::IpNet;
 use rustix::io::Errno;
 
+use super::encryption::{self, Key, Peer, Tunnel, WIREGUARD_OVERHEAD};
+use super::overlay::script;
 use super::registers::{ip, member};
 use crate::bridge::lock;
 use crate::config::NetworkConfig;
@@ -18,7 +20,7 @@ use crate::error::NetworkError;
 use crate::forwarding;
 use crate::names::Names;
 use crate::netlink::Socket;
-use crate::netlink::devices::{End, VXLAN_UDP_PORT};
+use crate::netlink::devices::End;
 use crate::netlink::elements::RawElement;
 use crate::netlink::message::Batch;
 use crate::netlink::nft::transaction;
@@ -88,13 +90,35 @@ pub struct HostSide {
     pub route: Socket,
     nft: Socket,
     known: BTreeSet<Ipv4Addr>,
+    tunnel: Option<Tunnel>,
 }
 
 impl HostSide {
     /// Opens the sockets and loads the host's table; the calling thread is in the host's namespace.
     pub fn open(config: &NetworkConfig, names: &Names) -> Result<Self, NetworkError> {
-        rules::run_nft(&names.vpc_table(), &script(names, config.underlay))?;
-        Self::without_table(config, names)
+        let tunnel = config.encryption.is_some().then(|| names.tunnel());
+        let script = script(names, config.underlay, tunnel.as_deref());
+        rules::run_nft(&names.vpc_table(), &script)?;
+        let mut host = Self::without_table(config, names)?;
+        match (config.underlay, &config.encryption) {
+            (Some(own), Some(encryption)) => {
+                let mtu = host.underlay_mtu(own)?;
+                let tunnel = Tunnel::open(names, (own, encryption), mtu, &mut host.route)?;
+                host.tunnel = Some(tunnel);
+            }
+            (None, Some(_)) => {
+                let text = "hosts that encrypt need an address in the network between them";
+                return Err(NetworkError::Config(text.into()));
+            }
+            // Of a run before, which did.
+            (_, None) => encryption::remove(names, &mut host.route)?,
+        }
+        Ok(host)
+    }
+
+    /// What this host encrypts with, if it does.
+    pub fn public_key(&self) -> Option<Key> {
+        self.tunnel.as_ref().map(|tunnel| tunnel.public_key)
     }
 
     /// Opens the sockets, to remove what is there.
@@ -106,11 +130,13 @@ impl HostSide {
             route: Socket::route().map_err(failed)?,
             nft: Socket::netfilter().map_err(failed)?,
             known: BTreeSet::new(),
+            tunnel: None,
         })
     }
 
-    /// Removes the host's table; idempotent.
+    /// Removes the host's table, and its way to other hosts; idempotent.
     pub fn delete_table(&mut self) -> Result<(), NetworkError> {
+        encryption::remove(&self.names, &mut self.route)?;
         let table = self.names.vpc_table();
         let batch = transaction(|batch| batch.delete_inet_table(&table));
         match self.nft.transact(batch) {
@@ -130,6 +156,15 @@ impl HostSide {
         let Some(underlay) = self.underlay else {
             return Ok(MTU);
         };
+        let around = match self.tunnel {
+            Some(_) => VXLAN_OVERHEAD + WIREGUARD_OVERHEAD,
+            None => VXLAN_OVERHEAD,
+        };
+        let mtu = self.underlay_mtu(underlay)?;
+        Ok(mtu.saturating_sub(around).min(MTU_MAX))
+    }
+
+    fn underlay_mtu(&mut self, underlay: Ipv4Addr) -> Result<u32, NetworkError> {
         let failed = |e| NetworkError::kernel(format!("device of underlay {underlay}"), e);
         let all = self.route.addresses_of_devices().map_err(failed)?;
         let device = all
@@ -138,7 +173,7 @@ impl HostSide {
         let links = self.route.links().map_err(failed)?;
         let link = device.and_then(|(index, _)| links.into_iter().find(|l| l.index == index));
         match link {
-            Some(link) => Ok(link.mtu.saturating_sub(VXLAN_OVERHEAD).min(MTU_MAX)),
+            Some(link) => Ok(link.mtu),
             None => Err(failed(Errno::ADDRNOTAVAIL.into())),
         }
     }
@@ -282,13 +317,20 @@ impl HostSide {
             .map_or(Ok(()), |(_, errno)| Err(failed(*errno)))
     }
 
-    /// VXLAN is taken from these and no other.
-    pub fn know(&mut self, hosts: &BTreeSet<Ipv4Addr>) -> Result<(), NetworkError> {
+    /// VXLAN is taken from these and no other, and where this host encrypts, encrypted alone.
+    pub fn know(&mut self, all: &BTreeMap<Ipv4Addr, Option<Peer>>) -> Result<(), NetworkError> {
+        if let Some(tunnel) = &mut self.tunnel {
+            let peers = all
+                .iter()
+                .filter_map(|(host, peer)| Some((*host, peer.clone()?)));
+            tunnel.hold(&peers.collect(), &mut self.route)?;
+        }
+        let hosts: BTreeSet<Ipv4Addr> = all.keys().copied().collect();
         for host in hosts.symmetric_difference(&self.known.clone()) {
             let element = member(host.octets().to_vec());
             self.element("hosts", &element, hosts.contains(host))?;
         }
-        self.known.clone_from(hosts);
+        self.known = hosts;
         Ok(())
     }
 
@@ -333,57 +375,4 @@ fn own_uplink(prefix: &str, link: Link) -> Option<(String, Uplink)> {
         number,
     };
     Some((vpc, uplink))
-}
-
-/// Public addresses leave the host in its name. Whoever is no host of ours sends no VXLAN. Loading it
-/// again keeps the sets.
-fn script(names: &Names, underlay: Option<Ipv4Addr>) -> String {
-    let (table, uplinks) = (names.vpc_table(), names.uplink_prefix());
-    let guard = underlay.map_or_else(String::new, |own| {
-        format!("ip daddr {own} udp dport {VXLAN_UDP_PORT} ip saddr != @hosts drop")
-    });
-    format!(
-        r#"table inet {table} {{
-  set public {{ type ipv4_addr; }}
-  set public6 {{ type ipv6_addr; }}
-  set hosts {{ type ipv4_addr; }}
-  chain overlay {{ type filter hook prerouting priority raw; policy accept; }}
-  chain out {{ type nat hook postrouting priority srcnat; policy accept; }}
-}}
-flush chain inet {table} overlay
-flush chain inet {table} out
-table inet {table} {{
-  chain overlay {{
-    {guard}
-  }}
-  chain out {{
-    oifname != "{uplinks}*" ip saddr @public masquerade
-    oifname != "{uplinks}*" ip6 saddr @public6 masquerade
-  }}
-}}
-"#
-    )
-}
-
-/// A host's end of the overlay: its MAC in every VPC.
-pub fn overlay_mac(underlay: Ipv4Addr) -> [u8; 6] {
-    let [a, b, c, d] = underlay.octets();
-    [0x02, 0xfe, a, b, c, d]
-}
-
-/// A host's next hop for IPv6.
-pub fn overlay_link_local(underlay: Ipv4Addr) -> Ipv6Addr {
-    let [a, b, c, d] = underlay.octets().map(u16::from);
-    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xfe, a << 8 | b, c << 8 | d)
-}
-
-/// Which host that is.
-pub fn underlay_of(next_hop: IpAddr) -> Option<Ipv4Addr> {
-    match next_hop {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(address) => {
-            let [.., a, b] = address.segments();
-            Some(Ipv4Addr::from(u32::from(a) << 16 | u32::from(b)))
-        }
-    }
 }

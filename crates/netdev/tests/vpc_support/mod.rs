@@ -1,5 +1,7 @@
 //! Rows to give, hosts in namespaces, and calls between tasks.
 
+pub mod hosts;
+
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -128,6 +130,7 @@ pub fn host(id: &str, underlay: [u8; 4]) -> Row {
     Row::Host(HostRow {
         id: id.into(),
         underlay: underlay.into(),
+        encryption: None,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::record;
 use crate::spec::{ExecResult, ExecSpec, ExitRecord};
 use crate::wire::{self, Event, Request};
 use rustix::fs::{Mode, OFlags};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socketpair};
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -180,6 +180,14 @@ pub async fn connect(dir: &Path) -> std::io::Result<Option<AsyncFd<OwnedFd>>> {
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Both ends of a connection: the one for this process, and the one to be handed over.
+pub fn pair() -> std::io::Result<(AsyncFd<OwnedFd>, OwnedFd)> {
+    let flags = SocketFlags::CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    rustix::io::ioctl_fionbio(&ours, true)?;
+    Ok((register(ours)?, theirs))
 }
 
 /// Sends one message.

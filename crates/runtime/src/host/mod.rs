@@ -6,6 +6,7 @@ mod error;
 mod link;
 mod lost;
 mod mount_points;
+mod namespaces;
 mod probe;
 mod runtime;
 mod sweep;
@@ -15,7 +16,9 @@ pub use error::{Phase, RuntimeError};
 pub use probe::{Capabilities, KernelFeature};
 pub use runtime::{Runtime, RuntimeConfig};
 
-use crate::spec::{ContainerSpec, ExecResult, ExecSpec, ExitRecord, Stats, TaskCgroupSpec};
+use crate::spec::{
+    ContainerSpec, ExecResult, ExecSpec, ExitRecord, IdRange, Stats, TaskCgroupSpec,
+};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::os::fd::OwnedFd;
@@ -69,6 +72,9 @@ pub struct SweepReport {
 pub trait ContainerRuntime: Send + Sync + Debug {
     /// Makes a task's control group. Must precede the starts of its containers.
     async fn create_task(&self, spec: &TaskCgroupSpec) -> Result<(), RuntimeError>;
+    /// Makes a user namespace with these ids, and in it a network namespace, which is given back: whoever keeps that keeps
+    /// both. Must precede the starts of containers that have these ids, in that network.
+    async fn make_namespaces(&self, ids: IdRange) -> Result<OwnedFd, RuntimeError>;
     /// Makes a container and starts its program. On an error nothing is left of it.
     async fn start(&self, spec: ContainerSpec) -> Result<Started, RuntimeError>;
     /// Takes over a container that another agent started.

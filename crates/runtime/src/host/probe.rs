@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A kernel call newer than the oldest kernel served, by the name that the configuration has for it. Each has a fallback.
+/// A kernel call newer than the oldest kernel served, by the name that the configuration has for it. All but the last have a fallback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KernelFeature {
@@ -20,6 +20,8 @@ pub enum KernelFeature {
     /// A pidfd tells the exit status to others than the parent (Linux 6.15); else the exit code is unknown when a shim
     /// is lost.
     PidfdInfoExit,
+    /// Overlay layers whose owners are mapped (Linux 5.19); without them no task has ids of its own.
+    IdmappedLayers,
 }
 
 /// What this kernel can do.
@@ -27,6 +29,7 @@ pub enum KernelFeature {
 pub struct Capabilities {
     overlay: OverlayMethod,
     pidfd_exit_status: bool,
+    may_map_layers: bool,
 }
 
 impl Capabilities {
@@ -34,7 +37,7 @@ impl Capabilities {
     pub fn probe(data_dir: &Path, without: &[KernelFeature]) -> Self {
         let has = |feature| !without.contains(&feature);
         let by_name = |layers: &[PathBuf]| overlay::mount_by_names(layers, None);
-        let by_descriptor = |layers: &[PathBuf]| overlay::mount_by_descriptors(layers, None);
+        let by_descriptor = |layers: &[PathBuf]| overlay::mount_by_descriptors(layers, None, None);
         let lowerdir_plus = has(KernelFeature::LowerdirPlus) && can_mount(data_dir, by_name);
         let layer_fd = has(KernelFeature::LayerFd) && can_mount(data_dir, by_descriptor);
         Self {
@@ -44,12 +47,18 @@ impl Capabilities {
                 (false, _) => OverlayMethod::OptionString,
             },
             pidfd_exit_status: has(KernelFeature::PidfdInfoExit) && can_tell_exit_status(),
+            may_map_layers: has(KernelFeature::IdmappedLayers),
         }
     }
 
     /// How layers are mounted.
     pub fn overlay(self) -> OverlayMethod {
         self.overlay
+    }
+
+    /// Nobody said that layers are not to be mapped; whether they can is not known by this.
+    pub(super) fn may_map_layers(self) -> bool {
+        self.may_map_layers
     }
 
     /// Whether an exit code is known though its shim was lost.

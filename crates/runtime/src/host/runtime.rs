@@ -6,7 +6,7 @@ use super::error::{InPlace, RuntimeError};
 use super::link::{self, Link, Parts};
 use super::probe::{Capabilities, KernelFeature};
 use super::zygote::Zygote;
-use super::{Attached, ContainerRuntime, Started, SweepReport, mount_points, sweep};
+use super::{Attached, ContainerRuntime, Started, SweepReport, mount_points, namespaces, sweep};
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{Failure, Stage};
@@ -14,11 +14,10 @@ use crate::overlay;
 use crate::record::{self, StateRecord};
 use crate::seccomp;
 use crate::spec::{
-    ContainerSpec, ExecResult, ExecSpec, ExitRecord, RootFilesystem, Stats, TaskCgroupSpec,
+    ContainerSpec, ExecResult, ExecSpec, ExitRecord, IdRange, RootFilesystem, Stats, TaskCgroupSpec,
 };
-use crate::wire::{Event, StartRequest, memory_file};
+use crate::wire::{Event, Order, StartRequest, memory_file};
 use async_trait::async_trait;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -177,10 +176,7 @@ impl Inner {
         &self,
         spec: &ContainerSpec,
     ) -> Result<(AsyncFd<OwnedFd>, Event, Vec<OwnedFd>), RuntimeError> {
-        let flags = SocketFlags::CLOEXEC;
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
-            .place("making a socket for", &spec.dir)?;
-        rustix::io::ioctl_fionbio(&ours, true).place("making a socket for", &spec.dir)?;
+        let (ours, theirs) = link::pair().place("making a socket for", &spec.dir)?;
         let set = CapabilitySet::resolve(
             spec.privileged,
             &spec.capabilities_add,
@@ -203,14 +199,14 @@ impl Inner {
                 .into_iter()
                 .flatten()
                 .collect();
-        self.zygote.send(&self.cgroups, &request, &descriptors)?;
+        let order = Order::Start(Box::new(request));
+        self.zygote.send(&self.cgroups, &order, &descriptors)?;
         drop(theirs);
-        let socket = link::register(ours).place("waiting for the shim of", &spec.dir)?;
-        match link::receive::<Event>(&socket)
+        match link::receive::<Event>(&ours)
             .await
             .place("hearing the shim of", &spec.dir)?
         {
-            Some((event, descriptors)) => Ok((socket, event, descriptors)),
+            Some((event, descriptors)) => Ok((ours, event, descriptors)),
             None => Err(RuntimeError::ShimLost(spec.dir.clone())),
         }
     }
@@ -291,6 +287,10 @@ impl ContainerRuntime for Runtime {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(spec.task_id.clone());
         Ok(())
+    }
+
+    async fn make_namespaces(&self, ids: IdRange) -> Result<OwnedFd, RuntimeError> {
+        namespaces::make(&self.inner, ids).await
     }
 
     async fn start(&self, spec: ContainerSpec) -> Result<Started, RuntimeError> {

@@ -2,7 +2,7 @@
 
 use super::error::{InPlace, RuntimeError};
 use crate::cgroup::CgroupTree;
-use crate::wire::{self, StartRequest};
+use crate::wire::{self, Order};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -49,11 +49,11 @@ impl Zygote {
             .map(|r| r.process.id())
     }
 
-    /// Hands over a request with its descriptors.
+    /// Hands over an order with its descriptors.
     pub fn send(
         &self,
         cgroups: &CgroupTree,
-        request: &StartRequest,
+        order: &Order,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), RuntimeError> {
         let mut running = self
@@ -61,7 +61,7 @@ impl Zygote {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(zygote) = running.as_mut() {
-            if wire::send(&zygote.socket, request, descriptors).is_ok() {
+            if wire::send(&zygote.socket, order, descriptors).is_ok() {
                 return Ok(());
             }
             // It was killed: reap it and start another.
@@ -69,7 +69,7 @@ impl Zygote {
             let _ = zygote.process.wait();
         }
         let zygote = running.insert(self.spawn(cgroups)?);
-        wire::send(&zygote.socket, request, descriptors).place("asking", Path::new("the zygote"))
+        wire::send(&zygote.socket, order, descriptors).place("asking", Path::new("the zygote"))
     }
 
     fn spawn(&self, cgroups: &CgroupTree) -> Result<Running, RuntimeError> {

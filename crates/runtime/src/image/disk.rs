@@ -122,7 +122,7 @@ impl Disk {
         expected: &Expected,
     ) -> Result<(), ImageError> {
         let temporary = Temporary::new(self.temporary_path())?;
-        let bytes = unpack_blob(blob, expected, &temporary.directory, self.limits)?;
+        let unpacked = unpack_blob(blob, expected, &temporary.directory, self.limits)?;
         rustix::fs::syncfs(&temporary.directory)
             .map_err(|error| ImageError::io("syncfs", &temporary.path)(error.into()))?;
         let directory = self.layer_name(&expected.diff_id);
@@ -132,7 +132,11 @@ impl Disk {
         File::open(&parent)
             .and_then(|dir| dir.sync_all())
             .map_err(ImageError::io("sync", &parent))?;
-        let record = LayerRecord { directory, bytes };
+        let record = LayerRecord {
+            directory,
+            bytes: unpacked.file_bytes,
+            highest_id: Some(unpacked.highest_id),
+        };
         let named =
             self.update(|index| drop(index.layers.insert(expected.diff_id.clone(), record)));
         if named.is_err() {
@@ -190,13 +194,14 @@ impl Disk {
         let record = index.images.get(id)?;
         let mut seen = BTreeSet::new();
         let mut layers = Vec::new();
-        let mut size_bytes = 0;
+        let (mut size_bytes, mut highest_id) = (0, 0);
         for diff_id in record.layers.iter().rev() {
             let layer = index.layers.get(diff_id)?;
             // overlayfs refuses a directory twice; applied again on top it hides its lower self anyway.
             if seen.insert(diff_id) {
                 layers.push(self.layers_dir().join(&layer.directory));
                 size_bytes += layer.bytes;
+                highest_id = highest_id.max(layer.highest_id.unwrap_or(0));
             }
         }
         if layers.is_empty() {
@@ -210,6 +215,7 @@ impl Disk {
             config: record.config.clone(),
             layers,
             size_bytes,
+            highest_id,
         })
     }
 

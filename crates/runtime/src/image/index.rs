@@ -36,6 +36,9 @@ pub(super) struct LayerRecord {
     pub directory: String,
     /// Bytes of its regular files.
     pub bytes: u64,
+    /// Of its files' users and groups; absent in what was written before it was looked at.
+    #[serde(default)]
+    pub highest_id: Option<u32>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

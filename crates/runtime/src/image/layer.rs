@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::digest::{Digest, HashingReader};
 use super::error::ImageError;
-use super::unpack::{Limits, UnpackError, unpack};
+use super::unpack::{Limits, UnpackError, Unpacked, unpack};
 
 /// One piece between the threads, in bytes, and how many may wait: 8 MiB a layer at most.
 const PIECE_BYTES: usize = 1 << 20;
@@ -24,13 +24,13 @@ pub(super) struct Expected {
     pub blob: Option<Digest>,
 }
 
-/// Unpacks `blob` into `root` and checks its digests; gives the bytes of files in it.
+/// Unpacks `blob` into `root` and checks its digests.
 pub(super) fn unpack_blob(
     blob: Box<dyn Read + Send>,
     expected: &Expected,
     root: &File,
     limits: Limits,
-) -> Result<u64, ImageError> {
+) -> Result<Unpacked, ImageError> {
     let (sender, receiver) = sync_channel(PIECES_MAX);
     let (decoded, unpacked) = std::thread::scope(|scope| {
         let decoder = scope.spawn(move || decode(blob, &sender, limits));
@@ -70,7 +70,7 @@ pub(super) fn unpack_blob(
     if expected.diff_id != diff_id {
         return Err(mismatch(layer, &expected.diff_id, diff_id));
     }
-    Ok(unpacked.file_bytes)
+    Ok(unpacked)
 }
 
 pub(super) fn mismatch(what: &'static str, expected: &Digest, actual: Digest) -> ImageError {

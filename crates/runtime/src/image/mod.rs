@@ -55,6 +55,8 @@ pub struct Image {
     pub layers: Vec<PathBuf>,
     /// Bytes of all files of all layers.
     pub size_bytes: u64,
+    /// Of the users and groups of all files; 0 where it was not looked at.
+    pub highest_id: u32,
 }
 
 /// One name of an image, for listings.

@@ -7,8 +7,8 @@
 
 use super::{fill, tmpfs};
 use crate::failure::{At, Failure, Stage};
+use crate::mount_attributes;
 use crate::spec::{BindMount, EtcFiles, MountOption, Tmpfs};
-use crate::sys;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use std::os::fd::{AsFd, OwnedFd};
@@ -33,18 +33,38 @@ pub struct Pending {
     /// What it refuses once it is in its place.
     attributes: u64,
     filled_from_image: bool,
+    /// Of the files in `/etc`, which come after the caller's mounts.
+    is_last: bool,
 }
 
-/// Clones all sources, ordered so that what lies deeper is attached later.
-pub fn open(
-    mounts: &[BindMount],
-    memory: &[Tmpfs],
-    etc: &EtcFiles,
-) -> Result<Vec<Pending>, Failure> {
-    let mut pending = Vec::with_capacity(mounts.len() + memory.len() + 3);
+/// Clones all sources.
+pub fn open(mounts: &[BindMount], etc: &EtcFiles) -> Result<Vec<Pending>, Failure> {
+    let mut pending = Vec::with_capacity(mounts.len() + 3);
     for bind in mounts {
         pending.push(clone(bind)?);
     }
+    let etc = [
+        (&etc.resolv_conf, "/etc/resolv.conf"),
+        (&etc.hostname, "/etc/hostname"),
+        (&etc.hosts, "/etc/hosts"),
+    ];
+    for (source, target) in etc {
+        if let Some(source) = source {
+            pending.push(Pending {
+                is_last: true,
+                ..clone(&BindMount {
+                    source: source.clone(),
+                    target: target.to_owned(),
+                    ..BindMount::default()
+                })?
+            });
+        }
+    }
+    Ok(pending)
+}
+
+/// Makes memory file systems, which are of the user namespace that they are made in.
+pub fn add_memory(pending: &mut Vec<Pending>, memory: &[Tmpfs]) -> Result<(), Failure> {
     for tmpfs in memory {
         check_target(&tmpfs.target, || "mounting a tmpfs".into())?;
         pending.push(Pending {
@@ -53,24 +73,10 @@ pub fn open(
             is_directory: true,
             attributes: 0,
             filled_from_image: false,
+            is_last: false,
         });
     }
-    pending.sort_by_key(|mount| mount.target.components().count());
-    let etc = [
-        (&etc.resolv_conf, "/etc/resolv.conf"),
-        (&etc.hostname, "/etc/hostname"),
-        (&etc.hosts, "/etc/hosts"),
-    ];
-    for (source, target) in etc {
-        if let Some(source) = source {
-            pending.push(clone(&BindMount {
-                source: source.clone(),
-                target: target.to_owned(),
-                ..BindMount::default()
-            })?);
-        }
-    }
-    Ok(pending)
+    Ok(())
 }
 
 fn clone(bind: &BindMount) -> Result<Pending, Failure> {
@@ -81,7 +87,7 @@ fn clone(bind: &BindMount) -> Result<Pending, Failure> {
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
     let tree = open_tree(CWD, source, flags).at(STAGE, what)?;
-    sys::set_mount_attributes(tree.as_fd(), 0, PROPAGATION_PRIVATE, true).at(STAGE, what)?;
+    mount_attributes::add(tree.as_fd(), 0, PROPAGATION_PRIVATE, true).at(STAGE, what)?;
     let stat = rustix::fs::fstat(&tree).at(STAGE, what)?;
     let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
     Ok(Pending {
@@ -90,6 +96,7 @@ fn clone(bind: &BindMount) -> Result<Pending, Failure> {
         is_directory,
         attributes: attributes(bind),
         filled_from_image: bind.filled_from_image,
+        is_last: false,
     })
 }
 
@@ -127,13 +134,13 @@ fn check_target(target: &str, what: impl FnOnce() -> String) -> Result<(), Failu
     Err(Failure::text(STAGE, text))
 }
 
-/// Attaches what [`open`] cloned, in the present root. Missing targets are made.
-pub fn attach(pending: Vec<Pending>) -> Result<(), Failure> {
+/// Attaches them in the present root, what lies deeper later. Missing targets are made.
+pub fn attach(mut pending: Vec<Pending>) -> Result<(), Failure> {
+    pending.sort_by_key(|mount| (mount.is_last, mount.target.components().count()));
     for bind in pending {
         let what = || format!("binding to {}", bind.target.display());
         if bind.attributes != 0 {
-            sys::set_mount_attributes(bind.tree.as_fd(), bind.attributes, 0, true)
-                .at(STAGE, what)?;
+            mount_attributes::add(bind.tree.as_fd(), bind.attributes, 0, true).at(STAGE, what)?;
         }
         make_target(&bind).at(STAGE, what)?;
         let target = rustix::fs::open(&bind.target, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())

@@ -4,7 +4,9 @@ use crate::cgroup::device_filter::{DeviceRule, Kind, MKNOD, READ, WRITE};
 use crate::failure::{At, Failure, Stage};
 use crate::spec::Device;
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid, chown, major, makedev, minor, mknodat, symlink};
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use std::fs::Metadata;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -140,6 +142,34 @@ fn below(dir: &Path, path: &Path, access: u32, found: &mut Vec<HostDevice>) {
     }
 }
 
+/// One of the nodes that every container has, as the host's own.
+#[derive(Debug)]
+pub struct Node {
+    path: &'static str,
+    tree: OwnedFd,
+}
+
+/// The host's nodes, for a container that may make none. The host's tree must still be seen.
+pub fn nodes() -> Result<Vec<Node>, Failure> {
+    let clone = |(path, ..): (&'static str, u32, u32)| {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let tree = open_tree(CWD, path, flags).at(STAGE, || format!("cloning {path}"))?;
+        Ok(Node { path, tree })
+    };
+    NODES.into_iter().map(clone).collect()
+}
+
+/// Shows them in a fresh `/dev`, and makes the links.
+pub fn show(nodes: Vec<Node>) -> Result<(), Failure> {
+    for Node { path, tree } in nodes {
+        let what = || format!("showing {path}");
+        std::fs::File::create_new(path).at(STAGE, what)?;
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&tree, "", CWD, path, flags).at(STAGE, what)?;
+    }
+    link()
+}
+
 /// Makes nodes and links. Expects a fresh `/dev` and no file creation mask.
 pub fn make(extra: &[HostDevice]) -> Result<(), Failure> {
     for (path, major, minor) in NODES {
@@ -152,14 +182,19 @@ pub fn make(extra: &[HostDevice]) -> Result<(), Failure> {
         )
         .at(STAGE, || format!("making {path}"))?;
     }
+    link()?;
+    for device in extra {
+        make_like(device)?;
+    }
+    Ok(())
+}
+
+fn link() -> Result<(), Failure> {
     for (target, path) in LINKS {
         symlink(target, path).at(STAGE, || format!("linking {path}"))?;
     }
     if Path::new("/proc/kcore").exists() {
         symlink("/proc/kcore", "/dev/core").at(STAGE, || "linking /dev/core")?;
-    }
-    for device in extra {
-        make_like(device)?;
     }
     Ok(())
 }

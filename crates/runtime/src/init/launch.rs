@@ -11,6 +11,7 @@ use crate::failure::{At, Failure, Stage};
 use crate::reaper;
 use crate::spec::{FirstProcess, Ulimit};
 use crate::sys::{self, Side};
+use crate::user_namespace::IDS;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -30,6 +31,8 @@ pub struct Launch<'a> {
     pub first: FirstProcess,
     /// User as the spec has it.
     pub user: &'a str,
+    /// There are no more ids than [`IDS`].
+    pub is_mapped: bool,
     /// Resource limits.
     pub ulimits: &'a [Ulimit],
     /// Being executed gives no program privileges.
@@ -62,6 +65,9 @@ struct Ready {
 fn prepare(launch: &Launch<'_>, streams: &mut Streams) -> Result<Ready, Failure> {
     limits::apply(launch.ulimits)?;
     let user = user::resolve(launch.user)?;
+    if launch.is_mapped {
+        check_mapped(&user)?;
+    }
     connect(streams, user.uid)?;
     let gate = streams.gate.as_ref().map(AsFd::as_fd);
     let keep: Vec<i32> = [Some(streams.errors.as_fd()), gate]
@@ -156,6 +162,17 @@ fn become_reaper(program: Option<i32>) -> Failure {
     let args: Vec<CString> = [Some(name), id].into_iter().flatten().collect();
     let error = sys::execve(&path, &args, &[]);
     Failure::io(Stage::Process, "starting the init", &error)
+}
+
+fn check_mapped(user: &user::User) -> Result<(), Failure> {
+    let mut ids = [user.uid].into_iter().chain(user.groups.iter().copied());
+    match ids.find(|id| *id >= IDS) {
+        Some(id) => {
+            let text = format!("user or group {id}: a task has no ids above {}", IDS - 1);
+            Err(Failure::text(Stage::User, text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Bounding set, filter, groups, ids, then the sets of the process itself.

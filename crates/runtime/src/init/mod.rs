@@ -8,7 +8,8 @@ mod binds;
 pub mod devices;
 mod fill;
 pub mod launch;
-mod limits;
+pub mod limits;
+pub mod mapped;
 mod mounts;
 mod program;
 pub mod sharing;
@@ -23,8 +24,11 @@ use crate::failure::{At, Failure, Stage};
 use crate::overlay::{self, OverlayMethod};
 use crate::spec::{ContainerSpec, NetworkNamespace, RootFilesystem, Sharing};
 use crate::sys;
-use devices::HostDevice;
+use crate::user_namespace::Mapping;
+use binds::Pending;
+use devices::{HostDevice, Node};
 use launch::Launch;
+use mounts::KernelMounts;
 use rustix::fs::Mode;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use std::io::Write;
@@ -65,10 +69,27 @@ pub fn namespace_flags(spec: &ContainerSpec) -> u64 {
     (flags | network) as u64
 }
 
+/// What is made with the host's privileges and its tree in view, for what comes after.
+struct Outside {
+    root: OwnedFd,
+    binds: Vec<Pending>,
+    /// Nodes to be made, of a container that can make them.
+    devices: Vec<HostDevice>,
+    /// Nodes of the host to be shown, of one that cannot.
+    nodes: Vec<Node>,
+    shared_memory: Option<OwnedFd>,
+    mapping: Option<Mapping>,
+}
+
 impl Init<'_> {
     /// The child's whole life before the program.
     pub fn run(self, streams: Streams) -> ! {
-        let (errors, failure) = match self.enter() {
+        let entered = self.outside().and_then(|outside| self.inside(outside));
+        self.become_program(streams, entered)
+    }
+
+    fn become_program(self, streams: Streams, entered: Result<(), Failure>) -> ! {
+        let (errors, failure) = match entered {
             Ok(()) => {
                 let launch = launch_of(self.spec, self.capabilities, self.filter);
                 launch::become_program(&launch, streams)
@@ -78,58 +99,77 @@ impl Init<'_> {
         report(errors, &failure)
     }
 
-    /// Everything up to the container's own view of the world.
-    fn enter(&self) -> Result<(), Failure> {
-        // While the container is being made, the death of its shim must end it.
-        sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64)
-            .at(Stage::Process, || "binding to the shim's life")?;
+    /// Everything that needs the host's tree, or its privileges.
+    fn outside(&self) -> Result<Outside, Failure> {
+        let spec = self.spec;
+        die_with_shim()?;
         sys::reset_signals();
         rustix::process::setsid().at(Stage::Process, || "making a session")?;
         rustix::process::umask(Mode::empty());
         self.join_cgroup()?;
         self.enter_network()?;
-        sharing::enter_ipc(self.spec.linux.ipc)?;
-        mount_change(
-            "/",
-            MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-        )
-        .at(
-            Stage::RootFilesystem,
-            || "separating mounts from the host's",
-        )?;
-        let spec = self.spec;
-        let RootFilesystem::Overlay {
-            layers,
-            scratch,
-            read_only,
-        } = &spec.rootfs;
-        let binds = binds::open(&spec.mounts, &spec.linux.tmpfs, &spec.etc_files)?;
-        let mut host_devices = if spec.privileged {
+        sharing::enter_ipc(spec.linux.ipc)?;
+        private_mounts()?;
+        reset_oom_score();
+        sysctl::apply(&spec.linux.sysctls, sysctl::is_network)?;
+        let mapping = mapped::mapping(spec)?;
+        let binds = binds::open(&spec.mounts, &spec.etc_files)?;
+        let mut devices = if spec.privileged {
             devices::of_host()
         } else {
             Vec::new()
         };
-        host_devices.extend(self.devices.iter().cloned());
-        let shm = sharing::shared_memory(spec.linux.ipc)?;
-        let root = overlay::mount(layers, scratch, self.overlay)?;
-        change_root(&root)?;
+        devices.extend(self.devices.iter().cloned());
+        let nodes = match mapping {
+            Some(_) => devices::nodes()?,
+            None => Vec::new(),
+        };
+        let shared_memory = sharing::shared_memory(spec.linux.ipc)?;
+        let RootFilesystem::Overlay {
+            layers, scratch, ..
+        } = &spec.rootfs;
+        Ok(Outside {
+            root: overlay::mount(layers, scratch, self.overlay, mapping.as_ref())?,
+            binds,
+            devices,
+            nodes,
+            shared_memory,
+            mapping,
+        })
+    }
+
+    /// Everything up to the container's own view of the world.
+    fn inside(&self, outside: Outside) -> Result<(), Failure> {
+        let spec = self.spec;
+        sys::unshare(libc::CLONE_NEWCGROUP).at(Stage::Cgroup, || "making a cgroup namespace")?;
+        let kernel = KernelMounts::make(spec)?;
+        if outside.mapping.is_some() {
+            mapped::attach_root(&outside.root)?;
+        }
+        change_root(&outside.root)?;
+        let mut binds = outside.binds;
+        binds::add_memory(&mut binds, &spec.linux.tmpfs)?;
         binds::fill(&binds)?;
         if let Some(hostname) = &spec.hostname {
             rustix::system::sethostname(hostname.as_bytes()).at(Stage::Hostname, || {
                 format!("setting the host name {hostname:?}")
             })?;
         }
-        mounts::mount_system(self.cgroups, spec, shm)?;
-        devices::make(&host_devices)?;
+        mounts::mount_system(self.cgroups, spec, kernel, outside.shared_memory)?;
+        if outside.mapping.is_some() {
+            devices::show(outside.nodes)?;
+        } else {
+            devices::make(&outside.devices)?;
+        }
         binds::attach(binds)?;
-        sysctl::apply(&spec.linux.sysctls)?;
+        sysctl::apply(&spec.linux.sysctls, |name| !sysctl::is_network(name))?;
         if !spec.privileged {
             mounts::mask()?;
         }
-        if *read_only {
+        let RootFilesystem::Overlay { read_only, .. } = spec.rootfs;
+        if read_only {
             mounts::protect_root()?;
         }
-        reset_oom_score();
         rustix::process::umask(Mode::from_raw_mode(0o022));
         Ok(())
     }
@@ -141,7 +181,7 @@ impl Init<'_> {
                 .join_container(&self.spec.task_id, &self.spec.id, 0)
                 .at(Stage::Cgroup, || "joining the container's control group")?;
         }
-        sys::unshare(libc::CLONE_NEWCGROUP).at(Stage::Cgroup, || "making a cgroup namespace")
+        Ok(())
     }
 
     fn enter_network(&self) -> Result<(), Failure> {
@@ -171,6 +211,7 @@ pub fn launch_of(
         cwd: &spec.cwd,
         first: spec.linux.first,
         user: spec.user.as_deref().unwrap_or_default(),
+        is_mapped: spec.linux.ids.is_some(),
         ulimits: &spec.ulimits,
         no_new_privileges: spec.linux.no_new_privileges,
         apparmor_profile: spec.linux.apparmor_profile.as_deref(),
@@ -186,6 +227,21 @@ pub fn report(errors: OwnedFd, failure: &Failure) -> ! {
         let _ = std::fs::File::from(errors).write_all(&json);
     }
     sys::exit_now(1)
+}
+
+/// While the container is being made, the death of its shim must end it.
+fn die_with_shim() -> Result<(), Failure> {
+    sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64)
+        .at(Stage::Process, || "binding to the shim's life")
+}
+
+/// Nothing that is mounted from here on is seen on the host.
+fn private_mounts() -> Result<(), Failure> {
+    let flags = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", flags).at(
+        Stage::RootFilesystem,
+        || "separating mounts from the host's",
+    )
 }
 
 /// The old root is mounted under the new one and detached at once, so no directory is needed for it.

@@ -5,10 +5,14 @@
 
 use crate::cgroup::{CgroupTree, Version};
 use crate::failure::{At, Failure, Stage};
+use crate::mount_attributes;
 use crate::spec::ContainerSpec;
-use crate::sys;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags,
+    fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount, move_mount, open_tree,
+};
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -38,12 +42,44 @@ const MOUNT_ATTR_RDONLY: u64 = 1;
 /// Docker's `/dev/shm`.
 const SHM_BYTES: u64 = 64 * 1024 * 1024;
 
+/// `/proc` and `/sys`, made while the host's are still seen: where they are not seen in whole the kernel refuses them
+/// to a user namespace.
+pub struct KernelMounts {
+    proc: OwnedFd,
+    sys: OwnedFd,
+}
+
+impl KernelMounts {
+    /// Both, as detached mounts of this process's namespaces.
+    pub fn make(spec: &ContainerSpec) -> Result<Self, Failure> {
+        use MountAttrFlags as A;
+        let safe = A::MOUNT_ATTR_NOSUID | A::MOUNT_ATTR_NOEXEC | A::MOUNT_ATTR_NODEV;
+        let of_sys = match spec.privileged {
+            true => safe,
+            false => safe | A::MOUNT_ATTR_RDONLY,
+        };
+        Ok(Self {
+            proc: detached("proc", safe)?,
+            sys: detached("sysfs", of_sys)?,
+        })
+    }
+}
+
+fn detached(kind: &'static str, attributes: MountAttrFlags) -> Result<OwnedFd, Failure> {
+    let what = || format!("mounting {kind}");
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).at(STAGE, what)?;
+    fsconfig_set_string(context.as_fd(), "source", kind).at(STAGE, what)?;
+    fsconfig_create(context.as_fd()).at(STAGE, what)?;
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).at(STAGE, what)
+}
+
 /// `/proc`, `/dev` and what lies below it, `/sys` and the control groups.
 ///
 /// `shared_memory` is the `/dev/shm` of an IPC namespace that is not the container's own.
 pub fn mount_system(
     cgroups: &CgroupTree,
     spec: &ContainerSpec,
+    kernel: KernelMounts,
     shared_memory: Option<OwnedFd>,
 ) -> Result<(), Failure> {
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
@@ -52,7 +88,7 @@ pub fn mount_system(
     } else {
         safe | MountFlags::RDONLY
     };
-    one("proc", "/proc", "proc", safe, "")?;
+    place(&kernel.proc, "/proc")?;
     one(
         "tmpfs",
         "/dev",
@@ -68,7 +104,7 @@ pub fn mount_system(
         MountFlags::NOSUID | MountFlags::NOEXEC,
         pts,
     )?;
-    one("sysfs", "/sys", "sysfs", sys_flags, "")?;
+    place(&kernel.sys, "/sys")?;
     mount_cgroups(cgroups, sys_flags)?;
     one("mqueue", "/dev/mqueue", "mqueue", safe, "")?;
     if spec.linux.without_shm {
@@ -95,7 +131,7 @@ pub fn mask() -> Result<(), Failure> {
         let Some(tree) = clone_tree(path)? else {
             continue;
         };
-        sys::set_mount_attributes(tree.as_fd(), MOUNT_ATTR_RDONLY, 0, true)
+        mount_attributes::add(tree.as_fd(), MOUNT_ATTR_RDONLY, 0, true)
             .at(STAGE, || format!("making {path} read-only"))?;
         move_mount(
             &tree,
@@ -124,7 +160,7 @@ pub fn mask() -> Result<(), Failure> {
 pub fn protect_root() -> Result<(), Failure> {
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .at(STAGE, || "opening the root")?;
-    sys::set_mount_attributes(root.as_fd(), MOUNT_ATTR_RDONLY, 0, false)
+    mount_attributes::add(root.as_fd(), MOUNT_ATTR_RDONLY, 0, false)
         .at(STAGE, || "making the root file system read-only")
 }
 
@@ -182,16 +218,25 @@ fn one(
     options: &str,
 ) -> Result<(), Failure> {
     let what = || format!("mounting {kind} on {target}");
-    match rustix::fs::mkdir(target, Mode::from_raw_mode(0o755)) {
-        Ok(()) => {}
-        // Below `/sys` nothing can be made; mount itself says what is missing.
-        Err(rustix::io::Errno::EXIST | rustix::io::Errno::PERM | rustix::io::Errno::ROFS) => {
-            real_directory(target)?;
-        }
-        Err(error) => return Err(error).at(STAGE, what),
-    }
+    make_directory(target)?;
     let options = CString::new(options).map_err(|_| Failure::text(STAGE, what()))?;
     mount(source, target, kind, flags, options.as_c_str()).at(STAGE, what)
+}
+
+/// Attaches a detached mount.
+fn place(tree: &OwnedFd, target: &str) -> Result<(), Failure> {
+    make_directory(target)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(tree, "", CWD, target, flags).at(STAGE, || format!("mounting on {target}"))
+}
+
+fn make_directory(target: &str) -> Result<(), Failure> {
+    match rustix::fs::mkdir(target, Mode::from_raw_mode(0o755)) {
+        Ok(()) => Ok(()),
+        // Below `/sys` nothing can be made; mount itself says what is missing.
+        Err(Errno::EXIST | Errno::PERM | Errno::ROFS | Errno::ACCESS) => real_directory(target),
+        Err(error) => Err(error).at(STAGE, || format!("making {target}")),
+    }
 }
 
 fn real_directory(target: &str) -> Result<(), Failure> {

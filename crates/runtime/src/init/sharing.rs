@@ -23,19 +23,28 @@ pub fn in_pid_namespace(
     sharing: Sharing,
     fork: impl FnOnce() -> Result<Side, Failure>,
 ) -> Result<Side, Failure> {
-    let Sharing::Of(holder) = sharing else {
+    let Sharing::Of(_) = sharing else {
         return fork();
     };
-    let what = || format!("joining the pid namespace of process {holder}");
     let own = open("self", "pid")?;
-    let shared = open(&holder.to_string(), "pid")?;
-    sys::setns(shared.as_fd(), libc::CLONE_NEWPID).at(STAGE, what)?;
+    enter_pid(sharing)?;
     let side = fork();
     if !matches!(side, Ok(Side::Child)) {
         // Later children of this process are not the container's.
         sys::setns(own.as_fd(), libc::CLONE_NEWPID).at(STAGE, || "leaving the pid namespace")?;
     }
     side
+}
+
+/// Makes the children of this process, for good, processes of a holder's pid namespace.
+pub fn enter_pid(sharing: Sharing) -> Result<(), Failure> {
+    let Sharing::Of(holder) = sharing else {
+        return Ok(());
+    };
+    let shared = open(&holder.to_string(), "pid")?;
+    sys::setns(shared.as_fd(), libc::CLONE_NEWPID).at(STAGE, || {
+        format!("joining the pid namespace of process {holder}")
+    })
 }
 
 /// Enters the IPC namespace of a holder.

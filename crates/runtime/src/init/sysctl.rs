@@ -32,7 +32,7 @@ pub fn check(spec: &ContainerSpec) -> Result<(), Failure> {
 }
 
 fn refusal(name: &str, shares_network: bool, shares_ipc: bool) -> Option<String> {
-    let is_network = name.starts_with("net.");
+    let is_network = is_network(name);
     let is_ipc = IPC.contains(&name) || name.starts_with("fs.mqueue.");
     let is_path = name
         .split('.')
@@ -54,9 +54,17 @@ fn refusal(name: &str, shares_network: bool, shares_ipc: bool) -> Option<String>
     ))
 }
 
-/// Writes them; `/proc/sys` is still writable. A slash in a name stands for a dot in an interface's.
-pub fn apply(sysctls: &[(String, String)]) -> Result<(), Failure> {
-    for (name, value) in sysctls {
+/// Whether a parameter is of the network namespace.
+pub fn is_network(name: &str) -> bool {
+    name.starts_with("net.")
+}
+
+/// Writes those that `are_meant`; `/proc/sys` is still writable. A slash in a name stands for a dot in an interface's.
+pub fn apply(
+    sysctls: &[(String, String)],
+    are_meant: impl Fn(&str) -> bool,
+) -> Result<(), Failure> {
+    for (name, value) in sysctls.iter().filter(|(name, _)| are_meant(name)) {
         let swapped: String = name
             .chars()
             .map(|c| match c {

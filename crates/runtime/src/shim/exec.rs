@@ -3,18 +3,17 @@
 //! Two short forks: the first enters the container's control groups and namespaces, the second is born in its pid
 //! namespace as a child of the shim.
 
-use super::start::Container;
+use super::start::{self, Container};
+use super::streams;
 use crate::failure::{At, Failure, Stage};
 use crate::init::launch::become_program;
 use crate::init::streams::Streams;
-use crate::init::{launch_of, report};
+use crate::init::{launch_of, mapped, report};
 use crate::record::now_ms;
 use crate::spec::{ExecResult, ExecSpec, FirstProcess};
 use crate::sys::{self, Side};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Read at once from an output pipe.
@@ -58,19 +57,12 @@ impl Exec {
             Side::Parent { pid, .. } => pid,
         };
         drop((streams, id_child));
-        let mut number_bytes = Vec::new();
-        File::from(id)
-            .read_to_end(&mut number_bytes)
-            .at(at, || "reading the process's id")?;
+        let pid = start::told_id(id)?;
         if let Some(first) = Pid::from_raw(first) {
             // It ends at once after its fork; its status says nothing.
             let _ = waitid(WaitId::Pid(first), WaitIdOptions::EXITED);
         }
-        let pid = <[u8; 4]>::try_from(number_bytes)
-            .ok()
-            .map(i32::from_ne_bytes)
-            .and_then(Pid::from_raw);
-        let failure = read_failure(errors)?;
+        let failure = streams::failure(&errors)?;
         let Some(pid) = pid else {
             return Err(
                 failure.unwrap_or_else(|| Failure::text(at, "the exec ended before it started"))
@@ -186,20 +178,9 @@ impl Capture {
     }
 }
 
-fn read_failure(errors: OwnedFd) -> Result<Option<Failure>, Failure> {
-    let mut text = Vec::new();
-    File::from(errors)
-        .read_to_end(&mut text)
-        .at(Stage::Process, || "reading the error pipe")?;
-    Ok((!text.is_empty()).then(|| {
-        serde_json::from_slice(&text)
-            .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text)))
-    }))
-}
-
 /// The first fork: enters, forks the second, writes its id and ends.
 fn enter(container: &Container, spec: &ExecSpec, streams: Streams, id: OwnedFd) -> ! {
-    let entered = join(container)
+    let entered = join(container, &streams)
         .and_then(|()| sys::clone_sibling().at(Stage::Process, || "forking in the container"));
     match entered {
         Err(failure) => report(streams.errors, &failure),
@@ -228,22 +209,30 @@ fn enter(container: &Container, spec: &ExecSpec, streams: Streams, id: OwnedFd) 
     }
 }
 
-fn join(container: &Container) -> Result<(), Failure> {
+fn join(container: &Container, streams: &Streams) -> Result<(), Failure> {
     let spec = &container.spec;
     container
         .cgroups
         .join_container(&spec.task_id, &spec.id, 0)
         .at(Stage::Cgroup, || "joining the container's control group")?;
-    let namespaces = libc::CLONE_NEWPID
+    let mut namespaces = libc::CLONE_NEWPID
         | libc::CLONE_NEWNS
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWNET
         | libc::CLONE_NEWCGROUP;
-    sys::setns(container.pidfd.as_fd(), namespaces)
-        .at(Stage::Process, || "entering the container's namespaces")?;
     // Raising is always allowed; the container's processes have 0.
     let _ = std::fs::write("/proc/self/oom_score_adj", "0");
+    if let Some(range) = spec.linux.ids {
+        mapped::take_along(range, spec, streams)?;
+        namespaces |= libc::CLONE_NEWUSER;
+    }
+    sys::setns(container.pidfd.as_fd(), namespaces)
+        .at(Stage::Process, || "entering the container's namespaces")?;
+    if spec.linux.ids.is_some() {
+        // What is not of the range is nobody here.
+        sys::set_ids(0, 0, &[]).at(Stage::Process, || "becoming root of the container")?;
+    }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     Ok(())
 }

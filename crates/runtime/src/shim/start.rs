@@ -6,7 +6,8 @@ use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
 use crate::failure::{At, Failure, Stage};
 use crate::init::devices::{self, HostDevice};
-use crate::init::{self, Init, sharing, sysctl};
+use crate::init::streams::Streams;
+use crate::init::{self, Init, mapped, sharing, sysctl};
 use crate::record::{self, StateRecord};
 use crate::spec::{ContainerSpec, FirstProcess, RootFilesystem};
 use crate::sys::{self, Side};
@@ -14,10 +15,11 @@ use crate::wire::StartRequest;
 use crate::zygote;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Agents that may wait to be accepted.
 const BACKLOG: i32 = 16;
@@ -67,6 +69,7 @@ pub fn start(
     .map_err(|text| Failure::text(Stage::Request, text))?;
     let filter = filter.map(read_filter).transpose()?;
     sysctl::check(&spec)?;
+    mapped::check(&spec)?;
     let devices = devices::given(&spec.linux.devices)?;
     let listener = listen(&spec)?;
     let init = Init {
@@ -141,7 +144,6 @@ fn undo(spec: &ContainerSpec, cgroups: &CgroupTree) {
 
 fn bear(init: Init<'_>) -> Result<Born, Failure> {
     let spec = init.spec;
-    let at = Stage::Process;
     let (ours, streams) = streams::make(spec)?;
     let birth = match init.cgroups.birth_directory(&spec.task_id, &spec.id) {
         Some(dir) => {
@@ -149,42 +151,81 @@ fn bear(init: Init<'_>) -> Result<Born, Failure> {
         }
         None => None,
     };
-    let flags = init::namespace_flags(spec);
-    let side = sharing::in_pid_namespace(spec.linux.pid, || {
-        sys::clone_into(flags, birth.as_ref().map(AsFd::as_fd))
-            .at(at, || "making the container's first process")
+    let birth = birth.as_ref().map(AsFd::as_fd);
+    let (pid, pidfd) = match spec.linux.ids {
+        None => bear_here(init, streams, birth)?,
+        Some(_) => bear_mapped(init, streams, birth, &ours)?,
+    };
+    Ok(Born {
+        pid,
+        pidfd,
+        ours,
+        terminal: None,
+    })
+}
+
+/// The first process as a child of this one.
+fn bear_here(
+    init: Init<'_>,
+    streams: Streams,
+    birth: Option<BorrowedFd<'_>>,
+) -> Result<(u32, OwnedFd), Failure> {
+    let at = Stage::Process;
+    let flags = init::namespace_flags(init.spec);
+    let side = sharing::in_pid_namespace(init.spec.linux.pid, || {
+        sys::clone_into(flags, birth).at(at, || "making the container's first process")
     });
     match side? {
-        Side::Child => {
-            drop(ours);
-            init.run(streams)
-        }
+        Side::Child => init.run(streams),
         Side::Parent { pid, pidfd } => {
             let pidfd = pidfd.ok_or_else(|| Failure::text(at, "the kernel gave no pidfd"))?;
-            Ok(Born {
-                pid: pid as u32,
-                pidfd,
-                ours,
-                terminal: None,
-            })
+            Ok((pid as u32, pidfd))
         }
     }
 }
 
+/// The same by way of a process that prepares it, and tells its id.
+fn bear_mapped(
+    init: Init<'_>,
+    streams: Streams,
+    birth: Option<BorrowedFd<'_>>,
+    ours: &Ours,
+) -> Result<(u32, OwnedFd), Failure> {
+    let at = Stage::Process;
+    let (id, id_child) = pipe_with(PipeFlags::CLOEXEC).at(at, || "making a pipe")?;
+    let side = sys::clone_into(mapped::OUTSIDE_FLAGS, birth)
+        .at(at, || "making the container's first process")?;
+    let Side::Parent { pidfd, .. } = side else {
+        init.run_mapped(streams, id_child)
+    };
+    drop((streams, id_child));
+    let first = told_id(id)?;
+    if let Some(prepared) = &pidfd {
+        // It ends as soon as it has told; its status says nothing.
+        let _ = waitid(WaitId::PidFd(prepared.as_fd()), WaitIdOptions::EXITED);
+    }
+    let Some(first) = first else {
+        let early = || Failure::text(at, "the container ended before it was made");
+        return Err(streams::failure(&ours.errors)?.unwrap_or_else(early));
+    };
+    let pidfd = pidfd_open(first, PidfdFlags::empty()).at(at, || "opening a pidfd")?;
+    Ok((first.as_raw_nonzero().get() as u32, pidfd))
+}
+
+/// The id that a child wrote before it ended; `None` if it failed.
+pub fn told_id(pipe: OwnedFd) -> Result<Option<Pid>, Failure> {
+    let mut bytes = Vec::new();
+    File::from(pipe)
+        .read_to_end(&mut bytes)
+        .at(Stage::Process, || "reading the process's id")?;
+    let id = <[u8; 4]>::try_from(bytes).ok().map(i32::from_ne_bytes);
+    Ok(id.and_then(Pid::from_raw))
+}
+
 /// The error pipe ends when the program starts, or says why it does not.
 fn wait_for_program(born: &Born, spec: &ContainerSpec) -> Result<(), Failure> {
-    let errors = born
-        .ours
-        .errors
-        .try_clone()
-        .at(Stage::Process, || "reading the error pipe")?;
-    let mut text = Vec::new();
-    File::from(errors)
-        .read_to_end(&mut text)
-        .at(Stage::Process, || "reading the error pipe")?;
-    if !text.is_empty() {
-        return Err(serde_json::from_slice(&text)
-            .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text))));
+    if let Some(failure) = streams::failure(&born.ours.errors)? {
+        return Err(failure);
     }
     // A first process of ours runs the shim's own image for good.
     if spec.linux.first != FirstProcess::Program {

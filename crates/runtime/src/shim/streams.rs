@@ -7,6 +7,8 @@ use crate::spec::ContainerSpec;
 use crate::wire;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 
 /// Capacity of an output pipe in bytes: 10,000 lines of 100.
@@ -47,6 +49,20 @@ impl Ours {
         let end = end.ok_or_else(|| Failure::text(Stage::Device, "the terminal did not come"))?;
         Terminal::new(end, output).at(Stage::Device, what).map(Some)
     }
+}
+
+/// What the error pipe says when it ends: why there is no program, or nothing.
+pub fn failure(errors: &OwnedFd) -> Result<Option<Failure>, Failure> {
+    let what = || "reading the error pipe";
+    let errors = errors.try_clone().at(Stage::Process, what)?;
+    let mut text = Vec::new();
+    File::from(errors)
+        .read_to_end(&mut text)
+        .at(Stage::Process, what)?;
+    Ok((!text.is_empty()).then(|| {
+        serde_json::from_slice(&text)
+            .unwrap_or_else(|_| Failure::text(Stage::Process, String::from_utf8_lossy(&text)))
+    }))
 }
 
 /// All pipes of a container: the shim's ends and the container's.

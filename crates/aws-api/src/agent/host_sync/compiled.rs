@@ -53,8 +53,13 @@ pub enum What {
         /// Destination ports; all, where the protocol has none.
         ports: Ports,
     },
-    /// Types of ICMP (IPv4) or of ICMPv6, by the range's family; of both for a reference.
+    /// Types of ICMP, which IPv4 has.
     Icmp {
+        /// Which.
+        types: IcmpTypes,
+    },
+    /// Types of ICMPv6, which IPv6 has.
+    Icmpv6 {
         /// Which.
         types: IcmpTypes,
     },

@@ -205,6 +205,52 @@ pub struct HostRow {
     pub id: String,
     /// Where it takes VXLAN.
     pub underlay: Ipv4Addr,
+    /// How it encrypts; `None`: it takes VXLAN in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<HostEncryption>,
+}
+
+/// What one has to know of a host to send it encrypted packets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostEncryption {
+    /// WireGuard's, 64 hexadecimal digits.
+    pub public_key: String,
+    /// UDP, at the underlay's address.
+    pub port: u16,
+}
+
+impl HostEncryption {
+    /// The attribute of a container instance that says it.
+    pub const ATTRIBUTE: &'static str = "longshore.encryption";
+
+    /// As a host reports it: `PORT:KEY`, which an attribute of a container instance may hold.
+    #[must_use]
+    pub fn to_attribute(&self) -> String {
+        format!("{}:{}", self.port, self.public_key)
+    }
+
+    /// `None` for anything else than [`Self::to_attribute`] gives.
+    #[must_use]
+    pub fn from_attribute(text: &str) -> Option<Self> {
+        let (port, public_key) = text.split_once(':')?;
+        let is_key = public_key.len() == 64 && public_key.bytes().all(|c| c.is_ascii_hexdigit());
+        is_key.then_some(Self {
+            public_key: public_key.to_ascii_lowercase(),
+            port: port.parse().ok()?,
+        })
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub fn key(&self) -> Option<[u8; 32]> {
+        let mut key = [0; 32];
+        for (at, byte) in key.iter_mut().enumerate() {
+            let digits = self.public_key.get(2 * at..2 * at + 2)?;
+            *byte = u8::from_str_radix(digits, 16).ok()?;
+        }
+        Some(key)
+    }
 }
 
 /// A name in a private zone of a VPC.

@@ -16,6 +16,28 @@ impl Operation for AllocateAddress {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `AssignIpv6Addresses`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssignIpv6Addresses;
+
+impl Operation for AssignIpv6Addresses {
+    type Input = AssignIpv6AddressesRequest;
+    type Output = AssignIpv6AddressesResult;
+    const NAME: &'static str = "AssignIpv6Addresses";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `AssignPrivateIpAddresses`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssignPrivateIpAddresses;
+
+impl Operation for AssignPrivateIpAddresses {
+    type Input = AssignPrivateIpAddressesRequest;
+    type Output = AssignPrivateIpAddressesResult;
+    const NAME: &'static str = "AssignPrivateIpAddresses";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `AssociateAddress`.
 #[derive(Clone, Copy, Debug)]
 pub struct AssociateAddress;
@@ -49,6 +71,17 @@ impl Operation for AssociateRouteTable {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `AssociateSubnetCidrBlock`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssociateSubnetCidrBlock;
+
+impl Operation for AssociateSubnetCidrBlock {
+    type Input = AssociateSubnetCidrBlockRequest;
+    type Output = AssociateSubnetCidrBlockResult;
+    const NAME: &'static str = "AssociateSubnetCidrBlock";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `AssociateVpcCidrBlock`.
 #[derive(Clone, Copy, Debug)]
 pub struct AssociateVpcCidrBlock;
@@ -71,6 +104,17 @@ impl Operation for AttachInternetGateway {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `AttachNetworkInterface`.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachNetworkInterface;
+
+impl Operation for AttachNetworkInterface {
+    type Input = AttachNetworkInterfaceRequest;
+    type Output = AttachNetworkInterfaceResult;
+    const NAME: &'static str = "AttachNetworkInterface";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `AuthorizeSecurityGroupEgress`.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorizeSecurityGroupEgress;
@@ -90,6 +134,17 @@ impl Operation for AuthorizeSecurityGroupIngress {
     type Input = AuthorizeSecurityGroupIngressRequest;
     type Output = AuthorizeSecurityGroupIngressResult;
     const NAME: &'static str = "AuthorizeSecurityGroupIngress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateDefaultSubnet`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateDefaultSubnet;
+
+impl Operation for CreateDefaultSubnet {
+    type Input = CreateDefaultSubnetRequest;
+    type Output = CreateDefaultSubnetResult;
+    const NAME: &'static str = "CreateDefaultSubnet";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -709,6 +764,17 @@ impl Operation for DetachInternetGateway {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DetachNetworkInterface`.
+#[derive(Clone, Copy, Debug)]
+pub struct DetachNetworkInterface;
+
+impl Operation for DetachNetworkInterface {
+    type Input = DetachNetworkInterfaceRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "DetachNetworkInterface";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DisassociateAddress`.
 #[derive(Clone, Copy, Debug)]
 pub struct DisassociateAddress;
@@ -728,6 +794,17 @@ impl Operation for DisassociateRouteTable {
     type Input = DisassociateRouteTableRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "DisassociateRouteTable";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DisassociateSubnetCidrBlock`.
+#[derive(Clone, Copy, Debug)]
+pub struct DisassociateSubnetCidrBlock;
+
+impl Operation for DisassociateSubnetCidrBlock {
+    type Input = DisassociateSubnetCidrBlockRequest;
+    type Output = DisassociateSubnetCidrBlockResult;
+    const NAME: &'static str = "DisassociateSubnetCidrBlock";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -874,6 +951,17 @@ impl Operation for ReplaceRouteTableAssociation {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `RestoreManagedPrefixListVersion`.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoreManagedPrefixListVersion;
+
+impl Operation for RestoreManagedPrefixListVersion {
+    type Input = RestoreManagedPrefixListVersionRequest;
+    type Output = RestoreManagedPrefixListVersionResult;
+    const NAME: &'static str = "RestoreManagedPrefixListVersion";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `RevokeSecurityGroupEgress`.
 #[derive(Clone, Copy, Debug)]
 pub struct RevokeSecurityGroupEgress;
@@ -893,6 +981,28 @@ impl Operation for RevokeSecurityGroupIngress {
     type Input = RevokeSecurityGroupIngressRequest;
     type Output = RevokeSecurityGroupIngressResult;
     const NAME: &'static str = "RevokeSecurityGroupIngress";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `UnassignIpv6Addresses`.
+#[derive(Clone, Copy, Debug)]
+pub struct UnassignIpv6Addresses;
+
+impl Operation for UnassignIpv6Addresses {
+    type Input = UnassignIpv6AddressesRequest;
+    type Output = UnassignIpv6AddressesResult;
+    const NAME: &'static str = "UnassignIpv6Addresses";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `UnassignPrivateIpAddresses`.
+#[derive(Clone, Copy, Debug)]
+pub struct UnassignPrivateIpAddresses;
+
+impl Operation for UnassignPrivateIpAddresses {
+    type Input = UnassignPrivateIpAddressesRequest;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "UnassignPrivateIpAddresses";
     const SERVICE: &'static str = "ec2";
 }
 

@@ -261,6 +261,7 @@ fn base() -> Vec<Row> {
         Row::Host(aws_api::agent::host_sync::HostRow {
             id: "elsewhere".into(),
             underlay: Ipv4Addr::new(192, 0, 2, 1),
+            encryption: None,
         }),
         Row::Interface(interface(0, "sg-client", false)),
         Row::Interface(interface(1, "sg-server", false)),

@@ -143,6 +143,7 @@ async fn across(near: &LinuxVpcs, far: &LinuxVpcs) -> Result<Vec<Ends>, NetworkE
         let mut rows = vec![Row::Host(HostRow {
             id: "elsewhere".into(),
             underlay: other,
+            encryption: None,
         })];
         rows.extend(
             ways.iter()

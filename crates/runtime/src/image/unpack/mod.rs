@@ -62,6 +62,8 @@ pub(super) struct Unpacked {
     /// Bytes of regular files.
     pub file_bytes: u64,
     pub entries: u64,
+    /// Of its files' users and groups.
+    pub highest_id: u32,
 }
 
 /// Unpacks the tar in `archive` into the empty directory `root`.
@@ -79,6 +81,7 @@ pub(super) fn unpack(
     while let Some(head) = tar.next_entry()? {
         done.entries += 1;
         done.file_bytes = done.file_bytes.saturating_add(head.size);
+        done.highest_id = done.highest_id.max(head.uid).max(head.gid);
         if done.entries > limits.layer_entries_max {
             return Err(UnpackError::TooLarge {
                 what: "entries",

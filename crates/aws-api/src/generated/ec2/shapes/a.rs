@@ -248,6 +248,165 @@ structure!(
     public_ipv4_pool
 );
 
+/// `AssignIpv6AddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignIpv6AddressesRequest {
+    pub ipv6_address_count: Option<i32>,
+    pub ipv6_addresses: Option<Vec<String>>,
+    pub ipv6_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+}
+
+/// Describes [`AssignIpv6AddressesRequest`].
+pub static ASSIGN_IPV6_ADDRESSES_REQUEST: StructDescription = StructDescription {
+    name: "AssignIpv6AddressesRequest",
+    members: &[
+        Member::new("ipv6AddressCount", Kind::Integer).query_name("Ipv6AddressCount"),
+        Member::new("ipv6Addresses", Kind::List(&Kind::String))
+            .query_name("Ipv6Addresses")
+            .item_name(Some("item")),
+        Member::new("Ipv6PrefixCount", Kind::Integer).query_name("Ipv6PrefixCount"),
+        Member::new("Ipv6Prefix", Kind::List(&Kind::String))
+            .query_name("Ipv6Prefix")
+            .item_name(Some("item")),
+        Member::new("networkInterfaceId", Kind::String)
+            .required()
+            .query_name("NetworkInterfaceId"),
+    ],
+};
+structure!(
+    AssignIpv6AddressesRequest,
+    ASSIGN_IPV6_ADDRESSES_REQUEST,
+    ipv6_address_count,
+    ipv6_addresses,
+    ipv6_prefix_count,
+    ipv6_prefixes,
+    network_interface_id
+);
+
+/// `AssignIpv6AddressesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignIpv6AddressesResult {
+    pub assigned_ipv6_addresses: Option<Vec<String>>,
+    pub assigned_ipv6_prefixes: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+}
+
+/// Describes [`AssignIpv6AddressesResult`].
+pub static ASSIGN_IPV6_ADDRESSES_RESULT: StructDescription = StructDescription {
+    name: "AssignIpv6AddressesResult",
+    members: &[
+        Member::new("assignedIpv6Addresses", Kind::List(&Kind::String))
+            .query_name("AssignedIpv6Addresses")
+            .item_name(Some("item")),
+        Member::new("assignedIpv6PrefixSet", Kind::List(&Kind::String))
+            .query_name("AssignedIpv6PrefixSet")
+            .item_name(Some("item")),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+    ],
+};
+structure!(
+    AssignIpv6AddressesResult,
+    ASSIGN_IPV6_ADDRESSES_RESULT,
+    assigned_ipv6_addresses,
+    assigned_ipv6_prefixes,
+    network_interface_id
+);
+
+/// `AssignPrivateIpAddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignPrivateIpAddressesRequest {
+    pub allow_reassignment: Option<bool>,
+    pub ipv4_prefix_count: Option<i32>,
+    pub ipv4_prefixes: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_addresses: Option<Vec<String>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+}
+
+/// Describes [`AssignPrivateIpAddressesRequest`].
+pub static ASSIGN_PRIVATE_IP_ADDRESSES_REQUEST: StructDescription = StructDescription {
+    name: "AssignPrivateIpAddressesRequest",
+    members: &[
+        Member::new("allowReassignment", Kind::Boolean).query_name("AllowReassignment"),
+        Member::new("Ipv4PrefixCount", Kind::Integer).query_name("Ipv4PrefixCount"),
+        Member::new("Ipv4Prefix", Kind::List(&Kind::String))
+            .query_name("Ipv4Prefix")
+            .item_name(Some("item")),
+        Member::new("networkInterfaceId", Kind::String)
+            .required()
+            .query_name("NetworkInterfaceId"),
+        Member::new("privateIpAddress", Kind::List(&Kind::String))
+            .query_name("PrivateIpAddress")
+            .item_name(Some("PrivateIpAddress")),
+        Member::new("secondaryPrivateIpAddressCount", Kind::Integer)
+            .query_name("SecondaryPrivateIpAddressCount"),
+    ],
+};
+structure!(
+    AssignPrivateIpAddressesRequest,
+    ASSIGN_PRIVATE_IP_ADDRESSES_REQUEST,
+    allow_reassignment,
+    ipv4_prefix_count,
+    ipv4_prefixes,
+    network_interface_id,
+    private_ip_addresses,
+    secondary_private_ip_address_count
+);
+
+/// `AssignPrivateIpAddressesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignPrivateIpAddressesResult {
+    pub assigned_ipv4_prefixes: Option<Vec<Ipv4PrefixSpecification>>,
+    pub assigned_private_ip_addresses: Option<Vec<AssignedPrivateIpAddress>>,
+    pub network_interface_id: Option<String>,
+}
+
+/// Describes [`AssignPrivateIpAddressesResult`].
+pub static ASSIGN_PRIVATE_IP_ADDRESSES_RESULT: StructDescription = StructDescription {
+    name: "AssignPrivateIpAddressesResult",
+    members: &[
+        Member::new(
+            "assignedIpv4PrefixSet",
+            Kind::List(&Kind::Structure(&IPV4_PREFIX_SPECIFICATION)),
+        )
+        .query_name("AssignedIpv4PrefixSet")
+        .item_name(Some("item")),
+        Member::new(
+            "assignedPrivateIpAddressesSet",
+            Kind::List(&Kind::Structure(&ASSIGNED_PRIVATE_IP_ADDRESS)),
+        )
+        .query_name("AssignedPrivateIpAddressesSet")
+        .item_name(Some("item")),
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+    ],
+};
+structure!(
+    AssignPrivateIpAddressesResult,
+    ASSIGN_PRIVATE_IP_ADDRESSES_RESULT,
+    assigned_ipv4_prefixes,
+    assigned_private_ip_addresses,
+    network_interface_id
+);
+
+/// `AssignedPrivateIpAddress` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignedPrivateIpAddress {
+    pub private_ip_address: Option<String>,
+}
+
+/// Describes [`AssignedPrivateIpAddress`].
+pub static ASSIGNED_PRIVATE_IP_ADDRESS: StructDescription = StructDescription {
+    name: "AssignedPrivateIpAddress",
+    members: &[Member::new("privateIpAddress", Kind::String).query_name("PrivateIpAddress")],
+};
+structure!(
+    AssignedPrivateIpAddress,
+    ASSIGNED_PRIVATE_IP_ADDRESS,
+    private_ip_address
+);
+
 /// `AssociateAddressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateAddressRequest {
@@ -390,6 +549,62 @@ structure!(
     association_state
 );
 
+/// `AssociateSubnetCidrBlockRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockRequest {
+    pub ipv6_cidr_block: Option<String>,
+    pub ipv6_ipam_pool_id: Option<String>,
+    pub ipv6_netmask_length: Option<i32>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`AssociateSubnetCidrBlockRequest`].
+pub static ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST: StructDescription = StructDescription {
+    name: "AssociateSubnetCidrBlockRequest",
+    members: &[
+        Member::new("ipv6CidrBlock", Kind::String).query_name("Ipv6CidrBlock"),
+        Member::new("Ipv6IpamPoolId", Kind::String).query_name("Ipv6IpamPoolId"),
+        Member::new("Ipv6NetmaskLength", Kind::Integer).query_name("Ipv6NetmaskLength"),
+        Member::new("subnetId", Kind::String)
+            .required()
+            .query_name("SubnetId"),
+    ],
+};
+structure!(
+    AssociateSubnetCidrBlockRequest,
+    ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST,
+    ipv6_cidr_block,
+    ipv6_ipam_pool_id,
+    ipv6_netmask_length,
+    subnet_id
+);
+
+/// `AssociateSubnetCidrBlockResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`AssociateSubnetCidrBlockResult`].
+pub static ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT: StructDescription = StructDescription {
+    name: "AssociateSubnetCidrBlockResult",
+    members: &[
+        Member::new(
+            "ipv6CidrBlockAssociation",
+            Kind::Structure(&SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION),
+        )
+        .query_name("Ipv6CidrBlockAssociation"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(
+    AssociateSubnetCidrBlockResult,
+    ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT,
+    ipv6_cidr_block_association,
+    subnet_id
+);
+
 /// `AssociateVpcCidrBlockRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateVpcCidrBlockRequest {
@@ -500,6 +715,75 @@ structure!(
     dry_run,
     internet_gateway_id,
     vpc_id
+);
+
+/// `AttachNetworkInterfaceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachNetworkInterfaceRequest {
+    pub device_index: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub ena_queue_count: Option<i32>,
+    pub ena_srd_specification: Option<EnaSrdSpecification>,
+    pub instance_id: Option<String>,
+    pub network_card_index: Option<i32>,
+    pub network_interface_id: Option<String>,
+}
+
+/// Describes [`AttachNetworkInterfaceRequest`].
+pub static ATTACH_NETWORK_INTERFACE_REQUEST: StructDescription = StructDescription {
+    name: "AttachNetworkInterfaceRequest",
+    members: &[
+        Member::new("deviceIndex", Kind::Integer)
+            .required()
+            .query_name("DeviceIndex"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("EnaQueueCount", Kind::Integer).query_name("EnaQueueCount"),
+        Member::new(
+            "EnaSrdSpecification",
+            Kind::Structure(&ENA_SRD_SPECIFICATION),
+        )
+        .query_name("EnaSrdSpecification"),
+        Member::new("instanceId", Kind::String)
+            .required()
+            .query_name("InstanceId"),
+        Member::new("NetworkCardIndex", Kind::Integer).query_name("NetworkCardIndex"),
+        Member::new("networkInterfaceId", Kind::String)
+            .required()
+            .query_name("NetworkInterfaceId"),
+    ],
+};
+structure!(
+    AttachNetworkInterfaceRequest,
+    ATTACH_NETWORK_INTERFACE_REQUEST,
+    device_index,
+    dry_run,
+    ena_queue_count,
+    ena_srd_specification,
+    instance_id,
+    network_card_index,
+    network_interface_id
+);
+
+/// `AttachNetworkInterfaceResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachNetworkInterfaceResult {
+    pub attachment_id: Option<String>,
+    pub network_card_index: Option<i32>,
+}
+
+/// Describes [`AttachNetworkInterfaceResult`].
+pub static ATTACH_NETWORK_INTERFACE_RESULT: StructDescription = StructDescription {
+    name: "AttachNetworkInterfaceResult",
+    members: &[
+        Member::new("attachmentId", Kind::String).query_name("AttachmentId"),
+        Member::new("networkCardIndex", Kind::Integer).query_name("NetworkCardIndex"),
+    ],
+};
+structure!(
+    AttachNetworkInterfaceResult,
+    ATTACH_NETWORK_INTERFACE_RESULT,
+    attachment_id,
+    network_card_index
 );
 
 /// `AttributeBooleanValue` of the model.

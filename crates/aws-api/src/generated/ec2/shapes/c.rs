@@ -30,6 +30,51 @@ structure!(
     udp_timeout
 );
 
+/// `CreateDefaultSubnetRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultSubnetRequest {
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub ipv6_native: Option<bool>,
+}
+
+/// Describes [`CreateDefaultSubnetRequest`].
+pub static CREATE_DEFAULT_SUBNET_REQUEST: StructDescription = StructDescription {
+    name: "CreateDefaultSubnetRequest",
+    members: &[
+        Member::new("AvailabilityZone", Kind::String).query_name("AvailabilityZone"),
+        Member::new("AvailabilityZoneId", Kind::String).query_name("AvailabilityZoneId"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Ipv6Native", Kind::Boolean).query_name("Ipv6Native"),
+    ],
+};
+structure!(
+    CreateDefaultSubnetRequest,
+    CREATE_DEFAULT_SUBNET_REQUEST,
+    availability_zone,
+    availability_zone_id,
+    dry_run,
+    ipv6_native
+);
+
+/// `CreateDefaultSubnetResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultSubnetResult {
+    pub subnet: Option<Subnet>,
+}
+
+/// Describes [`CreateDefaultSubnetResult`].
+pub static CREATE_DEFAULT_SUBNET_RESULT: StructDescription = StructDescription {
+    name: "CreateDefaultSubnetResult",
+    members: &[Member::new("subnet", Kind::Structure(&SUBNET)).query_name("Subnet")],
+};
+structure!(
+    CreateDefaultSubnetResult,
+    CREATE_DEFAULT_SUBNET_RESULT,
+    subnet
+);
+
 /// `CreateDefaultVpcRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateDefaultVpcRequest {

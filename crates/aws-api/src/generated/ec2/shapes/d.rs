@@ -1938,6 +1938,33 @@ structure!(
     vpc_id
 );
 
+/// `DetachNetworkInterfaceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachNetworkInterfaceRequest {
+    pub attachment_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub force: Option<bool>,
+}
+
+/// Describes [`DetachNetworkInterfaceRequest`].
+pub static DETACH_NETWORK_INTERFACE_REQUEST: StructDescription = StructDescription {
+    name: "DetachNetworkInterfaceRequest",
+    members: &[
+        Member::new("attachmentId", Kind::String)
+            .required()
+            .query_name("AttachmentId"),
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("force", Kind::Boolean).query_name("Force"),
+    ],
+};
+structure!(
+    DetachNetworkInterfaceRequest,
+    DETACH_NETWORK_INTERFACE_REQUEST,
+    attachment_id,
+    dry_run,
+    force
+);
+
 /// `DhcpConfiguration` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DhcpConfiguration {
@@ -2039,6 +2066,51 @@ structure!(
     DISASSOCIATE_ROUTE_TABLE_REQUEST,
     association_id,
     dry_run
+);
+
+/// `DisassociateSubnetCidrBlockRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockRequest {
+    pub association_id: Option<String>,
+}
+
+/// Describes [`DisassociateSubnetCidrBlockRequest`].
+pub static DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST: StructDescription = StructDescription {
+    name: "DisassociateSubnetCidrBlockRequest",
+    members: &[Member::new("associationId", Kind::String)
+        .required()
+        .query_name("AssociationId")],
+};
+structure!(
+    DisassociateSubnetCidrBlockRequest,
+    DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST,
+    association_id
+);
+
+/// `DisassociateSubnetCidrBlockResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`DisassociateSubnetCidrBlockResult`].
+pub static DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT: StructDescription = StructDescription {
+    name: "DisassociateSubnetCidrBlockResult",
+    members: &[
+        Member::new(
+            "ipv6CidrBlockAssociation",
+            Kind::Structure(&SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION),
+        )
+        .query_name("Ipv6CidrBlockAssociation"),
+        Member::new("subnetId", Kind::String).query_name("SubnetId"),
+    ],
+};
+structure!(
+    DisassociateSubnetCidrBlockResult,
+    DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT,
+    ipv6_cidr_block_association,
+    subnet_id
 );
 
 /// `DisassociateVpcCidrBlockRequest` of the model.

@@ -329,6 +329,59 @@ structure!(
     new_association_id
 );
 
+/// `RestoreManagedPrefixListVersionRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreManagedPrefixListVersionRequest {
+    pub current_version: Option<i64>,
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: Option<String>,
+    pub previous_version: Option<i64>,
+}
+
+/// Describes [`RestoreManagedPrefixListVersionRequest`].
+pub static RESTORE_MANAGED_PREFIX_LIST_VERSION_REQUEST: StructDescription = StructDescription {
+    name: "RestoreManagedPrefixListVersionRequest",
+    members: &[
+        Member::new("CurrentVersion", Kind::Long)
+            .required()
+            .query_name("CurrentVersion"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("PrefixListId", Kind::String)
+            .required()
+            .query_name("PrefixListId"),
+        Member::new("PreviousVersion", Kind::Long)
+            .required()
+            .query_name("PreviousVersion"),
+    ],
+};
+structure!(
+    RestoreManagedPrefixListVersionRequest,
+    RESTORE_MANAGED_PREFIX_LIST_VERSION_REQUEST,
+    current_version,
+    dry_run,
+    prefix_list_id,
+    previous_version
+);
+
+/// `RestoreManagedPrefixListVersionResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreManagedPrefixListVersionResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+/// Describes [`RestoreManagedPrefixListVersionResult`].
+pub static RESTORE_MANAGED_PREFIX_LIST_VERSION_RESULT: StructDescription = StructDescription {
+    name: "RestoreManagedPrefixListVersionResult",
+    members: &[
+        Member::new("prefixList", Kind::Structure(&MANAGED_PREFIX_LIST)).query_name("PrefixList"),
+    ],
+};
+structure!(
+    RestoreManagedPrefixListVersionResult,
+    RESTORE_MANAGED_PREFIX_LIST_VERSION_RESULT,
+    prefix_list
+);
+
 /// `RevokeSecurityGroupEgressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSecurityGroupEgressRequest {

@@ -5,6 +5,97 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `UnassignIpv6AddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignIpv6AddressesRequest {
+    pub ipv6_addresses: Option<Vec<String>>,
+    pub ipv6_prefixes: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+}
+
+/// Describes [`UnassignIpv6AddressesRequest`].
+pub static UNASSIGN_IPV6_ADDRESSES_REQUEST: StructDescription = StructDescription {
+    name: "UnassignIpv6AddressesRequest",
+    members: &[
+        Member::new("ipv6Addresses", Kind::List(&Kind::String))
+            .query_name("Ipv6Addresses")
+            .item_name(Some("item")),
+        Member::new("Ipv6Prefix", Kind::List(&Kind::String))
+            .query_name("Ipv6Prefix")
+            .item_name(Some("item")),
+        Member::new("networkInterfaceId", Kind::String)
+            .required()
+            .query_name("NetworkInterfaceId"),
+    ],
+};
+structure!(
+    UnassignIpv6AddressesRequest,
+    UNASSIGN_IPV6_ADDRESSES_REQUEST,
+    ipv6_addresses,
+    ipv6_prefixes,
+    network_interface_id
+);
+
+/// `UnassignIpv6AddressesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignIpv6AddressesResult {
+    pub network_interface_id: Option<String>,
+    pub unassigned_ipv6_addresses: Option<Vec<String>>,
+    pub unassigned_ipv6_prefixes: Option<Vec<String>>,
+}
+
+/// Describes [`UnassignIpv6AddressesResult`].
+pub static UNASSIGN_IPV6_ADDRESSES_RESULT: StructDescription = StructDescription {
+    name: "UnassignIpv6AddressesResult",
+    members: &[
+        Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+        Member::new("unassignedIpv6Addresses", Kind::List(&Kind::String))
+            .query_name("UnassignedIpv6Addresses")
+            .item_name(Some("item")),
+        Member::new("unassignedIpv6PrefixSet", Kind::List(&Kind::String))
+            .query_name("UnassignedIpv6PrefixSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    UnassignIpv6AddressesResult,
+    UNASSIGN_IPV6_ADDRESSES_RESULT,
+    network_interface_id,
+    unassigned_ipv6_addresses,
+    unassigned_ipv6_prefixes
+);
+
+/// `UnassignPrivateIpAddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignPrivateIpAddressesRequest {
+    pub ipv4_prefixes: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_addresses: Option<Vec<String>>,
+}
+
+/// Describes [`UnassignPrivateIpAddressesRequest`].
+pub static UNASSIGN_PRIVATE_IP_ADDRESSES_REQUEST: StructDescription = StructDescription {
+    name: "UnassignPrivateIpAddressesRequest",
+    members: &[
+        Member::new("Ipv4Prefix", Kind::List(&Kind::String))
+            .query_name("Ipv4Prefix")
+            .item_name(Some("item")),
+        Member::new("networkInterfaceId", Kind::String)
+            .required()
+            .query_name("NetworkInterfaceId"),
+        Member::new("privateIpAddress", Kind::List(&Kind::String))
+            .query_name("PrivateIpAddress")
+            .item_name(Some("PrivateIpAddress")),
+    ],
+};
+structure!(
+    UnassignPrivateIpAddressesRequest,
+    UNASSIGN_PRIVATE_IP_ADDRESSES_REQUEST,
+    ipv4_prefixes,
+    network_interface_id,
+    private_ip_addresses
+);
+
 /// `UnsuccessfulItem` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnsuccessfulItem {

@@ -1,0 +1,177 @@
+//! What a host shall hold of the VPCs, and what of it is news to the host. Pure.
+//!
+//! Nothing is remembered of what a write meant: all rows are computed and compared with what the host was
+//! told, so nothing can be forgotten, and several writes are told as one.
+//! Rule: design section 6, "Joining, and host sync".
+
+use crate::connect;
+use crate::records::TASKS;
+use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
+use aws_api::agent::host_sync::{HostEncryption, HostRow, Row, RowKey, ToHost};
+use ec2::host::Hosts;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use store::{Key, World};
+
+/// The attribute with a host's address in the network between the hosts (`longshore agent --address`).
+const UNDERLAY: &str = "longshore.address";
+
+/// What a host was told in one session.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    rows: BTreeMap<RowKey, Row>,
+    revision: u64,
+}
+
+impl Told {
+    /// The session's first message: everything.
+    pub fn state(&mut self, wanted: Vec<Row>) -> ToHost {
+        self.rows = by_key(wanted);
+        self.revision += 1;
+        ToHost::State {
+            revision: self.revision,
+            rows: self.rows.values().cloned().collect(),
+        }
+    }
+
+    /// What is other than it was told; `None` if nothing is.
+    pub fn change(&mut self, wanted: Vec<Row>) -> Option<ToHost> {
+        let wanted = by_key(wanted);
+        let is_new = |(key, row): &(&RowKey, &Row)| self.rows.get(key) != Some(row);
+        let put: Vec<Row> = wanted
+            .iter()
+            .filter(is_new)
+            .map(|(_, row)| row.clone())
+            .collect();
+        let gone = self.rows.keys().filter(|key| !wanted.contains_key(key));
+        let remove: Vec<RowKey> = gone.cloned().collect();
+        self.rows = wanted;
+        if put.is_empty() && remove.is_empty() {
+            return None;
+        }
+        self.revision += 1;
+        let revision = self.revision;
+        Some(ToHost::Change {
+            revision,
+            put,
+            remove,
+        })
+    }
+
+    /// Everything that it was told and not told to forget.
+    #[must_use]
+    pub fn rows(&self) -> &BTreeMap<RowKey, Row> {
+        &self.rows
+    }
+}
+
+fn by_key(rows: Vec<Row>) -> BTreeMap<RowKey, Row> {
+    rows.into_iter().map(|row| (row.key(), row)).collect()
+}
+
+/// Whether one of these rows, each named by its table and key, may change what a host shall hold.
+pub fn concern<'a>(
+    world: &World,
+    mut changed: impl Iterator<Item = (&'static str, &'a Key)>,
+) -> bool {
+    let tables = [ec2::records::tables(), servicediscovery::records::tables()].concat();
+    let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
+    changed.any(|(table, key)| match table {
+        name if name == TASKS.name() => connect::rows::concerns(world, key),
+        name => name == CONTAINER_INSTANCES.name() || is_one(name),
+    })
+}
+
+/// What the host with this registration shall hold: the VPCs in which it has interfaces, with the names that
+/// they resolve, and the endpoints that its tasks reach.
+#[must_use]
+pub fn rows(world: &World, host: &str) -> Vec<Row> {
+    let hosts = hosts(world, host);
+    let mut rows = ec2::host::rows(world, host, &hosts);
+    let vpcs = rows.iter().filter_map(|row| match row {
+        Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
+        _ => None,
+    });
+    let names: Vec<Row> = vpcs
+        .flat_map(|vpc| servicediscovery::names(world, &vpc))
+        .map(Row::Name)
+        .collect();
+    rows.extend(names);
+    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
+    let registrations = further.map(|(name, _)| name.as_str()).chain([host]);
+    let endpoints = connect::rows::rows(world, registrations);
+    rows.extend(endpoints.into_iter().map(Row::Endpoint));
+    rows
+}
+
+/// All machines, as the one with this registration knows them. A machine may be registered more than once, such as
+/// where it lends FARGATE capacity besides: it is told by the registration that asks, the others by their first.
+fn hosts(world: &World, own: &str) -> Hosts {
+    let mut hosts = Hosts::default();
+    let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
+    let instances = || world.scan(&CONTAINER_INSTANCES);
+    // Machines without a name of their own cannot be told from each other.
+    let named = || instances().filter(|instance| !instance.host.is_empty());
+    let asking = named().find(|instance| instance.key.arn() == own);
+    for instance in asking.into_iter().chain(named()) {
+        let arn = instance.key.arn();
+        let of = known.entry(name(instance)).or_insert_with(|| arn.clone());
+        if *of != arn {
+            hosts.aliases.insert(arn, of.clone());
+        }
+    }
+    let speaking = instances().filter(|instance| !hosts.aliases.contains_key(&instance.key.arn()));
+    hosts.underlays = speaking.filter_map(|instance| row(instance)).collect();
+    hosts
+}
+
+fn name(instance: &ContainerInstanceRecord) -> (&str, &str, &str) {
+    let scope = &instance.key.scope;
+    (&scope.account, &scope.region, &instance.host)
+}
+
+fn row(instance: &ContainerInstanceRecord) -> Option<HostRow> {
+    let underlay: Ipv4Addr = instance.attribute(UNDERLAY)??.parse().ok()?;
+    let encryption = instance.attribute(HostEncryption::ATTRIBUTE).flatten();
+    Some(HostRow {
+        id: instance.key.arn(),
+        underlay,
+        encryption: encryption.and_then(HostEncryption::from_attribute),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(id: &str, last: u8) -> Row {
+        Row::Host(HostRow {
+            id: id.into(),
+            underlay: Ipv4Addr::new(10, 0, 0, last),
+            encryption: None,
+        })
+    }
+
+    #[test]
+    fn only_news_is_told_and_nothing_twice() {
+        let mut told = Told::default();
+        let state = told.state(vec![host("a", 1), host("b", 2)]);
+        let all = vec![host("a", 1), host("b", 2)];
+        assert_eq!(
+            state,
+            ToHost::State {
+                revision: 1,
+                rows: all.clone()
+            }
+        );
+        assert_eq!(told.change(all), None);
+        let change = told.change(vec![host("b", 3), host("c", 4)]);
+        let expected = ToHost::Change {
+            revision: 2,
+            put: vec![host("b", 3), host("c", 4)],
+            remove: vec![RowKey::Host("a".into())],
+        };
+        assert_eq!(change, Some(expected));
+        assert_eq!(told.rows().len(), 2);
+    }
+}
