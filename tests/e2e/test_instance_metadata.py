@@ -100,8 +100,13 @@ def test_tasks_learn_of_it_where_they_may_and_the_host_not_for_that(fresh):
         # What is told to tasks of themselves stays where it is.
         assert ask(fresh, arn, "http://169.254.169.254/v4/0")[0] == 404
         assert ask(fresh, arn, "http://169.254.170.2/latest/meta-data/instance-id")[0] == 404
+    # One that has no instance learns of none.
+    fargate = fresh.register("lent", {"name": "app", "command": ["sleep", "1000"]}, networkMode="awsvpc", cpu="256", memory="512",
+                             requiresCompatibilities=["FARGATE"])
+    lent = started(fresh, fargate, launchType="FARGATE", networkConfiguration=vpc.network(vpc.default_subnet(fresh)["SubnetId"]))
+    assert ask(fresh, lent, BASE + "meta-data/instance-id") == (404, "")
     assert not address()
-    stopped(fresh, *both)
+    stopped(fresh, *both, lent)
 
 
 def test_one_of_two_has_the_address_and_the_other_says_so(told, longshore):

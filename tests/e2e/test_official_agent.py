@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Iterator
 from urllib.parse import quote
 
+import boto3
 import leaks
 import pytest
 import wire
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
 from harness import eventually
 from hosts import LoopbackServer
 from official_agent import DOCKER, PORTS, VERSION, Acs, OfficialAgent, container, stamp
@@ -455,3 +457,42 @@ def test_health_of_tasks_elsewhere_is_acknowledged_and_dropped(machine, acs):
     tcs.publish("Health", {"metadata": tcs.metadata()} | health(arn, ("nobody", "UNHEALTHY")))
     assert machine.see(arn)["healthStatus"] == "UNKNOWN"
     tcs.close()
+
+
+def test_credentials_come_with_a_task_and_again_with_each_session(server, machine, acs):
+    server.ecs.register_task_definition(**DEFINITION | {"family": "roles", "taskRoleArn": "app", "executionRoleArn": "exec"})
+    answer = server.ecs.run_task(cluster=machine.cluster, taskDefinition="roles")
+    arn = answer["tasks"][0]["taskArn"]
+    task = machine.accept(acs, arn)[arn]
+    given = {"TaskApplication": task["roleCredentials"], "TaskExecution": task["executionRoleCredentials"]}
+    for name, credentials in zip(("app", "exec"), given.values()):
+        assert credentials["roleArn"] == f"arn:aws:iam::000000000000:role/{name}"
+        assert {"credentialsId", "accessKeyId", "secretAccessKey", "sessionToken", "expiration"} < set(credentials)
+    plain = machine.run()[0]
+    taken = machine.accept(acs, plain)[plain]
+    assert not taken.get("roleCredentials") and not taken.get("executionRoleCredentials")
+    acs.close()
+    # Of tasks that it knows; what it knows already may come again, and is the same.
+    again = machine.acs()
+    seen = {}
+    while len(seen) < 2:
+        message = again.next("IAMRoleCredentialsMessage")[1]
+        assert message["messageId"] and message["taskArn"] == arn, message
+        seen[message["roleType"]] = message["roleCredentials"]
+        again.send("IAMRoleCredentialsAckRequest", {
+            "messageId": message["messageId"], "expiration": message["roleCredentials"]["expiration"],
+            "credentialsId": message["roleCredentials"]["credentialsId"]})
+    assert seen == given
+    again.acknowledge(again.until_manifest()[1])
+    # The agent asks for a task in the name of its role, and of no other.
+    for kind, code in (("TaskApplication", None), ("TaskExecution", "AccessDeniedException")):
+        keys = seen[kind]
+        ecs = boto3.client("ecs", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id=keys["accessKeyId"],
+                           aws_secret_access_key=keys["secretAccessKey"], aws_session_token=keys["sessionToken"])
+        try:
+            answer, refused = ecs.get_task_protection(cluster=machine.cluster, tasks=[arn]), None
+            assert answer["failures"][0]["reason"] == "TASK_NOT_VALID", "it is no service's"
+        except ClientError as error:
+            refused = error.response["Error"]["Code"]
+        assert refused == code
+    again.close()

@@ -72,6 +72,18 @@ pub fn by_address(host: &Host, origin: &Origin) -> Option<Arc<TaskContext>> {
     host.tasks().into_iter().find(is_its)
 }
 
+/// Whether it is a task of launch type FARGATE that asks after the instance: it has none.
+pub fn is_of_fargate(host: &Host, origin: &Origin) -> bool {
+    let Place::Instance(vpc) = &origin.place else {
+        return false;
+    };
+    let at_home = Origin {
+        place: Place::Vpc(vpc.clone()),
+        address: origin.address,
+    };
+    by_address(host, &at_home).is_some_and(|task| task.definition.is_fargate())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Requests read and answers written: HTTP/1.1 on a place's socket.
 
 use super::answer::{Reply, reply};
-use super::{Origin, Place, instance, path, rate, relay};
+use super::{Origin, Place, caller, instance, path, rate, relay};
 use crate::engine::Host;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -111,6 +111,9 @@ fn of_instance(host: &Host, origin: &Origin, request: &Request<Incoming>) -> Res
     let path = request.uri().path();
     if !host.endpoints.admits(origin.address, path) {
         return respond(Reply::empty(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    if caller::is_of_fargate(host, origin) {
+        return respond(Reply::empty(StatusCode::NOT_FOUND));
     }
     let (reply, seconds) = instance::reply(host, request.method(), path, request.headers());
     let mut response = respond(reply);
