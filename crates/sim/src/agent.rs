@@ -103,6 +103,11 @@ impl Simulation {
 
     /// A new process takes over what an earlier one left, then registers.
     fn start_agent(&mut self, host: HostIndex) {
+        let first = self.first_of(host);
+        if first != host && !self.hosts[first].agent.up {
+            // One process: it begins with the first.
+            return self.after(10, Event::AgentStarts(host));
+        }
         let agent = &mut self.hosts[host].agent;
         if agent.up {
             return;
@@ -117,7 +122,9 @@ impl Simulation {
             life: agent.life,
         };
         self.adopt_networks(host);
-        self.adopt_interfaces(host);
+        if first == host {
+            self.adopt_interfaces(host);
+        }
         let kept = self.hosts[host].machine.disk.tasks.clone();
         for (arn, task) in kept {
             match TaskDefinition::parse(&task.payload) {
@@ -257,7 +264,9 @@ impl Simulation {
         host.machine.disk.instance = Some(instance.arn());
         host.agent.registered = Some(instance);
         self.after(1, Event::Connect(agent));
-        self.begin_sync(agent);
+        if self.hosts[agent.host].beside.is_none() {
+            self.begin_sync(agent);
+        }
     }
 
     fn connect(&mut self, agent: AgentId) {

@@ -7,6 +7,7 @@ use crate::plan::Mutation;
 use crate::simulation::Simulation;
 use agent::task::event::Command;
 use agent::task::machine;
+use std::collections::BTreeSet;
 
 /// As in `netdev`: rows and tasks come by two sessions, so one waits so long for the other.
 const ROW_PATIENCE: u64 = 5_000;
@@ -15,6 +16,18 @@ const LOOK_AGAIN: u64 = 250;
 const DETACH_AGAIN: u64 = 1_000;
 
 impl Simulation {
+    /// The registration that asks for the networks of a machine.
+    pub fn first_of(&self, host: HostIndex) -> HostIndex {
+        self.hosts[host].beside.unwrap_or(host)
+    }
+
+    /// All registrations of a machine, the first one first.
+    pub fn all_of(&self, host: HostIndex) -> Vec<HostIndex> {
+        let first = self.first_of(host);
+        let others = (0..self.hosts.len()).filter(|at| self.hosts[*at].beside == Some(first));
+        std::iter::once(first).chain(others).collect()
+    }
+
     /// Whether a deed of an interface has to wait; it then comes again.
     pub fn interface_waits(&mut self, agent: AgentId, arn: &str, number: u64) -> bool {
         let Some(live) = self.hosts[agent.host].agent.live.get(arn) else {
@@ -23,7 +36,7 @@ impl Simulation {
         let delay = match live.asked.get(&number) {
             Some(Command::AttachInterface) => {
                 let eni = self.interface_of(agent.host, arn);
-                let networks = &self.hosts[agent.host].agent.networks;
+                let networks = &self.hosts[self.first_of(agent.host)].agent.networks;
                 if networks.local_interface(&eni).is_some() || self.is_out_of_patience(agent, arn) {
                     return false;
                 }
@@ -56,8 +69,8 @@ impl Simulation {
 
     /// What comes of the deed.
     pub fn attach_interface(&mut self, host: HostIndex, arn: &str, fails: bool) -> machine::Event {
-        let eni = self.interface_of(host, arn);
-        let found = &mut self.hosts[host];
+        let (eni, first) = (self.interface_of(host, arn), self.first_of(host));
+        let found = &mut self.hosts[first];
         let row = found.agent.networks.local_interface(&eni).cloned();
         let Some(row) = row.filter(|_| !fails) else {
             // Nothing is left of what failed, nor of what an earlier agent made.
@@ -77,7 +90,8 @@ impl Simulation {
     pub fn detach_interface(&mut self, host: HostIndex, arn: &str) -> machine::Event {
         let eni = self.interface_of(host, arn);
         if !self.has(Mutation::SaidGoneTooEarly) {
-            self.hosts[host].machine.kernel.unplug(&eni);
+            let first = self.first_of(host);
+            self.hosts[first].machine.kernel.unplug(&eni);
         }
         machine::Event::InterfaceGone
     }
@@ -86,12 +100,19 @@ impl Simulation {
     pub fn adopt_interfaces(&mut self, host: HostIndex) {
         use agent::task::state::Made;
         let keeps_all = self.has(Mutation::AdoptedAll);
-        let machine = &mut self.hosts[host].machine;
-        let tasks = &machine.disk.tasks;
-        machine.kernel.adopt(|arn| {
-            let state = tasks.get(arn).and_then(|kept| kept.state.as_ref());
-            let interface = state.and_then(|state| state.interface.as_ref());
-            keeps_all || interface.is_some_and(|interface| interface.made == Made::Yes)
-        });
+        let mut made = BTreeSet::new();
+        for one in self.all_of(host) {
+            for (arn, kept) in &self.hosts[one].machine.disk.tasks {
+                let state = kept
+                    .state
+                    .as_ref()
+                    .and_then(|state| state.interface.as_ref());
+                if state.is_some_and(|interface| interface.made == Made::Yes) {
+                    made.insert(arn.clone());
+                }
+            }
+        }
+        let kernel = &mut self.hosts[host].machine.kernel;
+        kernel.adopt(|arn| keeps_all || made.contains(arn));
     }
 }

@@ -40,6 +40,8 @@ pub struct Host {
     pub cut_until: u64,
     /// It lends FARGATE capacity, and is no container instance.
     pub lends: bool,
+    /// It is a second registration of that machine's agent: one process, one set of networks.
+    pub beside: Option<HostIndex>,
 }
 
 /// A run in progress.
@@ -85,9 +87,15 @@ impl Simulation {
             Load::Everything => random.between(1, 2),
             Load::TwoServices => 0,
         };
+        // The first that lends may be a machine that is a container instance too, as by default.
+        let beside = random.chance(600).then_some(0);
         let hosts = (0..instances + lent).map(|at| Host {
-            name: format!("host-{at}"),
+            name: match beside {
+                Some(of) if at == instances => format!("host-{of}"),
+                _ => format!("host-{at}"),
+            },
             lends: at >= instances,
+            beside: beside.filter(|_| at == instances),
             machine: Machine::default(),
             agent: Agent::default(),
             clock_ms: 0,

@@ -54,14 +54,18 @@ impl Simulation {
             }
             Trouble::Power => {
                 self.kill_agent(host, 60_000);
-                let random = &mut self.random;
-                self.hosts[host].machine.lose_power(|| random.chance(500));
-                self.check_kept(host);
+                for one in self.all_of(host) {
+                    let random = &mut self.random;
+                    self.hosts[one].machine.lose_power(|| random.chance(500));
+                    self.check_kept(one);
+                }
             }
             Trouble::Cut => {
                 let is_long = self.random.chance(400);
                 let lasts = self.random.wait(if is_long { 120_000 } else { 5000 });
-                self.hosts[host].cut_until = self.now + lasts;
+                for one in self.all_of(host) {
+                    self.hosts[one].cut_until = self.now + lasts;
+                }
             }
             Trouble::Clock => {
                 let by = self.random.below(2 * CLOCK_STEP_MAX) as i64 - CLOCK_STEP_MAX as i64;
@@ -70,7 +74,11 @@ impl Simulation {
                         self.server.clock_ms = by;
                         self.service_clock_set();
                     }
-                    false => self.hosts[host].clock_ms = by,
+                    false => {
+                        for one in self.all_of(host) {
+                            self.hosts[one].clock_ms = by;
+                        }
+                    }
                 }
             }
         }
@@ -114,6 +122,12 @@ impl Simulation {
 
     /// `kill -9`; the next process comes after `delay`. Deeds under way are done or not.
     fn kill_agent(&mut self, host: HostIndex, delay: u64) {
+        for one in self.all_of(host) {
+            self.kill_part(one, delay);
+        }
+    }
+
+    fn kill_part(&mut self, host: HostIndex, delay: u64) {
         if !self.hosts[host].agent.up {
             return;
         }

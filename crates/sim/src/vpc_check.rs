@@ -106,7 +106,12 @@ impl Simulation {
             }
             return;
         };
-        let owned = self.check.owners.iter().filter(|(_, of)| **of == host);
+        let machine = self.all_of(host);
+        let owned = self
+            .check
+            .owners
+            .iter()
+            .filter(|(_, of)| machine.contains(of));
         let ids: BTreeSet<&str> = owned.map(|(id, _)| id.0.as_str()).collect();
         let instance = one.host.as_deref().unwrap_or_default();
         let its = instance.rsplit('/').next().unwrap_or_default();
@@ -140,9 +145,13 @@ impl Simulation {
         let Some(sync) = self.syncs.get(&session) else {
             return;
         };
-        let arn = sync.instance.arn();
-        let all = || self.server.published.scan(&INTERFACES);
-        let own = all().filter(|one| one.host.as_deref() == Some(&arn));
+        let (world, arn) = (&self.server.published, sync.instance.arn());
+        // A machine has as many names as it was ever registered under.
+        let name = &self.hosts[sync.agent.host].name;
+        let registered = world.scan(&CONTAINER_INSTANCES).filter(|i| i.host == *name);
+        let names: BTreeSet<String> = registered.map(|instance| instance.key.arn()).collect();
+        let all = || world.scan(&INTERFACES);
+        let own = all().filter(|one| one.host.as_ref().is_some_and(|at| names.contains(at)));
         let vpcs: BTreeSet<&str> = own.map(|one| one.vpc.as_str()).collect();
         let wanted = all().filter(|one| one.host.is_some() && vpcs.contains(one.vpc.as_str()));
         let wanted: BTreeSet<&str> = wanted.map(|one| one.id()).collect();
@@ -199,7 +208,8 @@ impl Simulation {
             let (at, owner) = (address.key.address, &address.owner);
             self.violate(5, format!("{at} of {owner} is left"));
         }
-        if self.syncs.len() != self.hosts.len() {
+        let machines = self.hosts.iter().filter(|host| host.beside.is_none());
+        if self.syncs.len() != machines.count() {
             self.violate(9, "a host's networks did not come back".into());
         }
         for host in 0..self.hosts.len() {
