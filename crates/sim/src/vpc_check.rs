@@ -7,7 +7,7 @@
 use crate::event::HostIndex;
 use crate::simulation::Simulation;
 use aws_api::agent::host_sync::{Row, RowKey};
-use ec2::records::address::ADDRESSES;
+use ec2::records::address::{ADDRESSES, POOL, space_of};
 use ec2::records::{INTERFACES, InterfaceRecord};
 use ecs::host_rows;
 use ecs::records::InstanceStatus;
@@ -49,6 +49,7 @@ impl Simulation {
                 }
             }
         }
+        self.check_ledger(&now);
         let before = std::mem::take(&mut self.interfaces.now);
         for id in before.keys().filter(|id| !now.contains_key(*id)) {
             for host in 0..self.hosts.len() {
@@ -65,6 +66,33 @@ impl Simulation {
             self.check_alone(id, &addresses(one).collect());
         }
         self.interfaces.now = now;
+    }
+
+    /// The rows of addresses in use say what the interfaces have, private ones and public ones, and no more.
+    fn check_ledger(&mut self, interfaces: &BTreeMap<String, Arc<InterfaceRecord>>) {
+        let mut had = BTreeSet::new();
+        for (id, one) in interfaces {
+            let subnet = space_of(&one.key.beside(&one.subnet));
+            let private = one.addresses.iter().map(|at| (subnet.clone(), *at));
+            let public = one
+                .public
+                .iter()
+                .map(|public| (POOL.to_owned(), public.address));
+            had.extend(
+                private
+                    .chain(public)
+                    .map(|(space, at)| (space, at, id.clone())),
+            );
+        }
+        let rows = self.server.published.scan(&ADDRESSES);
+        let rows = rows.map(|row| (row.key.space.clone(), row.key.address, row.owner.clone()));
+        let rows: BTreeSet<_> = rows.collect();
+        if let Some((_, at, owner)) = had.symmetric_difference(&rows).next() {
+            self.violate(
+                5,
+                format!("{at} of {owner} is in one place and not in the other"),
+            );
+        }
     }
 
     /// Nobody else has these addresses plugged in.
