@@ -1,9 +1,12 @@
 """Credentials of task roles: a real SDK in the networks of real tasks, and who does not get them."""
 
+import base64
+import hmac
 import json
 import re
 import subprocess
 import sys
+import time
 
 import boto3
 import pytest
@@ -151,6 +154,36 @@ def test_no_key_lies_on_disk_and_none_outlives_its_task(longshore):
     stopped(longshore, arn, other)
     assert code(sts.get_caller_identity) == "InvalidClientTokenId"
     assert code(ecs.list_clusters) == "UnrecognizedClientException"
+
+
+def derived(longshore, arn, hours):
+    """Credentials of a task as the server makes them, good until so many hours from now."""
+    key = bytes.fromhex((longshore.data / "keys" / "sessions.key").read_text().strip())
+
+    def mac(purpose, part):
+        text = b"".join(len(one).to_bytes(8, "big") + one for one in (b"longshore session", purpose, part))
+        return hmac.digest(key, text, "sha256")
+
+    end = int(time.time() + hours * 3600) * 1000
+    moments = (end - 6 * 3600 * 1000).to_bytes(8, "big") + end.to_bytes(8, "big")
+    body = b"\1\1" + moments + ROLE.encode() + b"\0" + arn.encode()
+    chance = mac(b"access key id", body)
+    id = ((1 << 47) | (chance[0] & 0x7f)).to_bytes(6, "big") + chance[1:5]
+    text = lambda data: base64.b64encode(data).decode()
+    return {"AccessKeyId": "ASIA" + base64.b32encode(id).decode(), "SecretAccessKey": text(mac(b"secret", body)[:30]),
+            "Token": text(body + mac(b"token", body))}
+
+
+def test_what_has_expired_is_refused_in_each_protocols_words(longshore):
+    arn = run(longshore, "host", family="expired")
+    sts = lambda hours: signed(longshore, "sts", derived(longshore, arn, hours))
+    assert sts(1).get_caller_identity()["Arn"].endswith(arn.rsplit("/", 1)[1]), "the test makes them as the server does"
+    assert code(sts(-1).get_caller_identity) == "ExpiredToken"
+    late = derived(longshore, arn, -1)
+    assert code(signed(longshore, "ecs", late).list_clusters) == "ExpiredTokenException"
+    assert code(signed(longshore, "ec2", late).describe_vpcs) == "RequestExpired"
+    stopped(longshore, arn)
+    assert code(sts(1).get_caller_identity) == "InvalidClientTokenId"
 
 
 def test_a_task_protects_itself_and_no_other(longshore):

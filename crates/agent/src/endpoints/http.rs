@@ -43,10 +43,16 @@ pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
                 let host = host.clone();
                 tokio::spawn(async move {
                     match wanted(&origin.place, &stream) {
-                        Wanted::Api => relay::carry(&host, stream).await,
-                        wanted => connection(host, origin, wanted, stream).await,
+                        Wanted::Api => {
+                            // Has its own count: it may last.
+                            drop(slot);
+                            relay::carry(&host, &origin, stream).await;
+                        }
+                        wanted => {
+                            connection(host, origin, wanted, stream).await;
+                            drop(slot);
+                        }
                     }
-                    drop(slot);
                 });
             }
             Err(error) => {

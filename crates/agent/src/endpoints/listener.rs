@@ -108,7 +108,11 @@ async fn serve(host: &Arc<Host>, place: &Place) -> io::Result<JoinHandle<()>> {
         Place::Instance(vpc) => listening(host, vpc, (INSTANCE_METADATA, HTTP_PORT)).await?,
         Place::Api(vpc) => {
             let listener = listening(host, vpc, (TASK_ENDPOINT, TASK_API_PORT)).await?;
-            return Ok(tokio::spawn(relay::serve(host.clone(), listener)));
+            return Ok(tokio::spawn(relay::serve(
+                host.clone(),
+                place.clone(),
+                listener,
+            )));
         }
         Place::Resolver(vpc, address) => {
             let address = *address;

@@ -79,6 +79,7 @@ pub struct Endpoints {
     /// `std` mutex: held over arithmetic only.
     rate: Mutex<Rate>,
     usage: usage::Earlier,
+    carried: relay::Carried,
     /// `std` mutex: held over map operations only.
     tokens: Mutex<Tokens>,
     /// `RwLock` of `std`: held over map operations only.
@@ -92,6 +93,7 @@ impl Default for Endpoints {
             listeners: Listeners::default(),
             rate: Mutex::new(Rate::default()),
             usage: usage::Earlier::default(),
+            carried: relay::Carried::default(),
             tokens: Mutex::default(),
             zones: RwLock::default(),
             began: Instant::now(),
