@@ -6,6 +6,7 @@
 use crate::config::AgentConfig;
 use crate::engine::{self, Host};
 use crate::isolation;
+use netdev::vpc::Between;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Something could not be removed.
-pub async fn down(mut config: AgentConfig) -> io::Result<()> {
-    // What is there is removed, whether or not this kernel could make it.
-    config.encrypt_port = None;
-    let host = engine::open(config).await?;
+pub async fn down(config: AgentConfig) -> io::Result<()> {
+    // Tasks go on while they are asked to stop: what they say to other hosts goes as it went before.
+    let host = engine::open(config, Between::AsItStands).await?;
     host.take_over().await?;
     for arn in host.task_arns() {
         host.stop_known(&arn);

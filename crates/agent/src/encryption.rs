@@ -3,18 +3,18 @@
 use crate::config::AgentConfig;
 use crate::secret;
 use aws_api::agent::host_sync::HostEncryption;
-use netdev::vpc::Encryption;
+use netdev::vpc::{Between, Encryption};
 use std::io;
 
 const PRIVATE_KEY_LEN: usize = 32;
 
-/// How this host encrypts, with the key that it keeps; `None`: it does not.
+/// How packets go between this host and others, with the key that it keeps.
 ///
 /// # Errors
 /// The key cannot be kept.
-pub fn own(config: &AgentConfig) -> io::Result<Option<Encryption>> {
+pub fn between(config: &AgentConfig) -> io::Result<Between> {
     let Some(port) = config.encrypt_port else {
-        return Ok(None);
+        return Ok(Between::Clear);
     };
     std::fs::create_dir_all(config.agent_dir())?;
     let file = config.agent_dir().join("wireguard.key");
@@ -25,7 +25,7 @@ pub fn own(config: &AgentConfig) -> io::Result<Option<Encryption>> {
     let private_key = known.key();
     let private_key =
         private_key.ok_or_else(|| io::Error::other(format!("{} holds no key", file.display())))?;
-    Ok(Some(Encryption { private_key, port }))
+    Ok(Between::Encrypted(Encryption { private_key, port }))
 }
 
 /// What other hosts have to know of it, as an attribute.

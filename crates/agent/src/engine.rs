@@ -10,6 +10,7 @@ use crate::config::AgentConfig;
 use crate::connect::{self, Connect};
 use crate::control_socket;
 use crate::credentials::Credentials;
+use crate::encryption;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
@@ -66,7 +67,8 @@ pub struct Host {
 /// # Errors
 /// This host lacks something that every container needs.
 pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let host = open(config).await?;
+    let between = encryption::between(&config)?;
+    let host = open(config, between).await?;
     let parts = lent(&host).await?;
     host.take_over().await?;
     tokio::spawn(keep_swept(host.clone()));

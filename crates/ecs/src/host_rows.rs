@@ -8,9 +8,11 @@ use crate::connect;
 use crate::records::TASKS;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use aws_api::agent::host_sync::{HostEncryption, HostRow, Row, RowKey, ToHost};
+use aws_types::Timestamp;
 use ec2::host::Hosts;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use store::{Key, World};
 
 /// The attribute with a host's address in the network between the hosts (`longshore agent --address`).
@@ -121,8 +123,25 @@ fn hosts(world: &World, own: &str) -> Hosts {
         }
     }
     let speaking = instances().filter(|instance| !hosts.aliases.contains_key(&instance.key.arn()));
-    hosts.underlays = speaking.filter_map(|instance| row(instance)).collect();
+    hosts.underlays = by_address(speaking);
     hosts
+}
+
+/// An address is one machine's: of several that say it is theirs, that of the first that is connected. Who comes
+/// later with another's address speaks for nobody.
+fn by_address<'a>(all: impl Iterator<Item = &'a Arc<ContainerInstanceRecord>>) -> Vec<HostRow> {
+    let mut found: BTreeMap<Ipv4Addr, ((bool, Timestamp), HostRow)> = BTreeMap::new();
+    for instance in all {
+        let Some(row) = row(instance) else { continue };
+        let rank = (!instance.is_connected(), instance.registered_at);
+        let known = found.entry(row.underlay).or_insert((rank, row.clone()));
+        if rank < known.0 {
+            *known = (rank, row);
+        }
+    }
+    let mut rows: Vec<HostRow> = found.into_values().map(|(_, row)| row).collect();
+    rows.sort_by(|one, other| one.id.cmp(&other.id));
+    rows
 }
 
 fn name(instance: &ContainerInstanceRecord) -> (&str, &str, &str) {

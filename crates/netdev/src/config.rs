@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cidr::Ipv4Cidr;
-use crate::vpc::{ENDPOINTS, Encryption, Endpoint};
+use crate::vpc::{Between, ENDPOINTS, Endpoint};
 
 /// Where tasks find their metadata and credentials, on port 80. Rule: the public agent.
 pub const TASK_ENDPOINT: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
@@ -38,8 +38,8 @@ pub struct NetworkConfig {
     /// The address of this host at which others reach it, and it them, for VPCs that several hosts share.
     /// Its UDP port 4789 is then open to the hosts of host sync alone.
     pub underlay: Option<Ipv4Addr>,
-    /// What goes between hosts is encrypted, and nothing else is taken. Needs `underlay`.
-    pub encryption: Option<Encryption>,
+    /// How packets go between hosts.
+    pub between: Between,
     /// Where the routers of VPCs answer themselves.
     pub endpoints: Vec<Endpoint>,
     /// Whether containers of the bridge find instance metadata.
@@ -57,7 +57,7 @@ impl NetworkConfig {
             bridge_cidr: None,
             dynamic_ports: kernel_dynamic_ports(),
             underlay: None,
-            encryption: None,
+            between: Between::Clear,
             endpoints: ENDPOINTS.to_vec(),
             has_instance_metadata: false,
             router_linger: ROUTER_LINGER,

@@ -6,12 +6,13 @@
 mod support;
 mod vpc_support;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aws_api::agent::host_sync::{HostEncryption, HostRow, InterfaceRow, Row, RowKey};
 use netdev::namespace::run_in;
-use netdev::vpc::{Encryption, LinuxVpcs, VpcNetwork, WIREGUARD_PORT};
+use netdev::vpc::{Between, Encryption, LinuxVpcs, VpcNetwork, WIREGUARD_PORT};
 use netdev::{NetworkConfig, NetworkError};
 use support::{on_private_host, sh, traces};
 use vpc_support::hosts::{another_host, bulk, on, wire};
@@ -22,10 +23,14 @@ use vpc_support::{
 fn network(tag: &str, run_dir: PathBuf, last: u8, encrypts: bool) -> LinuxVpcs {
     let mut config = NetworkConfig::new(tag, run_dir);
     config.underlay = Some(Ipv4Addr::new(10, 99, 0, last));
-    config.encryption = encrypts.then_some(Encryption {
+    let encryption = Encryption {
         private_key: [last; 32],
         port: WIREGUARD_PORT,
-    });
+    };
+    config.between = match encrypts {
+        true => Between::Encrypted(encryption),
+        false => Between::Clear,
+    };
     LinuxVpcs::new(config).unwrap()
 }
 
@@ -147,6 +152,15 @@ async fn encrypted(dir: &Path, second: &Path) {
     put(&one, vec![host("h2", 2, Some(key_two))]).await;
     vpc_support::until(|| call_from(&a, to_b, 80).is_ok());
 
+    // A peer that says nothing new is left alone; clear VXLAN of a known host is not taken.
+    let second_host = two_in_the_clear(second, &a, to_b);
+    assert!(!second_host());
+    sh("nft delete chain inet longshore_0000d301_vpc overlay");
+    assert!(
+        second_host(),
+        "without the guard it is heard, or the line above shows nothing"
+    );
+
     // One that does not encrypt is not spoken with, in either direction.
     let outcome = put_any(&one, host("h2", 2, None)).await;
     assert!(
@@ -167,6 +181,54 @@ async fn encrypted(dir: &Path, second: &Path) {
     sh("nft delete table inet spy");
     one.destroy().await.unwrap();
     two.destroy().await.unwrap();
+}
+
+/// Sends a frame of the far task's in the clear, from its own host; the answer says whether the near task heard.
+fn two_in_the_clear(
+    second: &Path,
+    near: &netdev::vpc::VpcAttachment,
+    far: Ipv4Addr,
+) -> impl Fn() -> bool + use<> {
+    let ear = run_in(&near.netns, || {
+        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 90)).unwrap()
+    })
+    .unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mouth = run_in(second, || {
+        UdpSocket::bind((Ipv4Addr::new(10, 99, 0, 2), 0)).unwrap()
+    })
+    .unwrap();
+    // The host's own VXLAN alone goes by the tunnel: by port, so that this one is led past it.
+    sh(&format!(
+        "nsenter --net={} ip rule add priority 100 iif lo lookup main",
+        second.display()
+    ));
+    let frame = clear_frame(far, near.addresses[0]);
+    move || {
+        mouth
+            .send_to(&frame, (Ipv4Addr::new(10, 99, 0, 1), 4789))
+            .unwrap();
+        ear.recv_from(&mut [0; 10]).is_ok()
+    }
+}
+
+/// VXLAN of the VPC: Ethernet, IPv4, UDP to port 90.
+fn clear_frame(from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
+    let mut ip = vec![0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0];
+    ip.extend(from.octets());
+    ip.extend(to.octets());
+    let sum: u32 = ip
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
+        .sum();
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    ip[10..12].copy_from_slice(&sum.to_be_bytes());
+    let mut frame = vec![8, 0, 0, 0, 0, 0, 79, 0];
+    frame.extend([0x02, 0xfe, 10, 99, 0, 1, 0x02, 0xfe, 10, 99, 0, 2, 8, 0]);
+    frame.extend(ip);
+    frame.extend([0x30, 0x39, 0, 90, 0, 12, 0, 0]);
+    frame.extend(b"psst");
+    frame
 }
 
 /// Why rows were refused.

@@ -97,6 +97,16 @@ fn tasks_of_two_hosts_talk_as_their_groups_say_and_strangers_do_not() {
             heard(),
             "a known host's packets arrive, or the test below shows nothing"
         );
+        // The kernel takes VXLAN at any address of the host.
+        sh("ip addr add 10.99.1.1/32 dev lo");
+        let there = format!("nsenter --net={} ", stranger.display());
+        sh(&format!("{there} ip route add 10.99.1.1/32 via 10.99.0.1"));
+        let forwards = |to| format!("{there} bridge fdb replace 02:fe:0a:63:00:01 dev vx dst {to}");
+        sh(&forwards("10.99.1.1"));
+        assert!(!heard());
+        sh(&forwards("10.99.0.1"));
+        assert!(heard());
+        sh("ip addr del 10.99.1.1/32 dev lo");
         remove(&one, vec![RowKey::Host("h3".into())]).await;
         assert!(!heard());
 

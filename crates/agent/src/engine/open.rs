@@ -12,7 +12,7 @@ use crate::isolation::Isolation;
 use crate::logs::AllLogs;
 use crate::records::Records;
 use crate::{HELLO, SHIM};
-use netdev::vpc::LinuxVpcs;
+use netdev::vpc::{Between, LinuxVpcs};
 use netdev::{LinuxNetwork, NetworkConfig};
 use runtime::host::{ContainerRuntime, Runtime, RuntimeConfig};
 use runtime::image::{DiskStore, ImageStore, RegistryOptions, StoreOptions};
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 ///
 /// # Errors
 /// One of them cannot be had here, and which.
-pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
+pub async fn open(mut config: AgentConfig, between: Between) -> io::Result<Arc<Host>> {
     let failed =
         |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
     std::fs::create_dir_all(config.run_dir())?;
@@ -36,7 +36,7 @@ pub async fn open(mut config: AgentConfig) -> io::Result<Arc<Host>> {
     .map_err(|error| failed("containers", &error))?;
     let runtime = Arc::new(runtime);
     let networks = NetworkConfig {
-        encryption: encryption::own(&config)?,
+        between,
         ..config.networks()
     };
     let network = LinuxNetwork::new(networks.clone()).map_err(|error| failed("network", &error))?;

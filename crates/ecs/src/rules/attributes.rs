@@ -34,7 +34,9 @@ pub fn check_call(given: Option<&[Attribute]>) -> Result<&[Attribute], AwsError>
 /// Whether the name is one that users may put and delete.
 #[must_use]
 pub fn is_custom(name: &str) -> bool {
-    !name.starts_with("ecs.") && !name.starts_with("com.amazonaws.")
+    // `longshore.`: what other hosts go by, and only the host itself may say.
+    let reserved = ["ecs.", "com.amazonaws.", "longshore."];
+    !reserved.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The name of an attribute that a user may put or delete.

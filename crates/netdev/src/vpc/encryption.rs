@@ -25,6 +25,8 @@ use crate::netlink::wireguard::Family;
 pub use crate::netlink::wireguard::Key;
 use crate::sysctl;
 
+/// Requests at once.
+const REQUESTS_MAX: usize = 64;
 /// What WireGuard puts around a packet: IPv4, UDP, its own header and the authentication code.
 pub const WIREGUARD_OVERHEAD: u32 = 60;
 /// WireGuard's customary port.
@@ -52,6 +54,18 @@ impl std::fmt::Debug for Encryption {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Encryption(port {})", self.port)
     }
+}
+
+/// How packets go between hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Between {
+    /// As VXLAN, which who is between them can read. What encrypted before is removed.
+    #[default]
+    Clear,
+    /// Encrypted, and nothing else is taken. Needs an underlay.
+    Encrypted(Encryption),
+    /// As the run before had it: for the end of everything, while tasks still run.
+    AsItStands,
 }
 
 /// How another host encrypts.
@@ -103,14 +117,13 @@ impl Tunnel {
             .map_err(|(_, errno)| failed(errno))?;
         let keys = generic.wireguard_keys(family, index);
         let (public_key, found) = keys.map_err(|e| NetworkError::kernel(device.clone(), e))?;
-        let mut batch = Batch::new();
         // Whom a run before knew, host sync names again.
-        found
-            .iter()
-            .for_each(|key| batch.remove_wireguard_peer(family, index, key));
-        generic
-            .transact(batch)
-            .map_err(|(_, errno)| failed(errno))?;
+        in_parts(&found, |part| {
+            let mut batch = Batch::new();
+            let remove = |key| batch.remove_wireguard_peer(family, index, key);
+            part.iter().for_each(remove);
+            generic.transact(batch).map_err(|(_, errno)| failed(errno))
+        })?;
         sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), RP_FILTER_LOOSE)?;
         let mut batch = Batch::new();
         batch.put_address(index, IpNet::from(IpAddr::V4(DUMMY)));
@@ -151,39 +164,44 @@ impl Tunnel {
         peers: &BTreeMap<Ipv4Addr, Peer>,
         route: &mut Socket,
     ) -> Result<(), NetworkError> {
-        let failed = |errno: Errno| NetworkError::kernel("peers of the WireGuard device", errno);
-        let mut keys = Batch::new();
-        let mut paths = Batch::new();
-        let known = std::mem::take(&mut self.known);
-        for (address, peer) in known
-            .iter()
-            .filter(|(address, peer)| peers.get(address) != Some(peer))
-        {
-            keys.remove_wireguard_peer(self.family, self.index, &peer.public_key);
-            if !peers.contains_key(address) {
-                paths.delete_path(self.path(*address));
+        let is_other = |(host, peer): &(&Ipv4Addr, &Peer)| peers.get(host) != Some(*peer);
+        let gone: Vec<(Ipv4Addr, Peer)> = owned(self.known.iter().filter(is_other));
+        in_parts(&gone, |part| {
+            let (mut keys, mut paths) = (Batch::new(), Batch::new());
+            for (host, peer) in part {
+                keys.remove_wireguard_peer(self.family, self.index, &peer.public_key);
+                paths.delete_path(self.path(*host));
             }
-        }
-        for (address, peer) in peers {
-            keys.put_wireguard_peer(
-                self.family,
-                self.index,
-                &peer.public_key,
-                (*address, peer.port),
-            );
-            paths.put_path(self.path(*address));
-        }
-        self.generic
-            .transact(keys)
-            .map_err(|(_, errno)| failed(errno))?;
+            self.tell(keys, paths, route)?;
+            part.iter()
+                .for_each(|(host, _)| drop(self.known.remove(host)));
+            Ok(())
+        })?;
+        // Who is known already is left alone: to be told anew costs a peer what is on its way.
+        let is_new = |(host, _): &(&Ipv4Addr, &Peer)| !self.known.contains_key(host);
+        let new: Vec<(Ipv4Addr, Peer)> = owned(peers.iter().filter(is_new));
+        in_parts(&new, |part| {
+            let (mut keys, mut paths) = (Batch::new(), Batch::new());
+            for (host, peer) in part {
+                let at = (*host, peer.port);
+                keys.put_wireguard_peer(self.family, self.index, &peer.public_key, at);
+                paths.put_path(self.path(*host));
+            }
+            self.tell(keys, paths, route)?;
+            self.known.extend(part.iter().cloned());
+            Ok(())
+        })
+    }
+
+    fn tell(&mut self, keys: Batch, paths: Batch, route: &mut Socket) -> Result<(), NetworkError> {
+        let failed = |errno: Errno| NetworkError::kernel("peers of the WireGuard device", errno);
+        let told = self.generic.transact(keys);
+        told.map_err(|(_, errno)| failed(errno))?;
         // What is gone already need not be deleted.
         let refused = route.exchange(paths).map_err(failed)?;
-        match refused.into_iter().find(|(_, errno)| *errno != Errno::SRCH) {
+        match refused.into_iter().find(|(_, errno)| !is_gone(*errno)) {
             Some((_, errno)) => Err(failed(errno)),
-            None => {
-                self.known.clone_from(peers);
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
 
@@ -218,6 +236,18 @@ fn device_index(device: &str, mtu: u32, route: &mut Socket) -> Result<u32, Netwo
         .link(device)
         .map_err(|e| NetworkError::kernel(device, e))?;
     Ok(link.ok_or_else(|| failed(Errno::NODEV))?.index)
+}
+
+fn owned<'a>(peers: impl Iterator<Item = (&'a Ipv4Addr, &'a Peer)>) -> Vec<(Ipv4Addr, Peer)> {
+    peers.map(|(host, peer)| (*host, peer.clone())).collect()
+}
+
+/// Each request is answered, and the answers have to fit into the socket.
+fn in_parts<T>(
+    all: &[T],
+    work: impl FnMut(&[T]) -> Result<(), NetworkError>,
+) -> Result<(), NetworkError> {
+    all.chunks(REQUESTS_MAX).try_for_each(work)
 }
 
 /// Removes what [`Tunnel::open`] made; idempotent.

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::desired::Desired;
-use super::encryption::Key;
+use super::encryption::{Between, Key};
 use super::leaving::Leaving;
 use super::plug;
 use super::router::Router;
@@ -89,7 +89,10 @@ impl LinuxVpcs {
         let host = File::open(HOST_NAMESPACE)
             .map_err(|e| NetworkError::path("open", HOST_NAMESPACE, e))?;
         let state = State {
-            desired: Desired::new(config.endpoints.clone(), config.encryption.is_some()),
+            desired: Desired::new(
+                config.endpoints.clone(),
+                matches!(config.between, Between::Encrypted(_)),
+            ),
             host: None,
             routers: BTreeMap::new(),
             attachments: BTreeMap::new(),
@@ -118,7 +121,7 @@ impl LinuxVpcs {
     /// # Errors
     /// `NoWireGuard`: this kernel cannot.
     pub async fn encrypt(&self) -> Result<Option<Key>, NetworkError> {
-        if self.inner.config.encryption.is_none() {
+        if !matches!(self.inner.config.between, Between::Encrypted(_)) {
             return Ok(None);
         }
         self.on_thread("encrypt", |inner| {

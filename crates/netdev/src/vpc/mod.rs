@@ -54,7 +54,7 @@ use aws_api::agent::host_sync::{RowKey, ToHost};
 use serde::{Deserialize, Serialize};
 
 pub use config::{ENDPOINTS, Endpoint};
-pub use encryption::{Encryption, WIREGUARD_PORT};
+pub use encryption::{Between, Encryption, WIREGUARD_PORT};
 pub use linux::LinuxVpcs;
 
 use crate::error::NetworkError;

@@ -5,22 +5,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::names::Names;
 use crate::netlink::devices::VXLAN_UDP_PORT;
 
-/// Public addresses leave the host in its name. Whoever is no host of ours sends no VXLAN. Loading it
-/// again keeps the sets.
+/// Public addresses leave the host in its name. Whoever is no host of ours sends no VXLAN: the kernel takes it at
+/// every address of the host, so it is known by its VPC's number, and no other VXLAN of the machine is touched.
+/// Loading it again keeps the sets.
 pub fn script(names: &Names, underlay: Option<Ipv4Addr>, tunnel: Option<&str>) -> String {
     let (table, uplinks) = (names.vpc_table(), names.uplink_prefix());
     let guard = underlay.map_or_else(String::new, |own| {
-        let vxlan = format!("ip daddr {own} udp dport {VXLAN_UDP_PORT}");
+        let vxlan = format!("udp dport {VXLAN_UDP_PORT} @th,96,24 @vnis");
         let clear = tunnel.map_or_else(String::new, |tunnel| {
-            format!("{vxlan} iifname != \"{tunnel}\" drop")
+            format!("{vxlan} ip daddr {own} iifname != \"{tunnel}\" drop")
         });
-        format!("{vxlan} ip saddr != @hosts drop\n    {clear}")
+        let elsewhere = format!("{vxlan} fib daddr type local ip daddr != {own} drop");
+        let stranger = format!("{vxlan} ip daddr {own} ip saddr != @hosts drop");
+        [elsewhere, stranger, clear].join("\n    ")
     });
     format!(
         r#"table inet {table} {{
   set public {{ type ipv4_addr; }}
   set public6 {{ type ipv6_addr; }}
   set hosts {{ type ipv4_addr; }}
+  set vnis {{ typeof @th,96,24; }}
   chain overlay {{ type filter hook prerouting priority raw; policy accept; }}
   chain out {{ type nat hook postrouting priority srcnat; policy accept; }}
 }}

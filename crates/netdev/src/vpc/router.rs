@@ -148,9 +148,13 @@ impl Router {
         underlay: Option<Ipv4Addr>,
         host: &mut HostSide,
     ) -> Result<(), NetworkError> {
-        let (Some(own), None) = (underlay, self.overlay) else {
+        let Some(own) = underlay else {
             return Ok(());
         };
+        host.guard(vpc.vni)?;
+        if self.overlay.is_some() {
+            return Ok(());
+        }
         let mtu = host.mtu()?;
         let file = File::open(&self.path)
             .map_err(|e| NetworkError::path("open namespace", &self.path, e))?;

@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd;
 use ipnet::IpNet;
 use rustix::io::Errno;
 
-use super::encryption::{self, Key, Peer, Tunnel, WIREGUARD_OVERHEAD};
+use super::encryption::{self, Between, Key, Peer, Tunnel, WIREGUARD_OVERHEAD};
 use super::overlay::script;
 use super::registers::{ip, member};
 use crate::bridge::lock;
@@ -96,22 +96,28 @@ pub struct HostSide {
 impl HostSide {
     /// Opens the sockets and loads the host's table; the calling thread is in the host's namespace.
     pub fn open(config: &NetworkConfig, names: &Names) -> Result<Self, NetworkError> {
-        let tunnel = config.encryption.is_some().then(|| names.tunnel());
+        let mut host = Self::without_table(config, names)?;
+        let tunnel = names.tunnel();
+        let is_encrypted = match config.between {
+            Between::Clear => false,
+            Between::Encrypted(_) => true,
+            Between::AsItStands => host.links()?.iter().any(|link| link.name == tunnel),
+        };
+        let tunnel = is_encrypted.then_some(tunnel);
         let script = script(names, config.underlay, tunnel.as_deref());
         rules::run_nft(&names.vpc_table(), &script)?;
-        let mut host = Self::without_table(config, names)?;
-        match (config.underlay, &config.encryption) {
-            (Some(own), Some(encryption)) => {
+        match (config.underlay, &config.between) {
+            (Some(own), Between::Encrypted(encryption)) => {
                 let mtu = host.underlay_mtu(own)?;
                 let tunnel = Tunnel::open(names, (own, encryption), mtu, &mut host.route)?;
                 host.tunnel = Some(tunnel);
             }
-            (None, Some(_)) => {
+            (None, Between::Encrypted(_)) => {
                 let text = "hosts that encrypt need an address in the network between them";
                 return Err(NetworkError::Config(text.into()));
             }
-            // Of a run before, which did.
-            (_, None) => encryption::remove(names, &mut host.route)?,
+            (_, Between::Clear) => encryption::remove(names, &mut host.route)?,
+            (_, Between::AsItStands) => {}
         }
         Ok(host)
     }
@@ -332,6 +338,12 @@ impl HostSide {
         }
         self.known = hosts;
         Ok(())
+    }
+
+    /// VXLAN of this number is a VPC's.
+    pub fn guard(&mut self, vni: u32) -> Result<(), NetworkError> {
+        let [_, number @ ..] = vni.to_be_bytes();
+        self.element("vnis", &member(number.to_vec()), true)
     }
 
     /// Forgets hosts that were known before a restart.
