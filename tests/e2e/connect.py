@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import vpc
@@ -89,10 +91,13 @@ def pid(data: Any, task: dict, name: str = "app") -> int:
 
 def within(data: Any, task: dict, *command: str, name: str = "app", **options: Any) -> subprocess.CompletedProcess:
     """Runs a program of this machine in a container's network, with the container's own `/etc/hosts`."""
-    hosts = data / "agent" / "tasks" / task["taskArn"].rsplit("/", 1)[1] / "containers" / name / "hosts"
-    into = ["nsenter", f"--net=/proc/{pid(data, task, name)}/ns/net", "unshare", "--mount", "sh", "-c"]
-    script = f'mount --bind "{hosts}" /etc/hosts && exec "$@"'
-    return subprocess.run([*into, script, "sh", *command], capture_output=True, text=True, **options)
+    first = pid(data, task, name)
+    with tempfile.NamedTemporaryFile("w") as hosts:
+        hosts.write(Path(f"/proc/{first}/root/etc/hosts").read_text())
+        hosts.flush()
+        into = ["nsenter", f"--net=/proc/{first}/ns/net", "unshare", "--mount", "--propagation", "slave", "sh", "-c"]
+        script = f'mount --bind "{hosts.name}" /etc/hosts && exec "$@"'
+        return subprocess.run([*into, script, "sh", *command], capture_output=True, text=True, **options)
 
 
 def curl(data: Any, task: dict, url: str, *flags: str, name: str = "app") -> tuple[int, str]:
@@ -103,4 +108,4 @@ def curl(data: Any, task: dict, url: str, *flags: str, name: str = "app") -> tup
 
 
 def hosts(data: Any, task: dict) -> str:
-    return within(data, task, "cat", "/etc/hosts").stdout
+    return Path(f"/proc/{pid(data, task)}/root/etc/hosts").read_text()

@@ -361,3 +361,22 @@ def test_what_cannot_be_is_refused(longshore, configuration, code, text):
     assert error.value.response["Error"]["Code"] == code
     assert text in error.value.response["Error"]["Message"]
     assert longshore.ecs.describe_services(services=["refused"])["failures"]
+
+
+def test_tasks_on_fargate_have_names_too(longshore):
+    of = namespace(longshore, "lent")
+    longshore.ecs.register_task_definition(
+        family="lent", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+        containerDefinitions=[{
+            "name": "app", "image": "longshore/hello", "environment": [{"name": "PORT", "value": "80"}],
+            "portMappings": [port(80)]}])
+    subnet = vpc.default_subnet(longshore)["SubnetId"]
+    connect.create(
+        longshore, "lent", "lent", connect.configuration(of, connect.exposed("web", "lent", 80)), 2,
+        launchType="FARGATE", networkConfiguration=vpc.network(subnet))
+    tasks = connect.running(longshore, "lent", 2)
+    # Each reaches both by the service's own name, though it listens at the same port itself.
+    pages = [connect.curl(longshore.data, tasks[0], "http://lent/") for _ in range(4)]
+    assert {status for status, _ in pages} == {200}
+    assert len({line for _, page in pages for line in page.splitlines() if line.startswith("host: ")}) == 2
+    connect.remove(longshore, "lent")

@@ -295,7 +295,7 @@ impl Host {
                 Some(state) => {
                     let (host, before) = (self.clone(), state.clone());
                     let context = actor::spawn_resumed(host, definition, task.dir, state);
-                    connect::reopen(self, &context, &before).await;
+                    tokio::spawn(connect::reopen(context.clone(), before));
                     context
                 }
                 None => {

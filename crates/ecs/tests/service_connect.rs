@@ -10,10 +10,13 @@ use aws_api::ecs::*;
 use aws_types::AwsError;
 use ecs::connect::{rows, task};
 use ecs::ops;
-use ecs::records::{ENDPOINTS, SERVICES, ServiceKey, TASKS};
+use ecs::records::{ENDPOINTS, SERVICES, ServiceKey, ServiceStatus, TASKS};
 use ecs::service::retention;
+use ecs::task::status::DesiredStatus;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use servicediscovery::records as map;
+use std::collections::BTreeSet;
 use store::{Schema, World};
 use support::{House, container};
 
@@ -497,4 +500,145 @@ fn traffic_that_is_shifted_is_not_built() {
     let error = create(&mut house, &asked).unwrap_err();
     assert_eq!(error.code().name, "ClientException");
     create(&mut house, &input(client())).unwrap();
+}
+
+#[test]
+fn a_daemon_is_reached_by_name_as_well() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let input = CreateServiceRequest {
+        service_name: Some("web".into()),
+        task_definition: Some(definition),
+        scheduling_strategy: Some("DAEMON".into()),
+        service_connect_configuration: Some(configuration(exposes("api", "api", 80))),
+        ..CreateServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| ops::create_service::create_service(txn, ctx, &input))
+        .unwrap();
+    let key = house.service_key("web");
+    house.until_steady(&key);
+    assert_eq!(house.live(&key).len(), 2, "one on each host");
+    let registered = house.world.scan(&map::INSTANCES);
+    assert_eq!(registered.count(), 2);
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    /// Of the service of this number: what it exposes, by the number of a port and of an alias; `None` is off.
+    Want(usize, Option<(usize, usize)>),
+    Delete(usize),
+    Work(usize),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let service = 0..3_usize;
+    let one = prop_oneof![
+        4 => (service.clone(), prop::option::of((0..2_usize, 0..3_usize)))
+            .prop_map(|(at, exposed)| Move::Want(at, exposed)),
+        1 => service.clone().prop_map(Move::Delete),
+        4 => service.prop_map(Move::Work),
+    ];
+    prop::collection::vec(one, 1..30)
+}
+
+fn make(house: &mut House, definition: &str, one: Move) {
+    let name = |at: usize| format!("s{at}");
+    match one {
+        Move::Want(at, exposed) => {
+            let connect = match exposed {
+                Some((port, alias)) => exposes(["api", "raw"][port], ["a", "b", "c"][alias], 80),
+                None => json!({"enabled": false}),
+            };
+            // Whoever comes second to a name is refused, and that is all.
+            let known = house.world.get(&SERVICES, &house.service_key(&name(at)));
+            let is_active = known.is_some_and(|known| known.status == ServiceStatus::Active);
+            let _ = match is_active {
+                false => create(house, &name(at), definition, connect).map(drop),
+                true => update(
+                    house,
+                    UpdateServiceRequest {
+                        service: Some(name(at)),
+                        service_connect_configuration: Some(configuration(connect)),
+                        ..UpdateServiceRequest::default()
+                    },
+                )
+                .map(drop),
+            };
+        }
+        Move::Delete(at) => {
+            let input = DeleteServiceRequest {
+                service: Some(name(at)),
+                force: Some(true),
+                ..DeleteServiceRequest::default()
+            };
+            let _ = house.write(|txn, ctx| ops::delete_service::delete_service(txn, ctx, &input));
+        }
+        Move::Work(at) => {
+            let key = house.service_key(&name(at));
+            if house.world.get(&SERVICES, &key).is_some() {
+                house.settle(&key);
+                house.play(&key);
+                house.settle(&key);
+                house.pass(10);
+            }
+        }
+    }
+}
+
+/// What always holds of the endpoints of a namespace.
+fn check(house: &House) -> Result<(), TestCaseError> {
+    let endpoints: Vec<_> = house.world.scan(&ENDPOINTS).cloned().collect();
+    let mut aliases = BTreeSet::new();
+    let mut behind = BTreeSet::new();
+    for one in &endpoints {
+        let service = house.world.get(&map::SERVICES, &one.map_service());
+        let service = service.expect("an endpoint has its Cloud Map service");
+        prop_assert_eq!(&service.name, &one.key.discovery);
+        let owner = house
+            .world
+            .get(&SERVICES, &one.owner)
+            .expect("and its owner");
+        prop_assert_ne!(owner.status, ServiceStatus::Inactive);
+        aliases.insert((
+            one.endpoint.name.clone(),
+            one.endpoint.port,
+            one.owner.clone(),
+        ));
+        behind.insert(one.map_service());
+    }
+    let names: BTreeSet<_> = aliases.iter().map(|(name, port, _)| (name, port)).collect();
+    prop_assert_eq!(names.len(), aliases.len(), "two services have one name");
+    let made: BTreeSet<_> = house
+        .world
+        .scan(&map::SERVICES)
+        .map(|one| one.key.clone())
+        .collect();
+    prop_assert_eq!(&made, &behind, "no Cloud Map service is left behind");
+    for instance in house.world.scan(&map::INSTANCES) {
+        prop_assert!(behind.contains(&instance.key.service));
+        let mut tasks = house.world.scan(&TASKS);
+        let task = tasks.find(|task| task.key.id.0 == instance.key.id).unwrap();
+        prop_assert_eq!(task.desired, DesiredStatus::Running);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn endpoints_follow_their_services_whatever_is_asked_for(moves in moves()) {
+        let mut house = house();
+        let definition = web(&mut house);
+        for one in moves {
+            make(&mut house, &definition, one);
+            check(&house)?;
+        }
+        for at in 0..3 {
+            make(&mut house, &definition, Move::Delete(at));
+            make(&mut house, &definition, Move::Work(at));
+        }
+        check(&house)?;
+        prop_assert_eq!(house.world.count(&ENDPOINTS), 0);
+    }
 }

@@ -66,10 +66,10 @@ impl TaskContext {
 
     async fn forget_interface(&self) {
         let id = self.definition.id().unwrap_or_default();
-        if let Some(interface) = self.adopted_interface() {
-            self.host.connect.close(&interface.netns).await;
-        }
+        let netns = self.adopted_interface().map(|interface| interface.netns);
+        self.close_proxy(netns.as_deref()).await;
         detached(&*self.host.vpcs, id).await;
+        self.close_proxy(netns.as_deref()).await;
     }
 
     /// Of the task, once made, by this agent or an earlier one.

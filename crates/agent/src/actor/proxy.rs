@@ -4,6 +4,7 @@ use super::TaskContext;
 use crate::connect::Place;
 use crate::task::connect::ServiceConnect;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use tracing::warn;
 
 impl TaskContext {
@@ -29,11 +30,19 @@ impl TaskContext {
 
     /// Takes a container off the bridge.
     pub(super) async fn leave_bridge(&self, runtime_id: &str) {
-        if let Some(attachment) = self.host.network.attached(runtime_id) {
-            self.host.connect.close(&attachment.netns).await;
-        }
+        let attachment = self.host.network.attached(runtime_id);
+        let netns = attachment.map(|attachment| attachment.netns);
+        self.close_proxy(netns.as_deref()).await;
         if let Err(error) = self.host.network.detach(runtime_id).await {
             warn!(task = %self.definition.arn, %error, "an attachment could not be removed; the next start removes it");
+        }
+        self.close_proxy(netns.as_deref()).await;
+    }
+
+    /// Closes it in a namespace, if there was one.
+    pub(super) async fn close_proxy(&self, netns: Option<&Path>) {
+        if let Some(netns) = netns {
+            self.host.connect.close(netns).await;
         }
     }
 }

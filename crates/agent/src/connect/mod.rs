@@ -30,7 +30,6 @@ pub use route::Place;
 pub use told::{EndpointCounts, all as told};
 
 use crate::actor::TaskContext;
-use crate::engine::Host;
 use crate::task::connect::{AppProtocol, Ingress, Listener};
 use crate::task::definition::NetworkMode;
 use crate::task::state::TaskState;
@@ -114,7 +113,8 @@ impl Connect {
         all
     }
 
-    /// Closes the proxy of a namespace, before that goes.
+    /// Closes the proxy of a namespace: before that goes, and once more when it is gone, for one that is being
+    /// opened again at that moment.
     pub async fn close(&self, netns: &Path) {
         let gone = self.open.lock().await.remove(netns);
         if let Some(open) = gone {
@@ -130,16 +130,12 @@ impl Connect {
         let Some(wanted) = task.definition.service_connect() else {
             return Ok(());
         };
-        let inode = std::fs::metadata(&place.netns)?.ino();
-        let mut all = self.open.lock().await;
-        match all.remove(&place.netns) {
-            Some(open) if open.inode == inode => {
-                all.insert(place.netns.clone(), open);
-                return Ok(());
-            }
-            Some(old) => old.scope.close().await,
-            None => {}
+        let inode = inode_of(&place.netns)?;
+        let known = self.open.lock().await.get(&place.netns).map(|of| of.inode);
+        if known == Some(inode) {
+            return Ok(());
         }
+        self.close(&place.netns).await;
         let ports = wanted.ingress.iter();
         let ports = ports.map(|one| SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, one.port));
         let ports = listen(place, ports.collect()).await?;
@@ -156,8 +152,18 @@ impl Connect {
         for (ingress, socket) in wanted.ingress.iter().zip(ports) {
             serve_ingress(&open, place, (ingress, socket));
         }
-        all.insert(place.netns.clone(), open);
-        Ok(())
+        let before = self.open.lock().await.insert(place.netns.clone(), open);
+        if let Some(other) = before {
+            other.scope.close().await;
+        }
+        // It may have gone meanwhile, with whoever closes what is open there.
+        match inode_of(&place.netns) {
+            Ok(now) if now == inode => Ok(()),
+            gone => {
+                self.close(&place.netns).await;
+                Err(gone.err().unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+            }
+        }
     }
 
     fn serve(
@@ -202,6 +208,10 @@ fn serve_ingress(
     accept(&open.scope, socket, move |client| {
         tcp::serve_ingress(place.clone(), to, idle, client)
     });
+}
+
+fn inode_of(netns: &Path) -> io::Result<u64> {
+    Ok(std::fs::metadata(netns)?.ino())
 }
 
 /// A socket for each listener, to which its address and port lead: at a port that the kernel chooses, so that
@@ -276,7 +286,8 @@ fn accept<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Opens the proxies of a task that an earlier agent left, where its namespaces stand.
-pub async fn reopen(host: &Host, task: &TaskContext, state: &TaskState) {
+pub async fn reopen(task: Arc<TaskContext>, state: TaskState) {
+    let host = &task.host;
     if task.definition.service_connect().is_none() {
         return;
     }
@@ -296,7 +307,7 @@ pub async fn reopen(host: &Host, task: &TaskContext, state: &TaskState) {
         Ok(NetworkMode::Host | NetworkMode::None) | Err(_) => Vec::new(),
     };
     for place in places {
-        if let Err(error) = host.connect.open(task, &place).await {
+        if let Err(error) = host.connect.open(&task, &place).await {
             warn!(task = task.definition.arn, %error, "a task's proxy cannot be opened again");
         }
     }
