@@ -7,6 +7,7 @@ use crate::plan::Mutation;
 use crate::simulation::Simulation;
 use agent::task::event::Command;
 use agent::task::machine;
+use agent::task::state::Made;
 use std::collections::BTreeSet;
 
 /// As in `netdev`: rows and tasks come by two sessions, so one waits so long for the other.
@@ -98,7 +99,6 @@ impl Simulation {
 
     /// Keeps the interfaces that the tasks' states name, as `VpcNetwork::adopt` does.
     pub fn adopt_interfaces(&mut self, host: HostIndex) {
-        use agent::task::state::Made;
         let keeps_all = self.has(Mutation::AdoptedAll);
         let mut made = BTreeSet::new();
         for one in self.all_of(host) {
