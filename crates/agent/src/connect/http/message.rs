@@ -16,6 +16,9 @@ use hyper::{Method, Request, Uri, Version};
 /// A body of so many bytes at most is kept, so that it can be sent again.
 const KEPT_MAX: u64 = 64 * 1024;
 
+/// Rule: RFC 7540, 3.2.1.
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
 /// A request on its way to a target.
 #[derive(Debug)]
 pub struct Outgoing {
@@ -42,6 +45,10 @@ impl Outgoing {
                 head: switch(head)?,
                 body: Sendable::Kept(Bytes::new()),
             });
+        }
+        // A server may ignore what it was asked for, so that the request is one as any other.
+        for name in [UPGRADE, HTTP2_SETTINGS] {
+            head.headers.remove(name);
         }
         let head = match protocol {
             AppProtocol::Http | AppProtocol::Tcp => of_http1(head)?,
@@ -121,18 +128,26 @@ fn switch(head: Parts) -> Option<Parts> {
     Some(head)
 }
 
-/// Whether a client asks for another protocol on its connection.
+/// Whether a client asks for another protocol on its connection, and may have it: not with a body, which would
+/// come between, and not HTTP/2, whose first answer is to this very request.
 #[must_use]
-pub fn asks_to_upgrade<B>(request: &Request<B>) -> bool {
+pub fn asks_to_upgrade<B: hyper::body::Body>(request: &Request<B>) -> bool {
     let headers = request.headers();
-    request.version() == Version::HTTP_11 && headers.contains_key(UPGRADE) && {
-        let options = headers.get_all(CONNECTION).iter();
-        let mut options = options.filter_map(|value| value.to_str().ok());
-        options.any(|value| {
-            let mut names = value.split(',');
-            names.any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
-        })
-    }
+    request.version() == Version::HTTP_11
+        && request.body().is_end_stream()
+        && headers.contains_key(UPGRADE)
+        && !names(headers, &UPGRADE, "h2c")
+        && names(headers, &CONNECTION, "upgrade")
+}
+
+/// Whether a list in a header has this word.
+fn names(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
+    let lists = headers.get_all(header).iter();
+    let mut lists = lists.filter_map(|value| value.to_str().ok());
+    lists.any(|list| {
+        let mut words = list.split(',');
+        words.any(|one| one.trim().eq_ignore_ascii_case(word))
+    })
 }
 
 /// Takes away what concerns one connection alone. `Upgrade` stays: it means nothing without `Connection`.
@@ -222,10 +237,13 @@ mod tests {
             ),
             (&[("upgrade", "websocket")], false),
             (&[("connection", "upgrade")], false),
+            (&[("connection", "upgrade"), ("upgrade", "H2C")], false),
         ] {
-            let mut request = Request::new(());
+            let mut request = Request::new(whole(Bytes::new()));
             *request.headers_mut() = headers(given);
             assert_eq!(asks_to_upgrade(&request), expected, "{given:?}");
+            *request.body_mut() = whole(Bytes::from_static(b"a"));
+            assert!(!asks_to_upgrade(&request), "{given:?} with a body");
         }
     }
 }

@@ -267,6 +267,31 @@ async fn both_sides_may_agree_on_another_protocol() {
     assert_eq!(&said, b"ping");
 }
 
+#[tokio::test]
+async fn a_body_is_passed_on_whatever_protocol_its_client_would_rather_speak() {
+    let port = server(false, |request| async move {
+        let headers = request.headers();
+        let is_asked = headers.contains_key(UPGRADE) || headers.contains_key("http2-settings");
+        assert!(!is_asked, "the target is asked for what it may not do");
+        echo(request).await
+    })
+    .await;
+    let setting = proxy(AppProtocol::Http, &[port], 0).await;
+    for protocol in ["h2c", "echo"] {
+        let body = message::whole(Bytes::from_static(b"some text"));
+        let mut asked = request("POST", body);
+        for (name, value) in [
+            ("connection", "Upgrade, HTTP2-Settings"),
+            ("upgrade", protocol),
+            ("http2-settings", "AAMAAABkAAQAAP__"),
+        ] {
+            asked.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let expected = (200, "POST /a?b=c some text".into());
+        assert_eq!(ask(setting.port, asked).await, expected, "{protocol}");
+    }
+}
+
 /// A gRPC server's answer: its status comes after the body.
 async fn call(request: Request<Incoming>) -> Response<Body> {
     let asked = request.into_body().collect().await.unwrap().to_bytes();
