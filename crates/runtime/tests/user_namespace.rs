@@ -6,6 +6,7 @@ mod support;
 
 use runtime::host::{ContainerRuntime, KernelFeature, RuntimeError};
 use runtime::spec::*;
+use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::{Path, PathBuf};
@@ -377,5 +378,46 @@ async fn the_probe_does_it_and_leaves_nothing() {
         matches!(refused, Err(RuntimeError::Failed(_))),
         "{refused:?}"
     );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_sweep_lets_namespaces_be_made() {
+    let house = House::new().await;
+    let is_done = std::cell::Cell::new(false);
+    let sweeps = async {
+        while !is_done.get() {
+            house.runtime.sweep(&[], &[]).await.unwrap();
+        }
+    };
+    let makes = async {
+        let mut lost = Vec::new();
+        for _ in 0..10 {
+            lost.extend(house.runtime.make_namespaces(IDS).await.err());
+        }
+        is_done.set(true);
+        lost
+    };
+    let ((), lost) = tokio::join!(sweeps, makes);
+    assert!(lost.is_empty(), "{lost:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn namespaces_are_asked_for_again_where_the_zygote_was_killed_with_the_request() {
+    let house = House::new().await;
+    drop(house.runtime.make_namespaces(IDS).await.unwrap());
+    let zygote = house.runtime.zygote_pid().unwrap();
+    let signal = |signal| {
+        let pid = Pid::from_raw(i32::try_from(zygote).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    };
+    // It takes nothing from its queue any more.
+    signal(Signal::STOP);
+    let (made, ()) = tokio::join!(house.runtime.make_namespaces(IDS), async {
+        signal(Signal::KILL)
+    });
+    made.unwrap();
+    assert_ne!(house.runtime.zygote_pid(), Some(zygote));
     house.close().await;
 }

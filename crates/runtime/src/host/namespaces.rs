@@ -11,9 +11,24 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 const PLACE: &str = "the task's namespaces";
+/// A zygote that was killed with the request in its queue or in its hands; and once more, since one that is still going
+/// lets go of the request before it lets go of its queue, which then takes another. After that its queue is closed.
+const TRIES: usize = 3;
 
-/// Has the zygote make them: it alone may, being single threaded.
+/// Has the zygote make them: it alone may, being single threaded. What it forks for that is among the shims and in no
+/// record, so no sweep is to see it.
 pub async fn make(inner: &Inner, ids: IdRange) -> Result<OwnedFd, RuntimeError> {
+    let _making = inner.making.read().await;
+    for _ in 1..TRIES {
+        match ask(inner, ids).await {
+            Err(RuntimeError::ShimLost(_)) => {}
+            made => return made,
+        }
+    }
+    ask(inner, ids).await
+}
+
+async fn ask(inner: &Inner, ids: IdRange) -> Result<OwnedFd, RuntimeError> {
     let place = Path::new(PLACE);
     let (ours, theirs) = link::pair().place("making a socket for", place)?;
     let order = Order::Namespaces(ids);

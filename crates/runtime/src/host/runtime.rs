@@ -52,7 +52,7 @@ pub struct Inner {
     /// The lowest layer of every container.
     mount_points: PathBuf,
     /// Starts hold it shared, a sweep alone: what is being made has no record yet.
-    making: RwLock<()>,
+    pub(super) making: RwLock<()>,
     /// `std` mutexes: held for one look-up.
     pub links: Mutex<BTreeMap<PathBuf, Arc<Link>>>,
     pub tasks: Mutex<BTreeSet<String>>,
