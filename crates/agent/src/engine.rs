@@ -10,6 +10,7 @@ use crate::config::AgentConfig;
 use crate::connect::{self, Connect};
 use crate::control_socket;
 use crate::credentials::Credentials;
+use crate::descriptors;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
 use crate::images;
@@ -66,6 +67,7 @@ pub struct Host {
 /// # Errors
 /// This host lacks something that every container needs.
 pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
+    descriptors::raise_limit();
     let host = open(config).await?;
     let parts = lent(&host).await?;
     host.take_over().await?;
