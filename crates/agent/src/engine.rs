@@ -10,6 +10,7 @@ use crate::config::AgentConfig;
 use crate::connect::{self, Connect};
 use crate::control_socket;
 use crate::credentials::Credentials;
+use crate::descriptors;
 use crate::encryption;
 use crate::endpoints::{self, Endpoints};
 use crate::health::Boards;
@@ -67,6 +68,7 @@ pub struct Host {
 /// # Errors
 /// This host lacks something that every container needs.
 pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Result<()> {
+    descriptors::raise_limit();
     let between = encryption::between(&config)?;
     let host = open(config, between).await?;
     let parts = lent(&host).await?;

@@ -16,6 +16,7 @@ mod config;
 mod connect;
 mod control_socket;
 mod credentials;
+mod descriptors;
 mod down;
 mod encryption;
 mod endpoints;

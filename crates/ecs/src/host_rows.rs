@@ -6,6 +6,7 @@
 
 use crate::connect;
 use crate::records::TASKS;
+use crate::records::connect::ENDPOINTS;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use aws_api::agent::host_sync::{HostEncryption, HostRow, Row, RowKey, ToHost};
 use aws_types::Timestamp;
@@ -80,7 +81,8 @@ pub fn concern<'a>(
     let is_one = |name: &str| tables.iter().any(|table| table.name() == name);
     changed.any(|(table, key)| match table {
         name if name == TASKS.name() => connect::rows::concerns(world, key),
-        name => name == CONTAINER_INSTANCES.name() || is_one(name),
+        name if name == CONTAINER_INSTANCES.name() || name == ENDPOINTS.name() => true,
+        name => is_one(name),
     })
 }
 

@@ -8,9 +8,9 @@ use aws_api::Stored;
 use aws_api::agent::host_sync::EndpointRow;
 use aws_api::ecs::*;
 use aws_types::AwsError;
-use ecs::connect::{rows, task};
+use ecs::connect::{explain, rows, task};
 use ecs::ops;
-use ecs::records::{ENDPOINTS, SERVICES, ServiceKey, ServiceStatus, TASKS};
+use ecs::records::{ENDPOINTS, SERVICES, ServiceKey, ServiceStatus, TASKS, TaskKey};
 use ecs::service::retention;
 use ecs::task::status::DesiredStatus;
 use proptest::prelude::*;
@@ -131,6 +131,21 @@ fn rows_of(house: &House, key: &ServiceKey) -> Vec<EndpointRow> {
     rows::rows(&house.world, [host.as_str()])
 }
 
+/// The one task of a service runs, and its port 80 is bound.
+fn run(house: &mut House, key: &ServiceKey) -> TaskKey {
+    let running = house.live(key)[0].key.clone();
+    let change = ContainerStateChange {
+        network_bindings: Some(vec![NetworkBinding {
+            container_port: Some(80),
+            host_port: Some(32_768),
+            ..NetworkBinding::default()
+        }]),
+        ..support::container_change("app", "RUNNING", None, None)
+    };
+    house.report(support::task_report(&running, "RUNNING", vec![change]));
+    running
+}
+
 fn namespace(house: &House) -> map::NamespaceRecord {
     house
         .world
@@ -226,26 +241,134 @@ fn targets_follow_the_tasks_that_run_and_go_before_their_host_is_told() {
     house.settle(&key);
     let row = rows_of(&house, &key).remove(0);
     assert_eq!((row.discovery_name.as_str(), row.targets.len()), ("api", 0));
-    let running = house.live(&server)[0].key.clone();
-    let change = ContainerStateChange {
-        network_bindings: Some(vec![NetworkBinding {
-            container_port: Some(80),
-            host_port: Some(32_768),
-            ..NetworkBinding::default()
-        }]),
-        ..support::container_change("app", "RUNNING", None, None)
-    };
-    house.report(support::task_report(&running, "RUNNING", vec![change]));
-    let row = rows_of(&house, &key).remove(0);
+    let running = run(&mut house, &server);
+    let host = |key: &TaskKey| house.world.get(&TASKS, key).unwrap().instance_key().arn();
+    let hosts = [host(&house.live(&key)[0].key), host(&running)];
+    let row = rows::rows(&house.world, hosts.each_ref().map(String::as_str)).remove(0);
     let target = &row.targets[0];
     assert_eq!(
         (target.id.as_str(), target.port),
         (running.id.0.as_str(), 32_768)
     );
     house.stop(&running.arn(), None).unwrap();
-    assert_eq!(rows_of(&house, &key)[0].targets, []);
+    let rows = rows::rows(&house.world, hosts.each_ref().map(String::as_str));
+    assert_eq!(rows[0].targets, []);
     let told = house.world.get(&TASKS, &running).unwrap();
     assert!(told.is_undelivered(), "its host does not know yet");
+}
+
+#[test]
+fn a_target_on_a_machines_loopback_is_told_to_that_machine_alone() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let server = create(&mut house, "web", &definition, exposes("api", "api", 8080)).unwrap();
+    let everywhere = CreateServiceRequest {
+        service_name: Some("client".into()),
+        task_definition: Some(definition),
+        desired_count: Some(2),
+        service_connect_configuration: Some(configuration(client())),
+        placement_constraints: Some(vec![PlacementConstraint {
+            r#type: Some("distinctInstance".into()),
+            ..PlacementConstraint::default()
+        }]),
+        ..CreateServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| ops::create_service::create_service(txn, ctx, &everywhere))
+        .unwrap();
+    let clients = house.service_key("client");
+    house.settle(&server);
+    house.settle(&clients);
+    let running = run(&mut house, &server);
+    let own = house.world.get(&TASKS, &running).unwrap().instance_key();
+    let hosts = house.live(&clients);
+    let hosts: Vec<_> = hosts.iter().map(|task| task.instance_key()).collect();
+    assert_eq!(hosts.len(), 2);
+    for host in hosts {
+        let row = rows::rows(&house.world, [host.arn().as_str()]).remove(0);
+        let ids: Vec<&str> = row.targets.iter().map(|one| one.id.as_str()).collect();
+        let expected = if host == own {
+            vec![running.id.0.as_str()]
+        } else {
+            vec![]
+        };
+        assert_eq!(ids, expected);
+    }
+}
+
+#[test]
+fn an_alias_whose_discovery_name_changes_is_reached_once_by_the_new_one() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let named = |discovery: &str| {
+        json!({"enabled": true, "services": [
+            {"portName": "api", "discoveryName": discovery,
+             "clientAliases": [{"dnsName": "api", "port": 8080}]},
+        ]})
+    };
+    let server = create(&mut house, "web", &definition, named("m")).unwrap();
+    house.until_steady(&server);
+    for (discovery, both) in [("b", ["b", "m"]), ("z", ["m", "z"])] {
+        let input = UpdateServiceRequest {
+            service: Some("web".into()),
+            service_connect_configuration: Some(configuration(named(discovery))),
+            ..UpdateServiceRequest::default()
+        };
+        update(&mut house, input).unwrap();
+        let all = house.world.scan(&ENDPOINTS);
+        let all: Vec<_> = all.map(|one| one.key.discovery.clone()).collect();
+        assert_eq!(
+            all.iter()
+                .filter(|name| both.contains(&name.as_str()))
+                .count(),
+            2
+        );
+        let name = format!("client-{discovery}");
+        let key = create(&mut house, &name, &definition, client()).unwrap();
+        house.settle(&key);
+        let sent = task::payload(&house.world, &house.live(&key)[0]).unwrap();
+        let listeners = sent.listeners.unwrap().into_iter();
+        let names: Vec<_> = listeners.map(|one| one.discovery_name.unwrap()).collect();
+        assert_eq!(names, [discovery]);
+    }
+}
+
+#[test]
+fn a_service_that_is_made_anew_is_reached_by_clients_that_run() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let exposed = exposes("api", "api", 8080);
+    let server = create(&mut house, "web", &definition, exposed.clone()).unwrap();
+    let key = create(&mut house, "client", &definition, client()).unwrap();
+    house.until_steady(&server);
+    house.settle(&key);
+    let before = rows_of(&house, &key).remove(0);
+    let input = DeleteServiceRequest {
+        service: Some("web".into()),
+        force: Some(true),
+        ..DeleteServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| ops::delete_service::delete_service(txn, ctx, &input))
+        .unwrap();
+    house.settle(&server);
+    house.play(&server);
+    house.settle(&server);
+    assert_eq!(house.world.count(&ENDPOINTS), 0);
+    let server = create(&mut house, "web", &definition, exposed).unwrap();
+    house.settle(&server);
+    let running = run(&mut house, &server);
+    let own = house.world.get(&TASKS, &running).unwrap().instance_key();
+    let host = house.live(&key)[0].instance_key();
+    let (own, host) = (own.arn(), host.arn());
+    let row = rows::rows(&house.world, [own.as_str(), host.as_str()]);
+    let row = row.into_iter().find(|row| row.id == before.id).unwrap();
+    let ids: Vec<&str> = row.targets.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, [running.id.0.as_str()]);
+    let service = house.world.get(&SERVICES, &key).unwrap();
+    let told = explain::service(&house.world, service);
+    assert_eq!(told["reaches"][0]["targets"], 1);
+    assert_eq!(told["newer_than_its_deployment"], json!([]));
 }
 
 #[test]

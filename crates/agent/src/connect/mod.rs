@@ -23,6 +23,8 @@ mod route;
 mod scope;
 mod targets;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use report::{Counted, Told};
@@ -73,6 +75,7 @@ struct Open {
     scope: Scope,
     /// By discovery name.
     counters: BTreeMap<String, Arc<Counters>>,
+    routes: Vec<Arc<Route>>,
 }
 
 impl Connect {
@@ -98,6 +101,8 @@ impl Connect {
             let counted = all.entry(of.task.clone()).or_default();
             for (name, counters) in &of.counters {
                 let (counts, targets) = counters.now();
+                // What is gone has been told of now, for the last time.
+                counters.keep_only(|id| of.routes.iter().any(|route| route.has(name, id)));
                 // On the bridge each container has a proxy of its own.
                 match counted.iter_mut().find(|(known, ..)| known == name) {
                     Some((_, all, by_target)) => {
@@ -145,6 +150,7 @@ impl Connect {
             task: task.definition.arn.clone(),
             scope: Scope::new(),
             counters: BTreeMap::new(),
+            routes: Vec::new(),
         };
         for (listener, socket) in wanted.listeners.iter().zip(listeners) {
             self.serve(&mut open, place, (listener.clone(), socket));
@@ -177,6 +183,7 @@ impl Connect {
         let parts = (self.targets.clone(), counters, open.scope.clone());
         let is_tcp = listener.protocol == AppProtocol::Tcp;
         let route = Route::new(listener, place.clone(), parts);
+        open.routes.push(route.clone());
         let http = Http::new(route.clone());
         accept(&open.scope, socket, move |client| {
             let (route, http) = (route.clone(), http.clone());

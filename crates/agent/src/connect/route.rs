@@ -65,6 +65,13 @@ impl Place {
         Ok(stream)
     }
 
+    /// Whether what has a target's address is the target: the loopback of a namespace with an interface of its
+    /// own is not the host's, and whoever listens there is somebody else.
+    #[must_use]
+    pub fn reaches(&self, target: &EndpointTarget) -> bool {
+        self.gateway.is_some() || !target.address.is_loopback()
+    }
+
     /// Where a target is, from there.
     #[must_use]
     pub fn address(&self, target: &EndpointTarget) -> SocketAddrV4 {
@@ -109,10 +116,24 @@ impl Route {
         })
     }
 
-    /// The targets now.
+    /// The targets now that can be reached from there.
     #[must_use]
     pub fn targets(&self) -> Arc<[EndpointTarget]> {
-        self.targets.of(&self.listener.endpoint)
+        let all = self.targets.of(&self.listener.endpoint);
+        match all.iter().all(|target| self.place.reaches(target)) {
+            true => all,
+            false => {
+                let reached = all.iter().filter(|target| self.place.reaches(target));
+                reached.cloned().collect()
+            }
+        }
+    }
+
+    /// Whether this target is behind it, and this is its discovery name.
+    #[must_use]
+    pub fn has(&self, discovery_name: &str, target: &str) -> bool {
+        let targets = self.targets.of(&self.listener.endpoint);
+        self.listener.discovery_name == discovery_name && targets.iter().any(|one| one.id == target)
     }
 
     /// The next target; see [`Balancer::pick`].

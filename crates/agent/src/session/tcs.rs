@@ -58,6 +58,8 @@ async fn sample(host: &Arc<Host>, part: Part, samples: &Shared) {
 
 async fn publish(host: &Arc<Host>, (instance, part): (&str, Part), samples: &Shared) {
     let mut reconnect = Reconnect::new();
+    // Outlives a session, so that the next does not tell the same again.
+    let mut told = Told::default();
     let query = format!(
         "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
         env!("CARGO_PKG_VERSION"),
@@ -68,7 +70,7 @@ async fn publish(host: &Arc<Host>, (instance, part): (&str, Part), samples: &Sha
         let began = Instant::now();
         match connect(host, &query).await {
             Ok(socket) => {
-                live(host, (instance, part), samples, socket).await;
+                live(host, (instance, part), (samples, &mut told), socket).await;
                 reconnect.after(began.elapsed()).await;
             }
             Err(error) => {
@@ -83,7 +85,7 @@ async fn publish(host: &Arc<Host>, (instance, part): (&str, Part), samples: &Sha
 async fn live(
     host: &Arc<Host>,
     (instance, part): (&str, Part),
-    samples: &Shared,
+    (samples, told): (&Shared, &mut Told),
     mut socket: Socket,
 ) {
     let board = host.health.of(part);
@@ -93,7 +95,7 @@ async fn live(
     };
     let mut tick = interval(PUBLISH_EVERY);
     let mut heard = Instant::now();
-    let (mut told, mut tick_number) = (Told::default(), 0_u32);
+    let mut tick_number = 0_u32;
     loop {
         tokio::select! {
             _ = tick.tick() => {

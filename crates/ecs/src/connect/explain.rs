@@ -2,11 +2,10 @@
 //! not know, since it was deployed before that was there.
 
 use super::rows;
-use crate::records::connect::{ENDPOINTS, Endpoint, of_namespace};
+use crate::records::connect::{ENDPOINTS, Endpoint, EndpointRecord, of_namespace};
 use crate::records::service::ServiceRecord;
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use serde_json::{Value, json};
-use servicediscovery::records::ItemKey;
 use store::World;
 
 /// `null` where Service Connect is off.
@@ -26,8 +25,9 @@ pub fn service(world: &World, service: &ServiceRecord) -> Value {
         return Value::Null;
     };
     let scope = &service.key.scope;
+    let namespace = (scope, connect.namespace.as_str());
     let shown = |endpoint: &Endpoint| {
-        let map_service = ItemKey::new(scope, &endpoint.service);
+        let map_service = rows::map_service(world, namespace, endpoint);
         json!({
             "discovery_name": endpoint.discovery,
             "name": endpoint.name,
@@ -37,11 +37,13 @@ pub fn service(world: &World, service: &ServiceRecord) -> Value {
     };
     let all = of_namespace(scope, &connect.namespace);
     let all = world.scan_prefix(&ENDPOINTS, &all, None);
-    let is_known = |endpoint: &Endpoint| {
-        let same = |known: &Endpoint| (&known.name, known.port) == (&endpoint.name, endpoint.port);
-        revision.endpoints.iter().any(same)
+    let is_known = |one: &EndpointRecord| {
+        let alias = |endpoint: &Endpoint| (endpoint.name.clone(), endpoint.port);
+        let same = |known: &&Endpoint| alias(known) == alias(&one.endpoint);
+        let mut known = revision.endpoints.iter().filter(same);
+        known.any(|known| rows::map_service(world, namespace, known) == one.map_service())
     };
-    let unknown = all.filter(|(_, one)| !is_known(&one.endpoint));
+    let unknown = all.filter(|(_, one)| !is_known(one));
     json!({
         "namespace": connect.namespace,
         "exposes": connect.exposed.iter().map(|one| shown(&one.endpoint)).collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use aws_types::Timestamp;
 use servicediscovery::managed;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{TableKey, Txn, World};
 
 /// Runs at the end of every transaction.
@@ -82,7 +82,8 @@ fn remove_unused(txn: &mut Txn, now: Timestamp, owner: &ServiceKey, used: &BTree
     }
 }
 
-/// The endpoints that tasks of a new revision reach: those of their namespace now, and their own.
+/// The endpoints that tasks of a new revision reach: those of their namespace now, and their own, one of each name
+/// and port. While a service changes the discovery name of an alias it has two: the one that it will keep counts.
 #[must_use]
 pub fn snapshot(world: &World, owner: &ServiceKey, workload: &Workload) -> Vec<Endpoint> {
     let Some(connect) = &workload.connect else {
@@ -90,11 +91,23 @@ pub fn snapshot(world: &World, owner: &ServiceKey, workload: &Workload) -> Vec<E
     };
     let all = of_namespace(&owner.scope, &connect.namespace);
     let others = world.scan_prefix(&ENDPOINTS, &all, None);
-    let others = others
-        .filter(|(_, one)| one.owner != *owner)
-        .map(|(_, one)| one.endpoint.clone());
+    let others = others.filter(|(_, one)| one.owner != *owner);
+    let (kept, leaving): (Vec<_>, Vec<_>) = others.partition(|(_, one)| is_exposed(world, one));
+    let others = leaving.into_iter().chain(kept);
+    let others = others.map(|(_, one)| one.endpoint.clone());
     let own = connect.exposed.iter().map(|one| one.endpoint.clone());
-    let mut endpoints: Vec<Endpoint> = others.chain(own).collect();
-    endpoints.sort_by(|a, b| (&a.name, a.port).cmp(&(&b.name, b.port)));
-    endpoints
+    let all = others.chain(own);
+    let by_alias: BTreeMap<(String, u16), Endpoint> =
+        all.map(|one| ((one.name.clone(), one.port), one)).collect();
+    by_alias.into_values().collect()
+}
+
+/// Whether the newest deployment of its service exposes an endpoint.
+fn is_exposed(world: &World, endpoint: &EndpointRecord) -> bool {
+    let service = world.get(&SERVICES, &endpoint.owner);
+    let primary = service.and_then(|service| connect(world, service, service.primary()?.revision));
+    let mut exposed = primary
+        .into_iter()
+        .flat_map(|primary| endpoints(&endpoint.owner, primary));
+    exposed.any(|one| one.key == endpoint.key)
 }

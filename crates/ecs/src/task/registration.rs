@@ -23,7 +23,9 @@ use store::{Txn, World};
 
 /// The attribute with a host's address in the network between the hosts.
 const HOST_ADDRESS: &str = "longshore.address";
-/// A host that says no address is the only one: its own processes reach its ports here.
+/// The attribute of an instance with the cluster of its task.
+pub const CLUSTER: &str = "ECS_CLUSTER_NAME";
+/// A host that says no address: its own processes reach its ports here, and nobody else does.
 const ONLY_HOST: &str = "127.0.0.1";
 
 /// What tasks of this definition are registered as; `None` where no registry is asked for.
@@ -170,7 +172,7 @@ fn attributes(
                 .filter(|_| task.fargate.is_none())
                 .map(|one| ec2_id(one)),
         ),
-        ("ECS_CLUSTER_NAME", Some(task.key.cluster.clone())),
+        (CLUSTER, Some(task.key.cluster.clone())),
         ("ECS_SERVICE_NAME", name),
         ("ECS_TASK_DEFINITION_FAMILY", Some(task.family.clone())),
         ("ECS_TASK_SET_EXTERNAL_ID", registration.external_id.clone()),

@@ -25,7 +25,7 @@ use hyper_util::rt::TokioIo;
 use message::Outgoing;
 use own::Own;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -59,9 +59,11 @@ impl Http {
         let activity = Activity::new();
         let stream = TokioIo::new(Watched::new(client, &activity));
         let http = self.clone();
+        let switched = Arc::new(Switched::default());
+        let switches = switched.clone();
         let service = service_fn(move |request| {
-            let http = http.clone();
-            async move { Ok::<_, Infallible>(http.answer(request).await) }
+            let (http, switches) = (http.clone(), switches.clone());
+            async move { Ok::<_, Infallible>(http.answer(request, &switches).await) }
         });
         let served = async {
             match self.route.listener.protocol {
@@ -86,10 +88,11 @@ impl Http {
             }
             () = activity.idle_for(self.route.listener.idle_seconds) => {}
         }
+        switched.carry(self.route.listener.idle_seconds).await;
         self.route.counters.closed(activity.take_bytes());
     }
 
-    async fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Incoming>, switched: &Switched) -> Response<Body> {
         let began = Instant::now();
         let listener = &self.route.listener;
         let seconds = Some(listener.request_seconds).filter(|seconds| *seconds > 0);
@@ -116,7 +119,7 @@ impl Http {
         let took = began.elapsed();
         let counters = &self.route.counters;
         counters.answered(target.as_deref(), status.as_u16(), took);
-        self.passed_on(response, client, deadline)
+        passed_on(response, client.map(|client| (client, switched)), deadline)
     }
 
     /// Until one answers, or no further try is due. The target that answered.
@@ -145,27 +148,46 @@ impl Http {
             };
         }
     }
+}
 
-    /// The answer as the client gets it. Where both sides agreed on another protocol, they are joined.
-    fn passed_on(
-        &self,
-        mut response: Response<Body>,
-        client: Option<OnUpgrade>,
-        deadline: Option<Instant>,
-    ) -> Response<Body> {
-        let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if let Some(client) = client.filter(|_| is_switched) {
-            let target = hyper::upgrade::on(&mut response);
-            let idle = self.route.listener.idle_seconds;
-            self.route.scope.spawn(async move {
-                if let (Ok(client), Ok(target)) = tokio::join!(client, target) {
-                    let (client, target) = (TokioIo::new(client), TokioIo::new(target));
-                    relay(client, target, idle).await;
-                }
-            });
-            return response;
+/// The answer as the client gets it. Where both sides agreed on another protocol, they are joined.
+fn passed_on(
+    mut response: Response<Body>,
+    client: Option<(OnUpgrade, &Switched)>,
+    deadline: Option<Instant>,
+) -> Response<Body> {
+    let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if let Some((client, switched)) = client.filter(|_| is_switched) {
+        switched.note(client, hyper::upgrade::on(&mut response));
+        return response;
+    }
+    message::clean(response.headers_mut());
+    response.map(|body| own::until(body, deadline))
+}
+
+/// Both sides of a connection that agreed on another protocol, once they did.
+#[derive(Debug, Default)]
+struct Switched(Mutex<Option<(OnUpgrade, OnUpgrade)>>);
+
+impl Switched {
+    fn note(&self, client: OnUpgrade, target: OnUpgrade) {
+        *self.lock() = Some((client, target));
+    }
+
+    /// To the end of the connection, which is one of the endpoint's until then.
+    async fn carry(&self, idle_seconds: u64) {
+        let Some((client, target)) = self.lock().take() else {
+            return;
+        };
+        if let (Ok(client), Ok(target)) = tokio::join!(client, target) {
+            // The client's bytes are noted as before.
+            let (client, target) = (TokioIo::new(client), TokioIo::new(target));
+            relay(client, target, idle_seconds).await;
         }
-        message::clean(response.headers_mut());
-        response.map(|body| own::until(body, deadline))
+    }
+
+    /// `std` mutex: held for a move only.
+    fn lock(&self) -> MutexGuard<'_, Option<(OnUpgrade, OnUpgrade)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

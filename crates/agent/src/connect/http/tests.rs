@@ -1,6 +1,7 @@
 //! The proxy between real sockets: a client, the proxy in this process's own network, and servers.
 
 use super::*;
+use crate::connect::counters::Counts;
 use crate::connect::route::Place;
 use crate::connect::scope::Scope;
 use crate::connect::targets::Targets;
@@ -23,7 +24,7 @@ struct Setting {
     _dir: tempfile::TempDir,
 }
 
-/// A proxy in front of targets at these ports.
+/// A proxy in front of targets at these ports of the host's loopback, in a namespace that reaches that.
 async fn proxy(protocol: AppProtocol, ports: &[u16], request_seconds: u64) -> Setting {
     let dir = tempfile::tempdir().unwrap();
     let targets = Targets::open(dir.path());
@@ -50,7 +51,10 @@ async fn proxy(protocol: AppProtocol, ports: &[u16], request_seconds: u64) -> Se
         idle_seconds: 0,
         request_seconds,
     };
-    let place = Place::from(PathBuf::from("/proc/self/ns/net"));
+    let place = Place {
+        netns: PathBuf::from("/proc/self/ns/net"),
+        gateway: Some(Ipv4Addr::LOCALHOST),
+    };
     let parts = (Arc::new(targets), Arc::default(), Scope::new());
     let http = Http::new(Route::new(listener, place, parts));
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -240,7 +244,7 @@ async fn both_sides_may_agree_on_another_protocol() {
         tokio::spawn(async move {
             let upgraded = hyper::upgrade::on(&mut request).await.unwrap();
             let mut stream = TokioIo::new(upgraded);
-            let mut said = [0; 4];
+            let mut said = [0; 4096];
             stream.read_exact(&mut said).await.unwrap();
             stream.write_all(&said).await.unwrap();
         });
@@ -261,10 +265,19 @@ async fn both_sides_may_agree_on_another_protocol() {
     let mut response = sender.send_request(asked).await.unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     let mut stream = TokioIo::new(hyper::upgrade::on(&mut response).await.unwrap());
-    stream.write_all(b"ping").await.unwrap();
-    let mut said = [0; 4];
+    stream.write_all(&[7; 4096]).await.unwrap();
+    let mut said = [0; 4096];
     stream.read_exact(&mut said).await.unwrap();
-    assert_eq!(&said, b"ping");
+    assert_eq!(said, [7; 4096]);
+    let counters = &setting.http.route.counters;
+    let heads = |counts: &Counts| (counts.new_connections, counts.active_connections);
+    assert_eq!(heads(&counters.now().0), (1, 1), "it is one as before");
+    drop(stream);
+    while counters.now().0.active_connections > 0 {
+        tokio::task::yield_now().await;
+    }
+    let bytes = counters.now().0.bytes;
+    assert!(bytes > 8192, "heads, and what came both ways: {bytes}");
 }
 
 #[tokio::test]
