@@ -21,6 +21,8 @@ use tracing::debug;
 
 /// Connections of a place; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 512;
+/// Of these, one sender's at once; a further one of its is closed. SDKs open one.
+pub const OF_ONE_MAX: usize = 64;
 /// Rule: the public agent's time limits. So long may a head take, and a connection be idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -49,7 +51,7 @@ pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
                             relay::carry(&host, &origin, stream).await;
                         }
                         wanted => {
-                            connection(host, origin, wanted, stream).await;
+                            asked(host, origin, wanted, stream).await;
                             drop(slot);
                         }
                     }
@@ -87,6 +89,16 @@ fn wanted(place: &Place, stream: &TcpStream) -> Wanted {
             Some(asked) if asked.port() == TASK_API_PORT => Wanted::Api,
             Some(_) | None => Wanted::Task,
         },
+    }
+}
+
+/// A connection that has a slot of its place, if its sender has not too many.
+async fn asked(host: Arc<Host>, origin: Origin, wanted: Wanted, stream: TcpStream) {
+    // There all processes of the host have one address.
+    let is_counted = origin.place != Place::Loopback;
+    let own = host.endpoints.asking.enter(&origin);
+    if own.is_some() || !is_counted {
+        connection(host, origin, wanted, stream).await;
     }
 }
 

@@ -1,9 +1,9 @@
 //! What containers find at link-local addresses, answered by the agent on sockets that it opens where
 //! their calls arrive: in the router of each VPC, on the bridge, on loopback for network mode `host`.
 //!
-//! `listener` keeps the sockets, `http` reads requests and writes answers, `relay` carries calls of the AWS APIs on, `instance`
-//! tells of the instance, [`path`] tells what is asked
-//! for, `caller` whether it is the asker's own, `facts` gathers what is known; [`metadata`], [`stats`],
+//! `listener` keeps the sockets, `http` reads requests and writes answers, `relay` carries calls of the AWS
+//! APIs on, `senders` counts who has how many open, `instance` tells of the instance, [`path`] tells what is
+//! asked for, `caller` whether it is the asker's own, `facts` gathers what is known; [`metadata`], [`stats`],
 //! [`protection`], [`rate`] are pure.
 //!
 //! What always holds: a request is answered only when the unguessable part of its path and the
@@ -25,6 +25,7 @@ pub mod path;
 mod protection;
 pub mod rate;
 mod relay;
+mod senders;
 pub mod shapes;
 pub mod stats;
 mod tags;
@@ -38,6 +39,7 @@ use aws_api::agent::host_sync::ToHost;
 use dns::Zones;
 use instance::tokens::{Granted, Tokens};
 use rate::Rate;
+use senders::Senders;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -79,7 +81,10 @@ pub struct Endpoints {
     /// `std` mutex: held over arithmetic only.
     rate: Mutex<Rate>,
     usage: usage::Earlier,
-    carried: relay::Carried,
+    /// Connections to the AWS APIs.
+    carried: Senders,
+    /// All others, but those on loopback.
+    asking: Senders,
     /// `std` mutex: held over map operations only.
     tokens: Mutex<Tokens>,
     /// `RwLock` of `std`: held over map operations only.
@@ -93,7 +98,8 @@ impl Default for Endpoints {
             listeners: Listeners::default(),
             rate: Mutex::new(Rate::default()),
             usage: usage::Earlier::default(),
-            carried: relay::Carried::default(),
+            carried: Senders::new(relay::OF_ONE_MAX, relay::OF_ALL_MAX),
+            asking: Senders::new(http::OF_ONE_MAX, usize::MAX),
             tokens: Mutex::default(),
             zones: RwLock::default(),
             began: Instant::now(),
