@@ -37,7 +37,9 @@ pub use listener::Listeners;
 use crate::engine::{Host, random_hex};
 use aws_api::agent::host_sync::ToHost;
 use dns::Zones;
+use instance::kept::Kept;
 use instance::tokens::{Granted, Tokens};
+use netdev::device::WayOut;
 use rate::Rate;
 use senders::Senders;
 use std::net::{IpAddr, Ipv4Addr};
@@ -89,6 +91,7 @@ pub struct Endpoints {
     tokens: Mutex<Tokens>,
     /// `RwLock` of `std`: held over map operations only.
     zones: RwLock<Zones>,
+    way_out: Kept<Option<WayOut>>,
     began: Instant,
 }
 
@@ -102,6 +105,7 @@ impl Default for Endpoints {
             asking: Senders::new(http::OF_ONE_MAX, usize::MAX),
             tokens: Mutex::default(),
             zones: RwLock::default(),
+            way_out: Kept::default(),
             began: Instant::now(),
         }
     }
@@ -139,6 +143,15 @@ impl Endpoints {
 
     fn tokens(&self) -> MutexGuard<'_, Tokens> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it was some seconds ago at most. The kernel is asked on a thread that may wait.
+    async fn way_out(&self) -> Option<WayOut> {
+        let ask = async {
+            let asked = tokio::task::spawn_blocking(netdev::device::way_out);
+            asked.await.ok().flatten()
+        };
+        self.way_out.get(self.began.elapsed(), ask).await
     }
 
     fn admits(&self, from: IpAddr, path: &str) -> bool {
