@@ -205,6 +205,26 @@ def test_a_task_protects_itself_and_no_other(longshore):
     longshore.ecs.delete_service(service="kept", force=True)
 
 
+def test_a_task_of_fargate_protects_itself_in_its_own_cluster(longshore):
+    longshore.ecs.create_cluster(clusterName="web")
+    lent = definition(longshore, "awsvpc", family="lent", requiresCompatibilities=["FARGATE"], cpu="256", memory="512")
+    longshore.ecs.create_service(
+        cluster="web", serviceName="kept", taskDefinition=lent, desiredCount=1, launchType="FARGATE",
+        networkConfiguration=vpc.network(vpc.default_subnet(longshore)["SubnetId"]))
+    described = lambda: [longshore.ecs.describe_tasks(cluster="web", tasks=[arn])["tasks"][0]
+                         for arn in longshore.ecs.list_tasks(cluster="web", serviceName="kept")["taskArns"]]
+    running = lambda: [task["taskArn"] for task in described() if task["lastStatus"] == "RUNNING"]
+    one, = eventually(running, "the service's task to run")
+    state = environment(longshore, one)["ECS_AGENT_URI"] + "/task-protection/v1/state"
+    status, body = ask(longshore, one, state, "-X", "PUT", "-d", '{"ProtectionEnabled":true}')
+    assert status == 200 and json.loads(body)["protection"]["ProtectionEnabled"], body
+    assert fetch(longshore, one, state)["protection"]["TaskArn"] == one
+    longshore.ecs.update_task_protection(cluster="web", tasks=[one], protectionEnabled=False)
+    longshore.ecs.delete_service(cluster="web", service="kept", force=True)
+    eventually(lambda: not longshore.ecs.list_tasks(cluster="web")["taskArns"], "the task's end")
+    longshore.ecs.delete_cluster(cluster="web")
+
+
 def test_they_survive_the_end_of_agent_and_server(fresh):
     arn = run(fresh, "awsvpc")
     before = fetch(fresh, arn, url(fresh, arn))

@@ -166,6 +166,7 @@ impl Host {
             definition.desired_status = Desired::Stopped;
             self.start(definition, payload);
         } else {
+            self.credentials.forget(arn);
             self.report_stopped(arn.to_owned(), String::new());
         }
     }
@@ -221,6 +222,8 @@ impl Host {
         let dir = match self.records.write_task(&id, payload) {
             Ok(dir) => dir,
             Err(error) => {
+                // It never is over, since it never was here.
+                self.credentials.forget(&definition.arn);
                 self.report_stopped(
                     definition.arn.clone(),
                     format!("ResourceInitializationError: {error}"),

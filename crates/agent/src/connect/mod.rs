@@ -13,7 +13,7 @@
 //! namespace goes; an agent that comes back opens them again with the targets it knew. Connections through the
 //! proxy end with the agent. Rule: vpc-network 6; developer guide, "Service Connect".
 
-mod activity;
+pub(crate) mod activity;
 mod balancer;
 mod counters;
 mod http;

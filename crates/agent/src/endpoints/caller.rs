@@ -3,6 +3,7 @@
 use super::{Origin, Place};
 use crate::actor::TaskContext;
 use crate::engine::Host;
+use crate::task::definition::NetworkMode;
 use crate::task::state::ContainerIndex;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -68,7 +69,10 @@ pub fn by_address(host: &Host, origin: &Origin) -> Option<Arc<TaskContext>> {
     if !matches!(origin.place, Place::Vpc(_)) {
         return None;
     }
-    let is_its = |task: &Arc<TaskContext>| task.home(0).is(origin);
+    // What the others' homes are, only their files could tell.
+    let is_its = |task: &Arc<TaskContext>| {
+        task.definition.mode() == Ok(NetworkMode::Awsvpc) && task.home(0).is(origin)
+    };
     host.tasks().into_iter().find(is_its)
 }
 

@@ -21,9 +21,13 @@ use tracing::debug;
 
 /// Connections of a place; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 512;
+/// Of these, one sender's at once; a further one of its is closed. SDKs open one.
+pub const OF_ONE_MAX: usize = 64;
 /// Rule: the public agent's time limits. So long may a head take, and a connection be idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// All paths of instance metadata: no path of the others is this.
+const INSTANCE_PATHS: &str = "instance";
 /// The only body that is read is a few members long.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -49,7 +53,7 @@ pub async fn serve(host: Arc<Host>, place: Place, listener: TcpListener) {
                             relay::carry(&host, &origin, stream).await;
                         }
                         wanted => {
-                            connection(host, origin, wanted, stream).await;
+                            asked(host, origin, wanted, stream).await;
                             drop(slot);
                         }
                     }
@@ -90,12 +94,22 @@ fn wanted(place: &Place, stream: &TcpStream) -> Wanted {
     }
 }
 
+/// A connection that has a slot of its place, if its sender has not too many.
+async fn asked(host: Arc<Host>, origin: Origin, wanted: Wanted, stream: TcpStream) {
+    // There all processes of the host have one address.
+    let is_counted = origin.place != Place::Loopback;
+    let own = host.endpoints.asking.enter(&origin);
+    if own.is_some() || !is_counted {
+        connection(host, origin, wanted, stream).await;
+    }
+}
+
 async fn connection(host: Arc<Host>, origin: Origin, wanted: Wanted, stream: TcpStream) {
     let service = service_fn(|request| {
         let (host, origin) = (host.clone(), origin.clone());
         async move {
             Ok::<_, Infallible>(match wanted {
-                Wanted::Instance => of_instance(&host, &origin, &request),
+                Wanted::Instance => of_instance(&host, &origin, &request).await,
                 Wanted::Task | Wanted::Api => handle(&host, &origin, request).await,
             })
         }
@@ -113,15 +127,20 @@ async fn connection(host: Arc<Host>, origin: Origin, wanted: Wanted, stream: Tcp
     }
 }
 
-fn of_instance(host: &Host, origin: &Origin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn of_instance(
+    host: &Host,
+    origin: &Origin,
+    request: &Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let path = request.uri().path();
-    if !host.endpoints.admits(origin.address, path) {
+    // Whatever it asks for: instance metadata is one thing.
+    if !host.endpoints.admits(origin.address, INSTANCE_PATHS) {
         return respond(Reply::empty(StatusCode::SERVICE_UNAVAILABLE));
     }
     if caller::is_of_fargate(host, origin) {
         return respond(Reply::empty(StatusCode::NOT_FOUND));
     }
-    let (reply, seconds) = instance::reply(host, request.method(), path, request.headers());
+    let (reply, seconds) = instance::reply(host, request.method(), path, request.headers()).await;
     let mut response = respond(reply);
     let headers = response.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static("EC2ws"));

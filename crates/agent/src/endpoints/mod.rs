@@ -1,9 +1,9 @@
 //! What containers find at link-local addresses, answered by the agent on sockets that it opens where
 //! their calls arrive: in the router of each VPC, on the bridge, on loopback for network mode `host`.
 //!
-//! `listener` keeps the sockets, `http` reads requests and writes answers, `relay` carries calls of the AWS APIs on, `instance`
-//! tells of the instance, [`path`] tells what is asked
-//! for, `caller` whether it is the asker's own, `facts` gathers what is known; [`metadata`], [`stats`],
+//! `listener` keeps the sockets, `http` reads requests and writes answers, `relay` carries calls of the AWS
+//! APIs on, `senders` counts who has how many open, `instance` tells of the instance, [`path`] tells what is
+//! asked for, `caller` whether it is the asker's own, `facts` gathers what is known; [`metadata`], [`stats`],
 //! [`protection`], [`rate`] are pure.
 //!
 //! What always holds: a request is answered only when the unguessable part of its path and the
@@ -25,6 +25,7 @@ pub mod path;
 mod protection;
 pub mod rate;
 mod relay;
+mod senders;
 pub mod shapes;
 pub mod stats;
 mod tags;
@@ -36,8 +37,11 @@ pub use listener::Listeners;
 use crate::engine::{Host, random_hex};
 use aws_api::agent::host_sync::ToHost;
 use dns::Zones;
+use instance::kept::Kept;
 use instance::tokens::{Granted, Tokens};
+use netdev::device::WayOut;
 use rate::Rate;
+use senders::Senders;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -79,11 +83,15 @@ pub struct Endpoints {
     /// `std` mutex: held over arithmetic only.
     rate: Mutex<Rate>,
     usage: usage::Earlier,
-    carried: relay::Carried,
+    /// Connections to the AWS APIs.
+    carried: Senders,
+    /// All others, but those on loopback.
+    asking: Senders,
     /// `std` mutex: held over map operations only.
     tokens: Mutex<Tokens>,
     /// `RwLock` of `std`: held over map operations only.
     zones: RwLock<Zones>,
+    way_out: Kept<Option<WayOut>>,
     began: Instant,
 }
 
@@ -93,9 +101,11 @@ impl Default for Endpoints {
             listeners: Listeners::default(),
             rate: Mutex::new(Rate::default()),
             usage: usage::Earlier::default(),
-            carried: relay::Carried::default(),
+            carried: Senders::new(relay::OF_ONE_MAX, relay::OF_ALL_MAX),
+            asking: Senders::new(http::OF_ONE_MAX, usize::MAX),
             tokens: Mutex::default(),
             zones: RwLock::default(),
+            way_out: Kept::default(),
             began: Instant::now(),
         }
     }
@@ -133,6 +143,15 @@ impl Endpoints {
 
     fn tokens(&self) -> MutexGuard<'_, Tokens> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it was some seconds ago at most. The kernel is asked on a thread that may wait.
+    async fn way_out(&self) -> Option<WayOut> {
+        let ask = async {
+            let asked = tokio::task::spawn_blocking(netdev::device::way_out);
+            asked.await.ok().flatten()
+        };
+        self.way_out.get(self.began.elapsed(), ask).await
     }
 
     fn admits(&self, from: IpAddr, path: &str) -> bool {

@@ -4,6 +4,7 @@
 
 use super::answer::Reply;
 use crate::actor::TaskContext;
+use crate::task::definition::cluster_of;
 use aws_api::ecs::operations::{GetTaskProtection, UpdateTaskProtection};
 use aws_api::ecs::{Failure, GetTaskProtectionRequest, ProtectedTask, UpdateTaskProtectionRequest};
 use aws_wire::client::CallError;
@@ -94,25 +95,38 @@ fn check(
     })
 }
 
+/// The call that a request comes to.
+#[derive(Debug, PartialEq)]
+enum Input {
+    Get(GetTaskProtectionRequest),
+    Update(UpdateTaskProtectionRequest),
+}
+
+/// In the task's own cluster: a host that lends FARGATE capacity has tasks of all clusters.
+fn input(arn: &str, request: Option<Wanted>) -> Input {
+    let cluster = Some(cluster_of(arn).to_owned());
+    let tasks = Some(vec![arn.to_owned()]);
+    match request {
+        None => Input::Get(GetTaskProtectionRequest { cluster, tasks }),
+        Some(wanted) => Input::Update(UpdateTaskProtectionRequest {
+            cluster,
+            tasks,
+            protection_enabled: wanted.protection_enabled,
+            expires_in_minutes: wanted.expires_in_minutes,
+        }),
+    }
+}
+
 type Answered = Result<(Vec<ProtectedTask>, Vec<Failure>), CallError>;
 
 async fn call(task: &TaskContext, credentials: Credentials, request: Option<Wanted>) -> Answered {
-    let cluster = Some(task.host.config.cluster.clone());
-    let tasks = Some(vec![task.definition.arn.clone()]);
     let api = task.host.api.signing_with(credentials);
-    let (protected, failures) = match request {
-        None => {
-            let input = GetTaskProtectionRequest { cluster, tasks };
+    let (protected, failures) = match input(&task.definition.arn, request) {
+        Input::Get(input) => {
             let output = api.call::<GetTaskProtection>(&input).await?;
             (output.protected_tasks, output.failures)
         }
-        Some(wanted) => {
-            let input = UpdateTaskProtectionRequest {
-                cluster,
-                tasks,
-                protection_enabled: wanted.protection_enabled,
-                expires_in_minutes: wanted.expires_in_minutes,
-            };
+        Input::Update(input) => {
             let output = api.call::<UpdateTaskProtection>(&input).await?;
             (output.protected_tasks, output.failures)
         }
@@ -214,6 +228,27 @@ mod tests {
             .expect_err("it is refused")
             .status;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn a_task_is_looked_for_in_its_own_cluster() {
+        let arn = "arn:aws:ecs:us-east-1:000000000000:task/web/0";
+        let get = GetTaskProtectionRequest {
+            cluster: Some("web".into()),
+            tasks: Some(vec![arn.into()]),
+        };
+        assert_eq!(input(arn, None), Input::Get(get));
+        let wanted = Wanted {
+            protection_enabled: Some(true),
+            expires_in_minutes: Some(5),
+        };
+        let update = UpdateTaskProtectionRequest {
+            cluster: Some("web".into()),
+            tasks: Some(vec![arn.into()]),
+            protection_enabled: Some(true),
+            expires_in_minutes: Some(5),
+        };
+        assert_eq!(input(arn, Some(wanted)), Input::Update(update));
     }
 
     #[test]

@@ -2,76 +2,32 @@
 //! so that what a container signed for the one is what the other verifies.
 //!
 //! The server may be far away and speak TLS; a container speaks plain HTTP to its own host. Connections are
-//! counted by sender, so that one that opens many takes nobody else's.
+//! counted by sender, so that one that opens many takes nobody else's, and none outlasts its use: what the
+//! server has ended, or nothing passes over, is ended here too.
 
 use super::Origin;
+use crate::connect::activity::{Activity, Watched};
 use crate::engine::Host;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
 use tracing::debug;
 
 /// Connections of one sender at once. SDKs keep ten by themselves.
-const OF_ONE_MAX: usize = 64;
+pub const OF_ONE_MAX: usize = 64;
 /// Connections of all. Each is two descriptors.
-const OF_ALL_MAX: usize = 1024;
+pub const OF_ALL_MAX: usize = 1024;
+/// Once the server has said its last, nobody hears what the client may still send.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Rule: the VPC user guide, "NAT gateways": a connection that is idle for longer ends, on AWS's way out of a VPC.
+const IDLE_SECONDS: u64 = 350;
 /// A server that is not reached by then is away.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// SDKs try again after this.
 const AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-
-/// What is being carried.
-#[derive(Debug, Default)]
-pub struct Carried {
-    /// `std` mutex: held over map operations only.
-    by_sender: Arc<Mutex<Counts>>,
-}
-
-/// By place, as it writes itself, and address: VPCs may have the same addresses.
-type Counts = BTreeMap<(String, IpAddr), usize>;
-
-/// One connection, until it is dropped.
-#[derive(Debug)]
-pub struct Slot {
-    by_sender: Arc<Mutex<Counts>>,
-    sender: (String, IpAddr),
-}
-
-impl Carried {
-    /// `None` where the sender, or all together, have as many as there may be.
-    pub fn enter(&self, origin: &Origin) -> Option<Slot> {
-        let sender = (format!("{:?}", origin.place), origin.address);
-        let mut counts = lock(&self.by_sender);
-        let own = counts.get(&sender).copied().unwrap_or(0);
-        if own >= OF_ONE_MAX || counts.values().sum::<usize>() >= OF_ALL_MAX {
-            return None;
-        }
-        counts.insert(sender.clone(), own + 1);
-        Some(Slot {
-            by_sender: self.by_sender.clone(),
-            sender,
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut counts = lock(&self.by_sender);
-        match counts.get_mut(&self.sender) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) => drop(counts.remove(&self.sender)),
-            None => {}
-        }
-    }
-}
-
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
-    counts.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Serves a place that is for this alone, until the task is dropped.
 pub async fn serve(host: Arc<Host>, place: super::Place, listener: TcpListener) {
@@ -93,7 +49,7 @@ pub async fn serve(host: Arc<Host>, place: super::Place, listener: TcpListener) 
     }
 }
 
-/// Until one side ends it.
+/// Until it is over, or says that the server is away.
 pub async fn carry(host: &Host, origin: &Origin, mut stream: TcpStream) {
     let slot = host.endpoints.carried.enter(origin);
     let connected = match slot {
@@ -104,10 +60,7 @@ pub async fn carry(host: &Host, origin: &Origin, mut stream: TcpStream) {
         None => None,
     };
     match connected {
-        Some(mut server) => {
-            // How a connection ends is the business of the two.
-            let _ = copy_bidirectional(&mut stream, &mut server).await;
-        }
+        Some(server) => between(stream, server).await,
         None => {
             let _ = stream.write_all(AWAY).await;
             let _ = stream.shutdown().await;
@@ -115,49 +68,91 @@ pub async fn carry(host: &Host, origin: &Origin, mut stream: TcpStream) {
     }
 }
 
+/// Until both sides have ended, or the server has and a little time has passed, or nothing passes for too long.
+/// How a connection ends is the business of the two: an error of one is the other's end.
+async fn between<C, S>(client: C, server: S)
+where
+    C: AsyncRead + AsyncWrite,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let activity = Activity::new();
+    let (mut from_client, mut to_client) = split(client);
+    let (mut from_server, mut to_server) = split(Watched::new(server, &activity));
+    let mut asking = pin!(async {
+        let _ = copy(&mut from_client, &mut to_server).await;
+        let _ = to_server.shutdown().await;
+    });
+    let mut answering = pin!(async {
+        let _ = copy(&mut from_server, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    });
+    let both = async {
+        tokio::select! {
+            () = &mut asking => answering.await,
+            () = &mut answering => drop(tokio::time::timeout(LAST_WORDS, asking).await),
+        }
+    };
+    tokio::select! {
+        () = both => {}
+        () = activity.idle_for(IDLE_SECONDS) => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Place;
     use super::*;
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::time::timeout;
 
-    fn origin(place: Place, last: u8) -> Origin {
-        Origin {
-            place,
-            address: IpAddr::from([10, 0, 0, last]),
+    /// Of the virtual clock: longer than anything that ends by itself.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn a_client_that_has_asked_and_ended_still_gets_its_answer() {
+        let ((mut client, near), (far, mut server)) = (duplex(64), duplex(64));
+        let carried = tokio::spawn(between(near, far));
+        client.write_all(b"ask").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut asked = Vec::new();
+        server.read_to_end(&mut asked).await.unwrap();
+        assert_eq!(asked, b"ask");
+        server.write_all(b"answer").await.unwrap();
+        drop(server);
+        let mut answered = Vec::new();
+        client.read_to_end(&mut answered).await.unwrap();
+        assert_eq!(answered, b"answer");
+        carried.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_server_has_ended_no_client_can_keep() {
+        let ((mut client, near), (far, mut server)) = (duplex(64), duplex(64));
+        let carried = tokio::spawn(between(near, far));
+        server.write_all(b"bye").await.unwrap();
+        server.shutdown().await.unwrap();
+        timeout(LAST_WORDS * 2, carried)
+            .await
+            .expect("it ends")
+            .unwrap();
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"bye");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_it_and_so_does_an_answer_that_nobody_takes() {
+        for answer in [&b""[..], &[b'.'; 4096]] {
+            let ((client, near), (far, mut server)) = (duplex(64), duplex(64));
+            let carried = tokio::spawn(between(near, far));
+            let answering = tokio::spawn(async move {
+                let written = server.write_all(answer).await;
+                // Stays open until the other side has ended.
+                let ended = server.read(&mut [0]).await;
+                drop((written, ended));
+            });
+            timeout(LONG, carried).await.expect("it ends").unwrap();
+            answering.await.unwrap();
+            drop(client);
         }
-    }
-
-    #[test]
-    fn one_that_opens_many_takes_nobody_elses() {
-        let carried = Carried::default();
-        let greedy = origin(Place::Bridge, 1);
-        let mut held: Vec<Slot> = (0..OF_ONE_MAX)
-            .map(|_| carried.enter(&greedy).expect("there is room"))
-            .collect();
-        assert!(carried.enter(&greedy).is_none());
-        assert!(carried.enter(&origin(Place::Bridge, 2)).is_some());
-        assert!(
-            carried
-                .enter(&origin(Place::Api("vpc-1".into()), 1))
-                .is_some()
-        );
-        held.pop();
-        let again = carried.enter(&greedy);
-        assert!(again.is_some());
-        drop((held, again));
-        assert!(
-            lock(&carried.by_sender).is_empty(),
-            "nothing is left of them"
-        );
-    }
-
-    #[test]
-    fn all_together_have_a_bound() {
-        let carried = Carried::default();
-        let held: Vec<Slot> = (0..=255)
-            .flat_map(|last| (0..OF_ONE_MAX).map(move |_| origin(Place::Bridge, last)))
-            .map_while(|origin| carried.enter(&origin))
-            .collect();
-        assert_eq!(held.len(), OF_ALL_MAX);
     }
 }

@@ -3,6 +3,7 @@
 use super::tree::Tree;
 use crate::engine::Host;
 use crate::part::Part;
+use netdev::device::WayOut;
 use serde_json::json;
 use std::net::Ipv4Addr;
 
@@ -29,14 +30,13 @@ pub struct Facts {
     pub mac: Option<String>,
 }
 
-/// Of this host.
-pub fn of(host: &Host) -> Facts {
+/// Of this host, which goes out this way.
+pub fn of(host: &Host, way_out: Option<WayOut>) -> Facts {
     let config = &host.config;
     let record = config.parts.first().map(|part| host.records.agent(*part));
     let record = record.unwrap_or_else(|| host.records.agent(Part::Instance));
     let arn = record.container_instance_arn.unwrap_or_default();
     let account = arn.split(':').nth(4).map(str::to_owned);
-    let way_out = netdev::device::way_out();
     let mac = way_out.and_then(|way| way.mac);
     let digits = |mac: [u8; 6]| mac.map(|byte| format!("{byte:02x}")).join(":");
     Facts {

@@ -6,6 +6,7 @@
 //! Rule: EC2 user guide, "Instance metadata and user data", "Instance identity documents".
 
 pub mod facts;
+pub mod kept;
 pub mod tokens;
 pub mod tree;
 
@@ -20,7 +21,7 @@ const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 const FORWARDED: &str = "x-forwarded-for";
 
 /// Answers a request of whoever may ask; with a token, how many seconds it is good.
-pub fn reply(
+pub async fn reply(
     host: &Host,
     method: &Method,
     path: &str,
@@ -46,7 +47,8 @@ pub fn reply(
     if text(TOKEN).is_some_and(|token| !host.endpoints.knows_token(token)) {
         return (refused(401, "Unauthorized"), None);
     }
-    let found = tree::read(&facts::tree(&facts::of(host)), path);
+    let facts = facts::of(host, host.endpoints.way_out().await);
+    let found = tree::read(&facts::tree(&facts), path);
     let reply = found.map_or_else(
         || refused(404, "Not Found"),
         |text| Reply::text(StatusCode::OK, &text),
