@@ -103,7 +103,7 @@ async fn live(
                     return;
                 }
                 let mut frames = lock(samples).take(&publisher, now(), uuid);
-                if tick_number % CONNECT_EVERY == 0 {
+                if tick_number.is_multiple_of(CONNECT_EVERY) {
                     told.add(&mut frames, &host.connect.counted().await);
                 }
                 tick_number += 1;
