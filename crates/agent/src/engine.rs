@@ -19,7 +19,7 @@ use crate::isolation::{Given, Isolation};
 use crate::kept;
 use crate::logs::LogSink;
 use crate::part::Part;
-use crate::records::Records;
+use crate::records::{Records, StoredTask};
 use crate::registration;
 use crate::session;
 use crate::task::definition::{Desired, InvalidTask, TaskDefinition, cluster_of, task_id};
@@ -89,28 +89,54 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
 /// The parts that this machine can serve.
 ///
 /// # Errors
-/// It cannot keep tasks of launch type FARGATE apart, and is to be lent in any case.
+/// It cannot keep tasks of launch type FARGATE apart, is to be lent in any case, and has none of an earlier agent.
 async fn lent(host: &Host) -> io::Result<Vec<Part>> {
-    let mut parts = host.config.parts.clone();
+    let parts = host.config.parts.clone();
     if !parts.contains(&Part::Fargate) {
         return Ok(parts);
     }
-    match host.isolation.check(&host.driver, &host.config).await {
-        Ok(()) => {}
-        Err(why) if host.config.fargate.is_required => {
-            let text =
-                format!("this machine cannot be lent to tasks of launch type FARGATE: {why}");
-            return Err(io::Error::other(text));
-        }
-        Err(why) => {
-            warn!(
-                why,
-                "this machine is not lent to tasks of launch type FARGATE"
-            );
-            parts.retain(|part| *part != Part::Fargate);
-        }
+    let checked = host.isolation.check(&host.driver, &host.config).await;
+    let has_tasks = checked.is_err() && has_fargate(&host.records.tasks()?);
+    let is_required = host.config.fargate.is_required;
+    served(parts, checked, is_required, has_tasks)
+}
+
+/// `checked`: what the machine lacks for FARGATE. With tasks of an earlier agent it is served all the same: they go on,
+/// and the control plane must be able to stop them. A new one that cannot be kept apart says so and is not started.
+fn served(
+    mut parts: Vec<Part>,
+    checked: Result<(), String>,
+    is_required: bool,
+    has_tasks: bool,
+) -> io::Result<Vec<Part>> {
+    let Err(why) = checked else {
+        return Ok(parts);
+    };
+    if has_tasks {
+        warn!(
+            why,
+            "this machine goes on with its tasks of launch type FARGATE; others may fail"
+        );
+    } else if is_required {
+        let text = format!("this machine cannot be lent to tasks of launch type FARGATE: {why}");
+        return Err(io::Error::other(text));
+    } else {
+        warn!(
+            why,
+            "this machine is not lent to tasks of launch type FARGATE"
+        );
+        parts.retain(|part| *part != Part::Fargate);
     }
     Ok(parts)
+}
+
+/// Whether one of them is of launch type FARGATE and not over.
+fn has_fargate(stored: &[StoredTask]) -> bool {
+    stored.iter().any(|task| {
+        let is_over = task.state.as_ref().is_some_and(|state| state.done);
+        let definition = TaskDefinition::parse(&task.payload);
+        !is_over && definition.is_ok_and(|definition| definition.is_fargate())
+    })
 }
 
 /// Registers one part and keeps its sessions. A machine has one set of networks: its first part asks for them.
@@ -287,12 +313,12 @@ impl Host {
         for task in stored {
             let Ok(definition) = TaskDefinition::parse(&task.payload) else {
                 warn!(dir = %task.dir.display(), "an unreadable task is dropped");
-                actor::remove_dir(&task.dir);
+                self.isolation.drop_task(&task.dir);
                 continue;
             };
             if task.state.as_ref().is_some_and(|state| state.done) {
                 // The earlier agent was killed while it removed this.
-                actor::remove_dir(&task.dir);
+                self.isolation.drop_task(&task.dir);
                 continue;
             }
             let arn = definition.arn.clone();
@@ -364,4 +390,54 @@ pub fn random_hex(bytes: usize) -> String {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random).expect("the kernel's random source works");
     random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_machine_that_has_fargate_tasks_serves_them_whatever_the_check_says() {
+        let both = vec![Part::Instance, Part::Fargate];
+        let lacks = || Err("a disk for a task: No space left on device".to_owned());
+        let with = |checked, is_required, has_tasks| {
+            served(both.clone(), checked, is_required, has_tasks).ok()
+        };
+        assert_eq!(with(Ok(()), false, false), Some(both.clone()));
+        assert_eq!(with(lacks(), false, false), Some(vec![Part::Instance]));
+        assert_eq!(with(lacks(), true, false), None);
+        for is_required in [false, true] {
+            assert_eq!(with(lacks(), is_required, true), Some(both.clone()));
+        }
+    }
+
+    #[test]
+    fn only_fargate_tasks_that_are_not_over_count() {
+        let stored = |launch_type: &str, is_over: Option<bool>| {
+            let payload = json!({
+                "arn": "arn:aws:ecs:us-east-1:000000000000:task/default/0123456789abcdef",
+                "desiredStatus": "RUNNING", "launchType": launch_type, "networkMode": "awsvpc",
+                "cpu": 0.25, "memory": 512,
+                "elasticNetworkInterfaces": [{"ec2Id": "eni-1", "attachmentArn": "a"}],
+                "containers": [{"name": "app", "image": "i"}],
+            });
+            let definition = TaskDefinition::parse(&payload).expect("it is valid");
+            let state = is_over.map(|done| TaskState {
+                done,
+                ..TaskState::new(&definition, vec![runtime_id()], 1000, now())
+            });
+            StoredTask {
+                dir: "/nowhere".into(),
+                payload,
+                state,
+            }
+        };
+        assert!(has_fargate(&[stored("EC2", None), stored("FARGATE", None)]));
+        assert!(has_fargate(&[stored("FARGATE", Some(false))]));
+        assert!(!has_fargate(&[
+            stored("EC2", None),
+            stored("FARGATE", Some(true))
+        ]));
+    }
 }

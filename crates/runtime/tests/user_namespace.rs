@@ -415,7 +415,7 @@ async fn namespaces_are_asked_for_again_where_the_zygote_was_killed_with_the_req
     // It takes nothing from its queue any more.
     signal(Signal::STOP);
     let (made, ()) = tokio::join!(house.runtime.make_namespaces(IDS), async {
-        signal(Signal::KILL)
+        signal(Signal::KILL);
     });
     made.unwrap();
     assert_ne!(house.runtime.zygote_pid(), Some(zygote));

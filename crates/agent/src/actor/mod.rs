@@ -19,7 +19,7 @@ use crate::bundle::{self, Attachment};
 use crate::engine::Host;
 use crate::isolation::{self, Given};
 use crate::records;
-use crate::task::definition::TaskDefinition;
+use crate::task::definition::{Desired, TaskDefinition};
 use crate::task::machine::{Command, Event, step};
 use crate::task::state::{ContainerIndex, TaskState};
 use runtime::image::Image;
@@ -110,7 +110,10 @@ fn start(
 async fn live(context: Arc<TaskContext>, begin: Start, mut events: mpsc::UnboundedReceiver<Event>) {
     let (mut state, commands) = match begin {
         Start::New(state) => step(&state, Event::Begin, now()),
-        Start::Resumed(state) => context.look_and_resume(&state).await,
+        Start::Resumed(state) => {
+            let state = unless_unknown(state, &context.given);
+            context.look_and_resume(&state).await
+        }
     };
     context.save(&state);
     context.host.health.note(&context.definition, &state);
@@ -129,6 +132,15 @@ async fn live(context: Arc<TaskContext>, begin: Start, mut events: mpsc::Unbound
         }
         context.carry_out(&state, commands);
     }
+}
+
+/// A task that may have something to itself, nobody knows what, is stopped: it would go on without.
+fn unless_unknown(mut state: TaskState, given: &Result<Given, String>) -> TaskState {
+    if let (Err(reason), Desired::Running) = (given, state.desired) {
+        state.desired = Desired::Stopped;
+        state.reason = Some(format!("ResourceInitializationError: {reason}"));
+    }
+    state
 }
 
 impl TaskContext {

@@ -87,12 +87,18 @@ impl TaskContext {
         }
     }
 
-    /// Where the container writes, and for a task with ids of its own its holder, which the first to start finds missing.
+    /// Where the container writes, on the task's disk if it has one, and for a task with ids of its own its holder, which the first to start finds missing.
     async fn ensure_files(&self, index: ContainerIndex) -> Result<PathBuf, String> {
-        if self.given().ids.is_some() {
-            self.ensure_holder()
-                .await
-                .map_err(|error| format!("CannotStartContainerError: {error}"))?;
+        let told = |error| format!("CannotStartContainerError: {error}");
+        let given = self.given.clone().map_err(told)?;
+        {
+            let _alone = self.holding.lock().await;
+            // An earlier agent's disk is not mounted any more where the machine was restarted.
+            let made = self.host.isolation.make_disk(given, &self.dir).await;
+            made.map_err(told)?;
+        }
+        if given.ids.is_some() {
+            self.ensure_holder().await.map_err(told)?;
         }
         let dir = self.container_files(index);
         match std::fs::create_dir_all(&dir) {

@@ -7,6 +7,7 @@
 mod disks;
 mod ranges;
 
+use crate::actor;
 use crate::config::AgentConfig;
 use crate::task::definition::TaskDefinition;
 use disks::{Disks, USUAL_GIB};
@@ -101,8 +102,13 @@ impl Isolation {
         let mut ranges = Ranges::new(&texts);
         let tasks = fs::read_dir(config.agent_dir().join("tasks"));
         for task in tasks.into_iter().flatten().flatten() {
-            let given = read(&task.path()).and_then(|given| given.ids);
-            given.into_iter().for_each(|ids| ranges.keep(ids));
+            match read(&task.path()) {
+                Ok(given) => {
+                    let ids = given.and_then(|given| given.ids);
+                    ids.into_iter().for_each(|ids| ranges.keep(ids));
+                }
+                Err(error) => warn!(error, "what a task has to itself is not known"),
+            }
         }
         Self {
             with_ids: config.fargate.user_namespace,
@@ -132,9 +138,9 @@ impl Isolation {
     /// written down.
     ///
     /// # Errors
-    /// There is none to give, or it cannot be written down. The text follows `ResourceInitializationError: `.
+    /// There is none to give, or it cannot be written down or read. The text follows `ResourceInitializationError: `.
     pub fn give(&self, task: &TaskDefinition, dir: &Path, is_new: bool) -> Result<Given, String> {
-        if let Some(given) = read(dir) {
+        if let Some(given) = read(dir)? {
             return Ok(given);
         }
         if !task.is_fargate() || !is_new {
@@ -175,6 +181,15 @@ impl Isolation {
         given.ids.into_iter().for_each(|ids| self.lock().free(ids));
     }
 
+    /// Takes a task's directory away with all that is in it, after which what it was given is free. Blocks.
+    pub fn drop_task(&self, dir: &Path) {
+        let given = read(dir).ok().flatten();
+        actor::remove_dir(dir);
+        if !dir.exists() {
+            given.into_iter().for_each(|given| self.free(given));
+        }
+    }
+
     /// Takes away what was made ready for tasks. Blocks.
     pub fn destroy(&self) -> io::Result<()> {
         self.disks.destroy()
@@ -195,13 +210,83 @@ pub fn remove_disk(task_dir: &Path) {
     }
 }
 
-fn read(dir: &Path) -> Option<Given> {
-    serde_json::from_slice(&fs::read(dir.join(FILE)).ok()?).ok()
+/// `None`: of an agent that wrote nothing down. A file that says nothing is an error, since whose task it is has more
+/// than nothing.
+fn read(dir: &Path) -> Result<Option<Given>, String> {
+    let path = dir.join(FILE);
+    let told = |error: io::Error| format!("{}: {error}", path.display());
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| told(error.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(told(error)),
+    }
 }
 
-/// Not synced: what it names is gone after a restart of the machine, and is made anew.
+/// Synced: without it a task that outlives a loss of power would go on as one that has nothing to itself.
 fn write(dir: &Path, given: &Given) -> io::Result<()> {
     let (temporary, path) = (dir.join(format!(".{FILE}.new")), dir.join(FILE));
     fs::write(&temporary, serde_json::to_vec(given)?)?;
-    fs::rename(temporary, path)
+    fs::File::open(&temporary)?.sync_all()?;
+    fs::rename(temporary, path)?;
+    fs::File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn isolation(dir: &Path) -> Isolation {
+        Isolation {
+            with_ids: true,
+            ranges: Mutex::default(),
+            disks: Disks::open(dir.join("disks")),
+        }
+    }
+
+    fn task() -> TaskDefinition {
+        let payload = json!({
+            "arn": "arn:aws:ecs:us-east-1:000000000000:task/default/0123456789abcdef",
+            "desiredStatus": "RUNNING", "launchType": "FARGATE", "networkMode": "awsvpc",
+            "cpu": 0.25, "memory": 512,
+            "elasticNetworkInterfaces": [{"ec2Id": "eni-1", "attachmentArn": "a"}],
+            "containers": [{"name": "app", "image": "i"}],
+        });
+        TaskDefinition::parse(&payload).expect("it is valid")
+    }
+
+    #[test]
+    fn only_a_task_with_no_file_is_of_an_older_agent() {
+        let house = tempfile::tempdir().expect("a directory can be made");
+        let (isolation, dir, task) = (isolation(house.path()), house.path(), task());
+        let older = isolation.give(&task, dir, false);
+        assert_eq!(older, Ok(Given::default()));
+        let given = isolation.give(&task, dir, true).expect("it is given");
+        assert!(given.ids.is_some() && given.disk_gib == Some(USUAL_GIB));
+        assert_eq!(isolation.give(&task, dir, false), Ok(given));
+        let file = dir.join(FILE);
+        for text in ["", "{\"ids\":"] {
+            fs::write(&file, text).expect("written");
+            isolation.give(&task, dir, false).expect_err("cut off");
+        }
+        fs::remove_file(&file).expect("removed");
+        fs::create_dir(&file).expect("made");
+        isolation.give(&task, dir, false).expect_err("unreadable");
+    }
+
+    #[test]
+    fn what_a_dropped_task_was_given_is_free_again() {
+        let house = tempfile::tempdir().expect("a directory can be made");
+        let dirs = ["a", "b", "c"].map(|name| house.path().join(name));
+        dirs.iter()
+            .for_each(|dir| fs::create_dir(dir).expect("made"));
+        let (isolation, task) = (isolation(house.path()), task());
+        let first = isolation.give(&task, &dirs[0], true).expect("it is given");
+        isolation.give(&task, &dirs[1], true).expect("it is given");
+        isolation.drop_task(&dirs[0]);
+        assert!(!dirs[0].exists());
+        assert_eq!(isolation.give(&task, &dirs[2], true), Ok(first));
+    }
 }
