@@ -89,11 +89,12 @@ class Longshore:
             self.supervisor = None
 
     def pid(self, role: str) -> int:
-        return int((self.data / "run" / f"{role}.lock").read_text())
+        """Of the process that has the role; 0 while one takes it."""
+        return int((self.data / "run" / f"{role}.lock").read_text() or 0)
 
     def kill(self, role: str) -> int:
         """kill -9 of one role; returns the pid that was killed."""
-        pid = self.pid(role)
+        pid = eventually(lambda: self.pid(role), f"a process that is {role}")
         os.kill(pid, signal.SIGKILL)
         if role == "up" and self.supervisor:
             self.supervisor.wait(timeout=10 * SLOWNESS)
