@@ -173,8 +173,9 @@ impl Tunnel {
                 paths.delete_path(self.path(*host));
             }
             self.tell(keys, paths, route)?;
-            part.iter()
-                .for_each(|(host, _)| drop(self.known.remove(host)));
+            for (host, _) in part {
+                self.known.remove(host);
+            }
             Ok(())
         })?;
         // Who is known already is left alone: to be told anew costs a peer what is on its way.
