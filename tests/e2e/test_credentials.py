@@ -221,7 +221,8 @@ def test_a_task_of_fargate_protects_itself_in_its_own_cluster(longshore):
     assert fetch(longshore, one, state)["protection"]["TaskArn"] == one
     longshore.ecs.update_task_protection(cluster="web", tasks=[one], protectionEnabled=False)
     longshore.ecs.delete_service(cluster="web", service="kept", force=True)
-    eventually(lambda: not longshore.ecs.list_tasks(cluster="web")["taskArns"], "the task's end")
+    stopped = lambda: longshore.ecs.describe_tasks(cluster="web", tasks=[one])["tasks"][0]["lastStatus"] == "STOPPED"
+    eventually(stopped, "the task's end")
     longshore.ecs.delete_cluster(cluster="web")
 
 

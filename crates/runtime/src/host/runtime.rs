@@ -299,8 +299,11 @@ impl ContainerRuntime for Runtime {
         inner.check_unused(&spec.dir).await?;
         inner.undo_cut_off(&spec).await?;
         let mut made = inner.make(&spec).await;
-        if matches!(made, Err(RuntimeError::ShimLost(_))) {
-            // A zygote that was killed with the request in its queue. What a shim may have begun is undone first.
+        for _ in 1..namespaces::TRIES {
+            if !matches!(made, Err(RuntimeError::ShimLost(_))) {
+                break;
+            }
+            // What a shim may have begun is undone first.
             inner.undo(&spec).await;
             made = inner.make(&spec).await;
         }
