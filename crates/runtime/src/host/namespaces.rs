@@ -11,8 +11,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 const PLACE: &str = "the task's namespaces";
-/// Of what a zygote is asked for. One may be killed with the request in its queue or in its hands; and once more, since one that is
-/// still going lets go of the request before it lets go of its queue, which then takes another. After that its queue is closed.
+/// How often a zygote is asked. One may be killed with the request in its queue or in its hands; and once more, as one
+/// that is still going lets go of the request before it lets go of its queue, which then takes another. After that its
+/// queue is closed.
 pub const TRIES: usize = 3;
 
 /// Has the zygote make them: it alone may, being single threaded. What it forks for that is among the shims and in no
