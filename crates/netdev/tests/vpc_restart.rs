@@ -107,6 +107,9 @@ fn an_adopted_router_holds_what_a_new_one_would() {
             "nft flush map inet vpc gs; nft add element inet vpc in_ref '{ 0:1 . 9 . 6 . 80-90 }'",
             "ip route flush table main proto static; ip addr del 172.31.16.1/32 dev lo",
             "ip rule del pref 40000; ip rule add from 10.0.0.0/8 lookup 99 pref 40000",
+            // A table of another build; a question about ACLs that nobody has any more.
+            "nft 'delete table inet vpc; add table inet vpc; add set inet vpc anti { type ifname . ether_addr . ipv4_addr; }'",
+            "nft 'add chain inet vpc acl_in_gone; add rule inet vpc acl iifname lo drop'",
             "ip route add unreachable 10.0.0.0/8 proto static; ip addr add 172.31.99.1/32 dev lo",
         ] {
             run_in(&router, || sh(harm)).unwrap();

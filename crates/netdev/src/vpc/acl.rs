@@ -1,10 +1,16 @@
 //! Network ACLs as chains: one for what leaves a subnet and one for what enters it. They see every
 //! packet, as they know no flows; within a subnet they say nothing.
+//!
+//! As long as no subnet of a VPC has an ACL of its own, the chain that asks them is empty: two questions by a
+//! device's name are a good part of what a packet costs.
 
 use aws_api::agent::host_sync::{AclEntry, Ports, Protocols, SubnetRow};
 use ipnet::IpNet;
 
 use super::item::Item;
+
+/// The chain that every packet passes.
+pub const ASKING: &str = "acl";
 
 /// The map from devices to chains, and the chain, of one direction.
 pub struct Direction {
@@ -44,7 +50,14 @@ pub fn chains(row: &SubnetRow) -> Vec<Item> {
             rules,
         }
     };
-    vec![chain(out, true), chain(into, false)]
+    let asking = Item::Chain {
+        name: ASKING.into(),
+        rules: vec![
+            "iifname vmap @acl_out".into(),
+            "oifname vmap @acl_in".into(),
+        ],
+    };
+    vec![asking, chain(out, true), chain(into, false)]
 }
 
 fn rule(entry: &AclEntry, side: &str) -> String {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use rustix::io::Errno;
 
+use super::acl;
 use super::desired::Change;
 use super::item::{Item, Way, table_of};
 use super::overlay::{overlay_link_local, overlay_mac, underlay_of};
@@ -63,9 +64,7 @@ impl Router {
     /// Reads what the router holds and brings it to this.
     pub fn hold(&mut self, all: &BTreeSet<Item>, host: &mut HostSide) -> Result<(), NetworkError> {
         self.is_doubtful = true;
-        if !self.has_table() {
-            run_in(&self.path, || run_nft(TABLE, &table::script()))??;
-        }
+        self.ensure_table()?;
         let found = self.read(host)?;
         let stale: BTreeSet<Item> = found.difference(all).cloned().collect();
         let change = Change {
@@ -78,8 +77,24 @@ impl Router {
         Ok(())
     }
 
-    fn has_table(&mut self) -> bool {
-        self.nft.elements(TABLE, SETS[0]).is_ok()
+    /// A table that another build made is replaced. Until its elements are put, some milliseconds later, it drops
+    /// packets; the flows themselves are known to the kernel and go on.
+    fn ensure_table(&mut self) -> Result<(), NetworkError> {
+        let found = self.chain_names()?;
+        if found.contains(&table::version()) {
+            return Ok(());
+        }
+        let old = if found.is_empty() {
+            String::new()
+        } else {
+            table::no_table()
+        };
+        self.nft_text(&(old + &table::script()))
+    }
+
+    fn chain_names(&mut self) -> Result<Vec<String>, NetworkError> {
+        let found = self.nft.chains(TABLE);
+        found.map_err(|e| self.failed_io("chains", e))
     }
 
     fn nft_text(&self, text: &str) -> Result<(), NetworkError> {
@@ -108,11 +123,10 @@ impl Router {
     /// Chains cannot be read back as they were written; only their names are looked at.
     fn remove_chains_but(&mut self, all: &BTreeSet<Item>) -> Result<(), NetworkError> {
         let wanted: BTreeSet<&String> = chains(all).map(|(name, _)| name).collect();
-        let found = self.nft.chains(TABLE);
-        let found = found.map_err(|e| self.failed_io("chains", e))?;
+        let found = self.chain_names()?;
         let text: String = found
             .iter()
-            .filter(|name| name.starts_with("acl_") && !wanted.contains(name))
+            .filter(|name| name.starts_with(acl::ASKING) && !wanted.contains(name))
             .map(|name| table::no_chain(name))
             .collect();
         self.nft_text(&text)

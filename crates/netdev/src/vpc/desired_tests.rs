@@ -77,9 +77,17 @@ fn any_what() -> impl Strategy<Value = What> {
 
 /// May overlap, which the kernel would refuse; as a question of meaning that changes nothing.
 fn any_compiled() -> impl Strategy<Value = Compiled> {
-    let range = (0u8..8, 0u8..8, any_what()).prop_map(|(first, more, what)| FromRange {
-        first: Ipv4Addr::new(10, 0, 0, first).into(),
-        last: Ipv4Addr::new(10, 0, 0, first + more).into(),
+    let some = |(first, more): (u8, u8)| {
+        let of = |last| Ipv4Addr::new(10, 0, 0, last);
+        (of(first), of(first + more))
+    };
+    let bounds = prop_oneof![
+        4 => (0u8..8, 0u8..8).prop_map(some),
+        1 => Just((Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST)),
+    ];
+    let range = (bounds, any_what()).prop_map(|((first, last), what)| FromRange {
+        first: first.into(),
+        last: last.into(),
         what,
     });
     let group = (prop_oneof![Just("a"), Just("b")], any_what()).prop_map(|(groups, what)| {
@@ -257,7 +265,9 @@ proptest! {
             let at_ports = if protocol == 1 { checksum } else { port };
             let ports = |other: Vec<u8>| [own.clone(), other, vec![protocol], at_ports.to_be_bytes().to_vec()];
             let types = |other: Vec<u8>| [own.clone(), other, vec![kind], vec![code]];
-            let passes = finds(&items, "in_ref", &ports(other.clone()))
+            let ipv4 = vec![2];
+            let passes = finds(&items, "in_all", &[own.clone(), ipv4])
+                || finds(&items, "in_ref", &ports(other.clone()))
                 || finds(&items, "in_cidr", &ports(ip(from)))
                 || protocol == 1 && (finds(&items, "in_ref_icmp", &types(other)) || finds(&items, "in_icmp", &types(ip(from))));
             let by_range = ingress.ranges.iter().any(|range| {

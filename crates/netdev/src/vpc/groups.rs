@@ -4,14 +4,17 @@
 //! So a change of a rule is a change of elements: no chain is made or moved. Element by element this is
 //! [`Compiled`] with numbers for names, which promises that no two overlap.
 
+use std::net::IpAddr;
+
 use aws_api::agent::host_sync::{Compiled, FromRange, GroupSetRow, Ports, Protocols, What};
 
 use super::item::Item;
 use super::numbers::Numbers;
-use super::registers::{ip, key, mark, range};
+use super::registers::{ip, key, mark, member, range};
 
 /// The sets of one direction, by the other side's address or groups, and by what they let pass.
 struct Sets {
+    all: &'static str,
     cidr: &'static str,
     cidr6: &'static str,
     icmp: &'static str,
@@ -22,6 +25,7 @@ struct Sets {
 }
 
 const IN: Sets = Sets {
+    all: "in_all",
     cidr: "in_cidr",
     cidr6: "in_cidr6",
     icmp: "in_icmp",
@@ -31,6 +35,7 @@ const IN: Sets = Sets {
     refs_icmp6: "in_ref_icmp6",
 };
 const OUT: Sets = Sets {
+    all: "out_all",
     cidr: "out_cidr",
     cidr6: "out_cidr6",
     icmp: "out_icmp",
@@ -41,6 +46,12 @@ const OUT: Sets = Sets {
 };
 
 const ALL_PORTS: Ports = Ports(0, u16::MAX);
+const EVERYTHING: What = What::Ports {
+    protocols: Protocols(0, u8::MAX),
+    ports: ALL_PORTS,
+};
+/// The kernel's numbers of the two families.
+const FAMILIES: [u8; 2] = [2, 10];
 /// Protocols whose header begins with two ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
 const WITH_PORTS: [u8; 5] = [6, 17, 33, 132, 136];
 
@@ -62,6 +73,16 @@ fn direction(
     items: &mut Vec<Item>,
 ) -> Option<()> {
     for FromRange { first, last, what } in &compiled.ranges {
+        if let Some(family) = family_if_all(*first, *last)
+            && *what == EVERYTHING
+        {
+            let element = member(key(&[&own, &[family]]));
+            items.push(Item::Element {
+                set: sets.all,
+                element,
+            });
+            continue;
+        }
         let of_family = if first.is_ipv4() {
             (sets.cidr, Some(sets.icmp), None)
         } else {
@@ -76,6 +97,14 @@ fn direction(
         boxes(own, (&other, &other), &from.what, of_both, items);
     }
     Some(())
+}
+
+/// The family of a range that is all of it. What lets everything pass is asked first and costs least: so most groups
+/// are on the way out.
+fn family_if_all(first: IpAddr, last: IpAddr) -> Option<u8> {
+    let all =
+        ip(first).iter().all(|byte| *byte == 0) && ip(last).iter().all(|byte| *byte == u8::MAX);
+    all.then(|| FAMILIES[usize::from(first.is_ipv6())])
 }
 
 /// The sets for ports, for ICMP and for ICMPv6; a range is of one family, and the other's ICMP says nothing of it.

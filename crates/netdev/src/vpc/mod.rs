@@ -12,6 +12,10 @@
 //! meets rules. An interface's device names the number of its combination of groups; an address of
 //! the VPC names that of the other side's; the rules are elements of sets that begin with these two.
 //!
+//! Each chain that a packet passes, and each question by a device's name, costs a connection about a hundredth. So
+//! what may stand together does: the way back to other hosts in `gate_out`, the segment's size and the ACLs in
+//! `gate_in`; and what most packets meet is asked first.
+//!
 //! What always holds: the base chains of a router are made once and never again, so no packet meets
 //! an empty one; what follows from rows is changed by difference, elements of one message in one
 //! transaction; rows decide, and after a restart the kernel is read and compared with them.

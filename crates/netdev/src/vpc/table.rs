@@ -3,11 +3,13 @@
 //!
 //! Why the gates stand where they do: [`super`].
 
+use super::acl;
+
 /// The table, of family `inet`, in the router's namespace.
 pub const TABLE: &str = "vpc";
 
 /// Every set and map whose elements follow from rows.
-pub const SETS: [&str; 28] = [
+pub const SETS: [&str; 30] = [
     "anti",
     "anti6",
     "free",
@@ -22,6 +24,8 @@ pub const SETS: [&str; 28] = [
     "closed6",
     "acl_out",
     "acl_in",
+    "in_all",
+    "out_all",
     "in_ref",
     "in_ref_icmp",
     "in_ref_icmp6",
@@ -43,6 +47,24 @@ const SCRIPT: &str = include_str!("router.nft");
 
 /// The whole table.
 pub fn script() -> String {
+    let text = text();
+    format!("{text}add chain inet {TABLE} {}\n", name_of(&text))
+}
+
+/// A chain without rules, by whose name a table is known to be of this text; one of another build is replaced.
+pub fn version() -> String {
+    name_of(&text())
+}
+
+/// FNV-1a: the same in every build.
+fn name_of(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("text_{hash:016x}")
+}
+
+fn text() -> String {
     SCRIPT
         .replace(
             "  # SETS OF GROUPS\n",
@@ -52,7 +74,7 @@ pub fn script() -> String {
         .replace("    # QUESTIONS IN\n", &gate("in", "saddr"))
 }
 
-/// The sets of one direction: (own groups, other side, protocol, port) or (…, type, code) of ICMP.
+/// The sets of one direction: who lets all of a family pass, and (own groups, other side, protocol, port) or (…, type, code) of ICMP.
 fn group_sets(direction: &str) -> String {
     let sets = [
         ("ref", "mark", "inet_proto . inet_service"),
@@ -67,6 +89,7 @@ fn group_sets(direction: &str) -> String {
         format!("  set {direction}_{name} {{ type classid . {other} . {what}; flags interval; }}\n")
     })
     .concat()
+        + &format!("  set {direction}_all {{ type classid . nf_proto; }}\n")
 }
 
 /// The questions of one direction, once the packet's priority carries the number of the interface's own
@@ -81,16 +104,16 @@ fn gate(direction: &str, side: &str) -> String {
         ("icmp", "ip", "icmp type . icmp code"),
         ("icmp6", "ip6", "icmpv6 type . icmpv6 code"),
     ];
-    questions
-        .map(|(set, other, what)| {
-            let other = if other.starts_with("ip") {
-                format!("{other} {side}")
-            } else {
-                other.to_owned()
-            };
-            format!("    meta priority . {other} . {what} @{direction}_{set} accept\n")
-        })
-        .concat()
+    let all = format!("    meta priority . meta nfproto @{direction}_all accept\n");
+    let others = questions.map(|(set, other, what)| {
+        let other = if other.starts_with("ip") {
+            format!("{other} {side}")
+        } else {
+            other.to_owned()
+        };
+        format!("    meta priority . {other} . {what} @{direction}_{set} accept\n")
+    });
+    all + &others.concat()
 }
 
 /// Puts a chain of a network ACL, or what is in it, in one transaction.
@@ -101,7 +124,17 @@ pub fn chain(name: &str, rules: &[String]) -> String {
     )
 }
 
-/// Removes one.
+/// Removes one; the chain that asks the others stays, empty.
 pub fn no_chain(name: &str) -> String {
-    format!("delete chain inet {TABLE} {name}\n")
+    let how = if name == acl::ASKING {
+        "flush"
+    } else {
+        "delete"
+    };
+    format!("{how} chain inet {TABLE} {name}\n")
+}
+
+/// Takes the whole table away, to be followed by [`script`] in the same transaction.
+pub fn no_table() -> String {
+    format!("delete table inet {TABLE}\n")
 }
