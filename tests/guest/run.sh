@@ -78,6 +78,11 @@ for what in "$@"; do
             tests/e2e/test_thin_line.py tests/e2e/test_containers.py \
             -k "by_the_aws_cli or exit_codes or confinement or limits or bridge_ports"
         ;;
+    encrypt)
+        cd "$repository" || exit 1
+        modprobe wireguard
+        part "hosts that encrypt" timeout --signal=INT 480 .venv/bin/pytest -v --tb=short -p no:cacheprovider tests/e2e/test_encrypt.py
+        ;;
     esac
 done
 left=$(find /sys/fs/cgroup -name 'longshore*')

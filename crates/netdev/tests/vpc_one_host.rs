@@ -110,7 +110,8 @@ fn a_router_stays_a_while_for_the_next_task_and_holds_nothing_meanwhile() {
         let dir = tempfile::tempdir().unwrap();
         let before = traces();
         let mut config = NetworkConfig::new("0000d003", dir.path());
-        config.router_linger = Duration::from_secs(1);
+        // Long enough for an emulated processor to come back with the next task.
+        config.router_linger = Duration::from_secs(6);
         let net = LinuxVpcs::new(config).unwrap();
         let task = interface(VPC, [172, 31, 16, 5], "sg");
         let other = interface(VPC, [172, 31, 16, 6], "sg");
