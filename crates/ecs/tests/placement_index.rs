@@ -94,6 +94,18 @@ fn amounts(most: u32) -> impl Strategy<Value = Amounts> {
     })
 }
 
+/// Of many sizes, or often of the same three.
+fn task_sizes(often: u32, most: u32) -> impl Strategy<Value = Amounts> {
+    let of = |cpu_units, memory_mib| Amounts {
+        cpu_units,
+        memory_mib,
+        gpus: 0,
+        interfaces: 0,
+    };
+    let few = prop::sample::select(vec![of(4, 4), of(4, 9), of(9, 9)]);
+    prop_oneof![often => few, 1 => amounts(most)]
+}
+
 fn seats() -> impl Strategy<Value = Option<Seat>> {
     let standing = prop_oneof![
         6 => Just(Standing::Ready),
@@ -126,13 +138,13 @@ fn seats() -> impl Strategy<Value = Option<Seat>> {
     prop::option::weighted(0.9, seat)
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps(often: u32, most: usize) -> impl Strategy<Value = Vec<Step>> {
     let group = || prop::sample::select(vec!["web", "db"]);
     let hold = (
         group(),
         any::<bool>(),
         0u32..8,
-        amounts(8),
+        task_sizes(often, 8),
         prop::option::of(1u16..4),
     )
         .prop_map(|(group, is_active, unconfirmed, size, port)| Hold {
@@ -154,7 +166,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ]);
     let member = prop::sample::select(vec!["attribute:zone == a", "ec2InstanceId =~ '[0-3]'"]);
     let ask = (
-        (amounts(12), 0u32..3, prop::option::weighted(0.3, 1u16..4)),
+        (
+            task_sizes(often, 12),
+            0u32..3,
+            prop::option::weighted(0.3, 1u16..4),
+        ),
         prop::option::weighted(0.3, prop::sample::select(vec!["a", "b"])),
         group(),
         prop::bool::weighted(0.2),
@@ -183,7 +199,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..HOSTS, 0usize..9).prop_map(|(host, at)| Step::Release(host, at)),
         5 => ask.prop_map(Step::Ask),
     ];
-    prop::collection::vec(one, 1..90)
+    prop::collection::vec(one, 1..most)
 }
 
 fn is_member(id: &str, asked: &Expression) -> bool {
@@ -335,17 +351,31 @@ fn play(step: Step, cluster: &mut Cluster, hosts: &mut [Host]) -> Result<(), Tes
     Ok(())
 }
 
+fn plays(seated: Vec<Option<Seat>>, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let (mut cluster, mut hosts) = (Cluster::default(), vec![Host::default(); HOSTS]);
+    let first = seated.into_iter().enumerate();
+    let first = first.map(|(at, seat)| Step::Seat(at, seat));
+    for step in first.chain(steps) {
+        play(step, &mut cluster, &mut hosts)?;
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn the_index_chooses_as_a_look_at_every_instance_would(
-        seated in prop::collection::vec(seats(), 0..HOSTS), steps in steps()
+        seated in prop::collection::vec(seats(), 0..HOSTS), steps in steps(1, 90)
     ) {
-        let (mut cluster, mut hosts) = (Cluster::default(), vec![Host::default(); HOSTS]);
-        let first = seated.into_iter().enumerate().map(|(at, seat)| Step::Seat(at, seat));
-        for step in first.chain(steps) {
-            play(step, &mut cluster, &mut hosts)?;
-        }
+        plays(seated, steps)?;
+    }
+
+    /// So that sizes get sets of their own, and lose them.
+    #[test]
+    fn and_where_many_tasks_are_of_the_same_few_sizes(
+        seated in prop::collection::vec(seats(), HOSTS), steps in steps(40, 300)
+    ) {
+        plays(seated, steps)?;
     }
 }
 
@@ -502,6 +532,93 @@ fn a_decision_looks_at_hardly_more_of_5000_instances_than_of_ten() {
                 many <= few + 120,
                 "{filled:?} {strategy:?}: {few}, then {many}"
             );
+        }
+    }
+}
+
+/// The most that a decision looks at while a cluster fills up with tasks of four sizes and five groups,
+/// and while it then stays full, the oldest tasks going. Where `crowded`, the first half of the
+/// instances was full of another group's tasks before, and the rest has one of each.
+fn most_visits_while_filling(hosts: usize, crowded: bool, strategy: &[Criterion]) -> u64 {
+    let mut cluster = cluster_of(hosts);
+    let amounts = |cpu_units, memory_mib| Amounts {
+        cpu_units,
+        memory_mib,
+        gpus: 0,
+        interfaces: 0,
+    };
+    let hold = |group: &str, size| Hold {
+        group: group.into(),
+        is_active: true,
+        is_unconfirmed: false,
+        size,
+        gpus: Vec::new(),
+        tcp: Vec::new(),
+        udp: Vec::new(),
+    };
+    if crowded {
+        let (all, one) = (amounts(4000, 4000), amounts(0, 1));
+        for at in 0..hosts {
+            let id = format!("{at:032x}");
+            match at % 6 < 3 {
+                true => cluster.take(&id, &hold("other", all)),
+                false => (0..5).for_each(|of| cluster.take(&id, &hold(&format!("g{of}"), one))),
+            }
+        }
+    }
+    let sizes = [(256, 256), (512, 768), (512, 1024), (1024, 1024)];
+    let (mut held, mut most) = (std::collections::VecDeque::new(), 0);
+    for at in 0..hosts * 16 {
+        let (cpu_units, memory_mib) = sizes[at % 4];
+        let requirement = Requirement {
+            reserved: Reserved {
+                cpu_units,
+                memory_mib,
+                ..Reserved::default()
+            },
+            ..Requirement::default()
+        };
+        let group = format!("g{}", at / 4 % 5);
+        let question = Question {
+            requirement: &requirement,
+            group: &group,
+            constraints: &[],
+            strategy,
+            seed: at as u64,
+        };
+        let instance = loop {
+            let (placement, visits) = visited(|| choose(&cluster, &question, &|_, _| true));
+            // Before a size has eight tasks it has no set of its own.
+            most = most.max(if at < 32 { 0 } else { visits });
+            match placement {
+                Some(placement) => break placement.instance.0,
+                None => {
+                    let (instance, hold): (String, Hold) = held.pop_front().unwrap();
+                    cluster.release(&instance, &hold);
+                }
+            }
+        };
+        let hold = hold(&group, amounts(cpu_units, memory_mib));
+        cluster.take(&instance, &hold);
+        held.push_back((instance, hold));
+    }
+    most
+}
+
+#[test]
+fn a_decision_looks_at_few_instances_while_a_cluster_fills_up_too() {
+    for strategy in [
+        vec![],
+        vec![Criterion::SpreadInstance],
+        vec![
+            Criterion::SpreadAttribute(ZONE.into()),
+            Criterion::SpreadInstance,
+        ],
+    ] {
+        for crowded in [false, true] {
+            let of = |hosts| most_visits_while_filling(hosts, crowded, &strategy);
+            let (few, many) = (of(50), of(700));
+            assert!(many <= 200, "{crowded} {strategy:?}: {few}, then {many}");
         }
     }
 }

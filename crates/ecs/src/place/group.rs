@@ -1,34 +1,53 @@
 //! The active tasks of a group, counted where placement asks for them.
 
+use super::bits::Bits;
 use super::node::{ClassKey, Spot};
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 use std::sync::Arc;
 
 /// Instances that take tasks and have one of the group at least, by number of its tasks.
-///
-/// Of those with as many the order is scattered: instances registered one after the other are often
-/// full together, and would have to be passed all.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ByCount(OrdSet<(u32, u32)>);
+pub(super) struct ByCount {
+    /// In order of that number; no set is empty.
+    levels: Arc<Vec<(u32, Bits)>>,
+    all: Bits,
+}
 
 impl ByCount {
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+        self.all.len()
     }
 
-    /// How many tasks, and the instance.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.0
-            .iter()
-            .map(|(count, scattered)| (*count, scattered.reverse_bits()))
+    /// Those that have one, however many.
+    pub(super) fn all(&self) -> &Bits {
+        &self.all
+    }
+
+    /// The instances with as many, those with the fewest first.
+    pub(super) fn levels(&self) -> impl Iterator<Item = &Bits> {
+        self.levels.iter().map(|(_, instances)| instances)
     }
 
     fn insert(&mut self, count: u32, slot: u32) {
-        self.0.insert((count, slot.reverse_bits()));
+        let levels = Arc::make_mut(&mut self.levels);
+        let found = levels.binary_search_by_key(&count, |(of, _)| *of);
+        let at = found.unwrap_or_else(|at| {
+            levels.insert(at, (count, Bits::default()));
+            at
+        });
+        levels[at].1.insert(slot);
+        self.all.insert(slot);
     }
 
     fn remove(&mut self, count: u32, slot: u32) {
-        self.0.remove(&(count, slot.reverse_bits()));
+        let levels = Arc::make_mut(&mut self.levels);
+        if let Ok(at) = levels.binary_search_by_key(&count, |(of, _)| *of) {
+            levels[at].1.remove(slot);
+            if levels[at].1.len() == 0 {
+                levels.remove(at);
+            }
+        }
+        self.all.remove(slot);
     }
 }
 

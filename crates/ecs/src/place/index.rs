@@ -3,10 +3,11 @@
 //! Instances that differ by amounts alone form a *class*: equal attributes (a *kind*) and equal ports in
 //! use. A question is asked once of each class; within a class, trees ordered by what is free find the
 //! best instance that has room. Per group it is known how many active tasks each kind has (spread over
-//! an attribute's values) and each instance of a class (spread over instances). Inside, instances and
-//! groups go by number. Kept by [`super::feed`] with every write of an instance or a task, in any
-//! order.
+//! an attribute's values), and per class which instances have as many of them (spread over instances);
+//! [`super::rooms`] tells which of these have room. Inside, instances and groups go by number. Kept by
+//! [`super::feed`] with every write of an instance or a task, in any order.
 
+use super::bits::Bits;
 use super::group::Group;
 use super::kinds::Kinds;
 use super::node::{ClassKey, Node, Spot};
@@ -14,7 +15,8 @@ pub use super::node::{Hold, Seat};
 use super::numbers::Numbers;
 use super::ports::{InUse, PortSets};
 use super::problem::{Candidate, Free};
-use super::tree::Tree;
+use super::rooms::Rooms;
+use super::tree::{Amounts, Tree};
 use super::visits;
 use crate::records::container_instance::InstanceId;
 use imbl::{OrdMap, Vector};
@@ -55,6 +57,7 @@ pub struct Cluster {
     classes: OrdMap<ClassKey, Class>,
     group_numbers: Numbers,
     groups: OrdMap<u32, Group>,
+    rooms: Rooms,
 }
 
 /// The instances of a class that take tasks, in each order.
@@ -67,6 +70,7 @@ pub(super) struct Class {
     pub(super) by_cpu: Tree,
     /// By tasks.
     pub(super) by_tasks: Tree,
+    pub(super) members: Bits,
 }
 
 impl Cluster {
@@ -134,12 +138,20 @@ impl Cluster {
     pub fn take(&mut self, id: &str, hold: &Hold) {
         let group = hold.is_active.then(|| self.group_of(&hold.group));
         self.change(id, group, |node| node.take(hold, group));
+        let nodes = &self.nodes;
+        let spots = || {
+            (0..)
+                .zip(nodes)
+                .filter_map(|(slot, node)| Some(node.as_ref()?.spot(slot)))
+        };
+        self.rooms.add(hold.wanted(), spots);
     }
 
     /// A task holds it no more.
     pub fn release(&mut self, id: &str, hold: &Hold) {
         let group = hold.is_active.then(|| self.group_of(&hold.group));
         self.change(id, group, |node| node.release(hold, group));
+        self.rooms.take_back(hold.wanted());
     }
 
     pub(super) fn node_of(&self, id: &str) -> Option<&Node> {
@@ -155,6 +167,12 @@ impl Cluster {
     pub(super) fn group(&self, name: &str) -> Option<(u32, &Group)> {
         let number = self.group_numbers.of(name)?;
         Some((number, self.groups.get(&number)?))
+    }
+
+    /// Instances among which are all that have as much free, whatever their class, where few are known
+    /// to be such.
+    pub(super) fn among_room(&self, wanted: Amounts) -> Option<&Bits> {
+        self.rooms.among(wanted)
     }
 
     pub(super) fn kinds(&self) -> &Kinds {
@@ -219,12 +237,16 @@ impl Cluster {
         if before == now {
             return;
         }
+        self.rooms.arrange(before, now);
         if let Some(key) = before.class
             && let Some(class) = self.classes.get_mut(&key)
         {
             class.by_memory.remove(&before.by_memory());
             class.by_cpu.remove(&before.by_cpu());
             class.by_tasks.remove(&before.by_tasks());
+            if now.class != Some(key) {
+                class.members.remove(before.slot);
+            }
             if class.by_tasks.is_empty() && now.class != Some(key) {
                 self.classes.remove(&key);
             }
@@ -237,6 +259,9 @@ impl Cluster {
             class.by_memory.insert(now.by_memory());
             class.by_cpu.insert(now.by_cpu());
             class.by_tasks.insert(now.by_tasks());
+            if before.class != Some(key) {
+                class.members.insert(now.slot);
+            }
         }
     }
 

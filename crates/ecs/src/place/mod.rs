@@ -1,5 +1,6 @@
 //! Where a task runs: the question as data, and its pure answer.
 
+mod bits;
 pub mod choose;
 pub mod constraint;
 pub mod facts;
@@ -12,6 +13,7 @@ mod numbers;
 mod ports;
 pub mod problem;
 pub mod query;
+mod rooms;
 mod search;
 pub mod solve;
 pub mod strategy;

@@ -43,6 +43,16 @@ pub struct Hold {
     pub udp: Vec<u16>,
 }
 
+impl Hold {
+    /// What an instance must have free for such a task.
+    pub(super) fn wanted(&self) -> Amounts {
+        Amounts {
+            gpus: u32::try_from(self.gpus.len()).unwrap_or(u32::MAX),
+            ..self.size
+        }
+    }
+}
+
 /// One instance.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
@@ -81,6 +91,11 @@ pub(super) struct Spot {
 }
 
 impl Spot {
+    /// Whether it is registered and has as much free.
+    pub(super) fn has_room(&self, size: Amounts) -> bool {
+        self.kind.is_some() && self.free.covers(size)
+    }
+
     pub(super) fn by_memory(&self) -> Entry {
         self.entry((self.free.memory_mib, self.free.cpu_units))
     }

@@ -1,13 +1,14 @@
 //! The best instance of one class for a task.
 //!
 //! Where an order of the index is the strategy's, its first instance with room is the best. Spreading
-//! over instances has two ways: through the instances in order of the group's tasks, past those
-//! without room, and through those with room. The one is short where many have room, the other where
-//! few have; both are gone in turn, a little further each time.
+//! over instances has two ways: through the instances in order of the group's tasks, of which those
+//! without room are left out where that is known ([`super::rooms`]), and through those with room. The
+//! one is short where many have room, the other where few have; both are gone in turn, a little further
+//! each time.
 //! What walks further: strategies after which many instances are still tied, `memberOf` that asks for
-//! more than attributes, `distinctInstance`, and spreading past instances that have a task of the group
-//! already and fewer tasks in all than those that have none.
+//! more than attributes, `distinctInstance` with `binpack`, and sizes that few tasks have.
 
+use super::bits::Bits;
 use super::choose::{Member, Question};
 use super::constraint::Constraint;
 use super::group::{ByCount, Group};
@@ -21,6 +22,8 @@ use std::collections::BTreeSet;
 
 /// As far the first time on each way.
 const SHORT_WAY: u32 = 24;
+/// Of as many that the strategy does not tell apart the one with the fewest tasks is taken.
+const A_FEW: u32 = 8;
 /// Each time as many times further.
 const FURTHER: u32 = 4;
 
@@ -37,6 +40,8 @@ pub(super) struct Search<'a> {
     pub(super) question: &'a Question<'a>,
     pub(super) group: Option<(u32, &'a Group)>,
     wanted: Amounts,
+    /// Instances among which are all that have room, where few are known to be such.
+    among: Option<&'a Bits>,
     /// The strategies that tell instances of one class apart.
     within: Vec<&'a Criterion>,
     is_distinct: bool,
@@ -58,16 +63,18 @@ impl<'a> Search<'a> {
             Constraint::MemberOf(asked) if !asked.asks_attributes_only() => Some(asked),
             Constraint::MemberOf(_) | Constraint::DistinctInstance => None,
         });
+        let wanted = Amounts {
+            cpu_units: reserved.cpu_units,
+            memory_mib: reserved.memory_mib,
+            gpus: question.requirement.gpus,
+            interfaces: question.requirement.interfaces,
+        };
         Self {
             cluster,
             question,
             group: cluster.group(question.group),
-            wanted: Amounts {
-                cpu_units: reserved.cpu_units,
-                memory_mib: reserved.memory_mib,
-                gpus: question.requirement.gpus,
-                interfaces: question.requirement.interfaces,
-            },
+            wanted,
+            among: cluster.among_room(wanted),
             within: within.collect(),
             is_distinct: question.constraints.contains(&Constraint::DistinctInstance),
             asked_each: asked_each.collect(),
@@ -160,44 +167,66 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Through all instances, those with the fewest tasks of the group first.
+    /// Through the instances that may have room, those with the fewest tasks of the group first.
     fn by_order(&self, key: ClassKey, class: &Class, length: u32) -> Way {
         let with_some = self.group.and_then(|(_, group)| group.by_class.get(&key));
-        let some_len = with_some.map_or(0, ByCount::len);
-        let mut left = length;
-        if some_len < class.by_tasks.len() {
-            match self.with_none(class, &mut left) {
+        if with_some.map_or(0, ByCount::len) < class.by_tasks.len() {
+            match self.with_none(class, with_some, length) {
                 Way::Known(None) => {}
                 known => return known,
             }
         }
-        let mut best = None;
-        let mut least = None;
-        for (count, slot) in with_some.into_iter().flat_map(ByCount::iter) {
-            if least.is_some_and(|least| count > least) {
-                break;
+        // Who has one of the group is refused then.
+        let with_some = with_some.filter(|_| !self.is_distinct);
+        let mut left = length;
+        for instances in with_some.into_iter().flat_map(ByCount::levels) {
+            let among = instances.passing(self.among, None);
+            match self.best_among(among, &mut left, 1) {
+                Way::Known(None) => {}
+                known => return known,
             }
-            if left == 0 {
+        }
+        Way::Known(None)
+    }
+
+    /// The best of instances with as many tasks of the group. Without a strategy that tells them apart
+    /// the best of the first few, `enough`, will do.
+    fn best_among(&self, among: impl Iterator<Item = u32>, left: &mut u32, mut enough: u32) -> Way {
+        let is_open = self.within.len() <= 1;
+        let mut best = None;
+        for slot in among {
+            if *left == 0 {
                 return Way::Longer;
             }
-            left -= 1;
+            *left -= 1;
             let node = self.cluster.node(slot);
             if !node.is_some_and(|node| self.has_room(node, slot)) {
                 continue;
             }
-            if self.within.len() <= 1 {
-                return Way::Known(Some(slot));
-            }
-            least = Some(count);
             if best.is_none_or(|than| self.compare(slot, than) == Ordering::Less) {
                 best = Some(slot);
+            }
+            enough = enough.saturating_sub(1);
+            if is_open && enough == 0 {
+                break;
             }
         }
         Way::Known(best)
     }
 
     /// The best of the instances that have no task of the group.
-    fn with_none(&self, class: &Class, left: &mut u32) -> Way {
+    fn with_none(&self, class: &Class, with_some: Option<&ByCount>, length: u32) -> Way {
+        if let Way::Known(best) = self.with_none_by_order(class, length) {
+            return Way::Known(best);
+        }
+        // Those first in the order have a task of the group, or are refused.
+        let with_some = with_some.map(ByCount::all);
+        let among = class.members.passing(self.among, with_some);
+        let mut left = length;
+        self.best_among(among, &mut left, A_FEW)
+    }
+
+    fn with_none_by_order(&self, class: &Class, length: u32) -> Way {
         let tree = match self.within.get(1) {
             Some(Criterion::BinpackMemory) => &class.by_memory,
             Some(Criterion::BinpackCpu) => &class.by_cpu,
@@ -215,12 +244,11 @@ impl<'a> Search<'a> {
             by_order
         };
         let mut walk = Walk {
-            left: *left,
+            left: length,
             ..self.walk(look)
         };
         let is_found = tree.walk(0, &mut walk).is_some();
-        *left = walk.left;
-        match *left == 0 && !is_found {
+        match walk.left == 0 && !is_found {
             true => Way::Longer,
             false => Way::Known(best),
         }

@@ -9,8 +9,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// Free (or wanted) amounts that are compared by size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Free (or wanted) amounts that are compared by size. Their order means nothing: it is for maps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amounts {
     /// 1,024 units are one vCPU.
     pub cpu_units: u32,
@@ -32,7 +32,7 @@ impl Amounts {
             && self.interfaces >= wanted.interfaces
     }
 
-    fn max(self, other: Self) -> Self {
+    fn each_max(self, other: Self) -> Self {
         Self {
             cpu_units: self.cpu_units.max(other.cpu_units),
             memory_mib: self.memory_mib.max(other.memory_mib),
@@ -251,7 +251,7 @@ impl Node {
         self.greatest = self.entry.free;
         for side in [&self.left, &self.right] {
             if let Some(node) = &side.0 {
-                self.greatest = self.greatest.max(node.greatest);
+                self.greatest = self.greatest.each_max(node.greatest);
             }
         }
     }
