@@ -9,7 +9,7 @@ work=$(cd "$here/../.." && pwd)/target/guest
 accel=${LONGSHORE_GUEST_ACCEL:-tcg,thread=multi}
 cpu=qemu64
 [ "${accel%%,*}" = tcg ] || cpu=host
-limit_s=${LONGSHORE_GUEST_LIMIT_S:-900}
+limit_s=${LONGSHORE_GUEST_LIMIT_S:-1800}
 
 kernel_package=$1
 program=$2

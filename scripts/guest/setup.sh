@@ -4,7 +4,7 @@ set -euo pipefail
 sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo"
 missing=()
-for pair in qemu-system-x86_64:qemu-system-x86 mkfs.ext4:e2fsprogs depmod:kmod strip:binutils gzip:gzip unshare:util-linux; do
+for pair in qemu-system-x86_64:qemu-system-x86 mkfs.ext4:e2fsprogs depmod:kmod strip:binutils gzip:gzip unshare:util-linux apparmor_parser:apparmor; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0

@@ -59,6 +59,19 @@ echo "kernel $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 # The test of bridged packets switches it off in its own namespace; elsewhere it is built in.
 modprobe br_netfilter
 modprobe loop
+# A profile for the test of confinement: everything but /etc/passwd.
+mountpoint -q /sys/kernel/security || mount -t securityfs securityfs /sys/kernel/security
+if apparmor_parser --skip-cache --replace <<'END'
+profile longshore-test flags=(attach_disconnected, mediate_deleted) {
+  file, capability, network, mount, signal, ptrace, unix,
+  deny /etc/passwd rwklx,
+}
+END
+then
+    export LONGSHORE_TEST_APPARMOR=longshore-test
+else
+    failed=1
+fi
 [ $# -gt 0 ] || set -- runtime netdev delegated demo
 for what in "$@"; do
     case $what in

@@ -35,6 +35,28 @@ async fn capabilities_filter_and_new_privileges_are_those_asked_for() {
     house.close().await;
 }
 
+/// Where LONGSHORE_TEST_APPARMOR names a profile that is loaded, which forbids to read /etc/passwd, it is to be seen at
+/// work; elsewhere (above) that what is not there is refused.
+#[tokio::test]
+async fn a_profile_that_the_host_has_confines_the_program() {
+    let Ok(profile) = std::env::var("LONGSHORE_TEST_APPARMOR") else {
+        let enabled = std::fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+        assert!(
+            !enabled.is_ok_and(|enabled| enabled.starts_with('Y')),
+            "load a profile that forbids to read /etc/passwd, and name it in LONGSHORE_TEST_APPARMOR"
+        );
+        return;
+    };
+    let house = House::new().await;
+    let mut spec =
+        house.script("cat /proc/self/attr/current; echo secret >/etc/passwd; cat /etc/passwd");
+    spec.linux.apparmor_profile = Some(profile.clone());
+    let (_, stdout, stderr) = house.run(spec).await;
+    assert_eq!(stdout, format!("{profile} (enforce)\n"), "{stderr}");
+    assert!(stderr.contains("Permission denied"), "{stderr}");
+    house.close().await;
+}
+
 #[tokio::test]
 async fn kernel_parameters_of_its_own_namespaces_are_set_and_others_refused() {
     let house = House::new().await;
