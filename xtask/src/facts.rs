@@ -20,6 +20,10 @@ pub struct Facts {
     pub target_prefix: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xml_namespace: Option<String>,
+    /// Whether it was a query service once: errors then also carry the code of that time
+    /// (`awsQueryCompatible`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub query_compatible: bool,
     /// Every operation AWS has.
     pub names: Vec<String>,
     /// The listed ones.

@@ -106,6 +106,7 @@ fn facts(model: &Value, listed: &allow_list::Service, release: &str) -> Result<F
         protocols: protocols(metadata),
         target_prefix: text(&metadata["targetPrefix"]),
         xml_namespace: text(&metadata["xmlNamespace"]),
+        query_compatible: metadata["awsQueryCompatible"].is_object(),
         names: all
             .keys()
             .cloned()

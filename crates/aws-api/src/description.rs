@@ -199,6 +199,8 @@ pub enum Protocol {
     AwsQuery,
     /// The same with EC2's own names, lists and envelope.
     Ec2Query,
+    /// `application/cbor`, the operation in the path (Smithy RPC v2).
+    RpcV2Cbor,
 }
 
 /// A service: what routing and codecs know of it.
@@ -216,6 +218,9 @@ pub struct ServiceDescription {
     pub xml_namespace: Option<&'static str>,
     /// The protocols the model offers.
     pub protocols: &'static [Protocol],
+    /// Of a service that was a query service once: errors whose code of that time is not their
+    /// shape's name, as (code, shape). Ours carry the code; JSON and CBOR show the shape, and the code beside it.
+    pub query_errors: Option<&'static [(&'static str, &'static str)]>,
     /// Whether the model's constraints are checked.
     pub validate: bool,
     /// Every operation AWS has, sorted.

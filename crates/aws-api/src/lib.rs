@@ -1,7 +1,7 @@
 //! What travels: the shapes of the listed operations of each service, their errors and names, and
 //! the frames between us and the agents.
 //!
-//! * [`ec2`], [`ecs`], [`events`], [`logs`], [`servicediscovery`], [`sts`]: generated from `models/` and `operations.toml` by
+//! * [`cloudwatch`], [`ec2`], [`ecs`], [`events`], [`logs`], [`servicediscovery`], [`sts`]: generated from `models/` and `operations.toml` by
 //!   `cargo xtask codegen`. Every member is an `Option`; names are the wire's in snake case.
 //! * [`agent`]: the frames of the agent's websockets, by hand.
 //! * [`shape`]: the one description of a shape; the protocols are in `aws-wire`.
@@ -21,7 +21,7 @@ mod validate;
 pub use description::{
     Kind, Member, OperationDescription, Protocol, ServiceDescription, StructDescription,
 };
-pub use generated::{SERVICES, ec2, ecs, events, logs, servicediscovery, sts};
+pub use generated::{SERVICES, cloudwatch, ec2, ecs, events, logs, servicediscovery, sts};
 pub use shape::{Empty, Operation, ReadError, Shape, ShapeReader, ShapeWriter};
 pub use stored::Stored;
 pub use validate::{Violation, violations};

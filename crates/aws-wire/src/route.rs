@@ -1,10 +1,11 @@
 //! Which service, operation and protocol a request is for.
 //!
-//! `X-Amz-Target` first; else the credential scope's service with the form's `Action`. A name that
+//! `X-Amz-Target` first, or the path of a `smithy-protocol`; else the credential scope's service with the form's `Action`. A name that
 //! AWS has and we do not serve gets the protocol's own unknown-operation error.
 
 use crate::Head;
 use crate::head::pairs;
+use crate::protocol::SMITHY_CBOR;
 use crate::sigv4::Authorization;
 use aws_api::{OperationDescription, Protocol, SERVICES, ServiceDescription};
 use aws_types::{AwsError, ErrorCode, codes};
@@ -27,8 +28,8 @@ pub struct Nowhere {
     pub error: AwsError,
     /// In which form.
     pub protocol: Protocol,
-    /// XML answers carry the namespace of the service that was asked, where it is known.
-    pub namespace: Option<&'static str>,
+    /// The service that was asked, where it is known.
+    pub service: Option<&'static ServiceDescription>,
 }
 
 const INVALID_ACTION: ErrorCode = ErrorCode::sender("InvalidAction", 400);
@@ -39,9 +40,23 @@ const INVALID_ACTION: ErrorCode = ErrorCode::sender("InvalidAction", 400);
 /// There is no such operation here.
 pub fn identify(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
     match head.header("x-amz-target") {
-        Some(target) => by_target(head, target),
+        Some(target) => by_target(json_version(head), target),
+        None if is_cbor(head) => by_target(Protocol::RpcV2Cbor, &path_target(head.path)),
         None => by_action(head, body),
     }
+}
+
+fn is_cbor(head: &Head<'_>) -> bool {
+    head.header("smithy-protocol") == Some(SMITHY_CBOR)
+}
+
+/// `/service/PREFIX/operation/NAME` as a target, `PREFIX.NAME`.
+fn path_target(path: &str) -> String {
+    let (prefix, name) = path
+        .strip_prefix("/service/")
+        .and_then(|rest| rest.split_once("/operation/"))
+        .unwrap_or_default();
+    format!("{prefix}.{name}")
 }
 
 /// The protocol of a request whose body was not read, as far as its head shows it: in its form a
@@ -52,6 +67,7 @@ pub fn protocol_of_head(head: &Head<'_>) -> Protocol {
         .header("content-type")
         .is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
     match head.header("x-amz-target") {
+        None if is_cbor(head) => Protocol::RpcV2Cbor,
         None if form || head.query.contains("Action=") => {
             let service = signed_for(head)
                 .and_then(|name| SERVICES.iter().find(|service| service.signing_name == name));
@@ -82,12 +98,12 @@ fn form_protocol(service: &ServiceDescription) -> Option<Protocol> {
     protocols.find(|protocol| matches!(protocol, Protocol::AwsQuery | Protocol::Ec2Query))
 }
 
-fn by_target(head: &Head<'_>, target: &str) -> Result<Route, Box<Nowhere>> {
-    let protocol = json_version(head);
+fn by_target(protocol: Protocol, target: &str) -> Result<Route, Box<Nowhere>> {
     let (prefix, name) = target.split_once('.').unwrap_or((target, ""));
     let service = SERVICES
         .iter()
-        .find(|service| service.target_prefix == Some(prefix));
+        .find(|service| service.target_prefix == Some(prefix))
+        .filter(|service| protocol != Protocol::RpcV2Cbor || service.protocols.contains(&protocol));
     let Some(service) = service else {
         let what = format!(
             "Longshore does not serve the AWS service behind {prefix}. Give the client another endpoint for it (AWS_ENDPOINT_URL_SERVICE)."
@@ -102,7 +118,12 @@ fn by_target(head: &Head<'_>, target: &str) -> Result<Route, Box<Nowhere>> {
         }),
         None if service.has(name) => {
             let what = format!("Longshore does not serve {name} of {} yet.", service.name);
-            Err(nowhere(codes::UNKNOWN_OPERATION, what, protocol, None))
+            Err(nowhere(
+                codes::UNKNOWN_OPERATION,
+                what,
+                protocol,
+                Some(service),
+            ))
         }
         None => {
             let what = "The requested operation is not recognized by the service.".to_owned();
@@ -164,8 +185,7 @@ fn by_action(head: &Head<'_>, body: &[u8]) -> Result<Route, Box<Nowhere>> {
                 }
                 _ => format!("Could not find operation {action} for version {version}"),
             };
-            let namespace = service.xml_namespace;
-            Err(nowhere(INVALID_ACTION, what, protocol, namespace))
+            Err(nowhere(INVALID_ACTION, what, protocol, Some(service)))
         }
     }
 }
@@ -174,12 +194,12 @@ fn nowhere(
     code: ErrorCode,
     what: String,
     protocol: Protocol,
-    namespace: Option<&'static str>,
+    service: Option<&'static ServiceDescription>,
 ) -> Box<Nowhere> {
     Box::new(Nowhere {
         error: code.with(what),
         protocol,
-        namespace,
+        service,
     })
 }
 
@@ -194,7 +214,10 @@ mod tests {
     ) -> Result<(&'static str, &'static str), &'static str> {
         let head = Head {
             method: "POST",
-            path: "/",
+            path: match headers {
+                [("smithy-protocol", _)] => body,
+                _ => "/",
+            },
             query: "",
             headers,
         };
@@ -259,6 +282,31 @@ mod tests {
                 Err("InvalidAction"),
             ),
             (&[], "", Err("UnknownOperationException")),
+            (
+                &[("smithy-protocol", "rpc-v2-cbor")],
+                "/service/GraniteServiceVersion20100801/operation/DescribeAlarms",
+                Ok(("cloudwatch", "DescribeAlarms")),
+            ),
+            (
+                &[("smithy-protocol", "rpc-v2-cbor")],
+                "/service/AmazonEC2ContainerServiceV20141113/operation/RunTask",
+                Err("UnknownOperationException"),
+            ),
+            (
+                &[("smithy-protocol", "rpc-v2-cbor")],
+                "/",
+                Err("UnknownOperationException"),
+            ),
+            (
+                &target("GraniteServiceVersion20100801.PutMetricAlarm"),
+                "{}",
+                Ok(("cloudwatch", "PutMetricAlarm")),
+            ),
+            (
+                &[],
+                "Action=DescribeAlarms&Version=2010-08-01",
+                Ok(("cloudwatch", "DescribeAlarms")),
+            ),
         ] {
             assert_eq!(route(headers, body), expected, "{headers:?} {body}");
         }

@@ -1,4 +1,6 @@
-//! CloudWatch Logs: groups, streams, events, retention and filter patterns.
+//! CloudWatch: logs (groups, streams, events, retention and filter patterns), metrics and alarms.
+//!
+//! * [`alarms`], [`metrics`]: theirs. Everything else here is Logs':
 //!
 //! Vocabulary: a *group* holds *streams*; a stream is a sequence of *events* (a timestamp given by
 //! the writer, an ingestion time given by us, a message). Groups and streams are records of the
@@ -14,7 +16,9 @@
 //!
 //! Rules: Amazon CloudWatch Logs API reference and user guide.
 
+pub mod alarms;
 pub mod filter;
+pub mod metrics;
 pub mod ops;
 pub mod own_stream;
 pub mod page;

@@ -86,14 +86,21 @@ pub fn name_token(name: &str) -> String {
 /// `InvalidParameterException`.
 pub fn parse_name_token(token: Option<&str>) -> Result<Option<String>, AwsError> {
     let Some(token) = token else { return Ok(None) };
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = (token.len() % 2 == 0)
-        .then(|| token.as_bytes().chunks(2).map(byte).collect())
-        .flatten();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
+    read_name_token(token)
         .map(Some)
         .ok_or_else(|| invalid("The specified nextToken is invalid."))
+}
+
+/// The name of a listing's token; `None` for what is none.
+#[must_use]
+pub fn read_name_token(token: &str) -> Option<String> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = token
+        .len()
+        .is_multiple_of(2)
+        .then(|| token.as_bytes().chunks(2).map(byte).collect())
+        .flatten();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 #[cfg(test)]

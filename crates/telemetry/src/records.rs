@@ -105,7 +105,9 @@ pub static LOG_STREAMS: Table<Key, LogStreamRecord> = Table::new(
 /// The tables of this crate.
 #[must_use]
 pub fn tables() -> Vec<&'static dyn TableDefinition> {
-    vec![&LOG_GROUPS, &LOG_STREAMS]
+    let mut all: Vec<&'static dyn TableDefinition> = vec![&LOG_GROUPS, &LOG_STREAMS];
+    all.extend(crate::alarms::records::tables());
+    all
 }
 
 impl LogGroupRecord {

@@ -82,10 +82,14 @@ pub fn names(service: &str, facts: &Facts, listed: &Service) -> Result<String> {
             "json-1.1" => "Protocol::AwsJson11",
             "query" => "Protocol::AwsQuery",
             "ec2" => "Protocol::Ec2Query",
-            // A service that has it has JSON too, which botocore and the AWS CLI choose.
-            "smithy-rpc-v2-cbor" if facts.protocols.len() > 1 => continue,
+            "smithy-rpc-v2-cbor" => "Protocol::RpcV2Cbor",
             other => bail!("{service} speaks {other}, which has no codec yet"),
         });
+    }
+    let mut query_errors = Vec::new();
+    if facts.query_compatible {
+        let renamed = facts.errors.iter().filter(|(name, e)| **name != e.code);
+        query_errors.extend(renamed.map(|(name, e)| (&e.code, name)));
     }
     Ok(format!(
         "//! The service as routing and codecs know it.\n\n\
@@ -94,7 +98,7 @@ pub fn names(service: &str, facts: &Facts, listed: &Service) -> Result<String> {
          /// `{service}`.\n\
          pub static SERVICE: ServiceDescription = ServiceDescription {{\n\
          name: {service:?}, signing_name: {:?}, target_prefix: {:?}, api_version: {:?}, \
-         xml_namespace: {:?}, protocols: &[{}], validate: {}, names: NAMES, operations: OPERATIONS }};\n\n\
+         xml_namespace: {:?}, protocols: &[{}], query_errors: {}, validate: {}, names: NAMES, operations: OPERATIONS }};\n\n\
          const NAMES: &[&str] = &{:?};\n\n\
          const OPERATIONS: &[OperationDescription] = &[{served}];\n",
         facts.signing_name,
@@ -102,6 +106,10 @@ pub fn names(service: &str, facts: &Facts, listed: &Service) -> Result<String> {
         facts.api_version,
         facts.xml_namespace,
         protocols.join(", "),
+        match facts.query_compatible {
+            true => format!("Some(&{query_errors:?})"),
+            false => "None".into(),
+        },
         listed.validate,
         facts.names,
     ))

@@ -2,6 +2,7 @@
 
 //! The services, one module each.
 
+pub mod cloudwatch;
 pub mod ec2;
 pub mod ecs;
 pub mod events;
@@ -13,6 +14,7 @@ use crate::description::ServiceDescription;
 
 /// Every service served.
 pub static SERVICES: &[&ServiceDescription] = &[
+    &cloudwatch::SERVICE,
     &ec2::SERVICE,
     &ecs::SERVICE,
     &events::SERVICE,

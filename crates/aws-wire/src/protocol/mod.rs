@@ -1,5 +1,6 @@
 //! One codec per protocol over the shapes of `aws-api`, and what an answer looks like around it.
 
+mod cbor;
 mod ec2;
 pub mod json;
 mod query;
@@ -8,7 +9,7 @@ mod xml;
 pub use ec2::{dry_run_operation, is_dry_run};
 
 use crate::Route;
-use aws_api::{Protocol, ReadError, ShapeReader, ShapeWriter};
+use aws_api::{Protocol, ReadError, ServiceDescription, ShapeReader, ShapeWriter};
 use aws_types::{AwsError, Fault, codes};
 
 /// An answer's bytes and headers.
@@ -20,6 +21,10 @@ pub struct Encoded {
     pub content_type: &'static str,
     /// The header `x-amzn-ErrorType`, where it is an error.
     pub error_type: Option<&'static str>,
+    /// The header `x-amzn-query-error` of a service that was a query service once.
+    pub query_error: Option<String>,
+    /// The header `smithy-protocol`.
+    pub smithy_protocol: Option<&'static str>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -53,6 +58,14 @@ pub fn decode<T>(
             Ok(read(&mut reader)?)
         }
         Protocol::Ec2Query => ec2::decode(body, query, read),
+        Protocol::RpcV2Cbor => {
+            // A map without members: an operation without input sends nothing.
+            let body = if body.is_empty() { &[0xa0] } else { body };
+            let mut reader = cbor::CborReader::new(body);
+            let input = read(&mut reader)?;
+            reader.finish()?;
+            Ok(input)
+        }
     }
 }
 
@@ -87,20 +100,27 @@ pub fn encode(
             let members = writer.into_members();
             xml::ec2_response(route.operation, namespace, request_id, &members)
         }
+        Protocol::RpcV2Cbor => {
+            let mut writer = cbor::CborWriter::default();
+            write(&mut writer);
+            writer.into_bytes()
+        }
     };
     Encoded {
         status: 200,
         content_type: content_type(route.protocol),
         error_type: None,
+        query_error: None,
+        smithy_protocol: smithy_protocol(route.protocol),
         body,
     }
 }
 
-/// Encodes an error in the protocol's own way.
+/// Encodes an error in the protocol's own way; `service` is the one that was asked, where it is known.
 #[must_use]
 pub fn encode_error(
     protocol: Protocol,
-    namespace: Option<&str>,
+    service: Option<&ServiceDescription>,
     request_id: &str,
     error: &AwsError,
 ) -> Encoded {
@@ -110,25 +130,76 @@ pub fn encode_error(
             translated = ec2::in_its_words(error);
             &translated
         }
-        Protocol::AwsQuery | Protocol::AwsJson10 | Protocol::AwsJson11 => error,
+        Protocol::AwsQuery => {
+            translated = query::in_its_words(error);
+            &translated
+        }
+        Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor => error,
     };
     let code = error.code();
+    let namespace = service.and_then(|service| service.xml_namespace);
+    let mut shown = Shown::plain(code.name);
     let body = match protocol {
-        Protocol::AwsJson10 | Protocol::AwsJson11 => json::error(error),
-        Protocol::AwsQuery => {
-            let fault = match code.fault {
-                Fault::Sender => "Sender",
-                Fault::Receiver => "Receiver",
-            };
-            xml::error(namespace.unwrap_or_default(), fault, error, request_id)
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            shown = Shown::of(service, error);
+            json::error(error, shown.shape)
         }
+        Protocol::AwsQuery => xml::error(
+            namespace.unwrap_or_default(),
+            side(error),
+            error,
+            request_id,
+        ),
         Protocol::Ec2Query => xml::ec2_error(error, request_id),
+        Protocol::RpcV2Cbor => {
+            shown = Shown::of(service, error);
+            let name = service.map_or("coral", |service| service.name);
+            cbor::error(error, &format!("com.amazonaws.{name}#{}", shown.shape))
+        }
     };
     Encoded {
         status: code.status,
         content_type: content_type(protocol),
-        error_type: Some(code.name),
+        error_type: Some(shown.shape),
+        query_error: shown.query_error,
+        smithy_protocol: smithy_protocol(protocol),
         body,
+    }
+}
+
+fn side(error: &AwsError) -> &'static str {
+    match error.code().fault {
+        Fault::Sender => "Sender",
+        Fault::Receiver => "Receiver",
+    }
+}
+
+/// Under which names an error is shown.
+struct Shown {
+    shape: &'static str,
+    query_error: Option<String>,
+}
+
+impl Shown {
+    fn plain(shape: &'static str) -> Self {
+        Self {
+            shape,
+            query_error: None,
+        }
+    }
+
+    /// Rule: Smithy, `aws.protocols#awsQueryCompatible`: the shape's name in the body, the code of old
+    /// and whose fault it is in a header.
+    fn of(service: Option<&ServiceDescription>, error: &AwsError) -> Self {
+        let code = error.code().name;
+        let Some(renamed) = service.and_then(|service| service.query_errors) else {
+            return Self::plain(code);
+        };
+        let renamed = renamed.iter().find(|(old, _)| *old == code);
+        Self {
+            shape: renamed.map_or(code, |(_, shape)| shape),
+            query_error: Some(format!("{code};{}", side(error))),
+        }
     }
 }
 
@@ -138,5 +209,14 @@ fn content_type(protocol: Protocol) -> &'static str {
         Protocol::AwsJson11 => "application/x-amz-json-1.1",
         Protocol::AwsQuery => "text/xml",
         Protocol::Ec2Query => "text/xml;charset=UTF-8",
+        Protocol::RpcV2Cbor => "application/cbor",
     }
 }
+
+/// Rule: RPC v2 CBOR: an answer names its protocol, or it is none.
+fn smithy_protocol(protocol: Protocol) -> Option<&'static str> {
+    (protocol == Protocol::RpcV2Cbor).then_some(SMITHY_CBOR)
+}
+
+/// Value of the header `smithy-protocol`.
+pub(crate) const SMITHY_CBOR: &str = "rpc-v2-cbor";

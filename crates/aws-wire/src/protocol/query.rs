@@ -4,13 +4,25 @@
 use crate::head::pairs;
 use aws_api::description::{Member, StructDescription};
 use aws_api::{ReadError, ShapeReader};
-use aws_types::Timestamp;
+use aws_types::{AwsError, ErrorCode, Timestamp, codes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 
 /// Elements of one list or map; a form cannot name more.
 const ELEMENTS_MAX: usize = 10_000;
+
+/// The error under the query protocol's own name, where it is one that every service has.
+/// Rule: "Common Error Types" of the query services' API references.
+pub(super) fn in_its_words(error: &AwsError) -> AwsError {
+    let code = match error.code() {
+        codes::ACCESS_DENIED => ErrorCode::sender("AccessDenied", 403),
+        codes::THROTTLING => ErrorCode::sender("Throttling", 400),
+        codes::SERIALIZATION => ErrorCode::sender("MalformedInput", 400),
+        _ => return error.clone(),
+    };
+    code.with(error.message())
+}
 
 /// Which of the two query protocols a form is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,7 +43,7 @@ impl AuthFault {
         let query = match protocol {
             Protocol::Ec2Query => return self.of_ec2(),
             Protocol::AwsQuery => true,
-            Protocol::AwsJson10 | Protocol::AwsJson11 => false,
+            Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor => false,
         };
         let code = |json: &'static str, form: &'static str, form_status: u16| {
             if query {

@@ -14,6 +14,10 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// Some SDKs read the code of an error here rather than in the body.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
+/// Clients of a service that was a query service once read the code of that time here.
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
+
 /// An answer of this server.
 pub type Answer = Response<Full<Bytes>>;
 
@@ -57,6 +61,12 @@ pub fn encoded(encoded: Encoded) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
     if let Some(error) = encoded.error_type {
         headers.insert(ERROR_TYPE, HeaderValue::from_static(error));
+    }
+    if let Some(Ok(error)) = encoded.query_error.map(HeaderValue::try_from) {
+        headers.insert(QUERY_ERROR, error);
+    }
+    if let Some(protocol) = encoded.smithy_protocol {
+        headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static(protocol));
     }
     answer
 }

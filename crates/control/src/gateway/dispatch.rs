@@ -8,7 +8,7 @@ use super::body::BodyFault;
 use super::{Gateway, with_head};
 use crate::clock;
 use crate::decision_log::{Asked, Entry};
-use aws_api::Protocol;
+use aws_api::{Protocol, ServiceDescription};
 use aws_types::{AwsError, Ctx, Decision, ErrorCode, Fault, Ids, codes};
 use aws_wire::protocol::{self, Encoded};
 use aws_wire::route::{self, Route};
@@ -30,12 +30,12 @@ pub async fn answer(
         let route = route::identify(head, body).map_err(|nowhere| Refused {
             error: nowhere.error,
             protocol: nowhere.protocol,
-            namespace: nowhere.namespace,
+            service: nowhere.service,
         })?;
         let refused = |error| Refused {
             error,
             protocol: route.protocol,
-            namespace: route.service.xml_namespace,
+            service: Some(route.service),
         };
         let identity = authenticate::authenticate(gateway, head, body, route.service.signing_name)
             .map_err(|fault| refused(fault.error(route.protocol)))?;
@@ -61,10 +61,10 @@ pub async fn answer(
         Err(Refused {
             error,
             protocol,
-            namespace,
+            service,
         }) => {
             log("-", "-", request_id, Some(&error), started);
-            protocol::encode_error(protocol, namespace, request_id, &error)
+            protocol::encode_error(protocol, service, request_id, &error)
         }
     };
     answer::encoded(encoded)
@@ -98,7 +98,7 @@ struct Admitted {
 struct Refused {
     error: AwsError,
     protocol: Protocol,
-    namespace: Option<&'static str>,
+    service: Option<&'static ServiceDescription>,
 }
 
 fn decode(gateway: &Gateway, route: &Route, body: &[u8], query: &str) -> Result<Request, AwsError> {
@@ -123,7 +123,9 @@ fn validation_code(route: &Route) -> ErrorCode {
     match route.protocol {
         Protocol::AwsQuery => ErrorCode::sender("ValidationError", 400),
         Protocol::Ec2Query => ErrorCode::sender("InvalidParameterValue", 400),
-        Protocol::AwsJson10 | Protocol::AwsJson11 => match route.service.name {
+        Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor => match route.service.name
+        {
+            "cloudwatch" => ErrorCode::sender("ValidationError", 400),
             "events" => ErrorCode::sender("ValidationException", 400),
             "servicediscovery" => ErrorCode::sender("InvalidInput", 400),
             _ => ErrorCode::sender("InvalidParameterException", 400),
@@ -152,12 +154,9 @@ async fn run(
     );
     match outcome {
         Ok(answer) => protocol::encode(&route, request_id, |writer| answer.write(writer)),
-        Err(error) => protocol::encode_error(
-            route.protocol,
-            route.service.xml_namespace,
-            request_id,
-            &error,
-        ),
+        Err(error) => {
+            protocol::encode_error(route.protocol, Some(route.service), request_id, &error)
+        }
     }
 }
 

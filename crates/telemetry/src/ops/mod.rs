@@ -18,6 +18,12 @@ use iam::Operation;
 /// The operations of this crate.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
+    let mut all = of_logs();
+    all.extend(crate::alarms::ops::operations());
+    all
+}
+
+fn of_logs() -> Vec<Operation> {
     vec![
         Operation::write::<api::CreateLogGroup>(
             create_log_group::authorisation,

@@ -13,6 +13,7 @@ pub static SERVICE: ServiceDescription = ServiceDescription {
     api_version: "2016-11-15",
     xml_namespace: Some("http://ec2.amazonaws.com/doc/2016-11-15"),
     protocols: &[Protocol::Ec2Query],
+    query_errors: None,
     validate: false,
     names: NAMES,
     operations: OPERATIONS,

@@ -13,6 +13,7 @@ pub static SERVICE: ServiceDescription = ServiceDescription {
     api_version: "2014-11-13",
     xml_namespace: None,
     protocols: &[Protocol::AwsJson11],
+    query_errors: None,
     validate: false,
     names: NAMES,
     operations: OPERATIONS,

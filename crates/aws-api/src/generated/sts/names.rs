@@ -13,6 +13,7 @@ pub static SERVICE: ServiceDescription = ServiceDescription {
     api_version: "2011-06-15",
     xml_namespace: Some("https://sts.amazonaws.com/doc/2011-06-15/"),
     protocols: &[Protocol::AwsQuery],
+    query_errors: None,
     validate: true,
     names: NAMES,
     operations: OPERATIONS,

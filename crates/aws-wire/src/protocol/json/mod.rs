@@ -10,13 +10,13 @@ pub use writer::JsonWriter;
 use aws_api::ShapeWriter;
 use aws_types::AwsError;
 
-/// The body of an error.
+/// The body of an error; `kind` is its shape's name.
 #[must_use]
-pub fn error(error: &AwsError) -> Vec<u8> {
+pub fn error(error: &AwsError, kind: &str) -> Vec<u8> {
     let mut writer = JsonWriter::default();
     writer.open(b'{');
     writer.key("__type");
-    writer.string(error.code().name);
+    writer.string(kind);
     writer.key("message");
     writer.string(error.message());
     for (name, values) in error.list_members() {
