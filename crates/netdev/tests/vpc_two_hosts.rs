@@ -255,20 +255,38 @@ fn what_came_through_another_host_is_answered_through_it_also_after_a_restart() 
         wire();
         let second = another_host(dir.path(), 2);
         let client = another_host(dir.path(), 3);
-        run_in(&client, || sh("ip route add 100.64.0.9 via 10.99.0.1")).unwrap();
+        let six = Ipv6Addr::new(0xfd00, 0x1234, 0x5678, 0, 0, 0, 0, 8);
+        // That the host forwards IPv6 is its administrator's to say.
+        sh("ip addr add fd99::1/64 dev wire nodad; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
+        run_in(&client, || {
+            sh("ip addr add fd99::3/64 dev wire nodad; ip route add 100.64.0.9 via 10.99.0.1");
+            sh(&format!("ip -6 route add {six} via fd99::1"));
+        })
+        .unwrap();
         let one = network("0000d206", dir.path().join("one"), 1);
         let two = run_in(&second, || network("0000d207", dir.path().join("two"), 2)).unwrap();
         let near = interface(VPC, [172, 31, 16, 5], "sg");
         let far = InterfaceRow {
             public: Some(Ipv4Addr::new(100, 64, 0, 9)),
+            ipv6_addresses: vec![six],
             ..interface(VPC, [172, 31, 16, 8], "sg")
         };
         // A way out of its own, which an answer must not take.
         let common = || {
-            let out = vec![route("0.0.0.0/0", Destination::InternetGateway)];
-            let only = range("10.99.0.3", "10.99.0.3", Protocols(6, 6), Ports(80, 80));
-            let mut rows = base(VPC, 77, out);
-            rows.push(Row::GroupSet(groups(VPC, "sg", vec![], vec![only])));
+            let out = ["0.0.0.0/0", "::/0"].map(|to| route(to, Destination::InternetGateway));
+            let only = ["10.99.0.3", "fd99::3"]
+                .map(|from| range(from, from, Protocols(6, 6), Ports(80, 80)));
+            let mut rows = base(VPC, 77, out.to_vec());
+            for row in &mut rows {
+                match row {
+                    Row::Vpc(row) => row.ipv6_cidrs = vec!["fd00:1234:5678::/56".parse().unwrap()],
+                    Row::Subnet(row) if row.id.ends_with("-a") => {
+                        row.ipv6_cidr = Some("fd00:1234:5678::/64".parse().unwrap());
+                    }
+                    _ => {}
+                }
+            }
+            rows.push(Row::GroupSet(groups(VPC, "sg", vec![], only.to_vec())));
             rows
         };
         let here = [Row::Interface(near.clone()), host("h2", [10, 99, 0, 2])];
@@ -280,7 +298,9 @@ fn what_came_through_another_host_is_answered_through_it_also_after_a_restart() 
         let kept = two.attach("far", &far.id).await.unwrap();
         serve(&kept.netns, 80);
         let page = |from: &Path| run_in(from, || call(Ipv4Addr::new(100, 64, 0, 9), 80)).unwrap();
+        let page6 = |from: &Path| run_in(from, || call(six, 80)).unwrap();
         assert_eq!(page(&client).unwrap(), "10.99.0.3");
+        assert_eq!(page6(&client).unwrap(), "fd99::3");
         drop((one, two));
         let one = network("0000d206", dir.path().join("one"), 1);
         let two = run_in(&second, || network("0000d207", dir.path().join("two"), 2)).unwrap();
@@ -292,15 +312,19 @@ fn what_came_through_another_host_is_answered_through_it_also_after_a_restart() 
         two.adopt(&[far_kept]).await.unwrap();
         // What an earlier agent left wrong is made good.
         let router = two.router(VPC).unwrap();
-        let harm = "ip rule del pref 35000; nft flush map inet vpc peers; ip rule add fwmark 7 lookup 7 pref 35000";
+        let harm = "ip rule del pref 35000; ip -6 rule del pref 35000; nft flush map inet vpc peers; ip rule add fwmark 7 lookup 7 pref 35000";
         run_in(&router, || sh(harm)).unwrap();
-        assert!(page(&client).is_err());
+        assert!(page(&client).is_err() && page6(&client).is_err());
         apply(&one, state(here)).await;
         apply(&two, state(there)).await;
         assert_eq!(page(&client).unwrap(), "10.99.0.3");
-        let rules = run_in(&router, || sh("ip rule show pref 35000")).unwrap();
-        assert_eq!(rules.lines().count(), 1, "{rules}");
-        assert!(rules.contains("0xa630001"), "{rules}");
+        assert_eq!(page6(&client).unwrap(), "fd99::3");
+        for family in ["-4", "-6"] {
+            let show = format!("ip {family} rule show pref 35000");
+            let rules = run_in(&router, || sh(&show)).unwrap();
+            assert_eq!(rules.lines().count(), 1, "{rules}");
+            assert!(rules.contains("0xa630001"), "{rules}");
+        }
         one.destroy().await.unwrap();
         two.destroy().await.unwrap();
         for path in [second, client] {

@@ -33,8 +33,8 @@ pub enum Asker {
     From(IpNet),
     /// VXLAN from there, and nothing else.
     Vxlan(IpNet),
-    /// IPv4 packets with this mark.
-    Mark(u32),
+    /// Packets with this mark, of one family.
+    Mark { mark: u32, is_ipv6: bool },
 }
 
 /// A rule.
@@ -61,11 +61,12 @@ impl Batch {
         let mut head = [0; HEAD_LEN];
         head[0] = match rule.asker {
             Asker::From(from) | Asker::Vxlan(from) => family_of(from.addr()),
-            Asker::Mark(_) => AF_INET,
+            Asker::Mark { is_ipv6: false, .. } => AF_INET,
+            Asker::Mark { is_ipv6: true, .. } => AF_INET6,
         };
         head[2] = match rule.asker {
             Asker::From(from) | Asker::Vxlan(from) => from.prefix_len(),
-            Asker::Mark(_) => 0,
+            Asker::Mark { .. } => 0,
         };
         head[7] = FR_ACT_TO_TBL;
         let put = |attributes: &mut Attributes<'_>| {
@@ -77,7 +78,7 @@ impl Batch {
                     attributes.put(FRA_IP_PROTO, &[UDP]);
                     attributes.put(FRA_DPORT_RANGE, &[port, port].concat());
                 }
-                Asker::Mark(mark) => attributes.put_u32(FRA_FWMARK, mark),
+                Asker::Mark { mark, .. } => attributes.put_u32(FRA_FWMARK, mark),
             }
             attributes.put_u32(FRA_TABLE, rule.table);
             attributes.put_u32(FRA_PRIORITY, rule.priority);
@@ -117,7 +118,10 @@ fn rule_of(payload: &[u8]) -> Option<Rule> {
         }
     }
     let asker = match mark {
-        Some(mark) => Asker::Mark(mark),
+        Some(mark) => Asker::Mark {
+            mark,
+            is_ipv6: family == AF_INET6,
+        },
         None if is_vxlan => Asker::Vxlan(IpNet::new(from, prefix_len).ok()?),
         None => Asker::From(IpNet::new(from, prefix_len).ok()?),
     };

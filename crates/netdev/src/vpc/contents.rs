@@ -204,7 +204,7 @@ impl Router {
                 way,
                 source,
             } => batch.put_path(self.path(*table, *to, *way, *source)),
-            Item::Rule { .. } | Item::Answers(_) => {
+            Item::Rule { .. } | Item::Answers { .. } => {
                 if let Some(rule) = rule(item) {
                     batch.put_rule(rule);
                 }
@@ -229,7 +229,7 @@ impl Router {
                 way,
                 source,
             } => batch.delete_path(self.path(*table, *to, *way, *source)),
-            Item::Rule { .. } | Item::Answers(_) => rule(item)
+            Item::Rule { .. } | Item::Answers { .. } => rule(item)
                 .into_iter()
                 .for_each(|one| batch.delete_rule(one)),
             Item::Public(_) | Item::Chain { .. } | Item::Element { .. } => {}
@@ -312,7 +312,10 @@ impl Router {
                 from,
                 table: rule.table,
             }),
-            Asker::Mark(mark) => Some(Item::Answers(mark.into())),
+            Asker::Mark { mark, is_ipv6 } => Some(Item::Answers {
+                to: mark.into(),
+                is_ipv6,
+            }),
             // The host's own, never a router's.
             Asker::Vxlan(_) => None,
         }));
@@ -340,9 +343,12 @@ fn rule(item: &Item) -> Option<Rule> {
             table: *table,
             priority: RULE_PRIORITY,
         }),
-        Item::Answers(underlay) => Some(Rule {
-            asker: Asker::Mark(table_of(*underlay)),
-            table: table_of(*underlay),
+        Item::Answers { to, is_ipv6 } => Some(Rule {
+            asker: Asker::Mark {
+                mark: table_of(*to),
+                is_ipv6: *is_ipv6,
+            },
+            table: table_of(*to),
             priority: ANSWERS_PRIORITY,
         }),
         _ => None,

@@ -31,8 +31,13 @@ pub enum Item {
         /// The table.
         table: u32,
     },
-    /// Answers to flows that came from that host ask its table, [`table_of`].
-    Answers(Ipv4Addr),
+    /// Answers of a family to flows that came from that host ask its table, [`table_of`].
+    Answers {
+        /// The host.
+        to: Ipv4Addr,
+        /// Of IPv6, or of IPv4.
+        is_ipv6: bool,
+    },
     /// An address for which the host is to hand packets to this router, and which may leave the host.
     Public(IpAddr),
     /// A chain of a network ACL; its name is unique.

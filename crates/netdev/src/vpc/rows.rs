@@ -1,12 +1,12 @@
 //! What each row puts into the router of its VPC. Pure: a row, the rows it names, and numbers.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use aws_api::agent::host_sync::{
     Destination, HostRow, InterfaceRow, Route, Row, RowKey, SubnetRow, VpcRow,
 };
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::acl;
 use super::config::Endpoint;
@@ -245,19 +245,26 @@ pub fn interface(
                 way,
                 source: to.is_ipv4().then(|| gateway(subnet.cidr).into()),
             }));
-            items.extend(entry(row));
+            items.extend(entry(row, subnet));
         }
     }
     Ok(items)
 }
 
-/// What comes to this host for the public address of an interface of another is handed on to it.
-fn entry(row: &InterfaceRow) -> Vec<Item> {
-    let (Some(public), Some(primary)) = (row.public, row.addresses.first()) else {
-        return Vec::new();
-    };
-    let line = line(public.octets().to_vec(), &primary.octets());
-    vec![Item::Public(public.into()), element("pub2priv", line)]
+/// What comes to this host for a public address of an interface of another is handed on to it.
+fn entry(row: &InterfaceRow, subnet: &SubnetRow) -> Vec<Item> {
+    let mut items = Vec::new();
+    if let (Some(public), Some(primary)) = (row.public, row.addresses.first()) {
+        let line = line(public.octets().to_vec(), &primary.octets());
+        items.extend([Item::Public(public.into()), element("pub2priv", line)]);
+    }
+    if outside6(subnet).may_enter {
+        items.extend(row.ipv6_addresses.iter().flat_map(|address| {
+            let member = member(address.octets().to_vec());
+            [Item::Public((*address).into()), element("entry6", member)]
+        }));
+    }
+    items
 }
 
 fn local(row: &InterfaceRow, subnet: &SubnetRow, own: [u8; 4]) -> Result<Vec<Item>, String> {
@@ -279,8 +286,12 @@ fn local(row: &InterfaceRow, subnet: &SubnetRow, own: [u8; 4]) -> Result<Vec<Ite
         items.push(element("pub2priv", line(there.to_vec(), &here)));
         items.push(element("priv2pub", line(here.to_vec(), &there)));
     }
-    for address in &row.ipv6_addresses {
-        items.extend(outside6(*address, subnet));
+    let ways = outside6(subnet);
+    for address in row.ipv6_addresses.iter().filter(|_| ways.may_leave) {
+        items.push(Item::Public((*address).into()));
+        if !ways.may_enter {
+            items.push(element("closed6", member(address.octets().to_vec())));
+        }
     }
     if !subnet.acl.is_empty() {
         items.extend(acl::directions(&subnet.id).map(|direction| {
@@ -298,25 +309,23 @@ fn local(row: &InterfaceRow, subnet: &SubnetRow, own: [u8; 4]) -> Result<Vec<Ite
     Ok(items)
 }
 
+/// Which ways lead between a subnet and the outside, of IPv6.
+struct Outside6 {
+    may_leave: bool,
+    may_enter: bool,
+}
+
 /// An IPv6 address is its own public one, where a route leads out.
-fn outside6(address: Ipv6Addr, subnet: &SubnetRow) -> Vec<Item> {
-    let six = subnet
-        .routes
-        .iter()
-        .filter(|route| route.to.addr().is_ipv6());
-    let (mut both, mut out) = (false, false);
-    for route in six {
-        both |= route.via == Destination::InternetGateway;
-        out |= route.via == Destination::EgressOnlyInternetGateway;
+fn outside6(subnet: &SubnetRow) -> Outside6 {
+    let leads = |via: &Destination| {
+        let mut routes = subnet.routes.iter();
+        routes.any(|route| route.to.addr().is_ipv6() && route.via == *via)
+    };
+    let may_enter = leads(&Destination::InternetGateway);
+    Outside6 {
+        may_leave: may_enter || leads(&Destination::EgressOnlyInternetGateway),
+        may_enter,
     }
-    let mut items = Vec::new();
-    if both || out {
-        items.push(Item::Public(address.into()));
-    }
-    if out && !both {
-        items.push(element("closed6", member(address.octets().to_vec())));
-    }
-    items
 }
 
 /// The things of a row, each with its VPC.
@@ -353,24 +362,32 @@ pub fn items(
 /// before.
 fn peers(row: &HostRow, view: &View<'_>) -> Vec<(String, Item)> {
     let vpcs = view.rows.values().filter_map(|other| match other {
-        Row::Vpc(vpc) => Some(vpc.id.clone()),
+        Row::Vpc(vpc) => Some(vpc),
         _ => None,
     });
     let (underlay, table) = (row.underlay, table_of(row.underlay));
-    let items = [
-        Item::Peer(underlay),
-        Item::Answers(underlay),
-        Item::Route {
-            table,
-            to: Ipv4Net::default().into(),
-            way: Way::Overlay(underlay),
-            source: None,
-        },
-        element(
-            "peers",
-            line(overlay_mac(underlay).to_vec(), &table.to_ne_bytes()),
-        ),
-    ];
-    vpcs.flat_map(|vpc| items.clone().map(|item| (vpc.clone(), item)))
+    let of = |vpc: &VpcRow| {
+        let peer = line(overlay_mac(underlay).to_vec(), &table.to_ne_bytes());
+        let mut items = vec![Item::Peer(underlay), element("peers", peer)];
+        let families = [
+            Some(Ipv4Net::default().into()),
+            (!vpc.ipv6_cidrs.is_empty()).then(|| Ipv6Net::default().into()),
+        ];
+        for everywhere in families.into_iter().flatten() {
+            let is_ipv6 = IpNet::addr(&everywhere).is_ipv6();
+            items.push(Item::Answers {
+                to: underlay,
+                is_ipv6,
+            });
+            items.push(Item::Route {
+                table,
+                to: everywhere,
+                way: Way::Overlay(underlay),
+                source: None,
+            });
+        }
+        items
+    };
+    vpcs.flat_map(|vpc| of(vpc).into_iter().map(|item| (vpc.id.clone(), item)))
         .collect()
 }

@@ -9,7 +9,7 @@ use super::acl;
 pub const TABLE: &str = "vpc";
 
 /// Every set and map whose elements follow from rows.
-pub const SETS: [&str; 30] = [
+pub const SETS: [&str; 31] = [
     "anti",
     "anti6",
     "free",
@@ -21,6 +21,7 @@ pub const SETS: [&str; 30] = [
     "pub2priv",
     "priv2pub",
     "natgw",
+    "entry6",
     "closed6",
     "acl_out",
     "acl_in",
