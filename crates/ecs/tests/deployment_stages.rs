@@ -662,3 +662,60 @@ fn tasks_of_a_revision_run_what_its_first_one_resolved() {
     let fresh = images::settled(&house.world, &fresh.unwrap());
     assert!(fresh.is_empty(), "a new revision resolves anew");
 }
+
+#[test]
+fn what_is_neither_blue_nor_green_goes_once_blue_is_whole_again() {
+    let (mut house, key) = steady(json!({"strategy": "ROLLING"}));
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    assert_eq!(
+        kept(&house, &key),
+        [0, 3, 0],
+        "2 is complete but for its end"
+    );
+    configure(&mut house, &key, json!({"strategy": "BLUE_GREEN"}));
+    house.deploy(&key, "web", 3);
+    house.settle(&key);
+    assert_eq!(
+        (stage(&house, &key), kept(&house, &key)),
+        (Stage::ReconcileService, [3, 3, 0]),
+        "never below the minimum"
+    );
+    scale_up(&mut house, &key);
+    assert_eq!(kept(&house, &key), [3, 0, 0]);
+    house.play(&key);
+    house.settle(&key);
+    assert_eq!(
+        (stage(&house, &key), kept(&house, &key)),
+        (Stage::ScaleUp, [3, 0, 3])
+    );
+}
+
+#[test]
+fn blue_that_is_held_back_is_looked_at_when_its_wait_is_over() {
+    let (mut house, key) = steady(json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}));
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    let blue = |house: &House| {
+        let kept = house.kept(&key);
+        kept.into_iter().find(|task| task.revision == 1).unwrap()
+    };
+    let lost = blue(&house);
+    house.report_stopped(&lost.key, &["app"], 1);
+    let mut next = house.settle(&key);
+    while kept(&house, &key)[0] == 3 {
+        let mut new = house.kept(&key);
+        new.sort_by_key(|task| task.times.created);
+        let new = new.into_iter().rfind(|task| task.revision == 1).unwrap();
+        house.fail_to_start(&new.key);
+        next = house.settle(&key);
+    }
+    let held = house.record(&key).deployments[1].throttle.until;
+    assert!(
+        held.is_some() && next <= held,
+        "{next:?}, held until {held:?}"
+    );
+    house.pass(60);
+    house.settle(&key);
+    assert_eq!(kept(&house, &key)[0], 3);
+}

@@ -38,6 +38,7 @@ impl Simulation {
         self.check_lost();
         self.watch_services();
         let is_done = self.look_after_hosts();
+        self.ask_hooks();
         self.sweep();
         let delay = if is_done { TICK } else { NEXT_STEP };
         self.after(delay, Event::Controllers { life });

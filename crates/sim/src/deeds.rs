@@ -5,11 +5,14 @@ use crate::event::{AgentId, Event, HostIndex, Request};
 use crate::host::Process;
 use crate::plan::Load;
 use crate::simulation::Simulation;
-use crate::workload::{SICK, UNPULLABLE};
+use crate::workload::{MOODY, SICK, UNPULLABLE};
 use agent::task::event::Command;
 use agent::task::health::Probe;
 use agent::task::machine;
 use agent::task::state::ContainerIndex;
+
+/// Milliseconds for which a moody program is well or not.
+const MOOD: u64 = 75_000;
 
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
@@ -145,12 +148,16 @@ impl Simulation {
         })
     }
 
-    /// Whether this is the check of a program that never passes it.
+    /// Whether this is the check of a program that never passes it, or not at present.
     fn is_sick(&self, host: HostIndex, arn: &str, command: &Command) -> bool {
         let Command::CheckHealth { container, .. } = command else {
             return false;
         };
-        self.name_of(host, arn, *container).as_deref() == Some(SICK)
+        match self.name_of(host, arn, *container).as_deref() {
+            Some(SICK) => true,
+            Some(MOODY) => !self.is_calm && (self.now / MOOD + host as u64).is_multiple_of(3),
+            _ => false,
+        }
     }
 
     fn name_of(&self, host: HostIndex, arn: &str, index: ContainerIndex) -> Option<String> {

@@ -41,6 +41,20 @@ pub enum Mutation {
     HealthyAtOnce,
     /// What the tasks of a lost host still hold there is given to others at once.
     ForgottenHost,
+    /// Grace periods are as good as none.
+    GraceIgnored,
+    /// Task sets get twice their share.
+    ScaledTwice,
+    /// A task set that is deleted is gone before its tasks are.
+    ForgottenSet,
+    /// A circuit breaker that is to roll back does not.
+    NoRollback,
+    /// Protected tasks are stopped like others.
+    ProtectionIgnored,
+    /// A hook that is open holds nothing up.
+    HooksPassed,
+    /// Nobody does what StopServiceDeployment asked for.
+    StopIgnored,
     /// The scheduler is not woken by this.
     MissedWake(Wake),
     /// The addresses of a lost host's tasks are free as soon as the tasks count as STOPPED.
@@ -201,6 +215,16 @@ pub struct Statistics {
     pub services: u64,
     /// Deployments asked for, the first of each service included.
     pub deployments: u64,
+    /// Task sets made.
+    pub task_sets: u64,
+    /// Deployments that a user stopped.
+    pub rollouts_stopped: u64,
+    /// Deployments that were rolled back.
+    pub rollbacks: u64,
+    /// Times that the target of a hook was asked.
+    pub hooks: u64,
+    /// Tasks that a service replaced because they were unhealthy.
+    pub unhealthy: u64,
     /// Interfaces attached.
     pub interfaces: u64,
     /// Host sync sessions.
@@ -238,6 +262,11 @@ impl Statistics {
             hosts_lost: self.hosts_lost + other.hosts_lost,
             services: self.services + other.services,
             deployments: self.deployments + other.deployments,
+            task_sets: self.task_sets + other.task_sets,
+            rollouts_stopped: self.rollouts_stopped + other.rollouts_stopped,
+            rollbacks: self.rollbacks + other.rollbacks,
+            hooks: self.hooks + other.hooks,
+            unhealthy: self.unhealthy + other.unhealthy,
             interfaces: self.interfaces + other.interfaces,
             syncs: self.syncs + other.syncs,
             full_subnets: self.full_subnets + other.full_subnets,

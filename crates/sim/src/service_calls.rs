@@ -1,9 +1,11 @@
-//! The users' services: what they ask for, with images that are good, cannot be pulled, crash or never
-//! become healthy; and what they ask for at the end, when everything is to come to rest.
+//! The users' services: what they ask for, with images that are good, cannot be pulled, crash, never
+//! become healthy or do so now and then. What they ask for at the end is in [`crate::service_end`].
 
 use crate::event::{Event, Request};
 use crate::plan::Load;
+use crate::rollout_calls::RolloutCall;
 use crate::simulation::Simulation;
+use crate::task_set_calls::TaskSetCall;
 use crate::workload::{Family, Launch, launch_of};
 use aws_api::ecs::{
     CreateServiceRequest, DeleteServiceRequest, DeploymentCircuitBreaker, DeploymentConfiguration,
@@ -11,9 +13,7 @@ use aws_api::ecs::{
 };
 use aws_types::AwsError;
 use ecs::ops;
-use ecs::records::service::{
-    Deployment, Rollout, SERVICES, ServiceKey, ServiceRecord, ServiceStatus,
-};
+use ecs::records::service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus};
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const HOUR: u64 = 3_600_000;
 const CALLS_EVERY: [u64; 3] = [20_000, 120_000, 900_000];
 
 /// What services are made from.
-pub const SERVICE_FAMILIES: [Family; 10] = [
+pub const SERVICE_FAMILIES: [Family; 11] = [
     family(GOOD, HOUR),
     family("svc-checked", HOUR),
     family(PORT, HOUR),
@@ -34,9 +34,10 @@ pub const SERVICE_FAMILIES: [Family; 10] = [
     family("svc-vpc-crash", 4_000),
     family(LENT, HOUR),
     family("svc-lent-broken", HOUR),
+    family(MOODY, HOUR),
 ];
 /// One that just runs.
-const GOOD: &str = "svc-good";
+pub const GOOD: &str = "svc-good";
 /// One with a port of the host's.
 const PORT: &str = "svc-port";
 /// Ones with interfaces, on instances and on FARGATE.
@@ -45,22 +46,28 @@ const LENT: &str = "svc-lent";
 /// One whose image cannot be pulled.
 pub const BROKEN: &str = "svc-broken";
 /// Those with a health check.
-pub const CHECKED: [&str; 2] = ["svc-checked", "svc-sick"];
+pub const CHECKED: [&str; 3] = ["svc-checked", "svc-sick", MOODY];
+/// One whose check fails for minutes now and then, until the faults are over.
+pub const MOODY: &str = "svc-moody";
+/// Grace periods, in seconds.
+pub const GRACES: [i32; 5] = [0, 20, 60, 180, 600];
 
 const fn family(name: &'static str, runs_for: u64) -> Family {
     Family { name, runs_for }
 }
 
 /// A service that users make, change and delete.
-struct Slot {
-    name: &'static str,
+pub struct Slot {
+    pub name: &'static str,
     /// What it is made from when it is to be well.
-    good: &'static str,
+    pub good: &'static str,
     others: &'static [&'static str],
     desired_max: u64,
     /// Pairs of minimumHealthyPercent and maximumPercent.
-    limits: &'static [(i32, i32)],
+    pub limits: &'static [(i32, i32)],
     is_daemon: bool,
+    /// Green beside blue, with hooks and bake times.
+    pub is_staged: bool,
 }
 
 const WIDE: &[(i32, i32)] = &[
@@ -71,22 +78,24 @@ const WIDE: &[(i32, i32)] = &[
     (0, 100),
     (75, 125),
 ];
-const SLOTS: [Slot; 6] = [
+pub const SLOTS: [Slot; 7] = [
     Slot {
         name: "web",
         good: GOOD,
-        others: &["svc-checked", "svc-crash", BROKEN, "svc-sick"],
+        others: &["svc-checked", MOODY, "svc-crash", BROKEN, "svc-sick"],
         desired_max: 4,
         limits: WIDE,
         is_daemon: false,
+        is_staged: false,
     },
     Slot {
         name: "api",
         good: "svc-checked",
-        others: &[GOOD, "svc-sick", BROKEN, "svc-crash"],
+        others: &[GOOD, MOODY, MOODY, "svc-sick", BROKEN, "svc-crash"],
         desired_max: 3,
         limits: WIDE,
         is_daemon: false,
+        is_staged: false,
     },
     Slot {
         name: "front",
@@ -96,14 +105,16 @@ const SLOTS: [Slot; 6] = [
         desired_max: 2,
         limits: &[(0, 100)],
         is_daemon: false,
+        is_staged: false,
     },
     Slot {
         name: "agent",
         good: GOOD,
-        others: &["svc-checked", "svc-crash", BROKEN],
+        others: &["svc-checked", MOODY, "svc-crash", BROKEN],
         desired_max: 0,
         limits: &[(0, 100), (25, 100)],
         is_daemon: true,
+        is_staged: false,
     },
     Slot {
         name: "vpc",
@@ -112,6 +123,7 @@ const SLOTS: [Slot; 6] = [
         desired_max: 3,
         limits: WIDE,
         is_daemon: false,
+        is_staged: false,
     },
     Slot {
         name: "lent",
@@ -120,6 +132,16 @@ const SLOTS: [Slot; 6] = [
         desired_max: 2,
         limits: WIDE,
         is_daemon: false,
+        is_staged: false,
+    },
+    Slot {
+        name: "green",
+        good: GOOD,
+        others: &[GOOD, "svc-checked", MOODY, "svc-crash", BROKEN],
+        desired_max: 3,
+        limits: WIDE,
+        is_daemon: false,
+        is_staged: true,
     },
 ];
 
@@ -130,6 +152,8 @@ pub enum ServiceCall {
     Update(UpdateServiceRequest),
     Delete(DeleteServiceRequest),
     Instance(UpdateContainerInstancesStateRequest),
+    TaskSet(TaskSetCall),
+    Rollout(RolloutCall),
 }
 
 impl ServiceCall {
@@ -138,6 +162,8 @@ impl ServiceCall {
         match self {
             Self::Update(input) => input.force_new_deployment != Some(true),
             Self::Create(_) | Self::Delete(_) | Self::Instance(_) => true,
+            // Each creation has its token.
+            Self::TaskSet(_) | Self::Rollout(_) => true,
         }
     }
 }
@@ -171,10 +197,10 @@ impl Simulation {
         if self.is_calm {
             return;
         }
-        let slot = &SLOTS[self.random.below(SLOTS.len() as u64) as usize];
-        let call = match self.service(slot.name) {
-            Some(record) if record.status == ServiceStatus::Active => self.change(slot),
-            Some(_) | None => Some(self.create(slot)),
+        let call = match self.random.below(SLOTS.len() as u64 + 4) as usize {
+            at if at < SLOTS.len() => self.call_about(&SLOTS[at]),
+            at if at < SLOTS.len() + 2 => self.some_task_set_call(),
+            _ => self.some_rollout_call(),
         };
         if let Some(call) = call {
             self.send_request(None, Request::Service(call));
@@ -183,7 +209,15 @@ impl Simulation {
         self.after(delay, Event::ServiceClient);
     }
 
-    fn service(&mut self, name: &str) -> Option<Arc<ServiceRecord>> {
+    fn call_about(&mut self, slot: &Slot) -> Option<ServiceCall> {
+        match self.service(slot.name) {
+            Some(record) if record.status == ServiceStatus::Active => self.change(slot),
+            Some(_) | None => Some(self.create(slot)),
+        }
+    }
+
+    /// What is recorded of a service.
+    pub fn service(&mut self, name: &str) -> Option<Arc<ServiceRecord>> {
         let scope = self.server.ctx(self.now).scope.clone();
         let key = ServiceKey::new(&scope, "default", name);
         self.server.published.get(&SERVICES, &key).cloned()
@@ -203,6 +237,10 @@ impl Simulation {
             rollback: Some(self.random.chance(500)),
             ..DeploymentCircuitBreaker::default()
         });
+        let strategy = match slot.is_staged {
+            true => self.some_strategy(),
+            false => DeploymentConfiguration::default(),
+        };
         let desired = self.random.between(0, slot.desired_max) as i32;
         let family = self.some_family(slot);
         let token = self.number();
@@ -219,8 +257,9 @@ impl Simulation {
                 minimum_healthy_percent: Some(minimum),
                 maximum_percent: Some(maximum),
                 deployment_circuit_breaker: breaker,
-                ..DeploymentConfiguration::default()
+                ..strategy
             }),
+            health_check_grace_period_seconds: self.random.pick(&GRACES).copied(),
             ..CreateServiceRequest::default()
         })
     }
@@ -236,8 +275,14 @@ impl Simulation {
                 input.desired_count = Some(self.random.between(0, slot.desired_max) as i32);
             }
             65..70 => input.force_new_deployment = Some(true),
-            70..75 => input.network_configuration = self.some_network(slot.good),
-            75..80 => {
+            70..73 => input.network_configuration = self.some_network(slot.good),
+            73..77 => {
+                input.health_check_grace_period_seconds = self.random.pick(&GRACES).copied();
+            }
+            77..80 if slot.is_staged => {
+                input.deployment_configuration = Some(self.some_strategy());
+            }
+            77..80 => {
                 return Some(ServiceCall::Delete(DeleteServiceRequest {
                     service: Some(slot.name.into()),
                     force: Some(true),
@@ -289,6 +334,8 @@ impl Simulation {
                     ops::delete_service::delete_service(txn, ctx, input)
                 })?;
             }
+            ServiceCall::TaskSet(call) => return self.serve_task_set(call),
+            ServiceCall::Rollout(call) => self.serve_rollout(call)?,
             ServiceCall::Instance(input) => {
                 server.submit(now, None, |txn, ctx| {
                     ops::update_container_instances_state::update_container_instances_state(
@@ -300,58 +347,6 @@ impl Simulation {
         Ok(None)
     }
 
-    /// The faults are over: every instance takes tasks and every service gets an image that is good.
-    /// Again as long as it was not taken.
-    pub fn mend_services(&mut self) {
-        let all = self.server.published.scan(&CONTAINER_INSTANCES);
-        let drained = all.filter(|instance| instance.status == InstanceStatus::Draining);
-        let drained: Vec<_> = drained.map(|i| i.key.id.0.clone()).collect();
-        if !drained.is_empty() {
-            let call = ServiceCall::Instance(set_status(drained, "ACTIVE"));
-            self.send_request(None, Request::Service(call));
-        }
-        let calm_at = self.server.now(self.services.calm_at);
-        for slot in &SLOTS {
-            let record = self.service(slot.name);
-            let is_old = |record: &ServiceRecord| {
-                let primary = record.primary();
-                // Since then a rollback may have begun to an image that is not good, or starts may have
-                // failed on a host that still stopped what it ran under an earlier registration.
-                let is_old = |of: &Deployment| {
-                    of.created < calm_at || of.is_rollback || of.rollout == Rollout::Failed
-                };
-                record.status == ServiceStatus::Active && primary.is_some_and(is_old)
-            };
-            if record.is_some_and(|record| is_old(&record)) {
-                let input = UpdateServiceRequest {
-                    service: Some(slot.name.into()),
-                    task_definition: Some(slot.good.into()),
-                    network_configuration: self.lasting_network(slot.good),
-                    force_new_deployment: Some(true),
-                    deployment_configuration: Some(free_limits(slot)),
-                    ..UpdateServiceRequest::default()
-                };
-                self.send_request(None, Request::Service(ServiceCall::Update(input)));
-            }
-        }
-    }
-
-    /// Asks for the end of every service.
-    pub fn delete_services(&mut self) {
-        for slot in &SLOTS {
-            if self.service(slot.name).is_some() {
-                let input = DeleteServiceRequest {
-                    service: Some(slot.name.into()),
-                    force: Some(true),
-                    ..DeleteServiceRequest::default()
-                };
-                self.send_request(None, Request::Service(ServiceCall::Delete(input)));
-            }
-        }
-    }
-}
-
-impl Simulation {
     /// A user reads that a service was made.
     pub fn service_made(&mut self, name: &str) {
         if self.service(name).is_none() {
@@ -360,20 +355,8 @@ impl Simulation {
     }
 }
 
-/// Limits under which every deployment can go on: some round to the desired count on both sides.
-fn free_limits(slot: &Slot) -> DeploymentConfiguration {
-    let (minimum, maximum) = match slot.limits.contains(&(100, 200)) {
-        true => (100, 200),
-        false => (0, 100),
-    };
-    DeploymentConfiguration {
-        minimum_healthy_percent: Some(minimum),
-        maximum_percent: Some(maximum),
-        ..DeploymentConfiguration::default()
-    }
-}
-
-fn set_status(ids: Vec<String>, status: &str) -> UpdateContainerInstancesStateRequest {
+/// Drains these instances, or lets them take tasks again.
+pub fn set_status(ids: Vec<String>, status: &str) -> UpdateContainerInstancesStateRequest {
     UpdateContainerInstancesStateRequest {
         container_instances: Some(ids),
         status: Some(status.into()),

@@ -4,13 +4,19 @@
 //!
 //! Counts for itself, over the records before and after each step, with AWS's waits in its own words.
 
+use crate::rollout_check::{kept_beside, rollout_step, staged_step};
 use crate::service_calls::{CHECKED, SERVICE_FAMILIES};
 use crate::simulation::Simulation;
+use crate::task_set_check::task_set_step;
 use crate::workload::HOST;
 use aws_types::Timestamp;
 use ecs::records::service::{
     Rollout, SERVICES, Scheduling, ServiceKey, ServiceRecord, ServiceStatus,
 };
+use ecs::records::service_deployment::{
+    DeploymentStatus, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
+};
+use ecs::records::task_set::TaskSetStatus;
 use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS, TaskKey, TaskRecord};
 use ecs::task::health::HealthStatus;
@@ -26,10 +32,13 @@ const TOLD_AGAIN_MS: u64 = 6 * 3_600_000;
 const UNSTEADY_MAX: u64 = 5 * 60_000;
 
 /// A service's tasks at one moment.
+#[derive(Clone)]
 pub struct View {
-    record: Arc<ServiceRecord>,
+    pub record: Arc<ServiceRecord>,
     /// Those that are not STOPPED, each with whether its instance is being drained.
-    live: Vec<(Arc<TaskRecord>, bool)>,
+    pub live: Vec<(Arc<TaskRecord>, bool)>,
+    /// The status of the service deployment of its PRIMARY.
+    pub requested: Option<DeploymentStatus>,
 }
 
 impl View {
@@ -44,24 +53,43 @@ impl View {
             (task.clone(), drains)
         });
         let live = live.collect();
-        Some(Self { record, live })
+        let part_of = record.primary().and_then(|primary| primary.part_of.clone());
+        let requested = part_of.and_then(|id| {
+            let service = key.clone();
+            let found = world.get(&SERVICE_DEPLOYMENTS, &ServiceDeploymentKey { service, id });
+            found.map(|found| found.status)
+        });
+        Some(Self {
+            record,
+            live,
+            requested,
+        })
     }
 
-    fn kept(&self) -> impl Iterator<Item = &(Arc<TaskRecord>, bool)> {
+    /// Those that are not asked to stop.
+    pub fn kept(&self) -> impl Iterator<Item = &(Arc<TaskRecord>, bool)> {
         let live = self.live.iter();
         live.filter(|(task, _)| task.desired == DesiredStatus::Running)
     }
 
-    fn has(&self, key: &TaskKey) -> bool {
+    /// Those of them that need no replacement.
+    pub fn good(&self, now: Timestamp) -> impl Iterator<Item = &(Arc<TaskRecord>, bool)> {
+        let kept = self.kept();
+        kept.filter(move |(task, drains)| !drains && !self.is_sick(task, now))
+    }
+
+    /// Whether it has this task.
+    pub fn has(&self, key: &TaskKey) -> bool {
         self.live.iter().any(|(task, _)| task.key == *key)
     }
 
-    fn keeps(&self, key: &TaskKey) -> bool {
+    /// Whether it has this task, which is not asked to stop.
+    pub fn keeps(&self, key: &TaskKey) -> bool {
         self.kept().any(|(task, _)| task.key == *key)
     }
 
     /// Fewest tasks that count, and most tasks, while it changes.
-    fn limits(&self) -> (usize, usize) {
+    pub fn limits(&self) -> (usize, usize) {
         let configuration = &self.record.configuration.0;
         let percent = |of: Option<i32>| {
             let of = u64::try_from(of.unwrap_or(0)).unwrap_or(0);
@@ -72,21 +100,30 @@ impl View {
         let upper = upper.max(self.record.desired.into());
         (lower as usize, upper as usize)
     }
-}
 
-fn is_serving(task: &TaskRecord) -> bool {
-    let mut containers = task.containers.iter();
-    let is_sick = containers.any(|c| c.essential && c.health == HealthStatus::Unhealthy);
-    task.last_status == TaskStatus::Running && !is_sick
-}
+    /// A container failed its checks, after the service's grace period.
+    pub fn is_sick(&self, task: &TaskRecord, now: Timestamp) -> bool {
+        let grace = u64::from(self.record.grace_seconds.unwrap_or(0)) * 1000;
+        let mut containers = task.containers.iter();
+        task.last_status == TaskStatus::Running
+            && containers.any(|c| c.essential && c.health == HealthStatus::Unhealthy)
+            && age_ms(task, now) >= grace
+    }
 
-fn is_healthy(task: &TaskRecord, now: Timestamp) -> bool {
-    let mut containers = task.containers.iter();
-    is_serving(task)
-        && match CHECKED.contains(&task.family.as_str()) {
-            true => containers.all(|c| c.health == HealthStatus::Healthy),
-            false => age_ms(task, now) >= HEALTHY_AFTER_MS,
-        }
+    /// RUNNING, and no known trouble.
+    pub fn is_serving(&self, task: &TaskRecord, now: Timestamp) -> bool {
+        task.last_status == TaskStatus::Running && !self.is_sick(task, now)
+    }
+
+    /// Counts towards the minimum.
+    pub fn is_healthy(&self, task: &TaskRecord, now: Timestamp) -> bool {
+        let mut containers = task.containers.iter();
+        self.is_serving(task, now)
+            && match CHECKED.contains(&task.family.as_str()) {
+                true => containers.all(|c| c.health == HealthStatus::Healthy),
+                false => age_ms(task, now) >= HEALTHY_AFTER_MS,
+            }
+    }
 }
 
 fn age_ms(task: &TaskRecord, now: Timestamp) -> u64 {
@@ -100,50 +137,23 @@ impl Simulation {
         if after.record.status != ServiceStatus::Active {
             return;
         }
+        let now = self.server.now(self.now);
+        let three = |what| (3, what);
         let found = match after.record.scheduling {
-            Scheduling::Replica => self.replica_step(before, after),
-            Scheduling::Daemon => daemon_step(before, after),
+            _ if after.record.controller.has_task_sets() => task_set_step(before, after, now),
+            Scheduling::Replica if kept_beside(after).is_some() => {
+                staged_step(before, after, now).map(three)
+            }
+            Scheduling::Replica => replica_step(before, after, now).map(three),
+            Scheduling::Daemon => daemon_step(before, after, now).map(three),
         };
-        if let Some(what) = found {
+        let found = found.or_else(|| rollout_step(before, after, now));
+        if let Some((invariant, what)) = found {
             let name = &after.record.key.name;
-            self.violate(3, format!("service {name}: {what}"));
+            self.violate(invariant, format!("service {name}: {what}"));
         }
         self.see_waits(before, after);
-    }
-
-    fn replica_step(&self, before: &View, after: &View) -> Option<String> {
-        let now = self.server.now(self.now);
-        let (lower, upper) = after.limits();
-        let kept = before.kept().count();
-        let is_new = |task: &TaskRecord| !before.has(&task.key);
-        let started = after.live.iter().filter(|(task, _)| is_new(task)).count();
-        if started > 0 && kept + started > upper {
-            return Some(format!("{started} started beside {kept}, at most {upper}"));
-        }
-        let primary = before.record.primary()?.number;
-        let is_replaced = |task: &TaskRecord, drains: bool| {
-            drains || task.service.is_some_and(|of| of.deployment != primary)
-        };
-        let gone = before.kept().filter(|(task, _)| !after.keeps(&task.key));
-        let (mut serving_gone, mut replaced_gone) = (false, false);
-        for (task, drains) in gone.filter(|(task, _)| is_serving(task)) {
-            serving_gone = true;
-            replaced_gone |= is_replaced(task, *drains);
-        }
-        let serving = after.kept().filter(|(task, _)| is_serving(task)).count();
-        if serving_gone && serving < lower {
-            return Some(format!(
-                "{serving} serve after its own stops, at least {lower}"
-            ));
-        }
-        let counts = |task: &TaskRecord, drains: bool| match is_replaced(task, drains) {
-            true => is_serving(task),
-            false => is_healthy(task, now),
-        };
-        let counting = after.kept().filter(|(task, drains)| counts(task, *drains));
-        let counting = counting.count();
-        (replaced_gone && counting < lower)
-            .then(|| format!("{counting} count when others are replaced, at least {lower}"))
+        self.count_rollout(before, after);
     }
 
     /// How AWS's waits were kept, for the tests.
@@ -188,7 +198,7 @@ impl Simulation {
         }
         let now = self.now;
         let all = self.server.published.scan(&SERVICES);
-        for service in all.filter(|service| service.steady.is_some()) {
+        for service in all.filter(|service| is_settled(service)) {
             self.services.steady_at.insert(service.key.clone(), now);
         }
     }
@@ -209,10 +219,12 @@ impl Simulation {
                 self.violate(9, what);
             }
         }
+        self.check_deployments_closed();
     }
 
-    /// The end: no service is left.
+    /// The end: no service is left, and nothing of one is under way.
     pub fn check_services_gone(&mut self) {
+        self.check_deployments_closed();
         let world = self.server.published.clone();
         for service in world.scan(&SERVICES) {
             if service.status != ServiceStatus::Inactive {
@@ -245,8 +257,54 @@ impl Simulation {
     }
 }
 
+fn replica_step(before: &View, after: &View, now: Timestamp) -> Option<String> {
+    let (lower, upper) = after.limits();
+    let kept = before.kept().count();
+    let is_new = |task: &TaskRecord| !before.has(&task.key);
+    let started = after.live.iter().filter(|(task, _)| is_new(task)).count();
+    if started > 0 && kept + started > upper {
+        return Some(format!("{started} started beside {kept}, at most {upper}"));
+    }
+    let primary = before.record.primary()?.number;
+    let is_replaced = |task: &TaskRecord, drains: bool| {
+        drains || task.service.is_some_and(|of| of.deployment != primary)
+    };
+    let gone = before.kept().filter(|(task, _)| !after.keeps(&task.key));
+    let (mut serving_gone, mut replaced_gone) = (false, false);
+    for (task, drains) in gone.filter(|(task, _)| after.is_serving(task, now)) {
+        serving_gone = true;
+        replaced_gone |= is_replaced(task, *drains);
+    }
+    let serving = after
+        .kept()
+        .filter(|(task, _)| after.is_serving(task, now))
+        .count();
+    if serving_gone && serving < lower {
+        return Some(format!(
+            "{serving} serve after its own stops, at least {lower}"
+        ));
+    }
+    let counts = |task: &TaskRecord, drains: bool| match is_replaced(task, drains) {
+        true => after.is_serving(task, now),
+        false => after.is_healthy(task, now),
+    };
+    let counting = after.kept().filter(|(task, drains)| counts(task, *drains));
+    let counting = counting.count();
+    (replaced_gone && counting < lower)
+        .then(|| format!("{counting} count when others are replaced, at least {lower}"))
+}
+
+/// It has what it wants.
+fn is_settled(service: &ServiceRecord) -> bool {
+    let mut sets = service.task_sets.iter();
+    match service.controller.has_task_sets() {
+        true => sets.all(|set| set.status != TaskSetStatus::Draining && set.steady.is_some()),
+        false => service.steady.is_some(),
+    }
+}
+
 /// On each instance the old task is gone before the new one comes.
-fn daemon_step(before: &View, after: &View) -> Option<String> {
+fn daemon_step(before: &View, after: &View, now: Timestamp) -> Option<String> {
     let is_new = |task: &TaskRecord| !before.has(&task.key);
     for (task, drains) in after.live.iter().filter(|(task, _)| is_new(task)) {
         let mut earlier = before.live.iter();
@@ -255,7 +313,7 @@ fn daemon_step(before: &View, after: &View) -> Option<String> {
         }
     }
     let (lower, _) = after.limits();
-    let counts = |(task, drains): &&(Arc<TaskRecord>, bool)| is_serving(task) && !drains;
+    let counts = |(task, drains): &&(Arc<TaskRecord>, bool)| after.is_serving(task, now) && !drains;
     let stops = before
         .kept()
         .filter(counts)

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::plan::{Mutation, Wake};
 use crate::service_check::View;
 use crate::simulation::Simulation;
+use crate::tamper;
 use aws_types::Timestamp;
 use ecs::records::container_instance::CONTAINER_INSTANCES;
 use ecs::records::service::{SERVICES, ServiceKey};
@@ -46,6 +47,8 @@ pub struct Services {
     pub is_ending: bool,
     /// When each service was last seen steady, since the faults ended.
     pub steady_at: BTreeMap<ServiceKey, u64>,
+    /// The task set that each token of a creation made.
+    pub sets_made: BTreeMap<String, String>,
 }
 
 impl Default for Services {
@@ -59,6 +62,7 @@ impl Default for Services {
             calm_at: 0,
             is_ending: false,
             steady_at: BTreeMap::new(),
+            sets_made: BTreeMap::new(),
         }
     }
 }
@@ -212,9 +216,12 @@ impl Simulation {
     /// One step; when to look again.
     fn service_step(&mut self, key: &ServiceKey) -> Option<Timestamp> {
         let waits = self.waits();
+        let mutation = self.plan.mutation;
         let stepped = self.server.submit(self.now, None, |txn, ctx| {
             let before = View::of(txn, key);
+            let kept = tamper::begin(txn, key, mutation);
             let outcome = apply::step(txn, ctx, key, waits);
+            tamper::end(txn, key, kept);
             Ok((outcome, before, View::of(txn, key)))
         });
         self.wait_for_commit(None);

@@ -154,6 +154,7 @@ impl Simulation {
     fn begin(&mut self) {
         self.define_vpcs();
         self.define_families();
+        self.declare_targets();
         for host in 0..self.hosts.len() {
             self.after(host as u64 * 10, Event::AgentStarts(host));
         }

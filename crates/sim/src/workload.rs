@@ -62,6 +62,8 @@ const fn family(name: &'static str, runs_for: u64) -> Family {
 
 /// The container whose check always fails, and the one whose image cannot be pulled.
 pub const SICK: &str = "sick";
+/// The container whose check fails for a while now and then.
+pub const MOODY: &str = "moody";
 pub const UNPULLABLE: &str = "unpullable";
 
 /// CPU units, MiB and GPUs of a host.
@@ -105,6 +107,7 @@ pub fn definition(family: &Family) -> RegisterTaskDefinitionRequest {
         "sidecar" => sidecar(),
         "svc-port" => vec![with_port(container("app", 60, 100), 80, 8090, "tcp")],
         "svc-checked" => vec![checked(container("app", 60, 100))],
+        "svc-moody" => vec![checked(container(MOODY, 60, 100))],
         "svc-sick" => vec![checked(container(SICK, 60, 100))],
         BROKEN | "svc-lent-broken" => vec![container(UNPULLABLE, 60, 100)],
         "restarting" => vec![ContainerDefinition {

@@ -107,3 +107,50 @@ fn a_change_that_no_host_hears_of_is_found() {
         "{violation}"
     );
 }
+
+#[test]
+fn a_grace_period_that_is_ignored_is_found() {
+    let violation = found(Mutation::GraceIgnored);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("too early"), "{violation}");
+}
+
+#[test]
+fn a_task_set_above_its_share_is_found() {
+    let violation = found(Mutation::ScaledTwice);
+    assert_eq!(violation.invariant, 3, "{violation}");
+}
+
+#[test]
+fn a_task_set_that_is_gone_before_its_tasks_is_found() {
+    let violation = found(Mutation::ForgottenSet);
+    assert_eq!(violation.invariant, 4, "{violation}");
+}
+
+#[test]
+fn a_rollback_that_does_not_come_is_found() {
+    let violation = found(Mutation::NoRollback);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("rolled back"), "{violation}");
+}
+
+#[test]
+fn a_protected_task_that_is_stopped_is_found() {
+    let violation = found(Mutation::ProtectionIgnored);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("is protected"), "{violation}");
+}
+
+#[test]
+fn a_hook_that_holds_nothing_up_is_found() {
+    let violation = found(Mutation::HooksPassed);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("open hook"), "{violation}");
+}
+
+#[test]
+fn a_stop_of_a_deployment_that_nobody_obeys_is_found() {
+    let violation = found(Mutation::StopIgnored);
+    assert_eq!(violation.invariant, 9, "{violation}");
+    assert!(violation.what.contains("not obeyed"), "{violation}");
+}

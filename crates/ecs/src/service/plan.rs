@@ -367,8 +367,10 @@ fn steady(facts: &Facts<'_>, is_steady: bool, plan: &mut Plan) {
 }
 
 fn wake_at(facts: &Facts<'_>, plan: &Plan) -> Option<Timestamp> {
-    let primary = plan.next.primary();
-    let held = primary.and_then(|primary| held_until(primary.throttle, facts.now));
+    // Blue, while it is kept, starts tasks as the PRIMARY does.
+    let all = plan.next.deployments.iter();
+    let held = all.filter_map(|deployment| held_until(deployment.throttle, facts.now));
+    let held = held.min();
     let told = plan
         .next
         .steady

@@ -1,12 +1,12 @@
 //! What to start and to stop while blue is kept beside green.
 //!
 //! Each is kept by the rules of a service of its own: green at the desired count once it scales up,
-//! blue until CLEAN_UP, when all goes on as in a rolling deployment. Tasks of any other deployment
-//! go. Rule: semantics 6.7.
+//! blue until CLEAN_UP, when all goes on as in a rolling deployment. Blue replaces the tasks of any
+//! other deployment, within the limits. Where blue failed and starts none, they stay until CLEAN_UP.
+//! Rule: semantics 6.7.
 
 use super::facts::{Facts, Member};
 use super::judge;
-use super::plan::{Stop, Why};
 use super::replica::{self, Moves};
 use crate::records::deployment_stage::{Stage, Staged};
 use crate::records::service::{Deployment, Rollout};
@@ -21,24 +21,19 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
         true => desired,
         false => 0,
     };
-    let mut moves = replica::moves(&only(facts, primary), primary, green);
+    let (mut of_green, mut beside) = (facts.clone(), facts.clone());
+    of_green
+        .members
+        .retain(|member| member.of == primary.number);
+    beside.members.retain(|member| member.of != primary.number);
+    let mut moves = replica::moves(&of_green, primary, green);
     if let Some(blue) = blue(facts, staged) {
-        let blue = judged(facts, blue);
-        let of_blue = replica::moves(&only(facts, &blue), &blue, desired);
+        let of_blue = replica::moves(&beside, &judged(facts, blue), desired);
         moves.start.extend(of_blue.start);
         moves.stop.extend(of_blue.stop);
         moves.is_blocked |= of_blue.is_blocked;
         moves.is_protected |= of_blue.is_protected;
     }
-    let others = facts.live().filter(|member| {
-        is_other(staged, primary, member) && (member.is_draining || !member.is_protected())
-    });
-    moves.stop.extend(others.map(|member| Stop {
-        task: member.task.clone(),
-        of: member.of,
-        was_running: member.started.is_some(),
-        why: Why::Scaling,
-    }));
     moves
 }
 
@@ -49,12 +44,15 @@ pub fn kept_beside(primary: &Deployment) -> Option<&Staged> {
     (primary.rollout == Rollout::InProgress && staged.keeps_blue()).then_some(staged)
 }
 
-/// Whether no task is left but blue's and green's.
+/// Whether no task is left but blue's and green's, or none that blue would replace.
 #[must_use]
 pub fn is_reconciled(facts: &Facts<'_>, primary: &Deployment) -> bool {
     let Some(staged) = &primary.staged else {
         return true;
     };
+    if blue(facts, staged).is_none_or(|blue| blue.rollout == Rollout::Failed) {
+        return true;
+    }
     let mut members = facts.members.iter();
     !members.any(|member| is_other(staged, primary, member))
 }
@@ -99,13 +97,4 @@ fn judged(facts: &Facts<'_>, blue: &Deployment) -> Deployment {
 
 fn is_other(staged: &Staged, primary: &Deployment, member: &Member) -> bool {
     member.of != primary.number && staged.blue != Some(member.of)
-}
-
-fn only<'a>(facts: &Facts<'a>, deployment: &Deployment) -> Facts<'a> {
-    let members = facts.members.iter();
-    let members = members.filter(|member| member.of == deployment.number);
-    Facts {
-        members: members.cloned().collect(),
-        ..facts.clone()
-    }
 }

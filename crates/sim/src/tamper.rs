@@ -1,0 +1,156 @@
+//! Planted bugs of the scheduler: one of its steps sees a service that is not as it is recorded.
+
+use crate::plan::Mutation;
+use aws_types::Timestamp;
+use ecs::records::deployment_stage::HookStatus;
+use ecs::records::service::{SERVICES, ServiceKey, ServiceRecord};
+use ecs::records::service_deployment::{
+    DeploymentStatus, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
+};
+use ecs::records::task_set::TaskSetStatus;
+use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
+use ecs::records::{TASKS, TaskKey};
+use store::Txn;
+
+/// What is put back after the step.
+#[derive(Debug)]
+pub enum Kept {
+    Grace(Option<u32>),
+    Scales(Vec<(u64, u32)>),
+    Rollback(Option<bool>),
+    Protected(Vec<(TaskKey, Option<Timestamp>)>),
+    Hooks(Vec<(String, HookStatus)>),
+    Requested(ServiceDeploymentKey, DeploymentStatus),
+    /// Sets that were deleted are gone at once.
+    Deleted,
+}
+
+/// Before the step.
+pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Option<Kept> {
+    let service = txn.get(&SERVICES, key)?.as_ref().clone();
+    Some(match mutation? {
+        Mutation::GraceIgnored => {
+            change(txn, key, |service| service.grace_seconds = None);
+            Kept::Grace(service.grace_seconds)
+        }
+        Mutation::ScaledTwice => {
+            let sets = service.task_sets.iter();
+            let scales = sets.map(|set| (set.number, set.scale_hundredths)).collect();
+            change(txn, key, |service| {
+                let sets = service.task_sets.iter_mut();
+                sets.for_each(|set| set.scale_hundredths *= 2);
+            });
+            Kept::Scales(scales)
+        }
+        Mutation::NoRollback => Kept::Rollback(set_rollback(txn, key, Some(false))),
+        Mutation::ProtectionIgnored => Kept::Protected(unprotect(txn, key)),
+        Mutation::HooksPassed => Kept::Hooks(pass_hooks(txn, key)),
+        Mutation::StopIgnored => {
+            let id = service.primary()?.part_of.clone()?;
+            let deployment = ServiceDeploymentKey {
+                service: key.clone(),
+                id,
+            };
+            let status = txn.get(&SERVICE_DEPLOYMENTS, &deployment)?.status;
+            use DeploymentStatus::{InProgress, RollbackRequested, StopRequested};
+            if ![RollbackRequested, StopRequested].contains(&status) {
+                return None;
+            }
+            txn.update(&SERVICE_DEPLOYMENTS, &deployment, |record| {
+                record.status = InProgress;
+            });
+            Kept::Requested(deployment, status)
+        }
+        Mutation::ForgottenSet => Kept::Deleted,
+        _ => return None,
+    })
+}
+
+/// After it.
+pub fn end(txn: &mut Txn, key: &ServiceKey, kept: Option<Kept>) {
+    match kept {
+        None => {}
+        Some(Kept::Grace(grace)) => change(txn, key, |service| service.grace_seconds = grace),
+        Some(Kept::Scales(scales)) => change(txn, key, |service| {
+            for set in &mut service.task_sets {
+                let before = scales.iter().find(|(number, _)| *number == set.number);
+                if let Some((_, scale)) = before {
+                    set.scale_hundredths = *scale;
+                }
+            }
+        }),
+        Some(Kept::Rollback(rollback)) => {
+            set_rollback(txn, key, rollback);
+        }
+        Some(Kept::Protected(tasks)) => {
+            for (task, until) in tasks {
+                txn.update(&TASKS, &task, |task| task.protected_until = until);
+            }
+        }
+        Some(Kept::Hooks(hooks)) => change(txn, key, |service| {
+            let mut staged = service
+                .deployments
+                .iter_mut()
+                .filter_map(|d| d.staged.as_mut());
+            for hook in staged.by_ref().flat_map(|staged| &mut staged.hooks) {
+                let before = hooks.iter().find(|(id, _)| *id == hook.id);
+                if let Some((_, status)) = before {
+                    hook.status = *status;
+                }
+            }
+        }),
+        Some(Kept::Requested(deployment, status)) => {
+            txn.update(&SERVICE_DEPLOYMENTS, &deployment, |record| {
+                if record.status == DeploymentStatus::InProgress {
+                    record.status = status;
+                }
+            });
+        }
+        Some(Kept::Deleted) => change(txn, key, |service| {
+            let sets = &mut service.task_sets;
+            sets.retain(|set| set.status != TaskSetStatus::Draining);
+        }),
+    }
+}
+
+fn change(txn: &mut Txn, key: &ServiceKey, with: impl FnOnce(&mut ServiceRecord)) {
+    txn.update(&SERVICES, key, with);
+}
+
+fn set_rollback(txn: &mut Txn, key: &ServiceKey, to: Option<bool>) -> Option<bool> {
+    let mut before = None;
+    change(txn, key, |service| {
+        if let Some(breaker) = &mut service.configuration.0.deployment_circuit_breaker {
+            before = std::mem::replace(&mut breaker.rollback, to);
+        }
+    });
+    before
+}
+
+fn unprotect(txn: &mut Txn, key: &ServiceKey) -> Vec<(TaskKey, Option<Timestamp>)> {
+    let within = TaskKey::new(&key.scope, &key.cluster, "");
+    let parts = service_parts(&within, &key.group(), LIVE);
+    let live = txn.find(&TASKS, &BY_SERVICE, &parts);
+    let of = live.map(|task| (task.key.clone(), task.protected_until));
+    let of: Vec<_> = of.filter(|(_, until)| until.is_some()).collect();
+    for (task, _) in &of {
+        txn.update(&TASKS, task, |task| task.protected_until = None);
+    }
+    of
+}
+
+fn pass_hooks(txn: &mut Txn, key: &ServiceKey) -> Vec<(String, HookStatus)> {
+    let mut open = Vec::new();
+    change(txn, key, |service| {
+        let staged = service
+            .deployments
+            .first_mut()
+            .and_then(|d| d.staged.as_mut());
+        let hooks = staged.into_iter().flat_map(|staged| &mut staged.hooks);
+        for hook in hooks.filter(|hook| hook.status.is_open()) {
+            open.push((hook.id.clone(), hook.status));
+            hook.status = HookStatus::Succeeded;
+        }
+    });
+    open
+}
