@@ -33,6 +33,7 @@ pub async fn down(config: AgentConfig) -> io::Result<()> {
     for dir in host.records.container_dirs()? {
         let _ = host.runtime.remove(&dir).await;
     }
+    host.connect.end().await;
     // Nothing is known any more: whatever carries the tag goes.
     let failed = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
     host.runtime

@@ -309,7 +309,9 @@ impl Host {
         }
         // Before any container of theirs is started again.
         endpoints::start(self).await;
+        self.connect.adopt().await;
         sweep(self).await;
+        let mut proxied = Vec::new();
         for task in stored {
             let Ok(definition) = TaskDefinition::parse(&task.payload) else {
                 warn!(dir = %task.dir.display(), "an unreadable task is dropped");
@@ -326,7 +328,7 @@ impl Host {
                 Some(state) => {
                     let (host, before) = (self.clone(), state.clone());
                     let context = actor::spawn_resumed(host, definition, task.dir, state);
-                    tokio::spawn(connect::reopen(context.clone(), before));
+                    proxied.push((context.clone(), before));
                     context
                 }
                 None => {
@@ -342,6 +344,7 @@ impl Host {
             };
             self.lock().insert(arn, context);
         }
+        tokio::spawn(connect::reopen(self.clone(), proxied));
         Ok(())
     }
 

@@ -45,6 +45,7 @@ mod volumes;
 
 pub use config::{AgentConfig, FargateConfig};
 pub use connect::EndpointCounts;
+pub use connect::proxy::run as run_proxy;
 pub use control_socket::{HostRequest, ask};
 pub use down::down;
 pub use engine::run;

@@ -33,6 +33,14 @@ impl Part {
         }
     }
 
+    /// Among the agent's records: what of Service Connect's counts was told.
+    pub fn told_file(self) -> &'static str {
+        match self {
+            Self::Instance => "connect-told.json",
+            Self::Fargate => "connect-told-fargate.json",
+        }
+    }
+
     /// Its record among the agent's.
     pub fn file(self) -> &'static str {
         match self {

@@ -116,6 +116,9 @@ pub enum Command {
     Bench(BenchOptions),
     /// Simulate clusters with faults on a virtual clock and look for what must never happen
     Sim(crate::sim::SimOptions),
+    /// Serve Service Connect for this host's tasks (started by the agent)
+    #[command(hide = true)]
+    Proxy,
     /// Print docs/compatibility.md, made from the tables of this build
     #[command(hide = true)]
     Compatibility,

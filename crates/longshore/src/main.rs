@@ -49,6 +49,10 @@ fn main() -> ExitCode {
 
 fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     use cli::Command;
+    if let Command::Proxy = cli.command {
+        // It is told everything, and must not fail over a mistake in a file of settings.
+        return roles::proxy();
+    }
     let settings = settings::Settings::resolve(&cli.global)?;
     match cli.command {
         Command::Up(options) => up::run(&settings, &options),
@@ -58,6 +62,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             Some(cli::ServerSubcommand::Token(options)) => token::run(&settings, options),
         },
         Command::Agent(options) => roles::agent(&settings, &options),
+        Command::Proxy => roles::proxy(),
         Command::Env => env::run(&settings),
         Command::Doctor => doctor::run(&settings),
         Command::Ps(options) => ps::run(&settings, &options),

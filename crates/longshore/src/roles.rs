@@ -1,4 +1,4 @@
-//! `longshore server` and `longshore agent`: one process each, started by `up` or by hand.
+//! `longshore server` and `longshore agent`: one process each, started by `up` or by hand; and what the agent starts.
 
 use crate::cli::{AgentOptions, Timing, TlsOptions};
 use crate::data_dir::ServerInfo;
@@ -50,6 +50,13 @@ pub fn agent(settings: &Settings, options: &AgentOptions) -> anyhow::Result<Exit
     start_log();
     let _lock = RoleLock::claim(&settings.data.run(), "agent")?;
     crate::agent_process::run(&settings, options)
+}
+
+/// Runs this host's proxy of Service Connect until the agent ends it.
+pub fn proxy() -> anyhow::Result<ExitCode> {
+    start_log();
+    agent::run_proxy().context("the proxy cannot run")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn tls_mode(settings: &Settings, options: &TlsOptions) -> control::TlsMode {

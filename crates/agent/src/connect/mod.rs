@@ -1,169 +1,205 @@
 //! Service Connect on this host: a proxy in each task's namespace, by whose names other services are reached.
 //!
 //! ```text
-//!  container ── api:8080 ── 127.255.0.1:8080, which leads to a socket of the agent's in the task's namespace
-//!                               │ route: balancer picks a target, retry says when again
+//!  container ── api:8080 ── 127.255.0.1:8080, which leads to a socket in the task's namespace
+//!                               │ the proxy's process (longshore proxy): picks a target, says when again
 //!                               └── 172.31.16.6:80, from the task's own interface
 //! ```
-//! [`balancer`], [`retry`] are pure. [`targets`] is what host sync says; [`route`] is one endpoint in one
-//! namespace; [`tcp`] and [`http`] carry; [`activity`] tells what is idle; [`counters`] count, [`report`] and [`told`](mod@told) tell; [`scope`] ends it
-//! all with the namespace.
+//! The sockets are made here ([`sockets`]) and served by a process of their own ([`proxy`]), which outlives this one:
+//! the agent says what there is to be ([`protocol`], over a [`channel`]), starts that process where it is not there and
+//! takes over that of an earlier agent ([`process`], [`launch`]). [`targets`] is what host sync says; [`report`] and
+//! [`told`](mod@told) tell what was counted.
 //!
 //! What always holds: sockets are open before the task's first container starts, and closed before its
-//! namespace goes; an agent that comes back opens them again with the targets it knew. Connections through the
-//! proxy end with the agent. Rule: vpc-network 6; developer guide, "Service Connect".
+//! namespace goes. A connection through the proxy ends with the proxy's process alone, and who connects while there is
+//! none waits for the next, which is handed the same sockets. Rule: vpc-network 6; developer guide, "Service Connect".
 
-pub(crate) mod activity;
-mod balancer;
-mod counters;
-mod http;
+mod channel;
+mod keep;
+mod launch;
+mod process;
+mod protocol;
+pub mod proxy;
 mod report;
-mod retry;
-mod route;
-mod scope;
+mod sockets;
 mod targets;
-mod tcp;
 #[cfg(test)]
 mod tests;
 mod told;
 
-pub use report::{Counted, Told};
-pub use route::Place;
+pub use launch::OwnExecutable;
+pub use process::Launch;
+pub use report::{Tally, Told};
 pub use told::{EndpointCounts, all as told};
 
 use crate::actor::TaskContext;
-use crate::task::connect::{AppProtocol, Ingress, Listener};
+use crate::engine::Host;
+use crate::task::connect::ServiceConnect;
 use crate::task::definition::NetworkMode;
 use crate::task::state::TaskState;
 use aws_api::agent::host_sync::ToHost;
-use counters::Counters;
-use http::Http;
-use netdev::{namespace, redirect};
-use route::Route;
-use scope::Scope;
-use std::collections::BTreeMap;
+use futures_util::stream::{self, StreamExt};
+use keep::State;
+use netdev::BridgeAttachment;
+use process::Opened;
+use protocol::Namespace;
+use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
-use tokio::net::TcpStream;
-use tokio::sync::{Mutex, Semaphore};
-use tracing::{debug, warn};
+use tokio::sync::{Mutex, Notify};
+use tracing::warn;
 
 /// So long a task waits to hear of the targets that it may ask for at once.
 const TARGETS_PATIENCE: Duration = Duration::from_secs(5);
-/// Envoy's default: connections to an endpoint at once. Further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
+/// Each runs `nft` where its sockets must be made anew.
+const REOPENED_AT_ONCE: usize = 8;
+/// Of the proxy, below the agent's `run`.
+const SOCKET: &str = "proxy.sock";
 
-/// The proxies of a host.
-#[derive(Debug)]
-pub struct Connect {
-    targets: Arc<Targets>,
-    /// By the path of the namespace.
-    open: Mutex<BTreeMap<PathBuf, Open>>,
+/// Where sockets are made.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The namespace: a bind mount.
+    pub netns: PathBuf,
+    /// On the bridge: where the host's own loopback, at which a target without another address is, is reached.
+    pub gateway: Option<Ipv4Addr>,
 }
 
-/// The proxy of a namespace.
+impl From<PathBuf> for Place {
+    fn from(netns: PathBuf) -> Self {
+        Self {
+            netns,
+            gateway: None,
+        }
+    }
+}
+
+impl From<&BridgeAttachment> for Place {
+    fn from(bridge: &BridgeAttachment) -> Self {
+        Self {
+            netns: bridge.netns.clone(),
+            gateway: Some(bridge.gateway),
+        }
+    }
+}
+
+/// The proxies of a host. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connect(Arc<Inner>);
+
 #[derive(Debug)]
-struct Open {
-    /// Of the namespace: another one is another place of the same name.
-    inode: u64,
-    task: String,
-    scope: Scope,
-    /// By discovery name.
-    counters: BTreeMap<String, Arc<Counters>>,
-    routes: Vec<Arc<Route>>,
+struct Inner {
+    targets: Targets,
+    launch: Arc<dyn Launch>,
+    socket: PathBuf,
+    /// Held while the proxy is asked, so that it hears of changes in their order.
+    state: Mutex<State>,
+    /// Something is other than the keeper saw it.
+    changed: Notify,
 }
 
 impl Connect {
-    /// With what an earlier agent knew. `dir`: of the agent's records.
+    /// With what an earlier agent knew. `records`: of the agent; `run`: where its sockets are.
     #[must_use]
-    pub fn new(dir: &Path) -> Self {
-        Self {
-            targets: Arc::new(Targets::open(dir)),
-            open: Mutex::default(),
-        }
+    pub fn new(records: &Path, run: &Path, launch: Arc<dyn Launch>) -> Self {
+        Self(Arc::new(Inner {
+            targets: Targets::open(records),
+            launch,
+            socket: run.join(SOCKET),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }))
     }
 
-    /// Learns which tasks are behind the endpoints.
-    pub fn learn(&self, message: &ToHost) {
-        self.targets.learn(message);
+    /// Learns which tasks are behind the endpoints. When it returns no client is led to one that is gone.
+    pub async fn learn(&self, message: &ToHost) {
+        let inner = &self.0;
+        let mut state = inner.state.lock().await;
+        let Some(change) = inner.targets.change(message) else {
+            return;
+        };
+        let told = match &state.process {
+            Some(process) => process.targets(change.clone()).await,
+            None => Ok(()),
+        };
+        inner.targets.take(change);
+        if let Err(error) = told {
+            inner.replace(&mut state, error).await;
+        }
     }
 
     /// What the proxies of each task counted, by its ARN.
-    pub async fn counted(&self) -> BTreeMap<String, Vec<Counted>> {
-        let open = self.open.lock().await;
-        let mut all: BTreeMap<String, Vec<Counted>> = BTreeMap::new();
-        for of in open.values() {
-            let counted = all.entry(of.task.clone()).or_default();
-            for (name, counters) in &of.counters {
-                let (counts, targets) = counters.now();
-                // What is gone has been told of now, for the last time.
-                counters.keep_only(|id| of.routes.iter().any(|route| route.has(name, id)));
-                // On the bridge each container has a proxy of its own.
-                match counted.iter_mut().find(|(known, ..)| known == name) {
-                    Some((_, all, by_target)) => {
-                        all.add(&counts);
-                        for (id, counts) in targets {
-                            by_target.entry(id).or_default().add(&counts);
-                        }
-                    }
-                    None => counted.push((name.clone(), counts, targets)),
-                }
+    pub async fn counted(&self) -> Tally {
+        let inner = &self.0;
+        let mut state = inner.state.lock().await;
+        let Some(process) = &state.process else {
+            return Tally::default();
+        };
+        match process.counted().await {
+            Ok(counted) => Tally::new(process.hello.began.clone(), counted),
+            Err(error) => {
+                inner.replace(&mut state, error).await;
+                Tally::default()
             }
         }
-        all
     }
 
     /// Closes the proxy of a namespace: before that goes, and once more when it is gone, for one that is being
     /// opened again at that moment.
     pub async fn close(&self, netns: &Path) {
-        let gone = self.open.lock().await.remove(netns);
-        if let Some(open) = gone {
-            open.scope.close().await;
+        let inner = &self.0;
+        let mut state = inner.state.lock().await;
+        let was_found = state.found.remove(netns).is_some();
+        if state.open.remove(netns).is_none() && !was_found {
+            return;
+        }
+        let Some(process) = &state.process else {
+            return;
+        };
+        if let Err(error) = process.close(netns.to_owned()).await {
+            inner.replace(&mut state, error).await;
         }
     }
 
     /// Opens the proxy of a task in a namespace that has none.
     ///
     /// # Errors
-    /// A socket cannot be made there; then none is left.
+    /// A socket cannot be made there, or no proxy be had; then none is left.
     pub async fn open(&self, task: &TaskContext, place: &Place) -> io::Result<()> {
-        let Some(wanted) = task.definition.service_connect() else {
-            return Ok(());
+        match task.definition.service_connect() {
+            Some(wanted) => self.serve(&task.definition.arn, wanted, place).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn serve(&self, task: &str, wanted: &ServiceConnect, place: &Place) -> io::Result<()> {
+        let inner = &self.0;
+        let netns = File::open(&place.netns)?;
+        let mut opened = Opened {
+            namespace: Namespace {
+                netns: place.netns.clone(),
+                inode: netns.metadata()?.ino(),
+                task: task.to_owned(),
+                gateway: place.gateway,
+                wanted: wanted.clone(),
+            },
+            netns: netns.into(),
+            sockets: Vec::new(),
         };
-        let inode = inode_of(&place.netns)?;
-        let known = self.open.lock().await.get(&place.netns).map(|of| of.inode);
-        if known == Some(inode) {
-            return Ok(());
-        }
-        self.close(&place.netns).await;
-        let ports = wanted.ingress.iter();
-        let ports = ports.map(|one| SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, one.port));
-        let ports = listen(place, ports.collect()).await?;
-        let listeners = listen_for(place, &wanted.listeners).await?;
-        let mut open = Open {
-            inode,
-            task: task.definition.arn.clone(),
-            scope: Scope::new(),
-            counters: BTreeMap::new(),
-            routes: Vec::new(),
+        let inode = opened.namespace.inode;
+        opened = match inner.take_up(opened).await {
+            Ok(()) => return Ok(()),
+            Err(opened) => *opened,
         };
-        for (listener, socket) in wanted.listeners.iter().zip(listeners) {
-            self.serve(&mut open, place, (listener.clone(), socket));
-        }
-        for (ingress, socket) in wanted.ingress.iter().zip(ports) {
-            serve_ingress(&open, place, (ingress, socket));
-        }
-        let before = self.open.lock().await.insert(place.netns.clone(), open);
-        if let Some(other) = before {
-            other.scope.close().await;
-        }
+        opened.sockets = sockets::make(place, wanted).await?;
+        inner.serve(opened).await?;
         // It may have gone meanwhile, with whoever closes what is open there.
-        match inode_of(&place.netns) {
+        match std::fs::metadata(&place.netns).map(|now| now.ino()) {
             Ok(now) if now == inode => Ok(()),
             gone => {
                 self.close(&place.netns).await;
@@ -172,150 +208,47 @@ impl Connect {
         }
     }
 
-    fn serve(
-        &self,
-        open: &mut Open,
-        place: &Place,
-        (listener, socket): (Listener, tokio::net::TcpListener),
-    ) {
-        let name = listener.discovery_name.clone();
-        let counters = open.counters.entry(name).or_default().clone();
-        let parts = (self.targets.clone(), counters, open.scope.clone());
-        let is_tcp = listener.protocol == AppProtocol::Tcp;
-        let route = Route::new(listener, place.clone(), parts);
-        open.routes.push(route.clone());
-        let http = Http::new(route.clone());
-        accept(&open.scope, socket, move |client| {
-            let (route, http) = (route.clone(), http.clone());
-            async move {
-                match is_tcp {
-                    true => tcp::serve(route, client).await,
-                    false => http.serve(client).await,
-                }
-            }
-        });
-    }
-
     /// Waits until the targets that a task may ask for at once are known.
     pub async fn wait_for_targets(&self, task: &TaskContext) {
         let wanted = task.definition.service_connect();
         let listeners = wanted.iter().flat_map(|wanted| &wanted.listeners);
         let endpoints: Vec<String> = listeners.map(|one| one.endpoint.clone()).collect();
-        self.targets.wait_for(&endpoints, TARGETS_PATIENCE).await;
+        self.0.targets.wait_for(&endpoints, TARGETS_PATIENCE).await;
     }
 }
 
-fn serve_ingress(
-    open: &Open,
-    place: &Place,
-    (ingress, socket): (&Ingress, tokio::net::TcpListener),
-) {
-    let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ingress.container_port);
-    let (place, idle) = (place.clone(), ingress.idle_seconds);
-    accept(&open.scope, socket, move |client| {
-        tcp::serve_ingress(place.clone(), to, idle, client)
+/// Takes up the proxies of tasks that an earlier agent left, where their namespaces stand; closes those of all others.
+pub async fn reopen(host: Arc<Host>, tasks: Vec<(Arc<TaskContext>, TaskState)>) {
+    let all = tasks.iter().flat_map(|(task, state)| {
+        let places = places(&host, task, state).into_iter();
+        places.map(move |place| (task, place))
     });
-}
-
-fn inode_of(netns: &Path) -> io::Result<u64> {
-    Ok(std::fs::metadata(netns)?.ino())
-}
-
-/// A socket for each listener, to which its address and port lead: at a port that the kernel chooses, so that
-/// the task's own programs may have the same port.
-async fn listen_for(
-    place: &Place,
-    listeners: &[Listener],
-) -> io::Result<Vec<tokio::net::TcpListener>> {
-    let any = vec![SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0); listeners.len()];
-    let sockets = listen(place, any).await?;
-    let mut ports = Vec::new();
-    for (listener, socket) in listeners.iter().zip(&sockets) {
-        let from = SocketAddrV4::new(listener.address, listener.port);
-        ports.push((from, socket.local_addr()?.port()));
-    }
-    let netns = place.netns.clone();
-    let redirect = move || redirect::redirect(&netns, &ports).map_err(io::Error::other);
-    let redirected = tokio::task::spawn_blocking(redirect).await;
-    redirected.map_err(io::Error::other)??;
-    Ok(sockets)
-}
-
-/// Sockets inside the namespace, all or none.
-async fn listen(
-    place: &Place,
-    addresses: Vec<SocketAddrV4>,
-) -> io::Result<Vec<tokio::net::TcpListener>> {
-    let netns = place.netns.clone();
-    let bind = move || -> io::Result<Vec<TcpListener>> {
-        let all = addresses.into_iter().map(TcpListener::bind);
-        all.collect()
-    };
-    let opened = move || namespace::run_in(&netns, bind).map_err(io::Error::other)?;
-    let sockets = tokio::task::spawn_blocking(opened).await;
-    let sockets = sockets.map_err(io::Error::other)??;
-    let ready = sockets.into_iter().map(|socket| {
-        socket.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(socket)
-    });
-    ready.collect()
-}
-
-/// Takes connections until the scope is closed.
-fn accept<F: Future<Output = ()> + Send + 'static>(
-    scope: &Scope,
-    socket: tokio::net::TcpListener,
-    serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
-) {
-    let own = scope.clone();
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    scope.spawn(async move {
-        loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else {
-                return;
-            };
-            match socket.accept().await {
-                Ok((client, _)) => {
-                    let _ = client.set_nodelay(true);
-                    let serving = serve(client);
-                    own.spawn(async move {
-                        serving.await;
-                        drop(slot);
-                    });
-                }
-                Err(error) => {
-                    debug!(%error, "cannot accept");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+    let host = &host;
+    let reopened =
+        stream::iter(all).for_each_concurrent(REOPENED_AT_ONCE, async |(task, place)| {
+            if let Err(error) = host.connect.open(task, &place).await {
+                warn!(task = task.definition.arn, %error, "a task's proxy cannot be opened again");
             }
-        }
-    });
+        });
+    reopened.await;
+    host.connect.close_others().await;
 }
 
-/// Opens the proxies of a task that an earlier agent left, where its namespaces stand.
-pub async fn reopen(task: Arc<TaskContext>, state: TaskState) {
-    let host = &task.host;
+fn places(host: &Host, task: &TaskContext, state: &TaskState) -> Vec<Place> {
     if task.definition.service_connect().is_none() {
-        return;
+        return Vec::new();
     }
-    let places = match task.definition.mode() {
+    match task.definition.mode() {
         Ok(NetworkMode::Awsvpc) => {
             let interface = task.adopted_interface().into_iter();
             interface.map(|interface| interface.netns.into()).collect()
         }
         Ok(NetworkMode::Bridge) => {
-            let ids = state
-                .containers
-                .iter()
-                .map(|container| &container.runtime_id);
+            let containers = state.containers.iter();
+            let ids = containers.map(|container| &container.runtime_id);
             let attached = ids.filter_map(|id| host.network.attached(id));
             attached.map(|bridge| Place::from(&bridge)).collect()
         }
         Ok(NetworkMode::Host | NetworkMode::None) | Err(_) => Vec::new(),
-    };
-    for place in places {
-        if let Err(error) = host.connect.open(&task, &place).await {
-            warn!(task = task.definition.arn, %error, "a task's proxy cannot be opened again");
-        }
     }
 }

@@ -1,13 +1,17 @@
-//! What was counted, as TCS carries it: what is new since it was last told. Pure.
+//! What was counted, as TCS carries it: what is new since it was last told.
 //!
 //! Rule: agent-protocol 3, "Service Connect"; semantics 8.4, the names of the metrics and their dimensions.
 
-use super::counters::Counts;
+use super::protocol::Counted;
+use super::proxy::Counts;
 use aws_api::agent::{
     PublishMetricsRequest, ServiceConnectGeneralMetric, ServiceConnectMetrics,
     ServiceConnectMetricsDimension,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tracing::warn;
 
 /// Of a client's proxy; `1` would be a server's.
 const EGRESS: &str = "2";
@@ -18,34 +22,103 @@ const CODES: [&str; 4] = [
     "HTTPCode_Target_5XX_Count",
 ];
 
-/// What was counted of one endpoint in one task: its discovery name, all, and each target's by its id.
-pub type Counted = (String, Counts, BTreeMap<String, Counts>);
-
-/// What was told before, by task and discovery name.
+/// What the proxies of a host counted.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<(String, String), Counts>);
+pub struct Tally {
+    /// Names the process with which the counts began.
+    pub began: String,
+    /// By the task's ARN, each discovery name once.
+    pub tasks: BTreeMap<String, Vec<Counted>>,
+}
+
+impl Tally {
+    /// Of these counts. On the bridge each container has a proxy of its own: they are one endpoint's.
+    #[must_use]
+    pub fn new(began: String, all: Vec<Counted>) -> Self {
+        let mut tasks: BTreeMap<String, Vec<Counted>> = BTreeMap::new();
+        for counted in all {
+            let of = tasks.entry(counted.task.clone()).or_default();
+            let name = &counted.discovery_name;
+            match of.iter_mut().find(|known| known.discovery_name == *name) {
+                Some(known) => {
+                    known.counts.add(&counted.counts);
+                    for (id, counts) in counted.targets {
+                        known.targets.entry(id).or_default().add(&counts);
+                    }
+                }
+                None => of.push(counted),
+            }
+        }
+        Self { began, tasks }
+    }
+}
+
+/// What was told before, by task and discovery name. The proxy outlives the agent, and so does this.
+#[derive(Debug)]
+pub struct Told {
+    file: PathBuf,
+    kept: Kept,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    /// The counts' process; those of another began anew.
+    began: String,
+    counts: BTreeMap<String, BTreeMap<String, Counts>>,
+}
 
 impl Told {
+    /// What an earlier agent told.
+    #[must_use]
+    pub fn open(file: PathBuf) -> Self {
+        let kept = std::fs::read(&file).ok();
+        let kept = kept.and_then(|text| serde_json::from_slice(&text).ok());
+        Self {
+            file,
+            kept: kept.unwrap_or_default(),
+        }
+    }
+
     /// Adds to each task of these frames what is new of it. What tasks that are gone counted is forgotten.
-    pub fn add(
-        &mut self,
-        frames: &mut [PublishMetricsRequest],
-        counted: &BTreeMap<String, Vec<Counted>>,
-    ) {
-        self.0.retain(|(task, _), _| counted.contains_key(task));
+    pub fn add(&mut self, frames: &mut [PublishMetricsRequest], tally: &Tally) {
+        if self.kept.began != tally.began {
+            self.kept = Kept {
+                began: tally.began.clone(),
+                ..Kept::default()
+            };
+        }
+        let told = &mut self.kept.counts;
+        told.retain(|task, _| tally.tasks.contains_key(task));
         for task in frames
             .iter_mut()
             .flat_map(|frame| frame.task_metrics.iter_mut().flatten())
         {
             let arn = task.task_arn.clone().unwrap_or_default();
-            let of = counted.get(&arn).into_iter().flatten();
-            let metrics = of.flat_map(|(name, now, targets)| {
-                let key = (arn.clone(), name.clone());
-                let before = self.0.insert(key, now.clone()).unwrap_or_default();
-                metrics(name, &before, (now, targets.len()))
+            let of = tally.tasks.get(&arn).into_iter().flatten();
+            let metrics = of.flat_map(|counted| {
+                let (name, now) = (&counted.discovery_name, &counted.counts);
+                let of_task = told.entry(arn.clone()).or_default();
+                let before = of_task.insert(name.clone(), now.clone());
+                metrics(
+                    name,
+                    &before.unwrap_or_default(),
+                    (now, counted.targets.len()),
+                )
             });
             let metrics: Vec<ServiceConnectMetrics> = metrics.collect();
             task.service_connect_metrics_wrapper = (!metrics.is_empty()).then_some(metrics);
+        }
+    }
+
+    /// Writes it down, for the next agent.
+    pub fn keep(&self) {
+        let next = self.file.with_extension("next");
+        let text = serde_json::to_vec(&self.kept).map_err(std::io::Error::other);
+        let kept = text
+            .and_then(|text| std::fs::write(&next, text))
+            .and_then(|()| std::fs::rename(&next, &self.file));
+        if let Err(error) = kept {
+            warn!(%error, "what Service Connect counted could not be written down");
         }
     }
 }
@@ -115,7 +188,7 @@ mod tests {
     use aws_api::agent::TaskMetric;
     use std::time::Duration;
 
-    fn told(told: &mut Told, counts: Counts) -> BTreeMap<String, (f64, i64)> {
+    fn told(told: &mut Told, began: &str, counts: Counts) -> BTreeMap<String, (f64, i64)> {
         let task = TaskMetric {
             task_arn: Some("t".into()),
             ..TaskMetric::default()
@@ -128,8 +201,13 @@ mod tests {
             ("a".to_owned(), Counts::default()),
             ("b".to_owned(), Counts::default()),
         ]);
-        let counted = BTreeMap::from([("t".to_owned(), vec![("api".to_owned(), counts, targets)])]);
-        told.add(&mut frames, &counted);
+        let counted = Counted {
+            task: "t".into(),
+            discovery_name: "api".into(),
+            counts,
+            targets,
+        };
+        told.add(&mut frames, &Tally::new(began.into(), vec![counted]));
         let metrics = frames[0].task_metrics.clone().unwrap().remove(0);
         let metrics = metrics.service_connect_metrics_wrapper.unwrap();
         let all = metrics
@@ -143,8 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_new_is_told() {
-        let mut before = Told::default();
+    fn only_what_is_new_is_told_by_whatever_agent() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("told.json");
+        let mut before = Told::open(file.clone());
         let first = Counts {
             new_connections: 3,
             active_connections: 2,
@@ -153,21 +233,46 @@ mod tests {
             answers: [3, 0, 0, 1],
             response_time: Duration::from_millis(8),
         };
-        let shown = told(&mut before, first.clone());
+        let shown = told(&mut before, "p", first.clone());
         assert_eq!(shown["RequestCount"], (4.0, 1));
         assert_eq!(shown["RequestCountPerTarget"], (2.0, 1));
         assert_eq!(shown["HTTPCode_Target_2XX_Count"], (3.0, 1));
         assert_eq!(shown["TargetResponseTime"], (2.0, 4));
-        let shown = told(
-            &mut before,
-            Counts {
-                requests: 5,
-                ..first
-            },
-        );
+        before.keep();
+        let second = Counts {
+            requests: 5,
+            ..first
+        };
+        let shown = told(&mut Told::open(file.clone()), "p", second.clone());
         assert_eq!(shown["RequestCount"], (1.0, 1));
         assert_eq!(shown["ActiveConnectionCount"], (2.0, 1));
         assert_eq!(shown["ProcessedBytes"], (0.0, 1));
         assert_eq!(shown.get("TargetResponseTime"), None);
+        let shown = told(&mut Told::open(file), "another", second);
+        assert_eq!(shown["RequestCount"], (5.0, 1), "it began anew");
+    }
+
+    #[test]
+    fn an_endpoint_of_several_containers_is_one() {
+        let of = |target: &str, requests: u64| {
+            let counts = Counts {
+                requests,
+                ..Counts::default()
+            };
+            Counted {
+                task: "t".into(),
+                discovery_name: "api".into(),
+                counts: counts.clone(),
+                targets: BTreeMap::from([(target.to_owned(), counts)]),
+            }
+        };
+        let tally = Tally::new("p".into(), vec![of("a", 1), of("a", 2), of("b", 4)]);
+        let one = &tally.tasks["t"][0];
+        assert_eq!((tally.tasks["t"].len(), one.counts.requests), (1, 7));
+        let targets = one
+            .targets
+            .iter()
+            .map(|(id, of)| (id.as_str(), of.requests));
+        assert_eq!(targets.collect::<Vec<_>>(), [("a", 3), ("b", 4)]);
     }
 }

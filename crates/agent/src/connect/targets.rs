@@ -1,6 +1,7 @@
 //! The endpoints' targets, as host sync says them; kept beside the agent's records, so that an agent that
 //! comes back serves before it is told anew.
 
+use super::protocol::Targets as Change;
 use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row, RowKey, ToHost};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,26 +39,50 @@ impl Targets {
         }
     }
 
-    /// Takes a message of host sync in.
-    pub fn learn(&self, message: &ToHost) {
-        let changed = self.known.send_if_modified(|known| {
-            let before = known.clone();
-            take(known, message);
-            *known != before
+    /// What a message of host sync says that is not known; `None` where that is nothing.
+    #[must_use]
+    pub fn change(&self, message: &ToHost) -> Option<Change> {
+        let before = self.known.borrow().clone();
+        let mut after = before.clone();
+        take(&mut after, message);
+        let gone = before.keys().filter(|id| !after.contains_key(*id));
+        let new = after
+            .iter()
+            .filter(|(id, targets)| before.get(*id) != Some(targets));
+        let change = Change {
+            is_all: false,
+            remove: gone.cloned().collect(),
+            put: new.map(|(id, targets)| row(id, targets)).collect(),
+        };
+        (change != Change::default()).then_some(change)
+    }
+
+    /// Takes a change in, and writes down what is known then.
+    pub fn take(&self, change: Change) {
+        self.known.send_modify(|known| {
+            for id in &change.remove {
+                known.remove(id);
+            }
+            for row in change.put {
+                known.insert(row.id, row.targets.into());
+            }
         });
-        if changed {
-            self.keep();
+        self.keep();
+    }
+
+    /// All that is known.
+    #[must_use]
+    pub fn all(&self) -> Change {
+        let known = self.known.borrow();
+        Change {
+            is_all: true,
+            put: known.iter().map(|(id, targets)| row(id, targets)).collect(),
+            remove: Vec::new(),
         }
     }
 
     fn keep(&self) {
-        let known = self.known.borrow().clone().into_iter();
-        let row = |(id, targets): (String, Arc<[EndpointTarget]>)| EndpointRow {
-            id,
-            discovery_name: String::new(),
-            targets: targets.to_vec(),
-        };
-        let rows: Vec<EndpointRow> = known.map(row).collect();
+        let rows = self.all().put;
         let next = self.file.with_extension("next");
         let text = serde_json::to_vec(&rows).map_err(std::io::Error::other);
         let kept = text
@@ -68,13 +93,6 @@ impl Targets {
         }
     }
 
-    /// Of an endpoint, now; none where it is unknown.
-    #[must_use]
-    pub fn of(&self, endpoint: &str) -> Arc<[EndpointTarget]> {
-        let known = self.known.borrow();
-        known.get(endpoint).cloned().unwrap_or_default()
-    }
-
     /// Waits until all of these are known, so long at most.
     pub async fn wait_for(&self, endpoints: &[String], patience: Duration) {
         let mut known = self.known.subscribe();
@@ -82,6 +100,14 @@ impl Targets {
         if timeout(patience, all).await.is_err() {
             warn!(?endpoints, "the targets of endpoints are not known yet");
         }
+    }
+}
+
+fn row(id: &str, targets: &[EndpointTarget]) -> EndpointRow {
+    EndpointRow {
+        id: id.to_owned(),
+        discovery_name: String::new(),
+        targets: targets.to_vec(),
     }
 }
 
@@ -124,7 +150,21 @@ mod tests {
     }
 
     fn ports(targets: &Targets, id: &str) -> Vec<u16> {
-        targets.of(id).iter().map(|target| target.port).collect()
+        let all = targets.all().put.into_iter();
+        let of = all.filter(|row| row.id == id).flat_map(|row| row.targets);
+        of.map(|target| target.port).collect()
+    }
+
+    fn learn(targets: &Targets, message: &ToHost) -> Option<(Vec<String>, Vec<String>)> {
+        let change = targets.change(message)?;
+        let put = change.put.iter().map(|row| row.id.clone()).collect();
+        let said = (put, change.remove.clone());
+        targets.take(change);
+        Some(said)
+    }
+
+    fn ids(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
     }
 
     #[test]
@@ -132,19 +172,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let targets = Targets::open(dir.path());
         let rows = vec![row("a", &[1, 2]), row("b", &[3])];
-        targets.learn(&ToHost::State { revision: 1, rows });
-        targets.learn(&ToHost::Change {
+        let state = ToHost::State { revision: 1, rows };
+        let said = learn(&targets, &state);
+        assert_eq!(said, Some((ids(&["a", "b"]), ids(&[]))));
+        assert_eq!(learn(&targets, &state), None, "it is known");
+        let change = ToHost::Change {
             revision: 2,
             put: vec![row("a", &[2])],
             remove: vec![RowKey::Endpoint("b".into())],
-        });
+        };
+        let said = learn(&targets, &change);
+        assert_eq!(said, Some((ids(&["a"]), ids(&["b"]))));
         for known in [&targets, &Targets::open(dir.path())] {
             assert_eq!((ports(known, "a"), ports(known, "b")), (vec![2], vec![]));
         }
-        targets.learn(&ToHost::State {
+        let nothing = ToHost::State {
             revision: 1,
             rows: Vec::new(),
-        });
+        };
+        assert_eq!(learn(&targets, &nothing), Some((ids(&[]), ids(&["a"]))));
         assert_eq!(ports(&targets, "a"), [] as [u16; 0]);
     }
 }

@@ -1,90 +1,245 @@
-use super::*;
-use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row};
+//! Agents that come and go beside one proxy, which runs in this process: real sockets, this process's own network.
 
-fn of_targets(ids: &[&str]) -> ToHost {
-    targets_at(ids, Ipv4Addr::new(172, 31, 0, 4))
+use super::channel::{Channel, Door};
+use super::protocol::{Answer, Order};
+use super::*;
+use crate::task::connect::{AppProtocol, Listener};
+use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::sync::Mutex as StdMutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+/// Proxies that are tasks of this test's.
+#[derive(Debug, Default)]
+struct InProcess {
+    started: AtomicUsize,
+    running: StdMutex<Option<AbortHandle>>,
 }
 
-fn targets_at(ids: &[&str], address: Ipv4Addr) -> ToHost {
-    let target = |id: &&str| EndpointTarget {
-        id: (*id).to_owned(),
-        address,
-        port: 80,
-    };
-    ToHost::State {
-        revision: 1,
-        rows: vec![Row::Endpoint(EndpointRow {
+impl Launch for Arc<InProcess> {
+    fn start(&self, door: OwnedFd) -> io::Result<()> {
+        self.started.fetch_add(1, Relaxed);
+        let door = Door::new(door)?;
+        let running = tokio::spawn(async move { drop(proxy::serve(door).await) });
+        *self.running.lock().unwrap() = Some(running.abort_handle());
+        Ok(())
+    }
+
+    fn clear(&self) {
+        if let Some(running) = self.running.lock().unwrap().take() {
+            running.abort();
+        }
+    }
+}
+
+struct Setting {
+    dir: tempfile::TempDir,
+    launch: Arc<InProcess>,
+    /// Of the target's.
+    port: u16,
+}
+
+impl Setting {
+    /// With a target that says back what it hears.
+    async fn new() -> Self {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = socket.accept().await {
+                tokio::spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    tokio::io::copy(&mut read, &mut write).await
+                });
+            }
+        });
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            launch: Arc::default(),
+            port,
+        }
+    }
+
+    /// A new agent.
+    async fn agent(&self) -> Connect {
+        let launch = Arc::new(self.launch.clone());
+        let agent = Connect::new(self.dir.path(), self.dir.path(), launch);
+        agent.adopt().await;
+        agent
+    }
+
+    fn targets(&self) -> ToHost {
+        let target = EndpointTarget {
+            id: "target".into(),
+            address: Ipv4Addr::LOCALHOST,
+            port: self.port,
+        };
+        let row = EndpointRow {
             id: "api".into(),
             discovery_name: "api".into(),
-            targets: ids.iter().map(target).collect(),
-        })],
+            targets: vec![target],
+        };
+        ToHost::State {
+            revision: 1,
+            rows: vec![Row::Endpoint(row)],
+        }
+    }
+
+    /// What a task with so many listeners has open, and at which ports.
+    fn opened(&self, listeners: usize) -> (Opened, Vec<u16>) {
+        let sockets: Vec<TcpListener> = (0..listeners)
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let ports = sockets.iter().map(|socket| socket.local_addr().unwrap());
+        let ports = ports.map(|address| address.port()).collect();
+        let listener = Listener {
+            name: "api".into(),
+            address: Ipv4Addr::new(127, 255, 0, 1),
+            port: 80,
+            discovery_name: "api".into(),
+            endpoint: "api".into(),
+            protocol: AppProtocol::Tcp,
+            idle_seconds: 0,
+            request_seconds: 0,
+        };
+        let netns = File::open(NETNS).unwrap();
+        let namespace = Namespace {
+            netns: NETNS.into(),
+            inode: netns.metadata().unwrap().ino(),
+            task: "t".into(),
+            gateway: Some(Ipv4Addr::LOCALHOST),
+            wanted: ServiceConnect {
+                listeners: vec![listener; listeners],
+                ingress: Vec::new(),
+            },
+        };
+        let opened = Opened {
+            namespace,
+            netns: netns.into(),
+            sockets: sockets.into_iter().map(OwnedFd::from).collect(),
+        };
+        (opened, ports)
     }
 }
 
-fn listener() -> Listener {
-    Listener {
-        name: "api".into(),
-        address: Ipv4Addr::new(127, 255, 0, 1),
-        port: 80,
-        discovery_name: "api".into(),
-        endpoint: "api".into(),
-        protocol: AppProtocol::Http,
-        idle_seconds: 0,
-        request_seconds: 0,
-    }
-}
+const NETNS: &str = "/proc/self/ns/net";
 
-async fn counted(connect: &Connect) -> Vec<String> {
-    let all = connect.counted().await;
-    let (_, counts, targets) = &all["t"][0];
-    assert_eq!(counts.requests, 2, "the endpoint's own count stays");
-    targets.keys().cloned().collect()
+async fn says_back(stream: &mut TcpStream, text: &[u8]) {
+    stream.write_all(text).await.unwrap();
+    let mut heard = vec![0; text.len()];
+    stream.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, text);
 }
 
 #[tokio::test]
-async fn what_targets_counted_that_are_gone_is_told_once_more() {
-    let dir = tempfile::tempdir().unwrap();
-    let connect = Connect::new(dir.path());
-    connect.learn(&of_targets(&["a", "b"]));
-    let counters = Arc::new(Counters::default());
-    for target in ["a", "b"] {
-        counters.answered(Some(target), 200, Duration::ZERO);
-    }
-    let scope = Scope::new();
-    let parts = (connect.targets.clone(), counters.clone(), scope.clone());
-    let place = Place::from(PathBuf::from("netns"));
-    let open = Open {
-        inode: 1,
-        task: "t".into(),
-        scope,
-        counters: BTreeMap::from([("api".into(), counters)]),
-        routes: vec![Route::new(listener(), place, parts)],
-    };
-    let mut all = connect.open.lock().await;
-    all.insert("netns".into(), open);
-    drop(all);
-    assert_eq!(counted(&connect).await, ["a", "b"]);
-    connect.learn(&of_targets(&["b", "c"]));
-    assert_eq!(counted(&connect).await, ["a", "b"]);
-    assert_eq!(counted(&connect).await, ["b"]);
+async fn connections_outlive_the_agent_and_the_next_one_has_all_that_was_open() {
+    let setting = Setting::new().await;
+    let first = setting.agent().await;
+    first.learn(&setting.targets()).await;
+    // More sockets than a packet takes.
+    let (opened, ports) = setting.opened(13);
+    first.0.serve(opened).await.unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", ports[12])).await.unwrap();
+    says_back(&mut client, b"one").await;
+    drop(first);
+    says_back(&mut client, b"two").await;
+    let second = setting.agent().await;
+    says_back(&mut client, b"three").await;
+    let (again, _) = setting.opened(13);
+    second.0.take_up(again).await.unwrap();
+    let state = second.0.state.lock().await;
+    let kept = &state.open[Path::new(NETNS)].sockets;
+    let kept = kept.iter().map(|socket| {
+        let socket = TcpListener::from(socket.try_clone().unwrap());
+        socket.local_addr().unwrap().port()
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), ports);
+    drop(state);
+    let tally = second.counted().await;
+    assert_eq!(tally.tasks["t"][0].counts.active_connections, 1);
+    assert_eq!(setting.launch.started.load(Relaxed), 1);
+    second.close_others().await;
+    says_back(&mut client, b"four").await;
+    second.close(Path::new(NETNS)).await;
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "it is closed");
 }
 
-#[test]
-fn a_target_on_the_hosts_loopback_is_one_where_that_is_reached() {
-    let dir = tempfile::tempdir().unwrap();
-    let targets = Arc::new(Targets::open(dir.path()));
-    targets.learn(&targets_at(&["a"], Ipv4Addr::LOCALHOST));
-    for (gateway, expected) in [
-        (Some(Ipv4Addr::new(172, 17, 0, 1)), Some("a")),
-        (None, None),
-    ] {
-        let place = Place {
-            netns: PathBuf::from("netns"),
-            gateway,
-        };
-        let parts = (targets.clone(), Arc::default(), Scope::new());
-        let route = Route::new(listener(), place, parts);
-        let picked = route.pick(&[]);
-        assert_eq!(picked.as_ref().map(|target| target.id.as_str()), expected);
+#[tokio::test]
+async fn what_no_task_takes_up_is_closed() {
+    let setting = Setting::new().await;
+    let first = setting.agent().await;
+    let (opened, ports) = setting.opened(1);
+    first.0.serve(opened).await.unwrap();
+    drop(first);
+    let second = setting.agent().await;
+    second.close_others().await;
+    let refused = TcpStream::connect(("127.0.0.1", ports[0])).await;
+    let kind = refused.unwrap_err().kind();
+    assert_eq!(kind, io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn the_next_proxy_is_handed_the_sockets_and_the_targets_of_one_that_is_gone() {
+    let setting = Setting::new().await;
+    let agent = setting.agent().await;
+    agent.learn(&setting.targets()).await;
+    let (opened, ports) = setting.opened(7);
+    agent.0.serve(opened).await.unwrap();
+    // It ends for another reason than that this agent said so.
+    let stranger = Channel::connect(&setting.dir.path().join(SOCKET));
+    let stranger = stranger.unwrap().unwrap();
+    stranger.send(&Order::End, &[]).await.unwrap();
+    assert!(matches!(
+        stranger.receive::<Answer>().await.unwrap().unwrap().0,
+        Answer::Done
+    ));
+    // Taken by nobody yet, and by nobody refused.
+    let mut client = TcpStream::connect(("127.0.0.1", ports[6])).await.unwrap();
+    let tally = agent.counted().await;
+    assert!(tally.tasks.is_empty(), "the next counts from now on");
+    says_back(&mut client, b"one").await;
+    assert_eq!(setting.launch.started.load(Relaxed), 2);
+    assert_eq!(
+        agent.counted().await.tasks["t"][0].counts.new_connections,
+        1
+    );
+}
+
+#[tokio::test]
+async fn one_that_is_idle_ends_and_one_with_clients_goes_on() {
+    let setting = Setting::new().await;
+    let agent = setting.agent().await;
+    agent.learn(&setting.targets()).await;
+    let (opened, ports) = setting.opened(1);
+    agent.0.serve(opened).await.unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"one").await;
+    agent.0.renew(&mut *agent.0.state.lock().await).await;
+    says_back(&mut client, b"two").await;
+    assert_eq!(setting.launch.started.load(Relaxed), 1);
+    drop(client);
+    while setting.launch.started.load(Relaxed) == 1 {
+        agent.0.renew(&mut *agent.0.state.lock().await).await;
+        tokio::task::yield_now().await;
     }
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"three").await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_no_is_not_ended_for_it() {
+    let setting = Setting::new().await;
+    let agent = setting.agent().await;
+    let (opened, _) = setting.opened(1);
+    agent.0.serve(opened).await.unwrap();
+    let (mut unfit, _) = setting.opened(1);
+    unfit.namespace.netns = "other".into();
+    unfit.sockets = vec![File::open("/dev/null").unwrap().into()];
+    assert!(agent.0.serve(unfit).await.is_err());
+    let state = agent.0.state.lock().await;
+    assert_eq!(state.open.len(), 1);
+    assert_eq!(setting.launch.started.load(Relaxed), 1);
 }

@@ -1,11 +1,11 @@
 //! What the proxies of this host counted, for `longshore why`.
 
-use super::counters::Counts;
+use super::proxy::Counts;
 use crate::engine::Host;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Of one endpoint in one task of this host, since the task, or the agent, began.
+/// Of one endpoint in one task of this host, since the task, or the proxy, began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EndpointCounts {
     /// The client's ARN.
@@ -22,17 +22,17 @@ pub struct EndpointCounts {
 
 /// All of them, each as a JSON text.
 pub async fn all(host: &Host) -> Vec<String> {
-    let mut counted = host.connect.counted().await;
+    let mut counted = host.connect.counted().await.tasks;
     let mut all = Vec::new();
     for task in host.tasks() {
         let definition = &task.definition;
-        for (name, counts, targets) in counted.remove(&definition.arn).unwrap_or_default() {
-            let targets = targets.into_iter();
+        for of in counted.remove(&definition.arn).unwrap_or_default() {
+            let targets = of.targets.into_iter();
             let told = EndpointCounts {
                 task: definition.arn.clone(),
                 service: definition.service_name.clone(),
-                discovery_name: name,
-                metrics: metrics(&counts),
+                discovery_name: of.discovery_name,
+                metrics: metrics(&of.counts),
                 targets: targets.map(|(id, of)| (id, metrics(&of))).collect(),
             };
             all.extend(serde_json::to_string(&told));

@@ -6,7 +6,7 @@
 //! server has ended, or nothing passes over, is ended here too.
 
 use super::Origin;
-use crate::connect::activity::{Activity, Watched};
+use crate::connect::proxy::activity::{Activity, Watched};
 use crate::engine::Host;
 use std::pin::pin;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::Host;
 use crate::api::Api;
 use crate::config::AgentConfig;
-use crate::connect::Connect;
+use crate::connect::{Connect, OwnExecutable};
 use crate::credentials::Credentials;
 use crate::encryption;
 use crate::endpoints::Endpoints;
@@ -53,6 +53,7 @@ pub async fn open(mut config: AgentConfig, between: Between) -> io::Result<Arc<H
         .await
         .map_err(|error| failed("longshore/hello", &error))?;
     let api = Api::new(&config);
+    let proxies = Arc::new(OwnExecutable::new(&config, &runtime));
     Ok(Arc::new(Host {
         records: Records::open(&config.agent_dir())?,
         logs: Arc::new(AllLogs::new(api.clone())),
@@ -66,7 +67,7 @@ pub async fn open(mut config: AgentConfig, between: Between) -> io::Result<Arc<H
         credentials: Credentials::default(),
         endpoints: Endpoints::default(),
         isolation: Isolation::open(&config),
-        connect: Connect::new(&config.agent_dir()),
+        connect: Connect::new(&config.agent_dir(), &config.run_dir(), proxies),
         tasks: Mutex::default(),
         config,
     }))

@@ -74,7 +74,7 @@ async fn apply(host: &Arc<Host>, message: &ToHost) -> Vec<FromHost> {
     let (ToHost::State { revision, .. } | ToHost::Change { revision, .. }) = message;
     // Before a task that waits for its row is let go on: it may ask for a name at once.
     host.endpoints.learn(message);
-    host.connect.learn(message);
+    host.connect.learn(message).await;
     let applied = host.vpcs.apply(message).await;
     endpoints::follow_routers(host).await;
     match applied {

@@ -58,8 +58,8 @@ async fn sample(host: &Arc<Host>, part: Part, samples: &Shared) {
 
 async fn publish(host: &Arc<Host>, (instance, part): (&str, Part), samples: &Shared) {
     let mut reconnect = Reconnect::new();
-    // Outlives a session, so that the next does not tell the same again.
-    let mut told = Told::default();
+    // Outlives a session and this agent, so that the next does not tell the same again.
+    let mut told = Told::open(host.config.agent_dir().join(part.told_file()));
     let query = format!(
         "agentHash=longshore&agentVersion={}&cluster={}&containerInstance={}",
         env!("CARGO_PKG_VERSION"),
@@ -105,6 +105,7 @@ async fn live(
                 let mut frames = lock(samples).take(&publisher, now(), uuid);
                 if tick_number.is_multiple_of(CONNECT_EVERY) {
                     told.add(&mut frames, &host.connect.counted().await);
+                    told.keep();
                 }
                 tick_number += 1;
                 let metrics = frames.into_iter().map(TcsMessage::PublishMetrics);

@@ -1,12 +1,12 @@
 //! What a task's proxy of Service Connect listens on, as the payload says it.
 
 use super::definition::TaskDefinition;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// What is spoken at an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AppProtocol {
     /// Bytes.
@@ -20,7 +20,7 @@ pub enum AppProtocol {
 }
 
 /// An endpoint in a task.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Listener {
     /// In `/etc/hosts`.
@@ -42,7 +42,7 @@ pub struct Listener {
 }
 
 /// A port of the task's own that leads to a container.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ingress {
     /// Where others reach it.
@@ -56,7 +56,7 @@ pub struct Ingress {
 }
 
 /// The proxy of a task.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceConnect {
     /// Endpoints that it reaches by name.

@@ -1,12 +1,13 @@
 //! Control groups of tasks and containers, on cgroup v1 and v2.
 //!
-//! Layout, per hierarchy: `longshore-TAG/shims` (all shims, without limits), `longshore-TAG/TASK` (the task's limits),
-//! `longshore-TAG/TASK/CONTAINER` (the container's). Making one that exists is not an error; removing one that does
+//! Layout, per hierarchy: `longshore-TAG/shims` (all shims, without limits), `longshore-TAG/proxy` (Service Connect's,
+//! without limits), `longshore-TAG/TASK` (the task's limits), `longshore-TAG/TASK/CONTAINER` (the container's). Making one that exists is not an error; removing one that does
 //! not exist is not an error; a removal kills what is left inside.
 
 mod delegated;
 mod detect;
 pub mod device_filter;
+mod proxy;
 mod remove;
 mod stats;
 mod v1;
@@ -88,8 +89,10 @@ impl CgroupTree {
         self.processes(&Path::new(&self.name).join(SHIMS))
     }
 
-    /// Removes the group of all shims and the tree's own directory. Fails while a shim or a task is there.
+    /// Removes the group of all shims, the proxy's with what is in it, and the tree's own directory. Fails while a
+    /// shim or a task is there.
     pub fn remove_all(&self) -> Result<()> {
+        self.remove_proxy()?;
         let shims = Path::new(&self.name).join(SHIMS);
         for dir in self
             .directories(&shims)
@@ -182,7 +185,7 @@ impl CgroupTree {
     /// Names of the task groups that exist.
     pub fn tasks(&self) -> Result<Vec<String>> {
         let mut names = self.children(Path::new(&self.name))?;
-        names.retain(|name| name != SHIMS);
+        names.retain(|name| name != SHIMS && name != proxy::GROUP);
         Ok(names)
     }
 

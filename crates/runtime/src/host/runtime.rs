@@ -99,6 +99,17 @@ impl Runtime {
         self.inner.zygote.pid()
     }
 
+    /// Moves a process that serves Service Connect out of the agent's control group: a service manager that ends all of
+    /// that must not end it.
+    pub fn join_proxy(&self, pid: u32) -> std::io::Result<()> {
+        self.inner.cgroups.join_proxy(pid)
+    }
+
+    /// Ends those processes, and removes their group.
+    pub fn end_proxies(&self) -> std::io::Result<()> {
+        self.inner.cgroups.remove_proxy()
+    }
+
     /// Ends the zygote and lets go of all containers; running ones and their shims live on. With `remove_groups` also removes the control groups
     /// of this data directory, which fails while a container is left: for `longshore down`.
     pub async fn shut_down(&self, remove_groups: bool) -> Result<(), RuntimeError> {

@@ -2,12 +2,14 @@
 //!
 //! Rule: developer guide, "Service Connect metrics"; semantics 8.4.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is counted of an endpoint, or of one target of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// `NewConnectionCount`.
     pub new_connections: u64,

@@ -9,10 +9,10 @@ use super::scope::Scope;
 use super::targets::Targets;
 use crate::task::connect::Listener;
 use aws_api::agent::host_sync::EndpointTarget;
-use netdev::{BridgeAttachment, namespace};
+use netdev::namespace;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream};
@@ -24,28 +24,10 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Where sockets are made.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The namespace: a bind mount.
-    pub netns: PathBuf,
+    /// The namespace.
+    pub netns: Arc<OwnedFd>,
     /// On the bridge: where the host's own loopback, at which a target without another address is, is reached.
     pub gateway: Option<Ipv4Addr>,
-}
-
-impl From<PathBuf> for Place {
-    fn from(netns: PathBuf) -> Self {
-        Self {
-            netns,
-            gateway: None,
-        }
-    }
-}
-
-impl From<&BridgeAttachment> for Place {
-    fn from(bridge: &BridgeAttachment) -> Self {
-        Self {
-            netns: bridge.netns.clone(),
-            gateway: Some(bridge.gateway),
-        }
-    }
 }
 
 impl Place {
@@ -54,10 +36,7 @@ impl Place {
     /// # Errors
     /// As the kernel says; `TimedOut` after some seconds.
     pub async fn connect(&self, address: SocketAddrV4) -> io::Result<TcpStream> {
-        let netns = self.netns.clone();
-        let open =
-            move || namespace::run_in(&netns, TcpSocket::new_v4).map_err(io::Error::other)?;
-        let socket = tokio::task::spawn_blocking(open).await;
+        let socket = namespace::visit(self.netns.as_fd(), TcpSocket::new_v4);
         let socket = socket.map_err(io::Error::other)??;
         let connecting = socket.connect(address.into());
         let stream = timeout(CONNECT_PATIENCE, connecting).await??;

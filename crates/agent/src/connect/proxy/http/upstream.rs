@@ -2,8 +2,8 @@
 
 use super::message::Outgoing;
 use super::{Body, BoxError};
-use crate::connect::retry::Outcome;
-use crate::connect::route::Route;
+use crate::connect::proxy::retry::Outcome;
+use crate::connect::proxy::route::Route;
 use crate::task::connect::AppProtocol;
 use aws_api::agent::host_sync::EndpointTarget;
 use http_body_util::BodyExt;

@@ -1,19 +1,19 @@
 //! The proxy between real sockets: a client, the proxy in this process's own network, and servers.
 
 use super::*;
-use crate::connect::counters::Counts;
-use crate::connect::route::Place;
-use crate::connect::scope::Scope;
-use crate::connect::targets::Targets;
+use crate::connect::protocol;
+use crate::connect::proxy::counters::Counts;
+use crate::connect::proxy::route::Place;
+use crate::connect::proxy::scope::Scope;
+use crate::connect::proxy::targets::Targets;
 use crate::task::connect::Listener;
-use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row, ToHost};
+use aws_api::agent::host_sync::{EndpointRow, EndpointTarget};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn as client;
 use hyper::header::{CONNECTION, HeaderMap, UPGRADE};
 use hyper_util::rt::TokioExecutor;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -21,25 +21,23 @@ use tokio::net::TcpListener;
 struct Setting {
     port: u16,
     http: Arc<Http>,
-    _dir: tempfile::TempDir,
 }
 
 /// A proxy in front of targets at these ports of the host's loopback, in a namespace that reaches that.
 async fn proxy(protocol: AppProtocol, ports: &[u16], request_seconds: u64) -> Setting {
-    let dir = tempfile::tempdir().unwrap();
-    let targets = Targets::open(dir.path());
+    let targets = Targets::default();
     let target = |port: &u16| EndpointTarget {
         id: format!("t{port}"),
         address: Ipv4Addr::LOCALHOST,
         port: *port,
     };
-    targets.learn(&ToHost::State {
-        revision: 1,
-        rows: vec![Row::Endpoint(EndpointRow {
+    targets.change(protocol::Targets {
+        put: vec![EndpointRow {
             id: "api".into(),
             discovery_name: "api".into(),
             targets: ports.iter().map(target).collect(),
-        })],
+        }],
+        ..protocol::Targets::default()
     });
     let listener = Listener {
         name: "api".into(),
@@ -52,7 +50,7 @@ async fn proxy(protocol: AppProtocol, ports: &[u16], request_seconds: u64) -> Se
         request_seconds,
     };
     let place = Place {
-        netns: PathBuf::from("/proc/self/ns/net"),
+        netns: Arc::new(std::fs::File::open("/proc/self/ns/net").unwrap().into()),
         gateway: Some(Ipv4Addr::LOCALHOST),
     };
     let parts = (Arc::new(targets), Arc::default(), Scope::new());
@@ -65,11 +63,7 @@ async fn proxy(protocol: AppProtocol, ports: &[u16], request_seconds: u64) -> Se
             tokio::spawn(serving.clone().serve(client));
         }
     });
-    Setting {
-        port,
-        http,
-        _dir: dir,
-    }
+    Setting { port, http }
 }
 
 /// A server that answers every request with `answer`; its port.

@@ -1,0 +1,217 @@
+//! The proxy's process: one a host, of the same executable, which outlives the agent and is the next one's too.
+//!
+//! It is told by the agent what to serve ([`protocol`](super::protocol)) and decides nothing else: no file is read, none
+//! written, no name resolved. [`balancer`], [`retry`] are pure. [`targets`] is what the agent said; [`route`] is one
+//! endpoint in one namespace; [`tcp`] and [`http`] carry; [`activity`] tells what is idle; [`counters`] count; [`gate`]
+//! counts clients; [`scope`] ends it all with the namespace.
+//!
+//! What always holds: a socket that is made for a namespace is made in it; when a namespace is closed no descriptor of
+//! it is left here; the agent's end changes nothing. One agent is heard, that which connected last.
+
+pub(crate) mod activity;
+mod balancer;
+mod counters;
+mod gate;
+mod http;
+mod open;
+mod retry;
+mod route;
+mod scope;
+mod targets;
+mod tcp;
+#[cfg(test)]
+mod tests;
+
+pub use counters::Counts;
+
+use super::channel::{Channel, Door};
+use super::protocol::{Answer, Hello, Order, SOCKETS_MAX, VERSION};
+use crate::descriptors;
+use crate::engine::random_hex;
+use gate::Gate;
+use open::Open;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use targets::Targets;
+use tracing::warn;
+
+/// All that is served.
+#[derive(Debug)]
+struct Proxy {
+    targets: Arc<Targets>,
+    gate: Gate,
+    open: BTreeMap<PathBuf, Open>,
+    began: String,
+}
+
+/// What is done with an order, and with what.
+type Answered = (Answer, Vec<OwnedFd>);
+
+/// The process: standard input is the socket at which agents connect. Until an agent says that it ends.
+///
+/// # Errors
+/// It cannot listen there.
+pub fn run() -> io::Result<()> {
+    // A Ctrl-C for the agent's terminal must not end what outlives the agent.
+    let _ = rustix::process::setsid();
+    descriptors::raise_limit();
+    let door = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(async { serve(Door::new(door)?).await });
+    // Nothing that is carried is waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Serves until it is told to end.
+///
+/// # Errors
+/// Nobody can connect any more.
+pub async fn serve(door: Door) -> io::Result<()> {
+    let mut proxy = Proxy {
+        targets: Arc::default(),
+        gate: Gate::default(),
+        open: BTreeMap::new(),
+        began: random_hex(8),
+    };
+    let mut agent: Option<Channel> = None;
+    loop {
+        let heard = tokio::select! {
+            next = door.accept() => {
+                agent = Some(next?);
+                continue;
+            }
+            heard = hear(agent.as_ref()) => heard,
+        };
+        let (Ok(Some((order, with))), Some(channel)) = (heard, &agent) else {
+            // It has gone, or speaks another language: the next one asks anew.
+            agent = None;
+            continue;
+        };
+        let is_end = matches!(order, Order::End | Order::EndIfIdle);
+        let (answer, given) = proxy.obey(order, with).await;
+        let is_end = is_end && matches!(answer, Answer::Done);
+        let given: Vec<_> = given.iter().map(AsFd::as_fd).collect();
+        if channel.send(&answer, &given).await.is_err() {
+            agent = None;
+        }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+async fn hear(agent: Option<&Channel>) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
+    match agent {
+        Some(channel) => channel.receive().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Proxy {
+    async fn obey(&mut self, order: Order, with: Vec<OwnedFd>) -> Answered {
+        let done = match order {
+            Order::Hello => return (Answer::Hello(self.hello()), Vec::new()),
+            Order::Count => {
+                let counted = self.open.values().flat_map(Open::counted);
+                return (Answer::Counted(counted.collect()), Vec::new());
+            }
+            Order::Give(netns, from) => match self.given(&netns, from) {
+                Ok(sockets) => return (Answer::Done, sockets),
+                Err(error) => Err(error),
+            },
+            Order::Open(namespace) => {
+                self.close(&namespace.netns).await;
+                match with.into_iter().next() {
+                    Some(netns) => {
+                        let name = namespace.netns.clone();
+                        let open = Open::new(namespace, netns, self.targets.clone());
+                        self.open.insert(name, open);
+                        Ok(())
+                    }
+                    None => Err(io::ErrorKind::InvalidInput.into()),
+                }
+            }
+            // A process that has no descriptor left is given fewer.
+            Order::Sockets(netns, count) => match self.open.get_mut(&netns) {
+                Some(open) if with.len() == count => open.take(with, &self.gate),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
+            Order::Close(netns) => {
+                self.close(&netns).await;
+                Ok(())
+            }
+            Order::Targets(change) => {
+                self.targets.change(change);
+                Ok(())
+            }
+            Order::EndIfIdle if !self.gate.shut_if_empty() => return (Answer::Busy, Vec::new()),
+            Order::EndIfIdle | Order::End => {
+                // Before it is answered: whoever connects from then on is the next one's.
+                while let Some((_, open)) = self.open.pop_first() {
+                    open.close().await;
+                }
+                Ok(())
+            }
+        };
+        let answer = match done {
+            Ok(()) => Answer::Done,
+            Err(error) => {
+                warn!(%error, "an order could not be carried out");
+                Answer::Failed(error.to_string())
+            }
+        };
+        (answer, Vec::new())
+    }
+
+    fn hello(&self) -> Hello {
+        let open = self.open.iter();
+        Hello {
+            version: VERSION,
+            build: build(),
+            pid: std::process::id(),
+            began: self.began.clone(),
+            // One that lacks sockets was being opened by an agent that died over it.
+            open: open
+                .filter(|(_, open)| open.is_served())
+                .map(|(netns, open)| (netns.clone(), open.namespace.inode))
+                .collect(),
+        }
+    }
+
+    fn given(&self, netns: &PathBuf, from: usize) -> io::Result<Vec<OwnedFd>> {
+        let open = self.open.get(netns).ok_or(io::ErrorKind::NotFound)?;
+        let sockets = open.sockets.iter().skip(from).take(SOCKETS_MAX);
+        let given = sockets.map(|socket| socket.as_fd().try_clone_to_owned());
+        given.collect()
+    }
+
+    async fn close(&mut self, netns: &PathBuf) {
+        if let Some(open) = self.open.remove(netns) {
+            open.close().await;
+        }
+    }
+}
+
+/// Names the executable of this process: another file is another build.
+#[must_use]
+pub fn build() -> String {
+    let Ok(of) = std::fs::metadata("/proc/self/exe") else {
+        return String::new();
+    };
+    format!(
+        "{}:{}:{}.{}",
+        of.dev(),
+        of.ino(),
+        of.mtime(),
+        of.mtime_nsec()
+    )
+}

@@ -1,0 +1,161 @@
+"""The proxy of Service Connect beside the agent: each is killed while clients talk."""
+
+import collections
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import connect
+import pytest
+from harness import eventually
+
+# Answers who it is, keeps connections, and streams numbers until a file is there.
+SERVER = """
+import http.server, os, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def chunk(self, text):
+        self.wfile.write(f"{len(text):x}\\r\\n{text}\\r\\n".encode())
+        self.wfile.flush()
+    def do_GET(self):
+        self.send_response(200)
+        if self.path != "/stream":
+            self.send_header("content-length", str(len(sys.argv[1])))
+            self.end_headers()
+            self.wfile.write(sys.argv[1].encode())
+            return
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        number = 0
+        while not os.path.exists(sys.argv[2]):
+            self.chunk(f"{number}\\n")
+            number += 1
+            time.sleep(0.01)
+        self.chunk("end\\n")
+        self.chunk("")
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("", 80), Handler)
+print("ready", flush=True)
+server.serve_forever()
+"""
+# Asks on one connection until a file is there; any failure is its end.
+CLIENT = """
+import http.client, os, sys
+connection = http.client.HTTPConnection("127.255.0.1", 80, timeout=20)
+connection.connect()
+kept, count = connection.sock, 0
+while not os.path.exists(sys.argv[1]):
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.read() and connection.sock is kept, answer.status
+    count += 1
+    if count == 1:
+        print("ready", flush=True)
+print(count)
+"""
+
+
+@contextmanager
+def within(longshore, task, script, *arguments):
+    """A Python program in a task's network that has said it is ready, until the block ends."""
+    running = subprocess.Popen(
+        ["nsenter", f"--net=/proc/{connect.pid(longshore.data, task)}/ns/net", sys.executable, "-c", script, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout.readline() == "ready\n", running.stderr.read()
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+@pytest.fixture
+def called(fresh):
+    """A service of two tasks and a client of it."""
+    fresh.ecs.create_cluster(clusterName="kept", serviceConnectDefaults={"namespace": "kept"})
+    port = {"name": "web", "containerPort": 80, "appProtocol": "http"}
+    connect.create(
+        fresh, "kept", connect.sleeper(fresh, "kept", port),
+        connect.configuration("kept", connect.exposed("web", "kept", 80)), 2)
+    servers = connect.running(fresh, "kept", 2)
+    connect.create(fresh, "caller", connect.sleeper(fresh, "caller"), connect.configuration("kept"))
+    client, = connect.running(fresh, "caller")
+    yield servers, client
+    # What an agent took over goes with its tasks, and with it the names.
+    connect.remove(fresh, "caller", "kept")
+
+
+def restart(longshore):
+    """kill -9 of the agent; returns once the next one answers."""
+    before = longshore.kill("agent")
+    eventually(lambda: longshore.pid("agent") not in (0, None, before), "another agent")
+    eventually(lambda: longshore.run("image", "list", check=False).returncode == 0, "it to answer")
+
+
+def answers(longshore, client, count):
+    got = [connect.curl(longshore.data, client, "http://kept/") for _ in range(count)]
+    assert {status for status, _ in got} == {200}, got
+    return set(body for _, body in got)
+
+
+def test_no_request_is_lost_to_an_agent_that_is_killed(fresh, called, tmp_path):
+    (one, two), client = called
+    over = tmp_path / "over"
+    streamed = tmp_path / "streamed"
+    with within(fresh, one, SERVER, "one", str(over)), within(fresh, two, SERVER, "two", str(over)):
+        proxy = connect.proxy(fresh.data)
+        first = connect.pid(fresh.data, client)
+        download = subprocess.Popen([
+            "nsenter", f"--net=/proc/{first}/ns/net", "curl", "-sSN", "-o", str(streamed), "http://127.255.0.1/stream"],
+            stderr=subprocess.PIPE, text=True)
+        with within(fresh, client, CLIENT, str(over)) as asking:
+            eventually(lambda: streamed.exists() and streamed.stat().st_size, "the download to begin")
+            for _ in range(2):
+                restart(fresh)
+                # Which of them is asked also depends on what else is asked meanwhile.
+                eventually(lambda: answers(fresh, client, 4) == {"one", "two"}, "both to be asked")
+            # The next agent tells the same proxy what is new.
+            fresh.ecs.update_service(service="kept", desiredCount=3)
+            all_of = connect.running(fresh, "kept", 3)
+            three, = (task for task in all_of if task["taskArn"] not in (one["taskArn"], two["taskArn"]))
+            with within(fresh, three, SERVER, "three", str(over)):
+                eventually(lambda: "three" in answers(fresh, client, 4), "the third to be asked too")
+            assert connect.proxy(fresh.data) == proxy
+            assert asking.poll() is None, asking.communicate()
+            over.touch()
+            count, errors = asking.communicate(timeout=60)
+            assert asking.returncode == 0 and int(count) > 0, errors
+        assert download.wait(timeout=60) == 0, download.stderr.read()
+        lines = streamed.read_text().split()
+        assert lines[-1] == "end" and lines[:-1] == [str(number) for number in range(len(lines) - 1)]
+
+
+def test_who_connects_while_there_is_no_proxy_waits_for_the_next(fresh, called, tmp_path):
+    (one, two), client = called
+    with within(fresh, one, SERVER, "one", str(tmp_path / "over")), within(fresh, two, SERVER, "two", str(tmp_path / "over")):
+        for _ in range(3):
+            before = connect.proxy(fresh.data)
+            os.kill(before, signal.SIGKILL)
+            assert answers(fresh, client, 4) == {"one", "two"}
+            assert connect.proxy(fresh.data) not in (0, before)
+        # One after another, before anybody sees to it.
+        restart(fresh)
+        os.kill(connect.proxy(fresh.data), signal.SIGKILL)
+        assert answers(fresh, client, 4) == {"one", "two"}
+        # Both at once: nobody holds the sockets, and they are made anew.
+        os.kill(connect.proxy(fresh.data), signal.SIGKILL)
+        restart(fresh)
+        eventually(lambda: connect.curl(fresh.data, client, "http://kept/")[0] == 200, "the name to lead there again")
+        assert collections.Counter(answers(fresh, client, 8)).keys() == {"one", "two"}
+
+
+def test_containers_that_are_kept_keep_their_proxy_and_down_ends_it(fresh, called, tmp_path):
+    (one, two), client = called
+    with within(fresh, one, SERVER, "one", str(tmp_path / "over")), within(fresh, two, SERVER, "two", str(tmp_path / "over")):
+        fresh.down("--keep")
+        assert answers(fresh, client, 4) == {"one", "two"}
+        fresh.up()
+        assert answers(fresh, client, 4) == {"one", "two"}
+    # The fixture finds that `down` leaves nothing.
