@@ -134,7 +134,7 @@ async fn of_instance(
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path();
     // Whatever it asks for: instance metadata is one thing.
-    if !host.endpoints.admits(origin.address, INSTANCE_PATHS) {
+    if !host.endpoints.admits(origin, INSTANCE_PATHS) {
         return respond(Reply::empty(StatusCode::SERVICE_UNAVAILABLE));
     }
     if caller::is_of_fargate(host, origin) {
@@ -169,7 +169,7 @@ async fn handle(
         }
         return sent_there;
     }
-    let admitted = host.endpoints.admits(origin.address, path);
+    let admitted = host.endpoints.admits(origin, path);
     let mut response = if admitted {
         let body = Limited::new(body, BODY_BYTES_MAX).collect();
         match tokio::time::timeout(HEAD_PATIENCE, body).await {

@@ -51,7 +51,7 @@ use tracing::warn;
 const TOKEN_BYTES: usize = 28;
 
 /// Where sockets are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// 127.0.0.1 of the host, at a port of the agent's own.
     Loopback,
@@ -68,7 +68,7 @@ pub enum Place {
 }
 
 /// Where a request came from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// By which socket.
     pub place: Place,
@@ -154,7 +154,7 @@ impl Endpoints {
         self.way_out.get(self.began.elapsed(), ask).await
     }
 
-    fn admits(&self, from: IpAddr, path: &str) -> bool {
+    fn admits(&self, from: &Origin, path: &str) -> bool {
         let now: Duration = self.began.elapsed();
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         rate.admits(from, path, now)

@@ -1,10 +1,11 @@
-//! How often a container may ask: a bucket of tokens for each address and path.
+//! How often a container may ask: a bucket of tokens for each origin and path. Two VPCs may have one address.
 //!
 //! Rule: agent-protocol 6: 40 requests a second, 60 at once.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
+
+use super::Origin;
 
 /// Tokens that come back in a second.
 pub const PER_SECOND: f64 = 40.0;
@@ -16,7 +17,7 @@ const BUCKETS_MAX: usize = 8192;
 /// All buckets that are not full.
 #[derive(Debug, Default)]
 pub struct Rate {
-    buckets: HashMap<(IpAddr, String), Bucket>,
+    buckets: HashMap<(Origin, String), Bucket>,
 }
 
 #[derive(Debug)]
@@ -34,11 +35,11 @@ impl Bucket {
 
 impl Rate {
     /// Takes a token; `false` where there is none. `now` counts from any fixed moment.
-    pub fn admits(&mut self, from: IpAddr, path: &str, now: Duration) -> bool {
+    pub fn admits(&mut self, from: &Origin, path: &str, now: Duration) -> bool {
         if self.buckets.len() >= BUCKETS_MAX {
             self.buckets.retain(|_, bucket| bucket.filled(now) < BURST);
         }
-        let key = (from, path.to_owned());
+        let key = (from.clone(), path.to_owned());
         let is_full = self.buckets.len() >= BUCKETS_MAX;
         let tokens = match self.buckets.get(&key) {
             Some(bucket) => bucket.filled(now),
@@ -55,36 +56,43 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use crate::endpoints::Place;
 
-    const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    fn origin(vpc: &str, last: u8) -> Origin {
+        Origin {
+            place: Place::Vpc(vpc.into()),
+            address: [10, 0, 0, last].into(),
+        }
+    }
 
-    fn admitted(rate: &mut Rate, from: IpAddr, path: &str, at: Duration) -> usize {
+    fn admitted(rate: &mut Rate, from: &Origin, path: &str, at: Duration) -> usize {
         (0..100).filter(|_| rate.admits(from, path, at)).count()
     }
 
     #[test]
-    fn sixty_at_once_then_forty_a_second_for_each_address_and_path() {
+    fn sixty_at_once_then_forty_a_second_for_each_origin_and_path() {
         let mut rate = Rate::default();
+        let one = &origin("vpc-1", 1);
         let begin = Duration::from_secs(5);
-        assert_eq!(admitted(&mut rate, ONE, "/v4/a", begin), 60);
-        assert_eq!(admitted(&mut rate, ONE, "/v4/a/task", begin), 60);
-        assert_eq!(admitted(&mut rate, OTHER, "/v4/a", begin), 60);
+        assert_eq!(admitted(&mut rate, one, "/v4/a", begin), 60);
+        assert_eq!(admitted(&mut rate, one, "/v4/a/task", begin), 60);
+        for other in [origin("vpc-1", 2), origin("vpc-2", 1)] {
+            assert_eq!(admitted(&mut rate, &other, "/v4/a", begin), 60);
+        }
         let later = begin + Duration::from_secs(1);
-        assert_eq!(admitted(&mut rate, ONE, "/v4/a", later), 40);
+        assert_eq!(admitted(&mut rate, one, "/v4/a", later), 40);
         let much_later = begin + Duration::from_secs(60);
-        assert_eq!(admitted(&mut rate, ONE, "/v4/a", much_later), 60);
+        assert_eq!(admitted(&mut rate, one, "/v4/a", much_later), 60);
     }
 
     #[test]
     fn invented_paths_take_no_more_than_so_much_memory_and_time_frees_it() {
         let mut rate = Rate::default();
         for number in 0..3 * BUCKETS_MAX {
-            rate.admits(ONE, &number.to_string(), Duration::ZERO);
+            rate.admits(&origin("vpc-1", 1), &number.to_string(), Duration::ZERO);
         }
         assert!(rate.buckets.len() <= BUCKETS_MAX);
-        assert!(rate.admits(OTHER, "/v4/a", Duration::from_secs(1)));
+        assert!(rate.admits(&origin("vpc-1", 2), "/v4/a", Duration::from_secs(1)));
         assert_eq!(rate.buckets.len(), 1);
     }
 }
