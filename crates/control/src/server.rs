@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::RedbStore;
-use store::backend::FjallLogStore;
-use store::{LogStore, StateHandle, Txn};
+use store::backend::{FjallLogStore, FjallMetricStore};
+use store::{LogStore, MetricStore, StateHandle, Txn};
 use tracing::info;
 
 /// The first host's name; its agent is the one that `up` starts on this machine.
@@ -78,7 +78,7 @@ pub async fn run(
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
-    let (state, _writer, logs) = open(&config)?;
+    let (state, _writer, logs, metrics) = open(&config)?;
     prepare(&state, &scope, &config, &endpoint.url).await?;
     let decisions = Arc::new(DecisionLog::new(clock::now()));
     let history = Arc::new(History::default());
@@ -88,6 +88,7 @@ pub async fn run(
     controllers::start(&Controllers {
         state: state.clone(),
         logs: logs.clone(),
+        metrics: metrics.clone(),
         timing: config.timing,
         host_lost_after: config.host_lost_after,
         scope: scope.clone(),
@@ -107,6 +108,7 @@ pub async fn run(
         Stores {
             state,
             logs,
+            metrics,
             decisions,
             history,
             waits: config.timing.services,
@@ -136,9 +138,15 @@ fn endpoint(listening: SocketAddr, tls: Option<&Tls>) -> Endpoint {
     }
 }
 
-fn open(
-    config: &ServerConfig,
-) -> anyhow::Result<(StateHandle, store::WriterGuard, Arc<dyn LogStore>)> {
+/// The stores, and what keeps the writer running.
+type Opened = (
+    StateHandle,
+    store::WriterGuard,
+    Arc<dyn LogStore>,
+    Arc<dyn MetricStore>,
+);
+
+fn open(config: &ServerConfig) -> anyhow::Result<Opened> {
     std::fs::create_dir_all(&config.state_dir)
         .with_context(|| format!("cannot make {}", config.state_dir.display()))?;
     let path = config.state_dir.join("longshore.redb");
@@ -148,7 +156,10 @@ fn open(
     let path = config.state_dir.join("logs");
     let logs =
         FjallLogStore::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    Ok((state, writer, Arc::new(logs)))
+    let path = config.state_dir.join("metrics");
+    let metrics = FjallMetricStore::open(&path);
+    let metrics = metrics.with_context(|| format!("cannot open {}", path.display()))?;
+    Ok((state, writer, Arc::new(logs), Arc::new(metrics)))
 }
 
 /// What must be in the state before the first request: keys, the endpoint, what the operator declared,

@@ -64,7 +64,9 @@ impl Bench {
         let answer = match call {
             iam::Authorised::Read(call) => call.run(&self.world, &mut self.ctx)?,
             iam::Authorised::Write(call) => call.run(&mut txn, &mut self.ctx)?,
-            iam::Authorised::Logs(_) => panic!("no operation of events reads logs"),
+            iam::Authorised::Logs(_) | iam::Authorised::Metrics(_) => {
+                panic!("no operation of events reads logs or metrics")
+            }
         };
         self.world = txn.finish().0;
         let encoded = aws_wire::protocol::encode(&route, "r", |writer| answer.write(writer));

@@ -9,7 +9,7 @@ use aws_api::{ReadError, Shape, ShapeReader, ShapeWriter, Violation};
 use aws_types::{AwsError, Ctx};
 use std::fmt;
 use std::sync::Arc;
-use store::{LogStore, Txn, World};
+use store::{LogStore, MetricStore, Txn, World};
 
 /// What an operation needs to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Kind {
     LogRead,
     /// A snapshot and the log store, which it changes.
     LogWrite,
+    /// A snapshot and the metric store, which it reads.
+    MetricRead,
+    /// A snapshot and the metric store, which it changes.
+    MetricWrite,
 }
 
 /// One API call of a service.
@@ -96,6 +100,32 @@ impl Operation {
         Self::logs::<O>(Kind::LogWrite, authorisation, call)
     }
 
+    /// An operation that reads metric samples.
+    #[must_use]
+    pub fn metric_read<O: aws_api::Operation>(
+        authorisation: Authorisation<O::Input>,
+        call: fn(&World, &mut Ctx, &dyn MetricStore, &O::Input) -> Result<O::Output, AwsError>,
+    ) -> Self
+    where
+        O::Input: Send + Sync + 'static,
+        O::Output: Send + 'static,
+    {
+        Self::metrics::<O>(Kind::MetricRead, authorisation, call)
+    }
+
+    /// An operation that changes metric samples.
+    #[must_use]
+    pub fn metric_write<O: aws_api::Operation>(
+        authorisation: Authorisation<O::Input>,
+        call: fn(&World, &mut Ctx, &dyn MetricStore, &O::Input) -> Result<O::Output, AwsError>,
+    ) -> Self
+    where
+        O::Input: Send + Sync + 'static,
+        O::Output: Send + 'static,
+    {
+        Self::metrics::<O>(Kind::MetricWrite, authorisation, call)
+    }
+
     /// Our name of the service, e.g. `ecs`.
     #[must_use]
     pub fn service(&self) -> &'static str {
@@ -134,6 +164,22 @@ impl Operation {
         Self::new::<O>(kind, authorisation, move |input| {
             Authorised::Logs(LogCall(Box::new(move |world, ctx, logs| {
                 call(world, ctx, logs, &input).map(Answer::of)
+            })))
+        })
+    }
+
+    fn metrics<O: aws_api::Operation>(
+        kind: Kind,
+        authorisation: Authorisation<O::Input>,
+        call: fn(&World, &mut Ctx, &dyn MetricStore, &O::Input) -> Result<O::Output, AwsError>,
+    ) -> Self
+    where
+        O::Input: Send + Sync + 'static,
+        O::Output: Send + 'static,
+    {
+        Self::new::<O>(kind, authorisation, move |input| {
+            Authorised::Metrics(MetricCall(Box::new(move |world, ctx, metrics| {
+                call(world, ctx, metrics, &input).map(Answer::of)
             })))
         })
     }
@@ -228,6 +274,8 @@ pub enum Authorised {
     Write(WriteCall),
     /// Runs over a snapshot and the log store, on a thread that may wait for a disk.
     Logs(LogCall),
+    /// Runs over a snapshot and the metric store, on such a thread.
+    Metrics(MetricCall),
 }
 
 /// Runs over a snapshot.
@@ -239,6 +287,11 @@ pub struct WriteCall(Box<dyn FnOnce(&mut Txn, &mut Ctx) -> Result<Answer, AwsErr
 /// Runs over a snapshot and the log store.
 pub struct LogCall(
     Box<dyn FnOnce(&World, &mut Ctx, &dyn LogStore) -> Result<Answer, AwsError> + Send>,
+);
+
+/// Runs over a snapshot and the metric store.
+pub struct MetricCall(
+    Box<dyn FnOnce(&World, &mut Ctx, &dyn MetricStore) -> Result<Answer, AwsError> + Send>,
 );
 
 impl ReadCall {
@@ -276,6 +329,21 @@ impl LogCall {
     }
 }
 
+impl MetricCall {
+    /// Runs the operation.
+    ///
+    /// # Errors
+    /// The operation's own.
+    pub fn run(
+        self,
+        world: &World,
+        ctx: &mut Ctx,
+        metrics: &dyn MetricStore,
+    ) -> Result<Answer, AwsError> {
+        (self.0)(world, ctx, metrics)
+    }
+}
+
 /// The output of an operation, to be encoded.
 pub struct Answer(Box<dyn Fn(&mut dyn ShapeWriter) + Send>);
 
@@ -299,4 +367,4 @@ macro_rules! opaque {
         }
     )*};
 }
-opaque!(ReadCall, WriteCall, LogCall, Answer);
+opaque!(ReadCall, WriteCall, LogCall, MetricCall, Answer);

@@ -17,6 +17,7 @@ mod export;
 mod key;
 mod key_text;
 mod log_store;
+mod metric_store;
 mod rows;
 mod state;
 mod table;
@@ -33,6 +34,10 @@ pub use key::{Key, KeyReader, KeyWriter, TableKey};
 pub use log_store::{
     Appended, ENTRY_OVERHEAD, LogEntry, LogRange, LogStore, LogStoreError, LogStreamId,
     LogStreamState, Position, StoredEntry,
+};
+pub use metric_store::{
+    LAST_ARRIVED_SLACK_SECONDS, MetricStore, MetricStoreError, NewPoint, PointPlace, PointRange,
+    Resolution, SeriesName, SeriesState, StoredPoint,
 };
 pub use rows::Rows;
 pub use state::StateHandle;

@@ -17,6 +17,7 @@
 //! Rules: Amazon CloudWatch Logs API reference and user guide.
 
 pub mod alarms;
+pub mod errors;
 pub mod filter;
 pub mod metrics;
 pub mod ops;

@@ -36,7 +36,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "Cloud Map",
-        "awsJson1.1 alone, not smithy-rpc-v2-cbor. Public DNS namespaces, Route 53 health checks, alias \
+        "Public DNS namespaces, Route 53 health checks, alias \
          targets and service attributes are refused. An operation is SUCCESS when its call is answered; \
          the newest 1,000 are kept. Of more than eight healthy instances a name leads to the same eight; \
          WEIGHTED is answered like MULTIVALUE. Of two zones of one name in two VPCs, DiscoverInstances knows \
@@ -76,7 +76,7 @@ A deployment controller cannot be changed.",
          `bridge`. Also refused: TLS, `testTrafficRules`, and `services` under a deployment strategy other than \
          ROLLING. Names lead to IPv4 addresses alone. With the agent's end connections through its proxies end \
          too; the next agent opens them again at once. Metrics go with TCS once a minute and are counted for \
-         `longshore why`; CloudWatch is not served yet. Where no recording of AWS's error text is known to us, \
+         `longshore why`. Where no recording of AWS's error text is known to us, \
          the error's code is AWS's and the text is ours.",
     ),
     (
@@ -112,6 +112,14 @@ A deployment controller cannot be changed.",
          queues. Roles are checked by their shape alone. A schedule that came due while no server ran \
          fires once when one runs again. A target that is away keeps at most 1,000 events. Reasons of \
          `InvalidEventPatternException` are worded as near to AWS's as is known to us.",
+    ),
+    (
+        "CloudWatch",
+        "Alarms on metrics. Anomaly detection (`ThresholdMetricId`), PromQL (`EvaluationCriteria`), \
+         `EvaluationWindow`, `WarmUpConfiguration` and `ActionConfiguration` are refused. No service that an \
+         alarm's action can name is served: each is taken, and noted in the history as failed; EventBridge \
+         is told. History keeps 100 items an alarm, 20,000 in all. Where no recording of AWS's error text \
+         is known to us, the error's code is AWS's and the text is ours.",
     ),
     (
         "EC2",

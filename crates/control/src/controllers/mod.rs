@@ -9,6 +9,7 @@ mod event_targets;
 mod hooks;
 mod hosts;
 mod http_client;
+mod metric_rollup;
 mod queue;
 mod retention;
 mod schedules;
@@ -20,7 +21,7 @@ use crate::timing::Timing;
 use aws_types::{AwsError, Ctx, Scope, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LogStore, StateHandle, Txn};
+use store::{LogStore, MetricStore, StateHandle, Txn};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
@@ -34,6 +35,8 @@ pub struct Controllers {
     pub state: StateHandle,
     /// The log store.
     pub logs: Arc<dyn LogStore>,
+    /// The metric store.
+    pub metrics: Arc<dyn MetricStore>,
     /// The waits in force.
     pub timing: Timing,
     /// An agent that is away this long is lost.
@@ -99,6 +102,7 @@ pub fn start(shared: &Controllers) {
     }
     tokio::spawn(services::run(shared.clone()));
     tokio::spawn(event_targets::run(shared.clone()));
+    tokio::spawn(metric_rollup::run(shared.clone()));
 }
 
 async fn run(controller: Box<dyn Controller>, shared: Controllers) {

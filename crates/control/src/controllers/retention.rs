@@ -126,7 +126,7 @@ mod tests {
     use ecs::records::{CLUSTERS, ClusterRecord, ClusterStatus, TASK_DEFINITIONS};
     use std::sync::Arc;
     use std::time::Duration;
-    use store::backend::{MemoryLogStore, MemoryStore};
+    use store::backend::{MemoryLogStore, MemoryMetricStore, MemoryStore};
     use store::{Schema, StateHandle};
 
     async fn put(state: &StateHandle, ctx: Ctx) {
@@ -184,6 +184,7 @@ mod tests {
         let retention = Retention(Controllers {
             state: state.clone(),
             logs: Arc::new(MemoryLogStore::default()),
+            metrics: Arc::new(MemoryMetricStore::default()),
             timing: Timing::AWS,
             host_lost_after: Duration::from_secs(60),
             scope,

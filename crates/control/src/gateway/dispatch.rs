@@ -5,7 +5,7 @@
 use super::answer::{self, Answer};
 use super::authenticate::{self, Identity};
 use super::body::BodyFault;
-use super::{Gateway, with_head};
+use super::{Gateway, encoding, with_head};
 use crate::clock;
 use crate::decision_log::{Asked, Entry};
 use aws_api::{Protocol, ServiceDescription};
@@ -26,8 +26,12 @@ pub async fn answer(
     (request_id, ids): (&str, Ids),
 ) -> Answer {
     let started = Instant::now();
+    let whole = match encoding::decoded(&parts.headers, body) {
+        Ok(whole) => whole,
+        Err(fault) => return refuse(parts, fault, request_id),
+    };
     let admitted = with_head(parts, |head| {
-        let route = route::identify(head, body).map_err(|nowhere| Refused {
+        let route = route::identify(head, &whole).map_err(|nowhere| Refused {
             error: nowhere.error,
             protocol: nowhere.protocol,
             service: nowhere.service,
@@ -39,10 +43,10 @@ pub async fn answer(
         };
         let identity = authenticate::authenticate(gateway, head, body, route.service.signing_name)
             .map_err(|fault| refused(fault.error(route.protocol)))?;
-        let request = decode(gateway, &route, body, head.query).map_err(refused)?;
+        let request = decode(gateway, &route, &whole, head.query).map_err(refused)?;
         let request = Admitted {
             request,
-            is_dry_run: protocol::is_dry_run(&route, body, head.query),
+            is_dry_run: protocol::is_dry_run(&route, &whole, head.query),
         };
         Ok((route, identity, request))
     });
@@ -226,17 +230,29 @@ async fn perform(gateway: &Gateway, admitted: Admitted, mut ctx: Ctx) -> Result<
         }
         Authorised::Logs(call) => {
             let logs = gateway.logs.clone();
-            let run = move || call.run(&world, &mut ctx, &*logs);
-            tokio::task::spawn_blocking(run)
+            waiting(move || call.run(&world, &mut ctx, &*logs))
                 .await
-                .unwrap_or_else(|panic| {
-                    Err(codes::INTERNAL_FAILURE
-                        .with("An internal error occurred.")
-                        .detail(panic))
-                })
+                .map(without_decisions)
+        }
+        Authorised::Metrics(call) => {
+            let metrics = gateway.metrics.clone();
+            waiting(move || call.run(&world, &mut ctx, &*metrics))
+                .await
                 .map(without_decisions)
         }
     }
+}
+
+/// Runs what may wait for a disk on a thread that may.
+async fn waiting(
+    run: impl FnOnce() -> Result<iam::Answer, AwsError> + Send + 'static,
+) -> Result<iam::Answer, AwsError> {
+    let ran = tokio::task::spawn_blocking(run).await;
+    ran.unwrap_or_else(|panic| {
+        Err(codes::INTERNAL_FAILURE
+            .with("An internal error occurred.")
+            .detail(panic))
+    })
 }
 
 /// One line a request: refusals of the caller's making are ordinary, ours are not.

@@ -8,6 +8,7 @@ pub mod answer;
 mod authenticate;
 mod body;
 mod dispatch;
+mod encoding;
 mod join;
 pub mod listener;
 mod stream;
@@ -31,13 +32,14 @@ use iam::Operation;
 pub use join::Anchor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{LogStore, StateHandle};
+use store::{LogStore, MetricStore, StateHandle};
 
 /// Everything that a request can need.
 #[derive(Debug)]
 pub struct Gateway {
     state: StateHandle,
     logs: Arc<dyn LogStore>,
+    metrics: Arc<dyn MetricStore>,
     decisions: Arc<DecisionLog>,
     history: Arc<History>,
     waits: Waits,
@@ -57,6 +59,8 @@ pub struct Stores {
     pub state: StateHandle,
     /// The log store.
     pub logs: Arc<dyn LogStore>,
+    /// The metric store.
+    pub metrics: Arc<dyn MetricStore>,
     /// Where decisions are told.
     pub decisions: Arc<DecisionLog>,
     /// The events that were emitted.
@@ -78,6 +82,7 @@ impl Gateway {
         Self {
             state: stores.state,
             logs: stores.logs,
+            metrics: stores.metrics,
             decisions: stores.decisions,
             history: stores.history,
             waits: stores.waits,

@@ -7,11 +7,15 @@
 mod log_fjall;
 mod log_memory;
 mod memory;
+mod metric_fjall;
+mod metric_memory;
 mod redb;
 
 pub use log_fjall::FjallLogStore;
 pub use log_memory::MemoryLogStore;
 pub use memory::MemoryStore;
+pub use metric_fjall::FjallMetricStore;
+pub use metric_memory::MemoryMetricStore;
 pub use redb::RedbStore;
 
 use crate::txn::Change;

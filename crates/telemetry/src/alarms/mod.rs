@@ -10,7 +10,6 @@
 //! Rules: CloudWatch API reference and user guide, "Using Amazon CloudWatch alarms".
 
 pub mod change;
-pub mod errors;
 pub mod event;
 pub mod history;
 pub mod ops;

@@ -3,11 +3,11 @@
 //! Rule: API reference, PutMetricAlarm; lengths, counts and enums of members are checked before, from
 //! the model. Wording as the service answers it, where that is known.
 
-use super::errors::{combination, invalid, missing, value};
+use crate::errors::{combination, invalid, missing, value};
+use crate::metrics::query::Plan;
 use crate::metrics::statistic::Statistic;
 use aws_api::cloudwatch::{MetricDataQuery, PutMetricAlarmInput};
-use aws_types::AwsError;
-use std::collections::BTreeSet;
+use aws_types::{AwsError, Scope};
 
 /// Evaluation periods together, seconds: of periods below an hour, and of others.
 const SPAN_SECONDS_MAX: i64 = 86_400;
@@ -28,7 +28,7 @@ const OF_BANDS: &[&str] = &[
 ///
 /// # Errors
 /// AWS's, for the first rule that is broken.
-pub fn check(given: &PutMetricAlarmInput) -> Result<(), AwsError> {
+pub fn check(given: &PutMetricAlarmInput, scope: &Scope) -> Result<(), AwsError> {
     check_unserved(given)?;
     check_counts(given)?;
     match given
@@ -36,7 +36,7 @@ pub fn check(given: &PutMetricAlarmInput) -> Result<(), AwsError> {
         .as_deref()
         .filter(|metrics| !metrics.is_empty())
     {
-        Some(metrics) => check_math(given, metrics)?,
+        Some(metrics) => check_math(given, metrics, scope)?,
         None => check_single(given)?,
     }
     check_treatment(given)?;
@@ -146,7 +146,11 @@ fn check_period(given: &PutMetricAlarmInput, period: i32) -> Result<(), AwsError
 }
 
 /// An alarm on an expression.
-fn check_math(given: &PutMetricAlarmInput, metrics: &[MetricDataQuery]) -> Result<(), AwsError> {
+fn check_math(
+    given: &PutMetricAlarmInput,
+    metrics: &[MetricDataQuery],
+    scope: &Scope,
+) -> Result<(), AwsError> {
     let single = [
         given.metric_name.is_some(),
         given.namespace.is_some(),
@@ -169,7 +173,7 @@ fn check_math(given: &PutMetricAlarmInput, metrics: &[MetricDataQuery]) -> Resul
             "The collection Metrics must not have a size greater than {QUERIES_MAX}."
         )));
     }
-    check_queries(metrics)?;
+    Plan::of(scope, metrics)?;
     let shown = metrics
         .iter()
         .filter(|query| query.return_data.unwrap_or(true))
@@ -183,49 +187,6 @@ fn check_math(given: &PutMetricAlarmInput, metrics: &[MetricDataQuery]) -> Resul
         let of_stat = query.metric_stat.as_ref().and_then(|stat| stat.period);
         if let Some(period) = of_stat.or(query.period) {
             check_period(given, period)?;
-        }
-    }
-    Ok(())
-}
-
-/// What every list of queries must keep to, an alarm's and GetMetricData's.
-///
-/// # Errors
-/// `ValidationError`.
-pub fn check_queries(queries: &[MetricDataQuery]) -> Result<(), AwsError> {
-    let mut ids = BTreeSet::new();
-    for query in queries {
-        let id = query.id.as_deref().unwrap_or_default();
-        let mut letters = id.chars();
-        let is_id = letters
-            .next()
-            .is_some_and(|first| first.is_ascii_lowercase())
-            && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        if !is_id {
-            return Err(invalid(format!(
-                "The value {id} for parameter Id is invalid: it must begin with a lowercase letter and hold letters, numbers and underscores alone."
-            )));
-        }
-        if !ids.insert(id) {
-            return Err(invalid(format!(
-                "The value {id} for parameter Id is not unique."
-            )));
-        }
-        match (&query.metric_stat, &query.expression) {
-            (Some(stat), None) => {
-                let stat = stat.stat.as_deref().unwrap_or_default();
-                if Statistic::parse(stat).is_none() {
-                    return Err(invalid(format!(
-                        "The value {stat} for parameter MetricDataQueries.member.MetricStat.Stat is not a valid statistic."
-                    )));
-                }
-            }
-            (None, Some(_)) => {}
-            _ => {
-                return Err(invalid(format!(
-                    "Exactly one of MetricStat and Expression must be given for the query {id}."
-                )));
-            }
         }
     }
     Ok(())
@@ -281,7 +242,9 @@ mod tests {
     fn code(change: impl FnOnce(&mut PutMetricAlarmInput)) -> Option<&'static str> {
         let mut given = good();
         change(&mut given);
-        check(&given).err().map(|error| error.code().name)
+        check(&given, &Scope::new("000000000000", "us-east-1"))
+            .err()
+            .map(|error| error.code().name)
     }
 
     #[test]

@@ -20,6 +20,7 @@ use iam::Operation;
 pub fn operations() -> Vec<Operation> {
     let mut all = of_logs();
     all.extend(crate::alarms::ops::operations());
+    all.extend(crate::metrics::ops::operations());
     all
 }
 

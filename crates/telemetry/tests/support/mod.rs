@@ -50,7 +50,7 @@ impl Bench {
         .unwrap();
         if !request.violations().is_empty() {
             let text = aws_api::Violation::message(request.violations());
-            return Err(telemetry::alarms::errors::invalid(text));
+            return Err(telemetry::errors::invalid(text));
         }
         self.ctx.now = self.ctx.now.plus(Duration::from_secs(1));
         let mut txn = Txn::new(self.world.clone());

@@ -31,6 +31,9 @@ pub const HISTORY_ITEM_TYPE: &[&str] = &[
     "AlarmContributorAction",
 ];
 
+/// Values of `RecentlyActive`.
+pub const RECENTLY_ACTIVE: &[&str] = &["PT3H"];
+
 /// Values of `ScanBy`.
 pub const SCAN_BY: &[&str] = &["TimestampDescending", "TimestampAscending"];
 
@@ -70,3 +73,6 @@ pub const STATE_VALUE: &[&str] = &["OK", "ALARM", "INSUFFICIENT_DATA"];
 
 /// Values of `Statistic`.
 pub const STATISTIC: &[&str] = &["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
+
+/// Values of `StatusCode`.
+pub const STATUS_CODE: &[&str] = &["Complete", "InternalError", "PartialData", "Forbidden"];

@@ -138,6 +138,32 @@ const OPERATIONS: &[OperationDescription] = &[
         errors: &[],
     },
     OperationDescription {
+        name: "GetMetricData",
+        input: Kind::Structure(&shapes::GET_METRIC_DATA_INPUT),
+        output: Kind::Structure(&shapes::GET_METRIC_DATA_OUTPUT),
+        result_wrapper: Some("GetMetricDataResult"),
+        errors: &["InvalidNextToken"],
+    },
+    OperationDescription {
+        name: "GetMetricStatistics",
+        input: Kind::Structure(&shapes::GET_METRIC_STATISTICS_INPUT),
+        output: Kind::Structure(&shapes::GET_METRIC_STATISTICS_OUTPUT),
+        result_wrapper: Some("GetMetricStatisticsResult"),
+        errors: &[
+            "InvalidParameterValueException",
+            "MissingRequiredParameterException",
+            "InvalidParameterCombinationException",
+            "InternalServiceFault",
+        ],
+    },
+    OperationDescription {
+        name: "ListMetrics",
+        input: Kind::Structure(&shapes::LIST_METRICS_INPUT),
+        output: Kind::Structure(&shapes::LIST_METRICS_OUTPUT),
+        result_wrapper: Some("ListMetricsResult"),
+        errors: &["InternalServiceFault", "InvalidParameterValueException"],
+    },
+    OperationDescription {
         name: "ListTagsForResource",
         input: Kind::Structure(&shapes::LIST_TAGS_FOR_RESOURCE_INPUT),
         output: Kind::Structure(&shapes::LIST_TAGS_FOR_RESOURCE_OUTPUT),
@@ -154,6 +180,18 @@ const OPERATIONS: &[OperationDescription] = &[
         output: <crate::shape::Empty as crate::shape::Shape>::KIND,
         result_wrapper: None,
         errors: &["LimitExceededFault"],
+    },
+    OperationDescription {
+        name: "PutMetricData",
+        input: Kind::Structure(&shapes::PUT_METRIC_DATA_INPUT),
+        output: <crate::shape::Empty as crate::shape::Shape>::KIND,
+        result_wrapper: None,
+        errors: &[
+            "InvalidParameterValueException",
+            "MissingRequiredParameterException",
+            "InvalidParameterCombinationException",
+            "InternalServiceFault",
+        ],
     },
     OperationDescription {
         name: "SetAlarmState",

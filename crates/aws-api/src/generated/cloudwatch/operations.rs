@@ -71,6 +71,39 @@ impl Operation for EnableAlarmActions {
     const SERVICE: &'static str = "cloudwatch";
 }
 
+/// `GetMetricData`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetMetricData;
+
+impl Operation for GetMetricData {
+    type Input = GetMetricDataInput;
+    type Output = GetMetricDataOutput;
+    const NAME: &'static str = "GetMetricData";
+    const SERVICE: &'static str = "cloudwatch";
+}
+
+/// `GetMetricStatistics`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetMetricStatistics;
+
+impl Operation for GetMetricStatistics {
+    type Input = GetMetricStatisticsInput;
+    type Output = GetMetricStatisticsOutput;
+    const NAME: &'static str = "GetMetricStatistics";
+    const SERVICE: &'static str = "cloudwatch";
+}
+
+/// `ListMetrics`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListMetrics;
+
+impl Operation for ListMetrics {
+    type Input = ListMetricsInput;
+    type Output = ListMetricsOutput;
+    const NAME: &'static str = "ListMetrics";
+    const SERVICE: &'static str = "cloudwatch";
+}
+
 /// `ListTagsForResource`.
 #[derive(Clone, Copy, Debug)]
 pub struct ListTagsForResource;
@@ -90,6 +123,17 @@ impl Operation for PutMetricAlarm {
     type Input = PutMetricAlarmInput;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "PutMetricAlarm";
+    const SERVICE: &'static str = "cloudwatch";
+}
+
+/// `PutMetricData`.
+#[derive(Clone, Copy, Debug)]
+pub struct PutMetricData;
+
+impl Operation for PutMetricData {
+    type Input = PutMetricDataInput;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "PutMetricData";
     const SERVICE: &'static str = "cloudwatch";
 }
 

@@ -143,6 +143,11 @@ pub static DATAPOINTS_TO_ALARM: Rules = Rules {
     ..Rules::NONE
 };
 
+pub static DIMENSION_FILTERS: Rules = Rules {
+    max: Some(10.0),
+    ..Rules::NONE
+};
+
 pub static DIMENSION_NAME: Rules = Rules {
     min: Some(1.0),
     max: Some(255.0),
@@ -166,6 +171,46 @@ pub static END_TIME_OFFSET: Rules = Rules {
     ..Rules::NONE
 };
 
+pub static ENTITY_ATTRIBUTES_MAP: Rules = Rules {
+    min: Some(0.0),
+    max: Some(10.0),
+    item: Some(&ENTITY_ATTRIBUTES_MAP_VALUE_STRING),
+    key: Some(&ENTITY_ATTRIBUTES_MAP_KEY_STRING),
+    ..Rules::NONE
+};
+
+pub static ENTITY_ATTRIBUTES_MAP_KEY_STRING: Rules = Rules {
+    min: Some(1.0),
+    max: Some(256.0),
+    ..Rules::NONE
+};
+
+pub static ENTITY_ATTRIBUTES_MAP_VALUE_STRING: Rules = Rules {
+    min: Some(1.0),
+    max: Some(2048.0),
+    ..Rules::NONE
+};
+
+pub static ENTITY_KEY_ATTRIBUTES_MAP: Rules = Rules {
+    min: Some(2.0),
+    max: Some(4.0),
+    item: Some(&ENTITY_KEY_ATTRIBUTES_MAP_VALUE_STRING),
+    key: Some(&ENTITY_KEY_ATTRIBUTES_MAP_KEY_STRING),
+    ..Rules::NONE
+};
+
+pub static ENTITY_KEY_ATTRIBUTES_MAP_KEY_STRING: Rules = Rules {
+    min: Some(1.0),
+    max: Some(32.0),
+    ..Rules::NONE
+};
+
+pub static ENTITY_KEY_ATTRIBUTES_MAP_VALUE_STRING: Rules = Rules {
+    min: Some(1.0),
+    max: Some(2048.0),
+    ..Rules::NONE
+};
+
 pub static EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE: Rules = Rules {
     min: Some(1.0),
     max: Some(255.0),
@@ -185,6 +230,12 @@ pub static EVALUATION_PERIODS: Rules = Rules {
 
 pub static EVALUATION_STATE: Rules = Rules {
     values: &["PARTIAL_DATA", "EVALUATION_FAILURE", "EVALUATION_ERROR"],
+    ..Rules::NONE
+};
+
+pub static EXTENDED_STATISTICS: Rules = Rules {
+    min: Some(1.0),
+    max: Some(10.0),
     ..Rules::NONE
 };
 
@@ -249,6 +300,11 @@ pub static NAMESPACE: Rules = Rules {
     ..Rules::NONE
 };
 
+pub static OWNING_ACCOUNTS: Rules = Rules {
+    item: Some(&ACCOUNT_ID),
+    ..Rules::NONE
+};
+
 pub static PENDING_PERIOD: Rules = Rules {
     min: Some(0.0),
     max: Some(86400.0),
@@ -279,6 +335,11 @@ pub static QUERY_RESULTS_TO_EVALUATE: Rules = Rules {
 pub static QUERY_STRING: Rules = Rules {
     min: Some(0.0),
     max: Some(10000.0),
+    ..Rules::NONE
+};
+
+pub static RECENTLY_ACTIVE: Rules = Rules {
+    values: &["PT3H"],
     ..Rules::NONE
 };
 
@@ -369,6 +430,23 @@ pub static STATE_VALUE: Rules = Rules {
 
 pub static STATISTIC: Rules = Rules {
     values: &["SampleCount", "Average", "Sum", "Minimum", "Maximum"],
+    ..Rules::NONE
+};
+
+pub static STATISTICS: Rules = Rules {
+    min: Some(1.0),
+    max: Some(5.0),
+    item: Some(&STATISTIC),
+    ..Rules::NONE
+};
+
+pub static STATUS_CODE: Rules = Rules {
+    values: &["Complete", "InternalError", "PartialData", "Forbidden"],
+    ..Rules::NONE
+};
+
+pub static STORAGE_RESOLUTION: Rules = Rules {
+    min: Some(1.0),
     ..Rules::NONE
 };
 

@@ -1,9 +1,9 @@
 //! DeleteAlarms: all that are named, or none.
 
 use super::{all, ask};
-use crate::alarms::errors::no_alarm;
 use crate::alarms::history;
 use crate::alarms::records::{ALARMS, AlarmKey};
+use crate::errors::no_alarm;
 use aws_api::Empty;
 use aws_api::cloudwatch::DeleteAlarmsInput;
 use aws_types::{AwsError, Ctx};

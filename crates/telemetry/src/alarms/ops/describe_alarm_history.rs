@@ -1,9 +1,9 @@
 //! DescribeAlarmHistory: the newest first, of one alarm or of all.
 
 use super::ask;
-use crate::alarms::errors::token;
 use crate::alarms::history::position;
 use crate::alarms::records::{AlarmKey, HISTORY, HistoryRecord, prefix};
+use crate::errors::token;
 use crate::page::{name_token, read_name_token};
 use aws_api::cloudwatch::{
     AlarmHistoryItem, DescribeAlarmHistoryInput, DescribeAlarmHistoryOutput,

@@ -1,9 +1,9 @@
 //! DescribeAlarms, in order of name.
 
 use super::{all, ask};
-use crate::alarms::errors::{combination, token, value};
 use crate::alarms::records::{ALARMS, AlarmKey, AlarmRecord, State, prefix};
 use crate::alarms::shape::metric_alarm;
+use crate::errors::{combination, token, value};
 use crate::page::{name_token, read_name_token};
 use aws_api::cloudwatch::{DescribeAlarmsInput, DescribeAlarmsOutput};
 use aws_types::{AwsError, Ctx};

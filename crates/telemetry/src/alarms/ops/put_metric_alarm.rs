@@ -2,9 +2,9 @@
 
 use super::ask;
 use super::tags::with_tags;
-use crate::alarms::errors::invalid;
 use crate::alarms::records::{ALARMS, AlarmKey, AlarmRecord, Given, State, StateOf};
 use crate::alarms::{history, rules};
+use crate::errors::invalid;
 use aws_api::cloudwatch::PutMetricAlarmInput;
 use aws_api::{Empty, Stored};
 use aws_types::{AwsError, Ctx};
@@ -27,7 +27,7 @@ pub fn put_metric_alarm(
     ctx: &mut Ctx,
     input: &PutMetricAlarmInput,
 ) -> Result<Empty, AwsError> {
-    rules::check(input)?;
+    rules::check(input, &ctx.scope)?;
     let key = AlarmKey::new(&ctx.scope, input.alarm_name.as_deref().unwrap_or_default());
     let before = txn.get(&ALARMS, &key).cloned();
     // Rule: tags of an update are ignored.

@@ -2,8 +2,8 @@
 
 use super::ask;
 use crate::alarms::change::{self, Verdict};
-use crate::alarms::errors::{no_alarm, value};
 use crate::alarms::records::{AlarmKey, State};
+use crate::errors::{no_alarm, value};
 use aws_api::Empty;
 use aws_api::cloudwatch::SetAlarmStateInput;
 use aws_api::cloudwatch::errors::INVALID_FORMAT_FAULT;

@@ -1,7 +1,7 @@
 //! TagResource, UntagResource, ListTagsForResource: of alarms.
 
-use crate::alarms::errors::{invalid, value};
 use crate::alarms::records::{ALARMS, AlarmKey, AlarmRecord};
+use crate::errors::{invalid, value};
 use aws_api::cloudwatch::errors::RESOURCE_NOT_FOUND_EXCEPTION;
 use aws_api::cloudwatch::{
     ListTagsForResourceInput, ListTagsForResourceOutput, Tag, TagResourceInput, TagResourceOutput,

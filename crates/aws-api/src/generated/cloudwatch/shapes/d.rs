@@ -6,6 +6,47 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use aws_types::Timestamp;
+use std::collections::BTreeMap;
+
+/// `Datapoint` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Datapoint {
+    pub average: Option<f64>,
+    pub extended_statistics: Option<BTreeMap<String, f64>>,
+    pub maximum: Option<f64>,
+    pub minimum: Option<f64>,
+    pub sample_count: Option<f64>,
+    pub sum: Option<f64>,
+    pub timestamp: Option<Timestamp>,
+    pub unit: Option<String>,
+}
+
+/// Describes [`Datapoint`].
+pub static DATAPOINT: StructDescription = StructDescription {
+    name: "Datapoint",
+    members: &[
+        Member::new("Average", Kind::Double),
+        Member::new("ExtendedStatistics", Kind::Map(&Kind::Double)),
+        Member::new("Maximum", Kind::Double),
+        Member::new("Minimum", Kind::Double),
+        Member::new("SampleCount", Kind::Double),
+        Member::new("Sum", Kind::Double),
+        Member::new("Timestamp", Kind::Timestamp),
+        Member::new("Unit", Kind::String).rules(&rules::STANDARD_UNIT),
+    ],
+};
+structure!(
+    Datapoint,
+    DATAPOINT,
+    average,
+    extended_statistics,
+    maximum,
+    minimum,
+    sample_count,
+    sum,
+    timestamp,
+    unit
+);
 
 /// `DeleteAlarmsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -246,6 +287,25 @@ pub static DIMENSION: StructDescription = StructDescription {
     ],
 };
 structure!(Dimension, DIMENSION, name, value);
+
+/// `DimensionFilter` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DimensionFilter {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`DimensionFilter`].
+pub static DIMENSION_FILTER: StructDescription = StructDescription {
+    name: "DimensionFilter",
+    members: &[
+        Member::new("Name", Kind::String)
+            .required()
+            .rules(&rules::DIMENSION_NAME),
+        Member::new("Value", Kind::String).rules(&rules::DIMENSION_VALUE),
+    ],
+};
+structure!(DimensionFilter, DIMENSION_FILTER, name, value);
 
 /// `DisableAlarmActionsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]

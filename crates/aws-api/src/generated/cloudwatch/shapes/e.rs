@@ -5,6 +5,7 @@ use super::super::rules;
 use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
+use std::collections::BTreeMap;
 
 /// `EnableAlarmActionsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,41 @@ structure!(
     ENABLE_ALARM_ACTIONS_INPUT,
     alarm_names
 );
+
+/// `Entity` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entity {
+    pub attributes: Option<BTreeMap<String, String>>,
+    pub key_attributes: Option<BTreeMap<String, String>>,
+}
+
+/// Describes [`Entity`].
+pub static ENTITY: StructDescription = StructDescription {
+    name: "Entity",
+    members: &[
+        Member::new("Attributes", Kind::Map(&Kind::String)).rules(&rules::ENTITY_ATTRIBUTES_MAP),
+        Member::new("KeyAttributes", Kind::Map(&Kind::String))
+            .rules(&rules::ENTITY_KEY_ATTRIBUTES_MAP),
+    ],
+};
+structure!(Entity, ENTITY, attributes, key_attributes);
+
+/// `EntityMetricData` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntityMetricData {
+    pub entity: Option<Entity>,
+    pub metric_data: Option<Vec<MetricDatum>>,
+}
+
+/// Describes [`EntityMetricData`].
+pub static ENTITY_METRIC_DATA: StructDescription = StructDescription {
+    name: "EntityMetricData",
+    members: &[
+        Member::new("Entity", Kind::Structure(&ENTITY)),
+        Member::new("MetricData", Kind::List(&Kind::Structure(&METRIC_DATUM))),
+    ],
+};
+structure!(EntityMetricData, ENTITY_METRIC_DATA, entity, metric_data);
 
 /// `EvaluationCriteria` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]

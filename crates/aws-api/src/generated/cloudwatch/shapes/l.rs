@@ -7,6 +7,85 @@ use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use aws_types::Timestamp;
 
+/// `LabelOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelOptions {
+    pub timezone: Option<String>,
+}
+
+/// Describes [`LabelOptions`].
+pub static LABEL_OPTIONS: StructDescription = StructDescription {
+    name: "LabelOptions",
+    members: &[Member::new("Timezone", Kind::String)],
+};
+structure!(LabelOptions, LABEL_OPTIONS, timezone);
+
+/// `ListMetricsInput` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListMetricsInput {
+    pub dimensions: Option<Vec<DimensionFilter>>,
+    pub include_linked_accounts: Option<bool>,
+    pub metric_name: Option<String>,
+    pub namespace: Option<String>,
+    pub next_token: Option<String>,
+    pub owning_account: Option<String>,
+    pub recently_active: Option<String>,
+}
+
+/// Describes [`ListMetricsInput`].
+pub static LIST_METRICS_INPUT: StructDescription = StructDescription {
+    name: "ListMetricsInput",
+    members: &[
+        Member::new(
+            "Dimensions",
+            Kind::List(&Kind::Structure(&DIMENSION_FILTER)),
+        )
+        .rules(&rules::DIMENSION_FILTERS),
+        Member::new("IncludeLinkedAccounts", Kind::Boolean),
+        Member::new("MetricName", Kind::String).rules(&rules::METRIC_NAME),
+        Member::new("Namespace", Kind::String).rules(&rules::NAMESPACE),
+        Member::new("NextToken", Kind::String),
+        Member::new("OwningAccount", Kind::String).rules(&rules::ACCOUNT_ID),
+        Member::new("RecentlyActive", Kind::String).rules(&rules::RECENTLY_ACTIVE),
+    ],
+};
+structure!(
+    ListMetricsInput,
+    LIST_METRICS_INPUT,
+    dimensions,
+    include_linked_accounts,
+    metric_name,
+    namespace,
+    next_token,
+    owning_account,
+    recently_active
+);
+
+/// `ListMetricsOutput` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListMetricsOutput {
+    pub metrics: Option<Vec<Metric>>,
+    pub next_token: Option<String>,
+    pub owning_accounts: Option<Vec<String>>,
+}
+
+/// Describes [`ListMetricsOutput`].
+pub static LIST_METRICS_OUTPUT: StructDescription = StructDescription {
+    name: "ListMetricsOutput",
+    members: &[
+        Member::new("Metrics", Kind::List(&Kind::Structure(&METRIC))),
+        Member::new("NextToken", Kind::String),
+        Member::new("OwningAccounts", Kind::List(&Kind::String)).rules(&rules::OWNING_ACCOUNTS),
+    ],
+};
+structure!(
+    ListMetricsOutput,
+    LIST_METRICS_OUTPUT,
+    metrics,
+    next_token,
+    owning_accounts
+);
+
 /// `ListTagsForResourceInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceInput {

@@ -7,6 +7,23 @@ use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use aws_types::Timestamp;
 
+/// `MessageData` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MessageData {
+    pub code: Option<String>,
+    pub value: Option<String>,
+}
+
+/// Describes [`MessageData`].
+pub static MESSAGE_DATA: StructDescription = StructDescription {
+    name: "MessageData",
+    members: &[
+        Member::new("Code", Kind::String),
+        Member::new("Value", Kind::String),
+    ],
+};
+structure!(MessageData, MESSAGE_DATA, code, value);
+
 /// `Metric` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metric {
@@ -191,6 +208,86 @@ structure!(
     metric_stat,
     period,
     return_data
+);
+
+/// `MetricDataResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricDataResult {
+    pub id: Option<String>,
+    pub label: Option<String>,
+    pub messages: Option<Vec<MessageData>>,
+    pub status_code: Option<String>,
+    pub timestamps: Option<Vec<Timestamp>>,
+    pub values: Option<Vec<f64>>,
+}
+
+/// Describes [`MetricDataResult`].
+pub static METRIC_DATA_RESULT: StructDescription = StructDescription {
+    name: "MetricDataResult",
+    members: &[
+        Member::new("Id", Kind::String).rules(&rules::METRIC_ID),
+        Member::new("Label", Kind::String),
+        Member::new("Messages", Kind::List(&Kind::Structure(&MESSAGE_DATA))),
+        Member::new("StatusCode", Kind::String).rules(&rules::STATUS_CODE),
+        Member::new("Timestamps", Kind::List(&Kind::Timestamp)),
+        Member::new("Values", Kind::List(&Kind::Double)),
+    ],
+};
+structure!(
+    MetricDataResult,
+    METRIC_DATA_RESULT,
+    id,
+    label,
+    messages,
+    status_code,
+    timestamps,
+    values
+);
+
+/// `MetricDatum` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricDatum {
+    pub counts: Option<Vec<f64>>,
+    pub dimensions: Option<Vec<Dimension>>,
+    pub metric_name: Option<String>,
+    pub statistic_values: Option<StatisticSet>,
+    pub storage_resolution: Option<i32>,
+    pub timestamp: Option<Timestamp>,
+    pub unit: Option<String>,
+    pub value: Option<f64>,
+    pub values: Option<Vec<f64>>,
+}
+
+/// Describes [`MetricDatum`].
+pub static METRIC_DATUM: StructDescription = StructDescription {
+    name: "MetricDatum",
+    members: &[
+        Member::new("Counts", Kind::List(&Kind::Double)),
+        Member::new("Dimensions", Kind::List(&Kind::Structure(&DIMENSION)))
+            .rules(&rules::DIMENSIONS),
+        Member::new("MetricName", Kind::String)
+            .required()
+            .rules(&rules::METRIC_NAME),
+        Member::new("StatisticValues", Kind::Structure(&STATISTIC_SET)),
+        Member::new("StorageResolution", Kind::Integer).rules(&rules::STORAGE_RESOLUTION),
+        Member::new("Timestamp", Kind::Timestamp),
+        Member::new("Unit", Kind::String).rules(&rules::STANDARD_UNIT),
+        Member::new("Value", Kind::Double),
+        Member::new("Values", Kind::List(&Kind::Double)),
+    ],
+};
+structure!(
+    MetricDatum,
+    METRIC_DATUM,
+    counts,
+    dimensions,
+    metric_name,
+    statistic_values,
+    storage_resolution,
+    timestamp,
+    unit,
+    value,
+    values
 );
 
 /// `MetricStat` of the model.

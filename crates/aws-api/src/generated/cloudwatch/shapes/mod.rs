@@ -10,6 +10,8 @@ mod d;
 pub use d::*;
 mod e;
 pub use e::*;
+mod g;
+pub use g::*;
 mod l;
 pub use l::*;
 mod m;

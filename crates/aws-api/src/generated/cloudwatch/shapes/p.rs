@@ -113,3 +113,36 @@ structure!(
     unit,
     warm_up_configuration
 );
+
+/// `PutMetricDataInput` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutMetricDataInput {
+    pub entity_metric_data: Option<Vec<EntityMetricData>>,
+    pub metric_data: Option<Vec<MetricDatum>>,
+    pub namespace: Option<String>,
+    pub strict_entity_validation: Option<bool>,
+}
+
+/// Describes [`PutMetricDataInput`].
+pub static PUT_METRIC_DATA_INPUT: StructDescription = StructDescription {
+    name: "PutMetricDataInput",
+    members: &[
+        Member::new(
+            "EntityMetricData",
+            Kind::List(&Kind::Structure(&ENTITY_METRIC_DATA)),
+        ),
+        Member::new("MetricData", Kind::List(&Kind::Structure(&METRIC_DATUM))),
+        Member::new("Namespace", Kind::String)
+            .required()
+            .rules(&rules::NAMESPACE),
+        Member::new("StrictEntityValidation", Kind::Boolean),
+    ],
+};
+structure!(
+    PutMetricDataInput,
+    PUT_METRIC_DATA_INPUT,
+    entity_metric_data,
+    metric_data,
+    namespace,
+    strict_entity_validation
+);

@@ -127,3 +127,31 @@ pub static SLIDING_WINDOW: StructDescription = StructDescription {
     members: &[],
 };
 structure!(SlidingWindow, SLIDING_WINDOW);
+
+/// `StatisticSet` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatisticSet {
+    pub maximum: Option<f64>,
+    pub minimum: Option<f64>,
+    pub sample_count: Option<f64>,
+    pub sum: Option<f64>,
+}
+
+/// Describes [`StatisticSet`].
+pub static STATISTIC_SET: StructDescription = StructDescription {
+    name: "StatisticSet",
+    members: &[
+        Member::new("Maximum", Kind::Double).required(),
+        Member::new("Minimum", Kind::Double).required(),
+        Member::new("SampleCount", Kind::Double).required(),
+        Member::new("Sum", Kind::Double).required(),
+    ],
+};
+structure!(
+    StatisticSet,
+    STATISTIC_SET,
+    maximum,
+    minimum,
+    sample_count,
+    sum
+);

@@ -1,4 +1,4 @@
-//! AWS's words for what alarms and metrics refuse.
+//! AWS's words for what alarms and metrics refuse. Logs has words of its own (`rules`).
 
 use aws_api::cloudwatch::errors as api;
 use aws_types::AwsError;
@@ -28,6 +28,12 @@ pub fn missing(parameter: &str) -> AwsError {
         .with(format!("The parameter {parameter} is required."))
 }
 
+/// `MissingParameter`, in other words.
+#[must_use]
+pub fn missing_text(message: impl Into<String>) -> AwsError {
+    api::MISSING_REQUIRED_PARAMETER_EXCEPTION.with(message)
+}
+
 /// `ResourceNotFound`: no alarm of this name.
 #[must_use]
 pub fn no_alarm(name: &str) -> AwsError {
@@ -38,4 +44,12 @@ pub fn no_alarm(name: &str) -> AwsError {
 #[must_use]
 pub fn token() -> AwsError {
     api::INVALID_NEXT_TOKEN.with("The specified nextToken is invalid.")
+}
+
+/// The metric store failed: SDKs retry it.
+#[must_use]
+pub fn unavailable(error: store::MetricStoreError) -> AwsError {
+    api::INTERNAL_SERVICE_FAULT
+        .with("The request processing has failed due to some unknown error.")
+        .detail(error)
 }
