@@ -36,6 +36,11 @@ pub fn work_directory(scratch: &Path) -> PathBuf {
     scratch.join("work")
 }
 
+/// What the container writes, and [`work_directory`].
+pub fn writable_directories(scratch: &Path) -> (PathBuf, PathBuf) {
+    (scratch.join("upper"), work_directory(scratch))
+}
+
 /// Mounts `layers` (topmost first) with a writable layer in `scratch` and returns the mounted root. The present
 /// directory is `/` afterwards.
 pub fn mount(
@@ -44,7 +49,7 @@ pub fn mount(
     method: OverlayMethod,
     mapping: Option<&Mapping>,
 ) -> Result<OwnedFd, Failure> {
-    let (upper, work) = (scratch.join("upper"), work_directory(scratch));
+    let (upper, work) = writable_directories(scratch);
     for dir in [scratch, &upper, &work] {
         make_directory(dir)?;
     }
@@ -189,7 +194,8 @@ fn mount_option_string(names: &[PathBuf], scratch: &Path) -> Result<(), Failure>
     })
 }
 
-fn attach(mounted: &OwnedFd, target: &Path) -> Result<(), Failure> {
+/// Shows a mount at `target`.
+pub fn attach(mounted: &OwnedFd, target: &Path) -> Result<(), Failure> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(mounted, "", CWD, target, flags).at(STAGE, || {
         format!("attaching a mount to {}", target.display())

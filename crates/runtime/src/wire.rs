@@ -36,7 +36,7 @@ pub enum Order {
     Namespaces(IdRange),
 }
 
-/// What a shim starts. Descriptors: the shim's end of its control socket, then the filter if there is one.
+/// What a shim starts. Descriptors: the shim's end of its control socket, then the filter and the root if there are such.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StartRequest {
     /// What to start.
@@ -47,6 +47,8 @@ pub struct StartRequest {
     pub overlay: OverlayMethod,
     /// Whether a compiled filter follows the control socket.
     pub has_filter: bool,
+    /// Whether the mounted root follows that.
+    pub has_root: bool,
 }
 
 /// Agent to shim.

@@ -10,7 +10,7 @@ use crate::wire::{self, Order};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use std::io::Result;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Serves until the agent closes its socket.
 pub fn run() -> Result<()> {
@@ -36,22 +36,17 @@ fn serve(order: Order, descriptors: Vec<OwnedFd>) {
     let Some(control) = descriptors.next() else {
         return;
     };
-    let filter = descriptors.next();
+    let others: Vec<OwnedFd> = descriptors.collect();
     // An agent that died meanwhile wants nothing started: its successor would not know of it.
     if is_closed(&control) {
         return;
     }
     match sys::fork() {
         Ok(Side::Child) => {
-            sys::close_all_but(
-                &[Some(control.as_fd()), filter.as_ref().map(AsFd::as_fd)]
-                    .iter()
-                    .flatten()
-                    .map(std::os::fd::AsRawFd::as_raw_fd)
-                    .collect::<Vec<_>>(),
-            );
+            let kept = [&control].into_iter().chain(&others);
+            sys::close_all_but(&kept.map(AsRawFd::as_raw_fd).collect::<Vec<_>>());
             match order {
-                Order::Start(request) => shim::run(*request, control, filter),
+                Order::Start(request) => shim::run(*request, control, others),
                 Order::Namespaces(range) => make_namespaces(range, &control),
             }
             sys::exit_now(0);

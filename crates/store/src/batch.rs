@@ -1,6 +1,9 @@
 //! Transactions run back to back and not yet durable: one commit will hold them all.
 //!
-//! Pure. Its World is what the next transaction sees; nobody else sees it before the commit.
+//! Pure. Its World is what the next transaction sees; nobody else sees it before the commit. All of a
+//! batch's transactions write to that one World: what one has copied of the published World the next
+//! need not copy again. A transaction that comes to nothing is taken back by doing the others' writes
+//! once more from the last World that is kept, which then moves on: no write is done again twice.
 
 use crate::backend::Limits;
 use crate::key::Key;
@@ -10,11 +13,11 @@ use crate::world::World;
 use aws_types::{AwsError, codes};
 use std::collections::BTreeMap;
 
-/// A transaction that has run over the newest World and belongs to no batch yet.
+/// A transaction that has run, and whose writes stand in the World of a batch that it does not belong
+/// to yet.
 pub(crate) struct Ran {
     answer: Box<dyn Answer>,
-    /// The World after it, and its changes; `None` when it changed nothing.
-    written: Option<(World, Vec<Change>)>,
+    changes: Vec<Change>,
     notes: Vec<Note>,
 }
 
@@ -25,10 +28,17 @@ impl Ran {
     }
 }
 
+/// A row, by table and key.
+type Row = (&'static str, Key);
+
 /// Transactions whose changes go into one commit.
 pub(crate) struct Batch {
     world: World,
-    changes: BTreeMap<(&'static str, Key), Option<Vec<u8>>>,
+    /// The World before `since`.
+    kept: World,
+    /// Rows that the batch's transactions have written since then.
+    since: Vec<Row>,
+    changes: BTreeMap<Row, Option<Vec<u8>>>,
     bytes: usize,
     answers: Vec<Box<dyn Answer>>,
     notes: Vec<Note>,
@@ -38,7 +48,9 @@ impl Batch {
     /// An empty batch over the published World.
     pub(crate) fn over(world: World) -> Self {
         Self {
+            kept: world.clone(),
             world,
+            since: Vec::new(),
             changes: BTreeMap::new(),
             bytes: 0,
             answers: Vec::new(),
@@ -51,27 +63,29 @@ impl Batch {
         self.answers.len()
     }
 
-    /// Runs a transaction over the newest World. One that no commit could hold fails alone.
-    pub(crate) fn run(&self, transaction: Box<dyn Transaction>, limits: Limits) -> Option<Ran> {
-        let mut txn = Txn::new(self.world.clone());
+    /// Runs a transaction over the newest World; [`Self::add`] or [`Self::take_back`] is next. One that
+    /// no commit could hold fails alone.
+    pub(crate) fn run(&mut self, transaction: Box<dyn Transaction>, limits: Limits) -> Option<Ran> {
+        // Nobody sees what stands there meanwhile. The transaction's copy must be the only one of what
+        // the batch has written, or each write would copy again.
+        let meanwhile = self.kept.clone();
+        let mut txn = Txn::new(std::mem::replace(&mut self.world, meanwhile));
         let answer = transaction.run(&mut txn);
         if !answer.keeps_writes() {
+            match txn.untouched() {
+                Some(world) => self.world = world,
+                None => self.take_back(),
+            }
             return Some(Ran {
                 answer,
-                written: None,
+                changes: Vec::new(),
                 notes: Vec::new(),
             });
         }
         let notes = txn.take_notes();
-        if txn.staged_rows() == 0 {
-            return Some(Ran {
-                answer,
-                written: None,
-                notes,
-            });
-        }
         let (world, changes) = txn.finish();
         if changes.len() > limits.rows_per_commit || size(&changes) > limits.bytes_per_commit {
+            self.take_back();
             answer.fail(
                 codes::INTERNAL_FAILURE
                     .with("An internal error occurred.")
@@ -83,34 +97,49 @@ impl Batch {
             );
             return None;
         }
+        self.world = world;
         Some(Ran {
             answer,
-            written: Some((world, changes)),
+            changes,
             notes,
         })
     }
 
     /// Whether one commit can hold the batch and this transaction too.
     pub(crate) fn has_room_for(&self, ran: &Ran, limits: Limits) -> bool {
-        ran.written.as_ref().is_none_or(|(_, changes)| {
-            self.changes.len() + changes.len() <= limits.rows_per_commit
-                && self.bytes + size(changes) <= limits.bytes_per_commit
-        })
+        self.changes.len() + ran.changes.len() <= limits.rows_per_commit
+            && self.bytes + size(&ran.changes) <= limits.bytes_per_commit
     }
 
-    /// Takes the transaction in; the next one sees what it wrote.
+    /// Takes the transaction in that has run last; the next one sees what it wrote.
     pub(crate) fn add(&mut self, ran: Ran) {
         self.answers.push(ran.answer);
         self.notes.extend(ran.notes);
-        let Some((world, changes)) = ran.written else {
-            return;
-        };
-        self.world = world;
-        self.bytes += size(&changes);
-        for change in changes {
-            self.changes
-                .insert((change.table, change.key), change.value);
+        self.bytes += size(&ran.changes);
+        for change in ran.changes {
+            let row = (change.table, change.key);
+            self.since.push(row.clone());
+            self.changes.insert(row, change.value);
         }
+    }
+
+    /// Takes a transaction in that has run last in another batch, and was taken back there.
+    pub(crate) fn add_again(&mut self, ran: Ran) {
+        for Change { table, key, value } in &ran.changes {
+            write(&mut self.world, (table, key), value.as_deref());
+        }
+        self.add(ran);
+    }
+
+    /// The World is as it was before the transaction that has run last.
+    pub(crate) fn take_back(&mut self) {
+        let mut world = self.kept.clone();
+        for row in std::mem::take(&mut self.since) {
+            let value = self.changes.get(&row).and_then(Option::as_deref);
+            write(&mut world, (row.0, &row.1), value);
+        }
+        self.kept = world.clone();
+        self.world = world;
     }
 
     /// What to commit, the World to publish then, who is to be answered, and what is to be told.
@@ -122,6 +151,14 @@ impl Batch {
             .collect();
         (changes, self.world, self.answers, self.notes)
     }
+}
+
+fn write(world: &mut World, (table, key): (&'static str, &Key), value: Option<&[u8]>) {
+    let done = match value {
+        Some(bytes) => world.put_encoded(table, key, bytes),
+        None => world.delete_encoded(table, key),
+    };
+    done.expect("a record of this schema, encoded a moment ago, is decoded again");
 }
 
 fn size(changes: &[Change]) -> usize {

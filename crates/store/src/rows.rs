@@ -74,7 +74,8 @@ impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
         }
     }
 
-    pub(crate) fn put(&mut self, views: &mut Views, key: Key, record: Arc<R>) {
+    /// Gives the record that was there before.
+    pub(crate) fn put(&mut self, views: &mut Views, key: Key, record: Arc<R>) -> Option<Arc<R>> {
         let previous = self.rows.insert(key.clone(), record.clone());
         for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
             let now = (index.keys)(&record);
@@ -96,6 +97,22 @@ impl<K: TableKey + 'static, R: Record> TypedRows<K, R> {
         for feed in self.table.feeds() {
             feed.changed(views, previous.as_deref(), Some(&record));
         }
+        previous
+    }
+
+    /// Gives the record that was there.
+    pub(crate) fn remove(&mut self, views: &mut Views, key: &Key) -> Option<Arc<R>> {
+        let previous = self.rows.remove(key)?;
+        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
+            for old in (index.keys)(&previous) {
+                rows.remove(&(old, key.clone()));
+            }
+        }
+        self.tally(Some(&previous), None);
+        for feed in self.table.feeds() {
+            feed.changed(views, Some(&previous), None);
+        }
+        Some(previous)
     }
 
     /// Moves the sums from what the record was to what it is.
@@ -199,19 +216,7 @@ impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
     }
 
     fn delete(&mut self, views: &mut Views, key: &Key) -> bool {
-        let Some(previous) = self.rows.remove(key) else {
-            return false;
-        };
-        for (index, rows) in self.table.indexes().iter().zip(&mut self.indexes) {
-            for old in (index.keys)(&previous) {
-                rows.remove(&(old, key.clone()));
-            }
-        }
-        self.tally(Some(&previous), None);
-        for feed in self.table.feeds() {
-            feed.changed(views, Some(&previous), None);
-        }
-        true
+        self.remove(views, key).is_some()
     }
 
     fn as_any(&self) -> &dyn Any {

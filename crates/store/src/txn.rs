@@ -1,7 +1,7 @@
 //! A transaction: the newest World with staged writes.
 //!
-//! It reads its own writes. Dropping it without handing its changes to the writer leaves nothing
-//! behind: the World it worked on is its own copy.
+//! It reads its own writes, which stand in the World that it was given: who keeps none of them drops
+//! that World with it.
 
 use crate::key::{Key, TableKey};
 use crate::rows::encode;
@@ -10,6 +10,7 @@ use crate::world::World;
 use aws_types::Ctx;
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -28,12 +29,22 @@ pub struct Change {
 /// whoever watches, and lost with the process: no part of the state.
 pub type Note = Arc<dyn Any + Send + Sync>;
 
+/// A row that was written.
+#[derive(Debug)]
+struct Staged {
+    /// Encoded, as it is now; `None` where it was removed.
+    value: Option<Vec<u8>>,
+    /// The record as it was before the transaction.
+    before: Option<Arc<dyn Any + Send + Sync>>,
+}
+
 /// The newest World with staged writes. Reads through `Deref` to [`World`].
 #[derive(Debug)]
 pub struct Txn {
-    before: World,
     world: World,
-    staged: BTreeMap<(&'static str, Key), Option<Vec<u8>>>,
+    staged: BTreeMap<(&'static str, Key), Staged>,
+    /// A write has begun and not ended, as when it panicked.
+    is_writing: bool,
     notes: Vec<Note>,
 }
 
@@ -42,9 +53,9 @@ impl Txn {
     #[must_use]
     pub fn new(world: World) -> Self {
         Self {
-            before: world.clone(),
             world,
             staged: BTreeMap::new(),
+            is_writing: false,
             notes: Vec::new(),
         }
     }
@@ -56,8 +67,25 @@ impl Txn {
         record: R,
     ) {
         let bytes = encode(&record);
-        let key = self.world.put(table, Arc::new(record));
-        self.staged.insert((table.name(), key), Some(bytes));
+        self.is_writing = true;
+        let (key, before) = self.world.put(table, Arc::new(record));
+        self.stage((table.name(), key), Some(bytes), before);
+    }
+
+    fn stage<R: Record>(
+        &mut self,
+        row: (&'static str, Key),
+        value: Option<Vec<u8>>,
+        before: Option<Arc<R>>,
+    ) {
+        match self.staged.entry(row) {
+            Entry::Occupied(mut staged) => staged.get_mut().value = value,
+            Entry::Vacant(unwritten) => {
+                let before = before.map(|record| record as Arc<dyn Any + Send + Sync>);
+                unwritten.insert(Staged { value, before });
+            }
+        }
+        self.is_writing = false;
     }
 
     /// Removes a record; whether there was one.
@@ -67,9 +95,12 @@ impl Txn {
         key: &K,
     ) -> bool {
         let key = key.encode();
-        let existed = self.world.delete(table, &key);
-        if existed {
-            self.staged.insert((table.name(), key), None);
+        self.is_writing = true;
+        let before = self.world.delete(table, &key);
+        let existed = before.is_some();
+        match existed {
+            true => self.stage((table.name(), key), None, before),
+            false => self.is_writing = false,
         }
         existed
     }
@@ -96,7 +127,11 @@ impl Txn {
         let changes = self
             .staged
             .into_iter()
-            .map(|((table, key), value)| Change { table, key, value })
+            .map(|((table, key), staged)| Change {
+                table,
+                key,
+                value: staged.value,
+            })
             .collect();
         (self.world, changes)
     }
@@ -115,10 +150,11 @@ impl Txn {
     ) -> Vec<(Option<Arc<R>>, Option<Arc<R>>)> {
         let name = table.name();
         let written = self.staged.range((name, Key::empty())..);
-        let keys = written.take_while(|((table, _), _)| *table == name);
-        keys.map(|((_, key), _)| {
-            let row = |world: &World| world.row(table, key).cloned();
-            (row(&self.before), row(&self.world))
+        let rows = written.take_while(|((table, _), _)| *table == name);
+        rows.map(|((_, key), staged)| {
+            let before = staged.before.clone();
+            let before = before.map(|record| record.downcast().expect("a table has one type"));
+            (before, self.world.row(table, key).cloned())
         })
         .collect()
     }
@@ -134,6 +170,11 @@ impl Txn {
     /// What is to be told.
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
+    }
+
+    /// The World as it was given, where nothing was written to it.
+    pub(crate) fn untouched(self) -> Option<World> {
+        (self.staged.is_empty() && !self.is_writing).then_some(self.world)
     }
 
     /// The number of rows staged so far.

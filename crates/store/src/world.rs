@@ -310,20 +310,20 @@ impl World {
         &mut self,
         table: &'static Table<K, R>,
         record: Arc<R>,
-    ) -> Key {
+    ) -> (Key, Option<Arc<R>>) {
         let key = table.key_of(&record);
         let (rows, views) = self.rows_mut(table);
-        rows.put(views, key.clone(), record);
-        key
+        let before = rows.put(views, key.clone(), record);
+        (key, before)
     }
 
     pub(crate) fn delete<K: TableKey + 'static, R: Record>(
         &mut self,
         table: &'static Table<K, R>,
         key: &Key,
-    ) -> bool {
+    ) -> Option<Arc<R>> {
         let (rows, views) = self.rows_mut(table);
-        rows.delete(views, key)
+        rows.remove(views, key)
     }
 
     fn rows<K: TableKey + 'static, R: Record>(

@@ -150,13 +150,17 @@ impl Writer {
             return Ok(());
         };
         if !batch.has_room_for(&ran, limits) {
+            batch.take_back();
             let full = std::mem::replace(batch, Batch::over(self.newest()));
             if let Err(error) = self.commit(full) {
                 ran.fail(unavailable(&error));
                 return Err(error);
             }
+            *batch = Batch::over(self.newest());
+            batch.add_again(ran);
+        } else {
+            batch.add(ran);
         }
-        batch.add(ran);
         Ok(())
     }
 

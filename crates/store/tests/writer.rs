@@ -335,6 +335,32 @@ async fn batches_are_split_between_transactions_at_the_stores_limits() {
     assert_eq!(batches, [vec!["a", "b"], vec!["c", "d"], vec!["e"]]);
 }
 
+#[tokio::test]
+async fn what_found_no_room_in_a_commit_is_not_published_with_it() {
+    let stage = stage(Limits {
+        rows_per_commit: 2,
+        ..Limits::NONE
+    });
+    let blocker = put(&stage.state, "blocker");
+    let_them_submit().await;
+    stage.arrived.recv().unwrap();
+    let three: Vec<_> = ["a", "b", "c"].map(|name| put(&stage.state, name)).into();
+    let_them_submit().await;
+    stage.orders.send(Order::Succeed).unwrap();
+    blocker.await.unwrap().unwrap();
+    assert_eq!(names(&stage.arrived.recv().unwrap()), ["a", "b"]);
+    stage.orders.send(Order::Succeed).unwrap();
+    assert_eq!(names(&stage.arrived.recv().unwrap()), ["c"]);
+    let published = stage.state.snapshot();
+    assert!(published.get(&NOTES, &key("b")).is_some());
+    assert!(published.get(&NOTES, &key("c")).is_none(), "not durable");
+    stage.orders.send(Order::Succeed).unwrap();
+    for put in three {
+        put.await.unwrap().unwrap();
+    }
+    assert!(stage.state.snapshot().get(&NOTES, &key("c")).is_some());
+}
+
 #[test]
 fn a_deposed_leader_cannot_write() {
     let disk = MemoryStore::default();

@@ -9,6 +9,7 @@ mod mount_points;
 mod namespaces;
 mod probe;
 mod runtime;
+mod spare;
 mod sweep;
 mod zygote;
 

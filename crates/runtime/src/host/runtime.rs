@@ -5,6 +5,7 @@ use super::end::remove_directory;
 use super::error::{InPlace, RuntimeError};
 use super::link::{self, Link, Parts};
 use super::probe::{Capabilities, KernelFeature};
+use super::spare::Spares;
 use super::zygote::Zygote;
 use super::{Attached, ContainerRuntime, Started, SweepReport, mount_points, namespaces, sweep};
 use crate::capability::CapabilitySet;
@@ -51,6 +52,7 @@ pub struct Inner {
     pub zygote: Zygote,
     /// The lowest layer of every container.
     mount_points: PathBuf,
+    pub(super) spares: Spares,
     /// Starts hold it shared, a sweep alone: what is being made has no record yet.
     pub(super) making: RwLock<()>,
     /// `std` mutexes: held for one look-up.
@@ -74,12 +76,15 @@ impl Runtime {
         let zygote = Zygote::new(config.shim_image)?;
         let mount_points = mount_points::prepare(&config.data_dir)
             .place("making mount points in", &config.data_dir)?;
+        let spares = Spares::prepare(&config.data_dir)
+            .place("making room for roots in", &config.data_dir)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 capabilities,
                 cgroups,
                 zygote,
                 mount_points,
+                spares,
                 making: RwLock::new(()),
                 links: Mutex::default(),
                 tasks: Mutex::default(),
@@ -87,6 +92,11 @@ impl Runtime {
                 closing: watch::Sender::new(false),
             }),
         })
+    }
+
+    /// How many root file systems are made ahead.
+    pub fn spare_roots(&self) -> usize {
+        self.inner.spares.len()
     }
 
     /// What this kernel can do.
@@ -121,6 +131,7 @@ impl Runtime {
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         let ended = tokio::task::spawn_blocking(move || {
+            inner.spares.close();
             inner.zygote.stop();
             if remove_groups {
                 inner.cgroups.remove_all()
@@ -199,17 +210,21 @@ impl Inner {
         } else {
             Some(self.filter(set)?)
         };
+        let asked = self.with_mount_points(spec);
+        let root = self.spare_root(&asked);
         let request = StartRequest {
-            spec: self.with_mount_points(spec),
+            has_root: root.is_some(),
+            spec: asked,
             cgroups: self.cgroups.clone(),
             overlay: self.capabilities.overlay(),
             has_filter: filter.is_some(),
         };
-        let descriptors: Vec<BorrowedFd<'_>> =
-            [Some(theirs.as_fd()), filter.as_ref().map(|f| f.as_fd())]
-                .into_iter()
-                .flatten()
-                .collect();
+        let all = [
+            Some(theirs.as_fd()),
+            filter.as_ref().map(|filter| filter.as_fd()),
+            root.as_ref().map(AsFd::as_fd),
+        ];
+        let descriptors: Vec<BorrowedFd<'_>> = all.into_iter().flatten().collect();
         let order = Order::Start(Box::new(request));
         self.zygote.send(&self.cgroups, &order, &descriptors)?;
         drop(theirs);
@@ -222,7 +237,7 @@ impl Inner {
         }
     }
 
-    fn with_mount_points(&self, spec: &ContainerSpec) -> ContainerSpec {
+    pub(super) fn with_mount_points(&self, spec: &ContainerSpec) -> ContainerSpec {
         let mut spec = spec.clone();
         let RootFilesystem::Overlay { layers, .. } = &mut spec.rootfs;
         layers.push(self.mount_points.clone());
@@ -328,6 +343,7 @@ impl ContainerRuntime for Runtime {
         match event {
             Event::Started { pid, started_at_ms } => {
                 let (pidfd, stdout, stderr) = three(descriptors, &spec.dir)?;
+                inner.make_spare(&spec);
                 let RootFilesystem::Overlay { scratch, .. } = spec.rootfs;
                 let parts = Parts {
                     dir: spec.dir,

@@ -73,7 +73,7 @@ pub fn take_along(range: IdRange, spec: &ContainerSpec, streams: &Streams) -> Re
 
 impl Init<'_> {
     /// As [`Init::run`]; the id of the container's first process is written to `id`.
-    pub fn run_mapped(self, streams: Streams, id: OwnedFd) -> ! {
+    pub fn run_mapped(mut self, streams: Streams, id: OwnedFd) -> ! {
         let prepared = self.prepare(&streams);
         let born = prepared.and_then(|outside| Ok((self.bear()?, outside)));
         match born {
@@ -91,7 +91,7 @@ impl Init<'_> {
     }
 
     /// The last step as the host's root.
-    fn prepare(&self, streams: &Streams) -> Result<Outside, Failure> {
+    fn prepare(&mut self, streams: &Streams) -> Result<Outside, Failure> {
         let mut outside = self.outside()?;
         outside.root = detached(&outside.root)?;
         let Some(mapping) = &outside.mapping else {

@@ -46,6 +46,8 @@ pub struct Init<'a> {
     pub devices: &'a [HostDevice],
     /// How layers are mounted.
     pub overlay: OverlayMethod,
+    /// The root, where it was mounted ahead, over the scratch directory.
+    pub root: Option<OwnedFd>,
     /// The container's capabilities.
     pub capabilities: CapabilitySet,
     /// The compiled filter.
@@ -83,7 +85,7 @@ struct Outside {
 
 impl Init<'_> {
     /// The child's whole life before the program.
-    pub fn run(self, streams: Streams) -> ! {
+    pub fn run(mut self, streams: Streams) -> ! {
         let entered = self.outside().and_then(|outside| self.inside(outside));
         self.become_program(streams, entered)
     }
@@ -100,7 +102,7 @@ impl Init<'_> {
     }
 
     /// Everything that needs the host's tree, or its privileges.
-    fn outside(&self) -> Result<Outside, Failure> {
+    fn outside(&mut self) -> Result<Outside, Failure> {
         let spec = self.spec;
         die_with_shim()?;
         sys::reset_signals();
@@ -128,8 +130,15 @@ impl Init<'_> {
         let RootFilesystem::Overlay {
             layers, scratch, ..
         } = &spec.rootfs;
+        let root = match self.root.take() {
+            Some(root) => {
+                overlay::attach(&root, scratch)?;
+                root
+            }
+            None => overlay::mount(layers, scratch, self.overlay, mapping.as_ref())?,
+        };
         Ok(Outside {
-            root: overlay::mount(layers, scratch, self.overlay, mapping.as_ref())?,
+            root,
             binds,
             devices,
             nodes,

@@ -16,7 +16,7 @@ use crate::wire::{self, Event, StartRequest};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// The whole life of a shim.
-pub fn run(request: StartRequest, control: OwnedFd, filter: Option<OwnedFd>) {
+pub fn run(request: StartRequest, control: OwnedFd, descriptors: Vec<OwnedFd>) {
     let _ = rustix::process::setsid();
     sys::ignore_signals(Children::WaitedFor);
     // Orphans of an exec's first fork come here; those of the container go to the first process of its pid namespace.
@@ -25,7 +25,7 @@ pub fn run(request: StartRequest, control: OwnedFd, filter: Option<OwnedFd>) {
     if let Ok(name) = std::ffi::CString::new(format!("ls:{name}")) {
         let _ = rustix::thread::set_name(&name);
     }
-    match start::start(request, filter, &control) {
+    match start::start(request, descriptors, &control) {
         Ok(container) => serve::serve(container, control),
         Err(failure) => tell_failure(&control, failure),
     }

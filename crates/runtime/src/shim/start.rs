@@ -52,15 +52,19 @@ struct Born {
 
 pub fn start(
     request: StartRequest,
-    filter: Option<OwnedFd>,
+    descriptors: Vec<OwnedFd>,
     control: &OwnedFd,
 ) -> Result<Container, Failure> {
     let StartRequest {
         spec,
         cgroups,
         overlay,
-        ..
+        has_filter,
+        has_root,
     } = request;
+    let mut descriptors = descriptors.into_iter();
+    let filter = has_filter.then(|| descriptors.next()).flatten();
+    let root = has_root.then(|| descriptors.next()).flatten();
     let capabilities = CapabilitySet::resolve(
         spec.privileged,
         &spec.capabilities_add,
@@ -77,6 +81,7 @@ pub fn start(
         cgroups: &cgroups,
         devices: &devices,
         overlay,
+        root,
         capabilities,
         filter: filter.clone(),
     };
