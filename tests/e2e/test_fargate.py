@@ -1,8 +1,10 @@
 """The launch type FARGATE: tasks on a host that nobody sees, without a way to it."""
 
 import json
+import subprocess
 from pathlib import Path
 
+import connect
 import pytest
 import vpc
 from botocore.exceptions import ClientError
@@ -62,6 +64,24 @@ def test_a_task_shows_its_platform_and_no_host(longshore):
     assert (counts["runningFargateTasksCount"], counts["runningEC2TasksCount"]) == ("1", "0")
     done, = stop(longshore, task)
     assert done["containers"][0]["exitCode"] == 0
+
+
+def test_the_metadata_endpoint_tells_how_full_the_disk_is(longshore):
+    script = "dd if=/dev/zero of=/big bs=1M count=64 2>/dev/null; trap 'exit 0' TERM; while :; do sleep 0.1; done"
+    task = running(longshore, define(longshore, "disk", ["sh", "-c", script]))
+    first = connect.pid(longshore.data, task)
+    environment = Path(f"/proc/{first}/environ").read_text().split("\0")
+    uri, = (pair.partition("=")[2] for pair in environment if pair.startswith("ECS_CONTAINER_METADATA_URI_V4="))
+
+    def disk():
+        done = subprocess.run(
+            ["nsenter", f"--net=/proc/{first}/ns/net", "curl", "-sS", uri + "/task"], capture_output=True, text=True)
+        return json.loads(done.stdout)["EphemeralStorageMetrics"]
+
+    # What an empty file system takes for itself is in it.
+    eventually(lambda: disk()["Utilized"] >= 64, "64 MiB to be taken")
+    assert disk()["Utilized"] < 1024 and disk()["Reserved"] == 20 * 1024
+    stop(longshore, task)
 
 
 # Each line prints its name only where what it tries succeeds.

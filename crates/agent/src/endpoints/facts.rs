@@ -1,11 +1,14 @@
 //! Gathers what is known of a task: its records, and its place in the network.
 
 use super::metadata::{ContainerFacts, Facts};
+use super::shapes::EphemeralStorageMetrics;
 use crate::actor::TaskContext;
 use crate::labels;
 use crate::records;
 use crate::task::state::TaskState;
 use netdev::vpc::VpcAttachment;
+
+const MIB: u64 = 1 << 20;
 
 /// What is known of a task.
 pub struct Gathered<'a> {
@@ -13,6 +16,7 @@ pub struct Gathered<'a> {
     zone: String,
     state: TaskState,
     interface: Option<VpcAttachment>,
+    disk: Option<EphemeralStorageMetrics>,
     containers: Vec<ContainerFacts>,
 }
 
@@ -31,9 +35,19 @@ pub fn gather(task: &TaskContext) -> Option<Gathered<'_>> {
     Some(Gathered {
         zone: task.host.config.zone(),
         interface: task.adopted_interface(),
+        disk: disk(task),
         containers: (0..task.definition.containers.len()).map(of).collect(),
         state,
         task,
+    })
+}
+
+/// As it is now; `None` also of a disk that is being made or removed.
+fn disk(task: &TaskContext) -> Option<EphemeralStorageMetrics> {
+    let usage = task.given().usage(&task.dir)?;
+    Some(EphemeralStorageMetrics {
+        utilized: usage.used_bytes.div_ceil(MIB),
+        reserved: usage.size_bytes / MIB,
     })
 }
 
@@ -59,6 +73,7 @@ impl Gathered<'_> {
             definition: &self.task.definition,
             state: &self.state,
             interface: self.interface.as_ref(),
+            disk: self.disk,
             containers: self.containers.clone(),
         }
     }

@@ -3,8 +3,8 @@
 //! Pure. Rule: agent-protocol 6; the older versions say the same and leave out what was added since.
 
 use super::shapes::{
-    Container, ContainerLimits, Health, InterfaceProperties, Network, Port, Task, TaskLimits,
-    Volume,
+    Container, ContainerLimits, EphemeralStorageMetrics, Health, InterfaceProperties, Network,
+    Port, Task, TaskLimits, Volume,
 };
 use crate::task::definition::{ContainerDefinition, Desired, NetworkMode, TaskDefinition};
 use crate::task::state::{Binding, ContainerState, Image, Run, TaskState};
@@ -30,6 +30,8 @@ pub struct Facts<'a> {
     pub state: &'a TaskState,
     /// Its interface.
     pub interface: Option<&'a VpcAttachment>,
+    /// Its disk, where it has one of its own.
+    pub disk: Option<EphemeralStorageMetrics>,
     /// Of each container, in the definition's order.
     pub containers: Vec<ContainerFacts>,
 }
@@ -78,6 +80,7 @@ pub fn task(facts: &Facts<'_>, version: u8) -> Task {
         service_name: text(&definition.service_name),
         vpc_id: facts.interface.and_then(|interface| text(&interface.vpc)),
         fault_injection_enabled: latest.then_some(false),
+        ephemeral_storage_metrics: facts.disk.filter(|_| latest),
         errors: Vec::new(),
     }
 }
@@ -347,6 +350,10 @@ mod tests {
             definition: &definition,
             state: &state,
             interface: (mode == "awsvpc").then_some(&interface),
+            disk: (mode == "awsvpc").then_some(EphemeralStorageMetrics {
+                utilized: 2,
+                reserved: 20480,
+            }),
             containers: vec![ContainerFacts {
                 image_id: Some("sha256:1".into()),
                 labels: [("l".to_owned(), "x".to_owned())].into(),
@@ -400,6 +407,7 @@ mod tests {
         }]);
         let mut of_vpc = expected(&container);
         of_vpc["VPCID"] = json!("vpc-1");
+        of_vpc["EphemeralStorageMetrics"] = json!({"Utilized": 2, "Reserved": 20480});
         assert_eq!(shown("awsvpc", 4), of_vpc);
     }
 
@@ -410,6 +418,7 @@ mod tests {
             "ServiceName",
             "VPCID",
             "FaultInjectionEnabled",
+            "EphemeralStorageMetrics",
         ];
         let later_of_container = ["LogDriver", "LogOptions", "ContainerARN", "RestartCount"];
         for version in [2, 3] {

@@ -220,9 +220,22 @@ pub struct Task {
     /// Version 4: no task has it on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault_injection_enabled: Option<bool>,
+    /// Version 4, of a task with a disk of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ephemeral_storage_metrics: Option<EphemeralStorageMetrics>,
     /// Version 4: what could not be learned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Failure>,
+}
+
+/// A task's disk, in MiB. Rule: developer guide, "Amazon ECS task metadata endpoint version 4 for tasks on Fargate".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EphemeralStorageMetrics {
+    /// What is taken of it.
+    pub utilized: u64,
+    /// All of it.
+    pub reserved: u64,
 }
 
 /// What a task may use.

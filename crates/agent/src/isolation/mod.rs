@@ -15,7 +15,7 @@ use ranges::Ranges;
 use runtime::host::Runtime;
 use runtime::image::Image;
 use runtime::spec::{ContainerSpec, IdRange};
-use runtime::task_disk;
+use runtime::task_disk::{self, Usage};
 use runtime::user_namespace::IDS;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -47,6 +47,17 @@ impl Given {
             Some(_) => task_disk::files(&task_dir.join(DISK)),
             None => task_dir.to_owned(),
         }
+    }
+
+    /// What is on the task's disk, and the size that was asked for; `None` without a disk, or while it is not mounted.
+    pub fn usage(&self, task_dir: &Path) -> Option<Usage> {
+        let (gib, dir) = (self.disk_gib?, task_dir.join(DISK));
+        let usage = task_disk::usage(&dir).ok();
+        let usage = usage.filter(|_| task_disk::is_mounted(&dir))?;
+        Some(Usage {
+            size_bytes: u64::from(gib) << 30,
+            ..usage
+        })
     }
 
     /// Gives a container of the task what it has: its ids, and the files that are made for it.
