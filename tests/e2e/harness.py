@@ -93,9 +93,16 @@ class Longshore:
         return int((self.data / "run" / f"{role}.lock").read_text() or 0)
 
     def kill(self, role: str) -> int:
-        """kill -9 of one role; returns the pid that was killed."""
-        pid = eventually(lambda: self.pid(role), f"a process that is {role}")
-        os.kill(pid, signal.SIGKILL)
+        """kill -9 of one role; returns the pid that was killed. One that was killed before may still stand in its file."""
+        def killed() -> int:
+            if pid := self.pid(role):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    return 0
+            return pid
+
+        pid = eventually(killed, f"a process that is {role}")
         if role == "up" and self.supervisor:
             self.supervisor.wait(timeout=10 * SLOWNESS)
             self.supervisor = None
