@@ -76,6 +76,20 @@ async fn a_layer_that_was_removed_and_unpacked_again_is_not_shown_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_root_does_not_keep_the_files_of_an_image_that_is_gone() {
+    let house = House::new().await;
+    house.run(house.script("true")).await;
+    let made = one_made(&house).await;
+    house.runtime.sweep(&[], &[]).await.unwrap();
+    assert!(made.exists());
+    std::fs::remove_dir_all(house.dir.path().join("layer")).unwrap();
+    house.runtime.sweep(&[], &[]).await.unwrap();
+    assert!(!made.exists() && house.runtime.spare_roots() == 0);
+    support::make_layer(&house.dir.path().join("layer"));
+    house.close().await;
+}
+
+#[tokio::test]
 async fn an_agent_takes_its_roots_along_and_removes_those_of_one_that_was_killed() {
     let mut house = House::new().await;
     house.run(house.script("true")).await;

@@ -154,6 +154,19 @@ impl Spares {
         surplus.into_iter().for_each(remove);
     }
 
+    /// Removes those of images that are gone: a mount holds the files that were removed. Blocks.
+    pub fn prune(&self) {
+        let gone: Vec<Spare> = {
+            let mut state = self.state();
+            let all = std::mem::take(&mut state.spares).into_iter();
+            let (kept, gone) =
+                all.partition(|spare| spare.layers.iter().all(Layer::is_still_there));
+            state.spares = kept;
+            gone
+        };
+        gone.into_iter().for_each(remove);
+    }
+
     /// Removes all; none is made any more. Blocks.
     pub fn close(&self) {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 
 pub fn sweep(inner: &Inner, known: &[PathBuf], tasks: BTreeSet<String>) -> Result<SweepReport> {
+    inner.spares.prune();
     let mut wanted = Wanted::of(inner, known);
     wanted.tasks.extend(tasks);
     let mut report = SweepReport::default();
