@@ -5,10 +5,11 @@
 mod support;
 mod vpc_support;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 
 use aws_api::agent::host_sync::{
-    AclEntry, Destination, GroupSetRow, InterfaceRow, Ports, Protocols, Row, RowKey,
+    AclEntry, Destination, FromGroups, GroupSetRow, InterfaceRow, Ports, Protocols, Row, RowKey,
+    What,
 };
 use netdev::namespace::run_in;
 use netdev::vpc::{LinuxVpcs, VpcNetwork};
@@ -48,6 +49,58 @@ fn open(vpc: &str, name: &str) -> GroupSetRow {
 fn with_public(mut row: InterfaceRow, last: u8) -> InterfaceRow {
     row.public = Some(Ipv4Addr::new(100, 64, 0, last));
     row
+}
+
+#[test]
+fn who_comes_from_outside_is_nobody_of_the_vpc_whatever_source_it_gives() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = outside(dir.path());
+        let before = traces();
+        let net = network("0000d107", dir.path());
+        let out = vec![route("0.0.0.0/0", Destination::InternetGateway)];
+        let mut rows = base(VPC, 1, out);
+        let web = with_public(interface(VPC, [172, 31, 16, 6], "sg-web"), 6);
+        let client = interface(VPC, [172, 31, 16, 5], "sg-client");
+        rows.extend([&web, &client].map(|row| Row::Interface(row.clone())));
+        let all = Protocols(0, u8::MAX);
+        let of_client = FromGroups {
+            groups: "sg-client".into(),
+            what: What::Ports {
+                protocols: all,
+                ports: Ports(0, u16::MAX),
+            },
+        };
+        let honest = range("203.0.113.9", "203.0.113.9", all, Ports(0, u16::MAX));
+        rows.push(Row::GroupSet(groups(
+            VPC,
+            "sg-web",
+            vec![of_client],
+            vec![honest],
+        )));
+        rows.push(Row::GroupSet(groups(VPC, "sg-client", vec![], vec![])));
+        apply(&net, state(rows)).await;
+        let web = net.attach("web", &web.id).await.unwrap();
+        let router = net.router(VPC).unwrap();
+        let ear = run_in(&web.netns, || UdpSocket::bind("0.0.0.0:90")).unwrap();
+        let ear = ear.unwrap();
+        ear.set_read_timeout(Some(std::time::Duration::from_millis(500)))
+            .unwrap();
+        run_in(&outside, || sh("ip addr add 172.31.16.5/32 dev lo")).unwrap();
+        let hears_of = |source: &str| {
+            let say = || UdpSocket::bind((source, 0))?.send_to(b"x", "100.64.0.6:90");
+            run_in(&outside, say).unwrap().unwrap();
+            ear.recv_from(&mut [0; 8])
+                .map(|(_, from)| from.ip().to_string())
+        };
+        assert_eq!(hears_of("203.0.113.9").unwrap(), "203.0.113.9");
+        assert!(hears_of("172.31.16.5").is_err());
+        // It is this that keeps it out.
+        run_in(&router, || sh("nft flush set inet vpc inside")).unwrap();
+        assert_eq!(hears_of("172.31.16.5").unwrap(), "172.31.16.5");
+        net.destroy().await.unwrap();
+        assert_eq!(traces(), before);
+    });
 }
 
 #[test]

@@ -17,7 +17,7 @@ use support::{on_private_host, sh, traces};
 use vpc_support::hosts::{another_host, bulk, on, wire};
 use vpc_support::{
     Talk, VPC, apply, base, call, call_from, echo, everything, from_group, groups, host, interface,
-    is_silence, ping, ping_from, put, range, remove, route, serve, state, subnet, vpc,
+    is_silence, ping, ping_from, put, range, remove, route, serve, state, subnet, until, vpc,
 };
 
 fn network(tag: &str, run_dir: PathBuf, last: u8) -> LinuxVpcs {
@@ -300,6 +300,8 @@ fn what_came_through_another_host_is_answered_through_it_also_after_a_restart() 
         let page = |from: &Path| run_in(from, || call(Ipv4Addr::new(100, 64, 0, 9), 80)).unwrap();
         let page6 = |from: &Path| run_in(from, || call(six, 80)).unwrap();
         assert_eq!(page(&client).unwrap(), "10.99.0.3");
+        // A neighbour of IPv6 is found once both ends of the wire have an address of the link.
+        until(|| page6(&client).is_ok());
         assert_eq!(page6(&client).unwrap(), "fd99::3");
         drop((one, two));
         let one = network("0000d206", dir.path().join("one"), 1);

@@ -14,7 +14,8 @@ use super::groups;
 use super::item::{Item, Way, device_of, table_of};
 use super::numbers::Numbers;
 use super::overlay::overlay_mac;
-use super::registers::{ip, key, line, mac, mark, member, range_to};
+use super::registers::{device, ip, key, line, mac, mark, member, range, range_to};
+use super::uplink::ROUTER_DEVICE;
 use crate::netlink::elements::{Data, RawElement};
 use crate::netlink::paths::MAIN;
 
@@ -100,6 +101,7 @@ pub fn vpc(row: &VpcRow, view: &View<'_>) -> Vec<Item> {
     let four = row.cidrs.iter().copied().map(IpNet::V4);
     let ranges = four.chain(row.ipv6_cidrs.iter().copied().map(IpNet::V6));
     let mut items: Vec<Item> = ranges
+        .clone()
         .map(|to| Item::Route {
             table: MAIN,
             to,
@@ -107,6 +109,17 @@ pub fn vpc(row: &VpcRow, view: &View<'_>) -> Vec<Item> {
             source: None,
         })
         .collect();
+    // Who comes from outside is not of the VPC, whatever source it gives.
+    let outside = device(ROUTER_DEVICE);
+    items.extend(ranges.map(|all| {
+        let set = if all.addr().is_ipv4() {
+            "inside"
+        } else {
+            "inside6"
+        };
+        let [first, last] = [all.network(), all.broadcast()].map(|end| key(&[&outside, &ip(end)]));
+        element(set, range(first, last))
+    }));
     let mut answer = |address: Ipv4Addr, protocol: u8, port: u16| {
         items.push(Item::Address(address.into()));
         let key = key(&[&address.octets(), &[protocol], &port.to_be_bytes()]);

@@ -9,7 +9,7 @@ use super::acl;
 pub const TABLE: &str = "vpc";
 
 /// Every set and map whose elements follow from rows.
-pub const SETS: [&str; 31] = [
+pub const SETS: [&str; 33] = [
     "anti",
     "anti6",
     "free",
@@ -23,6 +23,8 @@ pub const SETS: [&str; 31] = [
     "natgw",
     "entry6",
     "closed6",
+    "inside",
+    "inside6",
     "acl_out",
     "acl_in",
     "in_all",
