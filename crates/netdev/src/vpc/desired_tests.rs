@@ -293,7 +293,7 @@ proptest! {
             distinct.insert(route.to, route);
         }
         let routes: Vec<Route> = distinct.into_values().collect();
-        let ranges = rows::translated(&routes);
+        let ranges = crate::vpc::outside::translated(&routes);
         for number in 0u32..20 {
             let address = Ipv4Addr::from(number);
             let best = routes.iter().filter(|r| r.to.contains(&IpAddr::from(address))).max_by_key(|r| r.to.prefix_len());

@@ -20,7 +20,7 @@
 //! an empty one; what follows from rows is changed by difference, elements of one message in one
 //! transaction; rows decide, and after a restart the kernel is read and compared with them.
 //!
-//! Map: [`desired`], `rows`, `groups`, `acl`, `untracked`, `numbers`, `registers`, `item`, `overlay` are pure: rows in,
+//! Map: [`desired`], `rows`, `groups`, `acl`, `outside`, `untracked`, `numbers`, `registers`, `item`, `overlay` are pure: rows in,
 //! things to put and to take away out. `table` is the text of the base table. `router`, `contents`,
 //! `uplink`, `plug`, `encryption` touch the kernel; `linux`, `applying` and `leaving`
 //! keep the order of steps; `standing` is what is found after
@@ -38,6 +38,7 @@ pub mod item;
 mod leaving;
 mod linux;
 mod numbers;
+mod outside;
 mod overlay;
 mod plug;
 mod registers;
