@@ -5,6 +5,7 @@
 //! steps of at most 32 tasks, and says when it wants to look again. It never retries by itself: a
 //! failed step leaves the World as it was, and the next activation plans it anew.
 
+mod alarms;
 mod event_targets;
 mod hooks;
 mod hosts;
@@ -102,6 +103,7 @@ pub fn start(shared: &Controllers) {
     }
     tokio::spawn(services::run(shared.clone()));
     tokio::spawn(event_targets::run(shared.clone()));
+    tokio::spawn(alarms::run(shared.clone()));
     tokio::spawn(metric_rollup::run(shared.clone()));
 }
 

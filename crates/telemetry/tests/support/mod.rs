@@ -6,12 +6,14 @@ use aws_types::{AwsError, Ctx, Timestamp};
 use iam::Operation;
 use serde_json::{Value, json};
 use std::time::Duration;
+use store::backend::MemoryMetricStore;
 use store::{Schema, Txn, World};
 use telemetry::alarms::watched::{self, Changed};
 
 pub struct Bench {
     pub world: World,
     pub ctx: Ctx,
+    pub metrics: MemoryMetricStore,
     changes: Vec<store::Change>,
 }
 
@@ -21,6 +23,7 @@ impl Bench {
         Self {
             world: World::empty(&Schema::new(&tables)),
             ctx: Ctx::for_tests(1, Timestamp::from_millis(1_707_741_897_431)),
+            metrics: MemoryMetricStore::default(),
             changes: Vec::new(),
         }
     }
@@ -57,7 +60,10 @@ impl Bench {
         let answer = match request.authorise(&self.world, &self.ctx, |_, _, _| false)? {
             iam::Authorised::Read(call) => call.run(&self.world, &mut self.ctx)?,
             iam::Authorised::Write(call) => call.run(&mut txn, &mut self.ctx)?,
-            other => panic!("alarms are of the World alone, not {other:?}"),
+            iam::Authorised::Metrics(call) => {
+                call.run(&self.world, &mut self.ctx, &self.metrics)?
+            }
+            iam::Authorised::Logs(_) => panic!("CloudWatch reads no logs"),
         };
         (self.world, self.changes) = txn.finish();
         let encoded = aws_wire::protocol::encode(&route, "r", |writer| answer.write(writer));
