@@ -31,6 +31,10 @@ SMALL = {
         ["--tasks", "4"],
         {"none, by ten (0 to 100 percent)": "work_ms", "host, all at once (100 to 200 percent)": "total_ms"},
     ),
+    "connect": (
+        ["--rounds", "1", "--seconds", "1", "--connections", "2"],
+        {"straight": "gbit_per_s", "http": "req_per_s", "tcp": "conn_per_s", "memory, proxy": "rss_mib"},
+    ),
     "network": (
         ["--rounds", "1", "--members", "10", "--interfaces", "4"],
         {

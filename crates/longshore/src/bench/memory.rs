@@ -37,6 +37,11 @@ pub fn read(settings: &Settings) -> anyhow::Result<Memory> {
     })
 }
 
+/// MiB of these processes together.
+pub fn resident(pids: &[i32]) -> f64 {
+    pids.iter().map(|pid| proportional_mib(*pid)).sum()
+}
+
 /// Zero for a process that has gone.
 fn proportional_mib(pid: i32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();

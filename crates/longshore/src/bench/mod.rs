@@ -6,6 +6,8 @@
 //! the machine and its load: compare rows of one run.
 
 mod api;
+mod connect;
+mod connect_load;
 mod deploy;
 mod health;
 mod launch;
@@ -50,6 +52,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Health(what) => health::run(settings, what).await,
             BenchCommand::Replace(what) => replace::run(settings, what).await,
             BenchCommand::Network(what) => network::run(what),
+            BenchCommand::Connect(what) => connect::run(settings, what).await,
             BenchCommand::Deploy(what) => deploy::run(settings, what).await,
         }
     })?;

@@ -57,6 +57,12 @@ pub fn read(settings: &Settings) -> anyhow::Result<Processor> {
     })
 }
 
+/// Processor time of these processes so far, to a tick.
+pub fn named(pids: &[i32]) -> Duration {
+    let ticks = rustix::param::clock_ticks_per_second();
+    of(pids, |pid| own(pid, ticks))
+}
+
 fn of(pids: &[i32], read: impl Fn(i32) -> Option<Duration>) -> Duration {
     pids.iter().filter_map(|pid| read(*pid)).sum()
 }

@@ -11,10 +11,8 @@ use super::{IMAGE, service_calls as services};
 use crate::api::Session;
 use crate::cli::ReplaceBench;
 use crate::settings::Settings;
-use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use std::path::Path;
+use anyhow::bail;
+use rustix::process::{Signal, kill_process};
 use std::time::{Duration, Instant};
 
 const MODES: [&str; 3] = ["host", "none", "bridge"];
@@ -58,7 +56,7 @@ async fn kills(
         let mut known = services::list(session, service, "RUNNING").await?;
         let victims = known.clone();
         for victim in victims.iter().take(count - sample.len()) {
-            let pid = first_process(&settings.data.path().join("agent/tasks"), victim)?;
+            let pid = services::first_process(&settings.data.path().join("agent/tasks"), victim)?;
             let began = Instant::now();
             kill_process(pid, Signal::KILL)?;
             let replacement = until_replaced(session, service, &known).await?;
@@ -100,18 +98,4 @@ async fn until_replaced(
             bail!("nothing replaced the killed task within {PATIENCE:?}");
         }
     }
-}
-
-/// The first process of a task's container, as the record in the agent's directory names it.
-fn first_process(tasks: &Path, arn: &str) -> anyhow::Result<Pid> {
-    let id = arn.rsplit('/').next().unwrap_or(arn);
-    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries(tasks)
-        .filter(|task| task.file_name().to_string_lossy().contains(id))
-        .flat_map(|task| entries(&task.path().join("containers")).collect::<Vec<_>>())
-        .filter_map(|container| std::fs::read(container.path().join("state.json")).ok())
-        .filter_map(|state| serde_json::from_slice::<Value>(&state).ok())
-        .filter_map(|state| i32::try_from(state["pid"].as_i64()?).ok())
-        .find_map(Pid::from_raw)
-        .with_context(|| format!("no container of {arn} runs on this machine"))
 }

@@ -10,6 +10,9 @@ use aws_api::ecs::{
     CreateServiceRequest, DeleteServiceRequest, DeploymentConfiguration, DescribeServicesRequest,
     DescribeTasksRequest, ListTasksRequest, Service, Task,
 };
+use rustix::process::Pid;
+use serde_json::Value;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -154,4 +157,18 @@ pub async fn delete(session: &mut Session, name: &str) -> anyhow::Result<()> {
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// The first process of a task's container, as the record in the agent's directory names it.
+pub fn first_process(tasks: &Path, arn: &str) -> anyhow::Result<Pid> {
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries(tasks)
+        .filter(|task| task.file_name().to_string_lossy().contains(id))
+        .flat_map(|task| entries(&task.path().join("containers")).collect::<Vec<_>>())
+        .filter_map(|container| std::fs::read(container.path().join("state.json")).ok())
+        .filter_map(|state| serde_json::from_slice::<Value>(&state).ok())
+        .filter_map(|state| i32::try_from(state["pid"].as_i64()?).ok())
+        .find_map(Pid::from_raw)
+        .with_context(|| format!("no container of {arn} runs on this machine"))
 }
