@@ -4,7 +4,7 @@
 //! On the bridge a socket is bound to the bridge's device: a call from outside, or of another
 //! Longshore's containers, never reaches it. In a router the addresses are on loopback and open to interfaces alone.
 
-use super::{Place, dns, http, relay};
+use super::{Place, dns, http};
 use crate::engine::Host;
 use netdev::{
     INSTANCE_METADATA, TASK_API_PORT, TASK_ENDPOINT, TASK_ENDPOINT_PORT, device, namespace,
@@ -106,14 +106,7 @@ async fn serve(host: &Arc<Host>, place: &Place) -> io::Result<JoinHandle<()>> {
         Place::Bridge => on_bridge(host)?,
         Place::Vpc(vpc) => listening(host, vpc, (TASK_ENDPOINT, HTTP_PORT)).await?,
         Place::Instance(vpc) => listening(host, vpc, (INSTANCE_METADATA, HTTP_PORT)).await?,
-        Place::Api(vpc) => {
-            let listener = listening(host, vpc, (TASK_ENDPOINT, TASK_API_PORT)).await?;
-            return Ok(tokio::spawn(relay::serve(
-                host.clone(),
-                place.clone(),
-                listener,
-            )));
-        }
+        Place::Api(vpc) => listening(host, vpc, (TASK_ENDPOINT, TASK_API_PORT)).await?,
         Place::Resolver(vpc, address) => {
             let address = *address;
             let open = move || dns::Sockets::open(address);

@@ -9,11 +9,9 @@ use super::Origin;
 use crate::connect::proxy::activity::{Activity, Watched};
 use crate::engine::Host;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
-use tokio::net::{TcpListener, TcpStream};
-use tracing::debug;
+use tokio::net::TcpStream;
 
 /// Connections of one sender at once. SDKs keep ten by themselves.
 pub const OF_ONE_MAX: usize = 64;
@@ -28,26 +26,6 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// SDKs try again after this.
 const AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-
-/// Serves a place that is for this alone, until the task is dropped.
-pub async fn serve(host: Arc<Host>, place: super::Place, listener: TcpListener) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let origin = Origin {
-                    place: place.clone(),
-                    address: peer.ip(),
-                };
-                let host = host.clone();
-                tokio::spawn(async move { carry(&host, &origin, stream).await });
-            }
-            Err(error) => {
-                debug!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
 
 /// Until it is over, or says that the server is away.
 pub async fn carry(host: &Host, origin: &Origin, mut stream: TcpStream) {
