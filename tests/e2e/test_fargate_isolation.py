@@ -94,11 +94,11 @@ def test_its_users_are_nobody_on_the_host_and_nobody_elses(longshore):
         seen = [os.readlink(f"/proc/{one}/ns/{kind}")
                 for one in (os.getpid(), *(pid(longshore, task["taskArn"]) for task in tasks))]
         assert len(set(seen)) == 3, kind
-    # A range is given again when its task is gone.
+    # A range is given again when its task is gone: the lowest, which another test's task may just have left.
     stop(longshore, *tasks)
     eventually(lambda: not any(directory(longshore, task).exists() for task in tasks), "the tasks to be gone")
     task = running(longshore, define(longshore, "ids"))
-    assert ranges(longshore, task) == min(firsts)
+    assert ranges(longshore, task) <= min(firsts)
     stop(longshore, task)
 
 
@@ -279,7 +279,11 @@ def test_a_machine_that_cannot_keep_tasks_apart_is_not_lent(fresh):
     os.kill(fresh.pid("up"), 9)
     fresh.supervisor.wait()
     os.kill(fresh.pid("agent"), 9)
-    refused = eventually(lambda: (done := fresh.run("agent", "--fargate=also", check=False)).stderr and done, "an answer")
+    def refusal():
+        done = fresh.run("agent", "--fargate=also", check=False)
+        return "runs already" not in done.stderr and done
+
+    refused = eventually(refusal, "the killed one to be gone, and an answer")
     assert refused.returncode != 0 and "cannot be lent" in refused.stderr and "5.19" in refused.stderr, refused.stderr
     # Or deliberately without: what Docker gives, and the disk all the same.
     settings(fresh, '[agent]\nwithout = ["idmapped-layers"]\nfargate_user_namespace = false\n')
