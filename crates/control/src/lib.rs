@@ -5,6 +5,7 @@
 //! * [`gateway`]: HTTP in, one operation, HTTP out; the same path for every operation.
 //! * [`sessions`]: one ACS and one TCS websocket per host.
 //! * [`controllers`]: level-triggered loops over keys.
+//! * [`usage`]: what agents publish of their tasks' use, until the minute is over.
 //! * [`tls`]: the listener's certificate, of our own authority or named by the operator.
 //! * [`inspect`]: the state as a person asks for it. [`compatibility()`]: what of AWS is served.
 //!
@@ -24,6 +25,7 @@ mod server;
 mod sessions;
 mod timing;
 mod tls;
+mod usage;
 mod why;
 
 pub use compatibility::document as compatibility;

@@ -11,6 +11,7 @@ use crate::operations;
 use crate::sessions::{Registry, Sessions};
 use crate::timing::Timing;
 use crate::tls::{self, Tls, TlsMode};
+use crate::usage::Usage;
 use anyhow::Context;
 use aws_types::{AwsError, Scope};
 use ecs::instance::{endpoints, life};
@@ -85,7 +86,8 @@ pub async fn run(
     tokio::spawn(history::keep(state.clone(), history.clone()));
     let registry = Arc::new(Registry::default());
     tokio::spawn(wake_sessions(state.clone(), registry.clone()));
-    controllers::start(&Controllers {
+    let usage = Arc::new(Usage::default());
+    let shared = Controllers {
         state: state.clone(),
         logs: logs.clone(),
         metrics: metrics.clone(),
@@ -93,17 +95,16 @@ pub async fn run(
         host_lost_after: config.host_lost_after,
         scope: scope.clone(),
         decisions: decisions.clone(),
-    });
+    };
+    controllers::start(&shared, &usage);
     let sessions = Sessions {
         state: state.clone(),
         registry,
         session_key: session_key(&config.keys_dir)?,
         manifest_every: config.timing.manifest_every,
+        usage,
     };
-    let anchor = tls.as_ref().map(|tls| Anchor {
-        pem: tls.anchor_pem.clone(),
-        fingerprint: tls.fingerprint.clone(),
-    });
+    let anchor = tls.as_ref().map(anchor);
     let gateway = Gateway::new(
         Stores {
             state,
@@ -126,6 +127,13 @@ pub async fn run(
         () = stop => info!("stopping"),
     }
     Ok(())
+}
+
+fn anchor(tls: &Tls) -> Anchor {
+    Anchor {
+        pem: tls.anchor_pem.clone(),
+        fingerprint: tls.fingerprint.clone(),
+    }
 }
 
 fn endpoint(listening: SocketAddr, tls: Option<&Tls>) -> Endpoint {

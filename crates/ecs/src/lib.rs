@@ -17,6 +17,7 @@
 //! * [`connect`]: Service Connect: the endpoints of a namespace, what a task reaches of them.
 //! * [`fargate`]: tasks on hosts that lend capacity.
 //! * [`host_rights`]: what a host's agent may do. [`host_rows`]: what a host shall hold of the VPCs.
+//! * [`usage`]: what tasks use, as CloudWatch shows it.
 //! * [`emit`]: the events that go to EventBridge's rules.
 //! * [`page`]: listings cut into pages, with tokens that survive inserts.
 //!
@@ -45,3 +46,4 @@ pub mod tagged;
 pub mod targets;
 pub mod task;
 pub mod task_definition;
+pub mod usage;

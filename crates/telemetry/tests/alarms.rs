@@ -176,3 +176,85 @@ fn what_is_not_there_or_not_allowed_is_refused_in_the_words_of_aws() {
     let reserved = json!({"ResourceARN": arn, "Tags": [{"Key": "aws:x", "Value": "w"}]});
     assert_eq!(bench.refused("TagResource", reserved), "ValidationError");
 }
+
+#[test]
+fn a_composite_alarm_follows_those_that_it_names() {
+    let mut bench = Bench::new();
+    bench.put("cpu", json!({}));
+    bench.put("memory", json!({}));
+    let rule = "ALARM(cpu) AND NOT OK(\"memory\")";
+    let put = |rule: &str| json!({"AlarmName": "both", "AlarmRule": rule});
+    bench.ok("PutCompositeAlarm", put(rule));
+    let above = json!({"AlarmName": "above", "AlarmRule": "ALARM(both)"});
+    bench.ok("PutCompositeAlarm", above);
+    let all = json!({"AlarmTypes": ["CompositeAlarm"]});
+    let states = |bench: &mut Bench| {
+        let found = bench.ok("DescribeAlarms", all.clone());
+        let [above, both] = [0, 1].map(|at| found["CompositeAlarms"][at].clone());
+        assert_eq!(both["AlarmName"], "both");
+        (
+            above["StateValue"].clone(),
+            both["StateValue"].clone(),
+            both["StateReason"].clone(),
+        )
+    };
+    let arn = "arn:aws:cloudwatch:us-east-1:000000000000:alarm";
+    let (above, both, reason) = states(&mut bench);
+    assert_eq!((above, both), (json!("OK"), json!("OK")));
+    assert_eq!(
+        reason,
+        format!("{arn}:both was created and its alarm rule evaluates to OK")
+    );
+    bench.set("cpu", "ALARM");
+    let (above, both, reason) = states(&mut bench);
+    assert_eq!((above, both), (json!("ALARM"), json!("ALARM")));
+    let reason = reason.as_str().unwrap();
+    assert!(
+        reason.starts_with(&format!(
+            "{arn}:cpu transitioned to ALARM at Monday 12 February, 2024 "
+        )),
+        "{reason}"
+    );
+    bench.set("memory", "OK");
+    assert_eq!(states(&mut bench).0, json!("OK"));
+    assert_eq!(bench.described(json!({})), ["cpu", "memory"]);
+    assert_eq!(
+        bench.described(json!({"ChildrenOfAlarmName": "both"})),
+        ["cpu", "memory"]
+    );
+    let parents = bench.ok("DescribeAlarms", json!({"ParentsOfAlarmName": "cpu"}));
+    assert_eq!(parents["CompositeAlarms"][0]["AlarmName"], "both");
+
+    let used = json!({"AlarmNames": ["cpu"]});
+    assert_eq!(bench.refused("DeleteAlarms", used), "ValidationError");
+    assert_eq!(
+        bench.refused("PutCompositeAlarm", put("ALARM(none)")),
+        "ValidationError"
+    );
+    assert_eq!(
+        bench.refused("PutCompositeAlarm", put("cpu")),
+        "ValidationError"
+    );
+    let metric = json!({"AlarmName": "cpu", "AlarmRule": "TRUE"});
+    assert_eq!(
+        bench.refused("PutCompositeAlarm", metric),
+        "ValidationError"
+    );
+    bench.ok(
+        "DeleteAlarms",
+        json!({"AlarmNames": ["cpu", "memory", "both", "above"]}),
+    );
+}
+
+#[test]
+fn a_circle_of_composite_alarms_comes_to_rest() {
+    let mut bench = Bench::new();
+    bench.put("a", json!({}));
+    let put = |name: &str, rule: &str| json!({"AlarmName": name, "AlarmRule": rule});
+    bench.ok("PutCompositeAlarm", put("one", "ALARM(a)"));
+    bench.ok("PutCompositeAlarm", put("other", "NOT ALARM(one)"));
+    bench.ok("PutCompositeAlarm", put("one", "ALARM(other) OR ALARM(a)"));
+    bench.set("a", "ALARM");
+    let found = bench.history(json!({"AlarmName": "other", "HistoryItemType": "StateUpdate"}));
+    assert!(found.len() < 30, "{}", found.len());
+}

@@ -115,11 +115,19 @@ A deployment controller cannot be changed.",
     ),
     (
         "CloudWatch",
-        "Alarms on metrics. Anomaly detection (`ThresholdMetricId`), PromQL (`EvaluationCriteria`), \
-         `EvaluationWindow`, `WarmUpConfiguration` and `ActionConfiguration` are refused. No service that an \
+        "Metrics, and alarms on them. Metric math has `+ - * / ^`, comparisons, AND, OR, ABS, AVG, CEIL, \
+         DATAPOINT_COUNT, DIFF, FILL, FLOOR, IF, LOG, LOG10, MAX, METRICS, METRIC_COUNT, MIN, PERIOD, RATE, \
+         RUNNING_SUM, STDDEV and SUM; other functions and SEARCH are a ValidationError. Statistics are the five plain ones \
+         and percentiles. Dynamic labels are shown as they were given. Anomaly detection (`ThresholdMetricId`), PromQL (`EvaluationCriteria`), \
+         `EvaluationWindow`, `WarmUpConfiguration`, `ActionConfiguration` and suppressors of composite alarms' actions are refused, and so is AT_LEAST in their rules. No service that an \
          alarm's action can name is served: each is taken, and noted in the history as failed; EventBridge \
          is told. History keeps 100 items an alarm, 20,000 in all. Where no recording of AWS's error text \
          is known to us, the error's code is AWS's and the text is ours.",
+    ),
+    (
+        "Metrics of ECS",
+        "`AWS/ECS` alone, not Container Insights. A minute within which the server was killed is told in part. Service \
+         Connect's metrics are those of the clients' proxies, with the client's ServiceName.",
     ),
     (
         "EC2",

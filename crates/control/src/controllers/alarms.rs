@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 
 /// The shortest time between two looks of an alarm, milliseconds.
 const TICK_MILLIS: i64 = 10_000;
-/// Samples of a period that has just ended are on their way still.
+/// Samples of a period that has just ended are on their way still; ECS's own are written a little earlier.
 const GRACE: Duration = Duration::from_millis(500);
 /// Alarms that change in one transaction.
 const ALARMS_PER_STEP: usize = 32;
@@ -69,7 +69,10 @@ fn decide(
 ) -> VecDeque<Change> {
     let mut decided = VecDeque::new();
     for alarm in world.scan(&ALARMS) {
-        let cadence = look::cadence_millis(alarm);
+        // A composite alarm follows others in their own transaction.
+        let Some(cadence) = look::cadence_millis(alarm) else {
+            continue;
+        };
         if last.millis() / cadence == now.millis() / cadence {
             continue;
         }

@@ -6,6 +6,7 @@
 //! failed step leaves the World as it was, and the next activation plans it anew.
 
 mod alarms;
+mod ecs_metrics;
 mod event_targets;
 mod hooks;
 mod hosts;
@@ -19,6 +20,7 @@ mod services;
 use crate::clock;
 use crate::decision_log::{Asked, DecisionLog, Entry};
 use crate::timing::Timing;
+use crate::usage::Usage;
 use aws_types::{AwsError, Ctx, Scope, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +93,7 @@ trait Controller: Send + Sync {
 }
 
 /// Starts every controller.
-pub fn start(shared: &Controllers) {
+pub fn start(shared: &Controllers, usage: &Arc<Usage>) {
     let controllers: [Box<dyn Controller>; 4] = [
         Box::new(hooks::Hooks::new(shared.clone())),
         Box::new(hosts::Hosts(shared.clone())),
@@ -103,6 +105,7 @@ pub fn start(shared: &Controllers) {
     }
     tokio::spawn(services::run(shared.clone()));
     tokio::spawn(event_targets::run(shared.clone()));
+    tokio::spawn(ecs_metrics::run(shared.clone(), usage.clone()));
     tokio::spawn(alarms::run(shared.clone()));
     tokio::spawn(metric_rollup::run(shared.clone()));
 }

@@ -366,6 +366,7 @@ mod tests {
                 registry: registry.clone(),
                 session_key: iam::session::SessionKey::new([1; 32]),
                 manifest_every: Duration::from_millis(10),
+                usage: Arc::default(),
             };
             let (ours, theirs) = tokio::io::duplex(1 << 20);
             let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;

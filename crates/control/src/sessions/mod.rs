@@ -13,6 +13,7 @@ mod tcs;
 pub use registry::Registry;
 
 use crate::gateway::answer::{self, Answer};
+use crate::usage::Usage;
 use aws_types::{Caller, Scope};
 use aws_wire::head::pairs;
 use ecs::instance::life::SessionVersions;
@@ -46,6 +47,8 @@ pub struct Sessions {
     pub session_key: SessionKey,
     /// How often a host is told all that it should run.
     pub manifest_every: Duration,
+    /// What tasks use.
+    pub usage: Arc<Usage>,
 }
 
 /// Which of the websockets.

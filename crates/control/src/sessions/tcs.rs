@@ -1,7 +1,7 @@
 //! The TCS session of one host: how its tasks fare.
 //!
 //! Each frame is acknowledged, or the agent reconnects after a minute. Container health is written
-//! down; what is said of metrics has no reader yet: metrics come with their own issue.
+//! down; what tasks use is gathered until the minute is over.
 
 use super::{Host, Sessions};
 use aws_api::agent::{
@@ -29,7 +29,9 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     while let Ok(Some(Ok(frame))) = timeout(SILENCE_MAX, socket.next()).await {
         let Message::Text(text) = frame else { continue };
         let acknowledgement = match TcsMessage::from_text(&text) {
-            Ok(TcsMessage::PublishMetrics(_)) => {
+            Ok(TcsMessage::PublishMetrics(published)) => {
+                let world = sessions.state.snapshot();
+                sessions.usage.note(&world, &host.instance, &published);
                 TcsMessage::AckPublishMetric(AckPublishMetric::default())
             }
             Ok(TcsMessage::PublishHealth(published)) => {

@@ -41,16 +41,22 @@ fn state(of: &StateOf) -> Value {
 }
 
 fn configuration(ctx: &mut Ctx, alarm: &AlarmRecord) -> Value {
-    let Given::Metric(given) = &alarm.given;
     let mut shown = Map::new();
     if let Some(description) = alarm.description() {
         shown.insert("description".into(), json!(description));
     }
-    let metrics = match given.metrics.as_deref() {
-        Some(metrics) => metrics.iter().map(query).collect(),
-        None => vec![single(ctx, given)],
-    };
-    shown.insert("metrics".into(), json!(metrics));
+    match &alarm.given {
+        Given::Metric(given) => {
+            let metrics = match given.metrics.as_deref() {
+                Some(metrics) => metrics.iter().map(query).collect(),
+                None => vec![single(ctx, given)],
+            };
+            shown.insert("metrics".into(), json!(metrics));
+        }
+        Given::Composite { given, .. } => {
+            shown.insert("alarmRule".into(), json!(given.alarm_rule));
+        }
+    }
     Value::Object(shown)
 }
 

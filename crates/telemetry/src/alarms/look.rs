@@ -5,7 +5,7 @@
 
 use super::change::Verdict;
 use super::evaluate::{Comparison, Datapoint, Missing, RANGE_EXTRA, Rule, evaluate};
-use super::records::{AlarmRecord, Given};
+use super::records::AlarmRecord;
 use crate::errors::invalid;
 use crate::metrics::math::{Series, Value};
 use crate::metrics::name::MetricName;
@@ -22,10 +22,13 @@ use store::MetricStore;
 const MINUTE_MILLIS: i64 = 60_000;
 const TEN_SECONDS_MILLIS: i64 = 10_000;
 
-/// How often this alarm looks, milliseconds.
+/// How often this alarm looks, milliseconds; `None` for one that looks at no metric.
 #[must_use]
-pub fn cadence_millis(alarm: &AlarmRecord) -> i64 {
-    let Given::Metric(given) = &alarm.given;
+pub fn cadence_millis(alarm: &AlarmRecord) -> Option<i64> {
+    alarm.metric().map(cadence)
+}
+
+fn cadence(given: &PutMetricAlarmInput) -> i64 {
     match period(given) < 60 {
         true => TEN_SECONDS_MILLIS,
         false => MINUTE_MILLIS,
@@ -51,13 +54,12 @@ pub fn verdict(
     alarm: &AlarmRecord,
     now: Timestamp,
 ) -> Result<Option<Verdict>, AwsError> {
-    let Given::Metric(given) = &alarm.given;
-    let Some(rule) = rule(given) else {
+    let Some((given, rule)) = alarm.metric().and_then(|given| Some((given, rule(given)?))) else {
         return Ok(None);
     };
     // Both are small: checked when the alarm was put.
     let periods = rule.periods as i64 + i64::from(RANGE_EXTRA);
-    let until = start_of(now, cadence_millis(alarm));
+    let until = start_of(now, cadence(given));
     let span = periods * i64::from(rule.period) * 1_000;
     let from = Timestamp::from_millis(until.millis() - span);
     let scope = &alarm.key.scope;

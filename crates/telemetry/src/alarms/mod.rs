@@ -5,12 +5,13 @@
 //!
 //! * [`records`]: what is stored. [`watched`]: what others ask of alarms. [`ops`]: the API.
 //! * [`rules`]: what a metric alarm may be. [`change`]: how a state changes. [`history`]: what is kept of it.
-//! * [`evaluate`]: which state follows from datapoints. [`look`]: which datapoints an alarm sees.
+//! * [`composite`]: rules over other alarms. [`evaluate`]: which state follows from datapoints. [`look`]: which datapoints an alarm sees.
 //! * [`event`]: the event of a transition. [`shape`]: an alarm as the API shows it.
 //!
 //! Rules: CloudWatch API reference and user guide, "Using Amazon CloudWatch alarms".
 
 pub mod change;
+pub mod composite;
 pub mod evaluate;
 pub mod event;
 pub mod history;

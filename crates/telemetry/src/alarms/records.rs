@@ -1,7 +1,7 @@
 //! What is stored: alarms with their state, and what became of them.
 
 use aws_api::Stored;
-use aws_api::cloudwatch::PutMetricAlarmInput;
+use aws_api::cloudwatch::{PutCompositeAlarmInput, PutMetricAlarmInput};
 use aws_types::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,6 +97,13 @@ pub struct StateOf {
 pub enum Given {
     /// A metric or an expression over metrics, as it was put, without its tags.
     Metric(Box<Stored<PutMetricAlarmInput>>),
+    /// The states of other alarms, as it was put, without its tags.
+    Composite {
+        /// What was put.
+        given: Box<Stored<PutCompositeAlarmInput>>,
+        /// Names of the alarms that its rule names.
+        children: Vec<String>,
+    },
 }
 
 /// An alarm.
@@ -121,11 +128,22 @@ impl AlarmRecord {
     /// ARNs of what is to be done on entering this state.
     #[must_use]
     pub fn actions(&self, state: State) -> &[String] {
-        let Given::Metric(given) = &self.given;
+        let (ok, alarm, unknown) = match &self.given {
+            Given::Metric(given) => (
+                &given.ok_actions,
+                &given.alarm_actions,
+                &given.insufficient_data_actions,
+            ),
+            Given::Composite { given, .. } => (
+                &given.ok_actions,
+                &given.alarm_actions,
+                &given.insufficient_data_actions,
+            ),
+        };
         let actions = match state {
-            State::Ok => &given.ok_actions,
-            State::Alarm => &given.alarm_actions,
-            State::InsufficientData => &given.insufficient_data_actions,
+            State::Ok => ok,
+            State::Alarm => alarm,
+            State::InsufficientData => unknown,
         };
         actions.as_deref().unwrap_or_default()
     }
@@ -133,8 +151,28 @@ impl AlarmRecord {
     /// `AlarmDescription`.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
-        let Given::Metric(given) = &self.given;
-        given.alarm_description.as_deref()
+        match &self.given {
+            Given::Metric(given) => given.alarm_description.as_deref(),
+            Given::Composite { given, .. } => given.alarm_description.as_deref(),
+        }
+    }
+
+    /// What it watches, of an alarm on metrics.
+    #[must_use]
+    pub fn metric(&self) -> Option<&PutMetricAlarmInput> {
+        match &self.given {
+            Given::Metric(given) => Some(given),
+            Given::Composite { .. } => None,
+        }
+    }
+
+    /// Names of the alarms that a composite one names.
+    #[must_use]
+    pub fn children(&self) -> &[String] {
+        match &self.given {
+            Given::Metric(_) => &[],
+            Given::Composite { children, .. } => children,
+        }
     }
 
     /// `MetricAlarm` or `CompositeAlarm`.
@@ -142,6 +180,7 @@ impl AlarmRecord {
     pub fn kind(&self) -> &'static str {
         match self.given {
             Given::Metric(_) => "MetricAlarm",
+            Given::Composite { .. } => "CompositeAlarm",
         }
     }
 }
@@ -183,9 +222,20 @@ impl TableKey for HistoryKey {
     }
 }
 
+/// Composite alarms by each alarm that they name.
+pub static BY_CHILD: Index<AlarmRecord> = Index {
+    name: "by_child",
+    keys: |alarm| {
+        let children = alarm.children().iter();
+        children
+            .map(|name| AlarmKey::new(&alarm.key.scope, name).encode())
+            .collect()
+    },
+};
+
 /// All alarms, in order of name.
 pub static ALARMS: Table<AlarmKey, AlarmRecord> =
-    Table::new("cloudwatch.alarms", |alarm| alarm.key.clone(), &[]);
+    Table::new("cloudwatch.alarms", |alarm| alarm.key.clone(), &[&BY_CHILD]);
 
 /// By moment, of all scopes: the oldest goes first.
 pub static BY_TIME: Index<HistoryRecord> = Index {

@@ -45,7 +45,15 @@ pub fn check(given: &PutMetricAlarmInput, scope: &Scope) -> Result<(), AwsError>
         &given.alarm_actions,
         &given.insufficient_data_actions,
     ];
-    for action in lists.into_iter().flatten().flatten() {
+    check_actions(lists.into_iter().flatten().flatten())
+}
+
+/// What may be done on a transition.
+///
+/// # Errors
+/// `ValidationError`.
+pub fn check_actions<'a>(actions: impl Iterator<Item = &'a String>) -> Result<(), AwsError> {
+    for action in actions {
         if action.splitn(6, ':').count() < 6 || !action.starts_with("arn:") {
             return Err(invalid(format!("Invalid arn syntax: {action}")));
         }

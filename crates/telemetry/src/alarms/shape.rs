@@ -2,14 +2,13 @@
 
 use super::records::{AlarmRecord, Given};
 use aws_api::Stored;
-use aws_api::cloudwatch::MetricAlarm;
+use aws_api::cloudwatch::{CompositeAlarm, MetricAlarm};
 use serde_json::Value;
 
 /// A metric alarm.
 #[must_use]
 pub fn metric_alarm(alarm: &AlarmRecord) -> Option<MetricAlarm> {
-    let Given::Metric(given) = &alarm.given;
-    let given = given.0.clone();
+    let given = alarm.metric()?.clone();
     let some = |list: Option<Vec<String>>| Some(list.unwrap_or_default());
     let is_single = given.metrics.is_none();
     Some(MetricAlarm {
@@ -44,9 +43,39 @@ pub fn metric_alarm(alarm: &AlarmRecord) -> Option<MetricAlarm> {
     })
 }
 
+/// A composite alarm.
+#[must_use]
+pub fn composite_alarm(alarm: &AlarmRecord) -> Option<CompositeAlarm> {
+    let Given::Composite { given, .. } = &alarm.given else {
+        return None;
+    };
+    let given = given.0.clone();
+    let some = |list: Option<Vec<String>>| Some(list.unwrap_or_default());
+    Some(CompositeAlarm {
+        actions_enabled: Some(alarm.actions_enabled),
+        alarm_actions: some(given.alarm_actions),
+        alarm_arn: Some(alarm.key.arn()),
+        alarm_configuration_updated_timestamp: Some(alarm.configured),
+        alarm_description: given.alarm_description,
+        alarm_name: Some(alarm.key.name.clone()),
+        alarm_rule: given.alarm_rule,
+        insufficient_data_actions: some(given.insufficient_data_actions),
+        ok_actions: some(given.ok_actions),
+        state_reason: Some(alarm.state.reason.clone()),
+        state_reason_data: alarm.state.reason_data.clone(),
+        state_transitioned_timestamp: Some(alarm.state.transitioned),
+        state_updated_timestamp: Some(alarm.state.updated),
+        state_value: Some(alarm.state.value.name().into()),
+        ..CompositeAlarm::default()
+    })
+}
+
 /// As history keeps it: the API's members.
 #[must_use]
 pub fn json(alarm: &AlarmRecord) -> Value {
-    let shown = metric_alarm(alarm).unwrap_or_default();
-    serde_json::to_value(Stored(shown)).unwrap_or_default()
+    let shown = match &alarm.given {
+        Given::Metric(_) => serde_json::to_value(metric_alarm(alarm).map(Stored)),
+        Given::Composite { .. } => serde_json::to_value(composite_alarm(alarm).map(Stored)),
+    };
+    shown.unwrap_or_default()
 }

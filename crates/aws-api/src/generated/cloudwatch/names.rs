@@ -175,6 +175,13 @@ const OPERATIONS: &[OperationDescription] = &[
         ],
     },
     OperationDescription {
+        name: "PutCompositeAlarm",
+        input: Kind::Structure(&shapes::PUT_COMPOSITE_ALARM_INPUT),
+        output: <crate::shape::Empty as crate::shape::Shape>::KIND,
+        result_wrapper: None,
+        errors: &["LimitExceededFault"],
+    },
+    OperationDescription {
         name: "PutMetricAlarm",
         input: Kind::Structure(&shapes::PUT_METRIC_ALARM_INPUT),
         output: <crate::shape::Empty as crate::shape::Shape>::KIND,

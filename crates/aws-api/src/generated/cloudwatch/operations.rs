@@ -115,6 +115,17 @@ impl Operation for ListTagsForResource {
     const SERVICE: &'static str = "cloudwatch";
 }
 
+/// `PutCompositeAlarm`.
+#[derive(Clone, Copy, Debug)]
+pub struct PutCompositeAlarm;
+
+impl Operation for PutCompositeAlarm {
+    type Input = PutCompositeAlarmInput;
+    type Output = crate::shape::Empty;
+    const NAME: &'static str = "PutCompositeAlarm";
+    const SERVICE: &'static str = "cloudwatch";
+}
+
 /// `PutMetricAlarm`.
 #[derive(Clone, Copy, Debug)]
 pub struct PutMetricAlarm;

@@ -1,13 +1,14 @@
 //! DescribeAlarms, in order of name.
 
 use super::{all, ask};
-use crate::alarms::records::{ALARMS, AlarmKey, AlarmRecord, State, prefix};
-use crate::alarms::shape::metric_alarm;
+use crate::alarms::records::{ALARMS, AlarmKey, AlarmRecord, BY_CHILD, State, prefix};
+use crate::alarms::shape::{composite_alarm, metric_alarm};
 use crate::errors::{combination, token, value};
 use crate::page::{name_token, read_name_token};
 use aws_api::cloudwatch::{DescribeAlarmsInput, DescribeAlarmsOutput};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{TableKey, World};
 
@@ -38,10 +39,11 @@ pub fn describe_alarms(
     let page: Vec<_> = found.by_ref().take(len.unwrap_or(PAGE)).collect();
     let last = page.last().filter(|_| found.peek().is_some());
     let next_token = last.map(|alarm| name_token(&alarm.key.name));
+    let composite_alarms = page.iter().filter_map(|alarm| composite_alarm(alarm));
     let metric_alarms = page.iter().filter_map(|alarm| metric_alarm(alarm));
     Ok(DescribeAlarmsOutput {
         metric_alarms: Some(metric_alarms.collect()),
-        composite_alarms: Some(Vec::new()),
+        composite_alarms: Some(composite_alarms.collect()),
         next_token,
         ..DescribeAlarmsOutput::default()
     })
@@ -55,9 +57,17 @@ fn check(input: &DescribeAlarmsInput) -> Result<(), AwsError> {
         ));
     }
     let families = [&input.children_of_alarm_name, &input.parents_of_alarm_name];
-    if families.into_iter().flatten().next().is_some() {
-        return Err(value(
-            "ChildrenOfAlarmName and ParentsOfAlarmName need a composite alarm.",
+    let asked = families.into_iter().flatten().count();
+    let others = [
+        input.alarm_names.is_some(),
+        input.alarm_name_prefix.is_some(),
+        input.alarm_types.is_some(),
+        input.action_prefix.is_some(),
+        input.state_value.is_some(),
+    ];
+    if asked > 1 || (asked == 1 && others.contains(&true)) {
+        return Err(combination(
+            "ChildrenOfAlarmName and ParentsOfAlarmName cannot be used with other filters.",
         ));
     }
     Ok(())
@@ -83,6 +93,13 @@ fn candidates<'w>(
         let get = move |name: String| world.get(&ALARMS, &AlarmKey::new(&scope, &name));
         return Box::new(names.into_iter().filter_map(get));
     }
+    if let Some(names) = family(world, ctx, input) {
+        let after = after.map(str::to_owned);
+        let names = names.into_iter();
+        let rest = names.filter(move |name| after.as_ref().is_none_or(|after| name > after));
+        let get = move |name: String| world.get(&ALARMS, &AlarmKey::new(&scope, &name));
+        return Box::new(rest.filter_map(get));
+    }
     let after = after.map(|name| AlarmKey::new(&scope, name).encode());
     let start = input.alarm_name_prefix.clone().unwrap_or_default();
     let of_scope = prefix(&scope);
@@ -93,6 +110,19 @@ fn candidates<'w>(
         .filter(|alarm| alarm.key.name.starts_with(&start))
         .collect();
     Box::new(found.into_iter())
+}
+
+/// Names of the children or parents that are asked for, in order.
+fn family(world: &World, ctx: &Ctx, input: &DescribeAlarmsInput) -> Option<BTreeSet<String>> {
+    if let Some(parent) = &input.children_of_alarm_name {
+        let parent = world.get(&ALARMS, &AlarmKey::new(&ctx.scope, parent));
+        let children = parent.map(|parent| parent.children().to_vec());
+        return Some(children.unwrap_or_default().into_iter().collect());
+    }
+    let child = input.parents_of_alarm_name.as_ref()?;
+    let child = AlarmKey::new(&ctx.scope, child).encode();
+    let parents = world.find(&ALARMS, &BY_CHILD, &child);
+    Some(parents.map(|alarm| alarm.key.name.clone()).collect())
 }
 
 struct Wanted {
@@ -109,10 +139,15 @@ impl Wanted {
         };
         // Rule: API reference: metric alarms alone, unless others are asked for.
         let kinds = input.alarm_types.clone().filter(|kinds| !kinds.is_empty());
+        let families = [&input.children_of_alarm_name, &input.parents_of_alarm_name];
+        let all = match families.into_iter().flatten().next() {
+            Some(_) => vec!["MetricAlarm".into(), "CompositeAlarm".into()],
+            None => vec!["MetricAlarm".into()],
+        };
         Ok(Self {
             state: state.map(read).transpose()?,
             action_prefix: input.action_prefix.clone(),
-            kinds: kinds.unwrap_or_else(|| vec!["MetricAlarm".into()]),
+            kinds: kinds.unwrap_or(all),
         })
     }
 

@@ -1,7 +1,7 @@
 //! DescribeAlarmsForMetric: the alarms on one metric alone.
 
 use super::ask;
-use crate::alarms::records::{ALARMS, AlarmRecord, Given, prefix};
+use crate::alarms::records::{ALARMS, AlarmRecord, prefix};
 use crate::alarms::shape::metric_alarm;
 use aws_api::cloudwatch::{DescribeAlarmsForMetricInput, DescribeAlarmsForMetricOutput, Dimension};
 use aws_types::{AwsError, Ctx};
@@ -30,7 +30,9 @@ pub fn describe_alarms_for_metric(
 }
 
 fn is_of(alarm: &AlarmRecord, input: &DescribeAlarmsForMetricInput) -> bool {
-    let Given::Metric(given) = &alarm.given;
+    let Some(given) = alarm.metric() else {
+        return false;
+    };
     fn same<T: PartialEq>(asked: &Option<T>, has: &Option<T>) -> bool {
         asked.is_none() || asked == has
     }

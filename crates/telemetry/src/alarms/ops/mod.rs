@@ -5,6 +5,7 @@ mod delete_alarms;
 mod describe_alarm_history;
 mod describe_alarms;
 mod describe_alarms_for_metric;
+mod put_composite_alarm;
 mod put_metric_alarm;
 mod set_alarm_state;
 mod tags;
@@ -40,6 +41,10 @@ pub fn operations() -> Vec<Operation> {
             actions_enabled::enable,
         ),
         Operation::read::<api::ListTagsForResource>(tags::list_asks, tags::list),
+        Operation::write::<api::PutCompositeAlarm>(
+            put_composite_alarm::asks,
+            put_composite_alarm::put_composite_alarm,
+        ),
         Operation::write::<api::PutMetricAlarm>(
             put_metric_alarm::asks,
             put_metric_alarm::put_metric_alarm,

@@ -6,6 +6,66 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `PutCompositeAlarmInput` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutCompositeAlarmInput {
+    pub action_configuration: Option<ActionConfiguration>,
+    pub actions_enabled: Option<bool>,
+    pub actions_suppressor: Option<String>,
+    pub actions_suppressor_extension_period: Option<i32>,
+    pub actions_suppressor_wait_period: Option<i32>,
+    pub alarm_actions: Option<Vec<String>>,
+    pub alarm_description: Option<String>,
+    pub alarm_name: Option<String>,
+    pub alarm_rule: Option<String>,
+    pub insufficient_data_actions: Option<Vec<String>>,
+    pub ok_actions: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`PutCompositeAlarmInput`].
+pub static PUT_COMPOSITE_ALARM_INPUT: StructDescription = StructDescription {
+    name: "PutCompositeAlarmInput",
+    members: &[
+        Member::new(
+            "ActionConfiguration",
+            Kind::Structure(&ACTION_CONFIGURATION),
+        ),
+        Member::new("ActionsEnabled", Kind::Boolean),
+        Member::new("ActionsSuppressor", Kind::String).rules(&rules::ALARM_ARN),
+        Member::new("ActionsSuppressorExtensionPeriod", Kind::Integer),
+        Member::new("ActionsSuppressorWaitPeriod", Kind::Integer),
+        Member::new("AlarmActions", Kind::List(&Kind::String)).rules(&rules::RESOURCE_LIST),
+        Member::new("AlarmDescription", Kind::String).rules(&rules::ALARM_DESCRIPTION),
+        Member::new("AlarmName", Kind::String)
+            .required()
+            .rules(&rules::ALARM_NAME),
+        Member::new("AlarmRule", Kind::String)
+            .required()
+            .rules(&rules::ALARM_RULE),
+        Member::new("InsufficientDataActions", Kind::List(&Kind::String))
+            .rules(&rules::RESOURCE_LIST),
+        Member::new("OKActions", Kind::List(&Kind::String)).rules(&rules::RESOURCE_LIST),
+        Member::new("Tags", Kind::List(&Kind::Structure(&TAG))),
+    ],
+};
+structure!(
+    PutCompositeAlarmInput,
+    PUT_COMPOSITE_ALARM_INPUT,
+    action_configuration,
+    actions_enabled,
+    actions_suppressor,
+    actions_suppressor_extension_period,
+    actions_suppressor_wait_period,
+    alarm_actions,
+    alarm_description,
+    alarm_name,
+    alarm_rule,
+    insufficient_data_actions,
+    ok_actions,
+    tags
+);
+
 /// `PutMetricAlarmInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutMetricAlarmInput {
