@@ -348,7 +348,8 @@ impl Host {
         Ok(())
     }
 
-    fn task(&self, arn: &str) -> Option<Arc<TaskContext>> {
+    /// One that is here and not over.
+    pub fn task(&self, arn: &str) -> Option<Arc<TaskContext>> {
         self.lock().get(arn).cloned()
     }
 

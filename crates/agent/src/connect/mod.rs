@@ -8,7 +8,7 @@
 //! The sockets are made here ([`sockets`]) and served by a process of their own ([`proxy`]), which outlives this one:
 //! the agent says what there is to be ([`protocol`], over a [`channel`]), starts that process where it is not there and
 //! takes over that of an earlier agent ([`process`], [`launch`]). [`targets`] is what host sync says; [`report`] and
-//! [`told`](mod@told) tell what was counted.
+//! [`told`](mod@told) tell what was counted; [`reopen`](mod@reopen) is what the agent does first.
 //!
 //! What always holds: sockets are open before the task's first container starts, and closed before its
 //! namespace goes. A connection through the proxy ends with the proxy's process alone, and who connects while there is
@@ -20,6 +20,7 @@ mod launch;
 mod process;
 mod protocol;
 pub mod proxy;
+mod reopen;
 mod report;
 mod sockets;
 mod targets;
@@ -29,16 +30,13 @@ mod told;
 
 pub use launch::OwnExecutable;
 pub use process::Launch;
+pub use reopen::reopen;
 pub use report::{Tally, Told};
 pub use told::{EndpointCounts, all as told};
 
 use crate::actor::TaskContext;
-use crate::engine::Host;
 use crate::task::connect::ServiceConnect;
-use crate::task::definition::NetworkMode;
-use crate::task::state::TaskState;
 use aws_api::agent::host_sync::ToHost;
-use futures_util::stream::{self, StreamExt};
 use keep::State;
 use netdev::BridgeAttachment;
 use process::Opened;
@@ -52,12 +50,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use tokio::sync::{Mutex, Notify};
-use tracing::warn;
 
 /// So long a task waits to hear of the targets that it may ask for at once.
 const TARGETS_PATIENCE: Duration = Duration::from_secs(5);
-/// Each runs `nft` where its sockets must be made anew.
-const REOPENED_AT_ONCE: usize = 8;
 /// Of the proxy, below the agent's `run`.
 const SOCKET: &str = "proxy.sock";
 
@@ -214,41 +209,5 @@ impl Connect {
         let listeners = wanted.iter().flat_map(|wanted| &wanted.listeners);
         let endpoints: Vec<String> = listeners.map(|one| one.endpoint.clone()).collect();
         self.0.targets.wait_for(&endpoints, TARGETS_PATIENCE).await;
-    }
-}
-
-/// Takes up the proxies of tasks that an earlier agent left, where their namespaces stand; closes those of all others.
-pub async fn reopen(host: Arc<Host>, tasks: Vec<(Arc<TaskContext>, TaskState)>) {
-    let all = tasks.iter().flat_map(|(task, state)| {
-        let places = places(&host, task, state).into_iter();
-        places.map(move |place| (task, place))
-    });
-    let host = &host;
-    let reopened =
-        stream::iter(all).for_each_concurrent(REOPENED_AT_ONCE, async |(task, place)| {
-            if let Err(error) = host.connect.open(task, &place).await {
-                warn!(task = task.definition.arn, %error, "a task's proxy cannot be opened again");
-            }
-        });
-    reopened.await;
-    host.connect.close_others().await;
-}
-
-fn places(host: &Host, task: &TaskContext, state: &TaskState) -> Vec<Place> {
-    if task.definition.service_connect().is_none() {
-        return Vec::new();
-    }
-    match task.definition.mode() {
-        Ok(NetworkMode::Awsvpc) => {
-            let interface = task.adopted_interface().into_iter();
-            interface.map(|interface| interface.netns.into()).collect()
-        }
-        Ok(NetworkMode::Bridge) => {
-            let containers = state.containers.iter();
-            let ids = containers.map(|container| &container.runtime_id);
-            let attached = ids.filter_map(|id| host.network.attached(id));
-            attached.map(|bridge| Place::from(&bridge)).collect()
-        }
-        Ok(NetworkMode::Host | NetworkMode::None) | Err(_) => Vec::new(),
     }
 }

@@ -24,7 +24,7 @@ impl Launch for Arc<InProcess> {
     fn start(&self, door: OwnedFd) -> io::Result<()> {
         self.started.fetch_add(1, Relaxed);
         let door = Door::new(door)?;
-        let running = tokio::spawn(async move { drop(proxy::serve(door).await) });
+        let running = tokio::spawn(async move { proxy::serve(door).await });
         *self.running.lock().unwrap() = Some(running.abort_handle());
         Ok(())
     }

@@ -32,12 +32,19 @@ use gate::Gate;
 use open::Open;
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use targets::Targets;
+use tokio::time::sleep;
 use tracing::warn;
+
+/// Descriptors that no client takes: for the agent's channel, what its orders carry, the sockets of the next task.
+const RESERVE: usize = 64;
+/// Between two attempts to take an agent where the first failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// All that is served.
 #[derive(Debug)]
@@ -65,17 +72,17 @@ pub fn run() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(async { serve(Door::new(door)?).await });
+    let ended = runtime.block_on(async {
+        serve(Door::new(door)?).await;
+        Ok(())
+    });
     // Nothing that is carried is waited for.
     runtime.shutdown_background();
     ended
 }
 
 /// Serves until it is told to end.
-///
-/// # Errors
-/// Nobody can connect any more.
-pub async fn serve(door: Door) -> io::Result<()> {
+pub async fn serve(door: Door) {
     let mut proxy = Proxy {
         targets: Arc::default(),
         gate: Gate::default(),
@@ -85,8 +92,8 @@ pub async fn serve(door: Door) -> io::Result<()> {
     let mut agent: Option<Channel> = None;
     loop {
         let heard = tokio::select! {
-            next = door.accept() => {
-                agent = Some(next?);
+            next = next_agent(&door) => {
+                agent = Some(next);
                 continue;
             }
             heard = hear(agent.as_ref()) => heard,
@@ -104,9 +111,34 @@ pub async fn serve(door: Door) -> io::Result<()> {
             agent = None;
         }
         if is_end {
-            return Ok(());
+            return;
         }
     }
+}
+
+/// One that cannot be taken for lack of a descriptor waits: what is served does not end over it.
+async fn next_agent(door: &Door) -> Channel {
+    loop {
+        match door.accept().await {
+            Ok(channel) => return channel,
+            Err(error) => {
+                warn!(%error, "an agent cannot be taken; it is tried again");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// How many clients may be connected where a process may have so many descriptors and its namespaces have `own` of
+/// them. Each client takes one more, for its connection to a target.
+fn room(limit: usize, own: usize) -> usize {
+    limit.saturating_sub(own + RESERVE) / 2
+}
+
+/// Whether a descriptor of this number, of so many that there may be, leaves enough for the agent.
+fn is_spare(descriptor: RawFd, limit: usize) -> bool {
+    let used = usize::try_from(descriptor).unwrap_or(usize::MAX);
+    used < limit.saturating_sub(RESERVE)
 }
 
 async fn hear(agent: Option<&Channel>) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
@@ -162,6 +194,8 @@ impl Proxy {
                 Ok(())
             }
         };
+        let own = self.open.values().map(Open::descriptors).sum();
+        self.gate.set_room(room(descriptors::limit(), own));
         let answer = match done {
             Ok(()) => Answer::Done,
             Err(error) => {

@@ -62,6 +62,12 @@ impl Open {
         self.sockets.len() == self.namespace.sockets()
     }
 
+    /// How many descriptors it holds, whoever is connected.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        1 + self.sockets.len()
+    }
+
     /// Takes its next sockets; serves once it has all.
     ///
     /// # Errors
@@ -171,7 +177,7 @@ fn accept<F: Future<Output = ()> + Send + 'static>(
 }
 
 async fn next(socket: &TcpListener, gate: &Gate) -> io::Result<(TcpStream, Inside)> {
-    let taken = poll_fn(|context| gate.enter(|| socket.poll_accept(context))).await;
+    let taken = poll_fn(|context| gate.enter(context, |context| socket.poll_accept(context))).await;
     let ((client, _), inside) = taken?;
     Ok((client, inside))
 }

@@ -5,14 +5,16 @@
 
 use super::balancer::Balancer;
 use super::counters::Counters;
+use super::is_spare;
 use super::scope::Scope;
 use super::targets::Targets;
+use crate::descriptors;
 use crate::task::connect::Listener;
 use aws_api::agent::host_sync::EndpointTarget;
 use netdev::namespace;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream};
@@ -34,10 +36,14 @@ impl Place {
     /// Connects to there, from there.
     ///
     /// # Errors
-    /// As the kernel says; `TimedOut` after some seconds.
+    /// As the kernel says; `TimedOut` after some seconds; `EMFILE` where descriptors are left for the agent's orders alone.
     pub async fn connect(&self, address: SocketAddrV4) -> io::Result<TcpStream> {
         let socket = namespace::visit(self.netns.as_fd(), TcpSocket::new_v4);
         let socket = socket.map_err(io::Error::other)??;
+        // The lowest free number is given: all below are in use, and idle connections are no reason to take more.
+        if !is_spare(socket.as_raw_fd(), descriptors::limit()) {
+            return Err(rustix::io::Errno::MFILE.into());
+        }
         let connecting = socket.connect(address.into());
         let stream = timeout(CONNECT_PATIENCE, connecting).await??;
         stream.set_nodelay(true)?;

@@ -99,3 +99,23 @@ fn a_change_says_what_is_other_or_all() {
     });
     assert_eq!(targets.of("api").len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_door_at_which_nobody_can_be_taken_does_not_end_what_is_served() {
+    // One that does not listen: as where no descriptor is left each attempt fails.
+    let kind = rustix::net::SocketType::SEQPACKET;
+    let socket = rustix::net::socket(rustix::net::AddressFamily::UNIX, kind, None).unwrap();
+    rustix::io::ioctl_fionbio(&socket, true).unwrap();
+    let door = Door::new(socket).unwrap();
+    assert!(door.accept().await.is_err());
+    let served = tokio::time::timeout(Duration::from_secs(60), serve(door));
+    assert!(served.await.is_err(), "it goes on");
+}
+
+#[test]
+fn clients_leave_descriptors_to_the_agent() {
+    assert_eq!(room(1024, 160), 400);
+    assert_eq!(room(64, 1), 0);
+    assert_eq!((is_spare(959, 1024), is_spare(960, 1024)), (true, false));
+    assert_eq!(room(usize::MAX, 0), (usize::MAX - RESERVE) / 2);
+}
