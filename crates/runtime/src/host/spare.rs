@@ -17,7 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const NAME: &str = "spare-roots";
 /// A start has done what follows it by then, and another may come; one is made when none does.
@@ -29,6 +29,10 @@ const KEPT_MOST: usize = 8;
 #[derive(Debug)]
 pub struct Spares {
     dir: PathBuf,
+    /// Of `dir`: only on it can a root's directories move.
+    device: u64,
+    /// Begins each name: what a container's mounts are called must never be another's.
+    begun: u128,
     /// `std` mutex: held for a look-up.
     state: Mutex<State>,
     /// Held while one is made; whether no more is to be.
@@ -76,6 +80,10 @@ impl Layer {
 }
 
 impl Spare {
+    fn is_good(&self) -> bool {
+        self.layers.iter().all(Layer::is_still_there)
+    }
+
     fn is_of(&self, layers: &[PathBuf]) -> bool {
         self.layers.iter().map(|layer| &layer.path).eq(layers)
     }
@@ -92,8 +100,11 @@ impl Spares {
                 .mode(0o700)
                 .create(&dir)?,
         }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Self {
+            device: fs::metadata(&dir)?.dev(),
             dir,
+            begun: since.unwrap_or_default().as_nanos(),
             state: Mutex::default(),
             closed: Mutex::default(),
         })
@@ -105,17 +116,24 @@ impl Spares {
         let spare = {
             let mut state = self.state();
             let at = state.spares.iter().position(|spare| spare.is_of(layers))?;
-            if scratch.exists() {
+            if scratch.exists() || !self.is_on_this_disk(scratch) {
                 return None;
             }
             state.spares.remove(at)
         };
-        let is_good = spare.layers.iter().all(Layer::is_still_there);
-        if is_good && fs::rename(&spare.scratch, scratch).is_ok() {
+        if spare.is_good() && fs::rename(&spare.scratch, scratch).is_ok() {
             return Some(spare.root);
         }
-        remove(spare);
+        tokio::task::spawn_blocking(move || remove(spare));
         None
+    }
+
+    /// Whether the directory that `scratch` is to be in is where roots are made.
+    fn is_on_this_disk(&self, scratch: &Path) -> bool {
+        let parent = scratch
+            .parent()
+            .and_then(|parent| fs::metadata(parent).ok());
+        parent.is_some_and(|parent| parent.dev() == self.device)
     }
 
     /// Whether one should be made, which is then up to the caller, by [`Self::make`].
@@ -137,16 +155,17 @@ impl Spares {
             return;
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let scratch = self.dir.join(number.to_string());
+        let scratch = self.dir.join(format!("{:x}-{number}", self.begun));
         let made = mount(layers, &scratch);
         let surplus = {
             let mut state = self.state();
             state.pending.retain(|pending| pending != layers);
-            if let Ok(spare) = made {
-                state.spares.push(spare);
-            } else {
-                // The container's own start tells what is wrong, if it is so still.
-                let _ = fs::remove_dir_all(&scratch);
+            match made {
+                Ok(spare) if spare.is_good() => state.spares.push(spare),
+                // Its image went meanwhile; or the container's own start tells what is wrong, if it is so still.
+                Ok(_) | Err(_) => {
+                    let _ = fs::remove_dir_all(&scratch);
+                }
             }
             let surplus = state.spares.len().saturating_sub(KEPT_MOST);
             state.spares.drain(..surplus).collect::<Vec<_>>()
@@ -156,14 +175,13 @@ impl Spares {
 
     /// Removes those of images that are gone: a mount holds the files that were removed. Blocks.
     pub fn prune(&self) {
-        let gone: Vec<Spare> = {
+        let all = std::mem::take(&mut self.state().spares);
+        let (mut kept, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(Spare::is_good);
+        {
             let mut state = self.state();
-            let all = std::mem::take(&mut state.spares).into_iter();
-            let (kept, gone) =
-                all.partition(|spare| spare.layers.iter().all(Layer::is_still_there));
+            kept.append(&mut state.spares);
             state.spares = kept;
-            gone
-        };
+        }
         gone.into_iter().for_each(remove);
     }
 
@@ -198,8 +216,11 @@ impl Inner {
 
     /// Makes a root for the next container like this one, once no other is being started.
     pub(super) fn make_spare(self: &Arc<Self>, spec: &ContainerSpec) {
-        let RootFilesystem::Overlay { layers, .. } = self.with_mount_points(spec).rootfs;
-        if !self.can_spare(spec) || !self.spares.begin(&layers) {
+        let RootFilesystem::Overlay {
+            layers, scratch, ..
+        } = self.with_mount_points(spec).rootfs;
+        let is_wanted = self.can_spare(spec) && self.spares.is_on_this_disk(&scratch);
+        if !is_wanted || !self.spares.begin(&layers) {
             return;
         }
         let inner = Arc::downgrade(self);
