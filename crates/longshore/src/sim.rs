@@ -69,7 +69,9 @@ pub fn run(options: &SimOptions) -> anyhow::Result<ExitCode> {
 fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64, seconds: f64) {
     println!(
         "{} seeds, {failed} failed; {} simulated hours in {seconds:.1} s; {} events, {} tasks, \
-         {} refused, {} containers, {} services, {} deployments, {} interfaces, {} refused by \
+         {} refused, {} containers, {} services, {} deployments, \
+         {} rolled back, {} stopped, {} ended by alarms, {} task sets, {} hooks asked, {} unhealthy tasks replaced, \
+         {} interfaces, {} refused by \
          full subnets, {} commits; {} server kills, {} agent kills, {} hosts lost, \
          {} messages lost, {} repeated, {} requests failed; trace {trace:016x}",
         options.seeds,
@@ -80,6 +82,12 @@ fn print_line(options: &SimOptions, all: &Statistics, failed: usize, trace: u64,
         all.containers,
         all.services,
         all.deployments,
+        all.rollbacks,
+        all.rollouts_stopped,
+        all.alarmed,
+        all.task_sets,
+        all.hooks,
+        all.unhealthy,
         all.interfaces,
         all.full_subnets,
         all.commits,
@@ -120,6 +128,12 @@ fn json(
         "containers": all.containers,
         "services": all.services,
         "deployments": all.deployments,
+        "rolled_back": all.rollbacks,
+        "deployments_stopped": all.rollouts_stopped,
+        "ended_by_alarms": all.alarmed,
+        "task_sets": all.task_sets,
+        "hooks_asked": all.hooks,
+        "unhealthy_replaced": all.unhealthy,
         "interfaces": all.interfaces,
         "refused_by_full_subnets": all.full_subnets,
         "commits": all.commits,

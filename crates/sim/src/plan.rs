@@ -21,6 +21,8 @@ pub struct Plan {
 pub enum Load {
     /// Calls of every kind, and the seed's mixture of faults.
     Everything,
+    /// The calls about services alone, many of them, and the seed's mixture of faults.
+    Services,
     /// Two services are made and left alone, one of which has an image that cannot be pulled; nothing
     /// else goes wrong. For AWS's long waits.
     TwoServices,
@@ -55,6 +57,8 @@ pub enum Mutation {
     HooksPassed,
     /// Nobody does what StopServiceDeployment asked for.
     StopIgnored,
+    /// Alarms end no deployment.
+    AlarmIgnored,
     /// The scheduler is not woken by this.
     MissedWake(Wake),
     /// The addresses of a lost host's tasks are free as soon as the tasks count as STOPPED.
@@ -78,6 +82,8 @@ pub enum Wake {
     Instance,
     /// The change of the service itself, or of its deployment.
     Service,
+    /// The change of an alarm.
+    Alarm,
     /// The moment that its last plan named.
     Time,
 }
@@ -221,6 +227,8 @@ pub struct Statistics {
     pub rollouts_stopped: u64,
     /// Deployments that were rolled back.
     pub rollbacks: u64,
+    /// Deployments that alarms ended.
+    pub alarmed: u64,
     /// Times that the target of a hook was asked.
     pub hooks: u64,
     /// Tasks that a service replaced because they were unhealthy.
@@ -265,6 +273,7 @@ impl Statistics {
             task_sets: self.task_sets + other.task_sets,
             rollouts_stopped: self.rollouts_stopped + other.rollouts_stopped,
             rollbacks: self.rollbacks + other.rollbacks,
+            alarmed: self.alarmed + other.alarmed,
             hooks: self.hooks + other.hooks,
             unhealthy: self.unhealthy + other.unhealthy,
             interfaces: self.interfaces + other.interfaces,

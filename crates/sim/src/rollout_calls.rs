@@ -1,24 +1,27 @@
 //! How users roll services out in stages, and meddle with what is under way: hooks that pause or ask a
-//! target, deployments that are stopped, tasks that are protected.
+//! target, alarms that end deployments, deployments that are stopped, tasks that are protected.
 
+use crate::event::{Event, Request};
 use crate::service_calls::ServiceCall;
 use crate::simulation::Simulation;
+use aws_api::cloudwatch::{PutMetricAlarmInput, SetAlarmStateInput};
 use aws_api::ecs::{
-    CanaryConfiguration, ContinueServiceDeploymentRequest, DeploymentConfiguration,
-    DeploymentLifecycleHook, DeploymentLifecycleHookTimeoutConfiguration, LinearConfiguration,
-    StopServiceDeploymentRequest, UpdateTaskProtectionRequest,
+    CanaryConfiguration, ContinueServiceDeploymentRequest, DeploymentAlarms,
+    DeploymentConfiguration, DeploymentLifecycleHook, DeploymentLifecycleHookTimeoutConfiguration,
+    LinearConfiguration, StopServiceDeploymentRequest, UpdateTaskProtectionRequest,
 };
 use aws_types::AwsError;
 use ecs::ops;
 use ecs::records::TASKS;
 use ecs::records::deployment_stage::HookStatus;
 use ecs::records::service::{SERVICES, ServiceRecord};
-use ecs::records::service_deployment::ServiceDeploymentKey;
+use ecs::records::service_deployment::{SERVICE_DEPLOYMENTS, ServiceDeploymentKey};
 use ecs::records::target::{TargetKind, TargetRecord};
 use ecs::service::hooks::{self, Answer, Call};
 use ecs::targets;
 use ecs::task::status::DesiredStatus;
 use std::time::Duration;
+use telemetry::alarms::ops as alarms;
 
 /// The target that hooks ask.
 const TARGET: &str = "gate";
@@ -32,6 +35,10 @@ const STAGES: [&str; 6] = [
     "TEST_TRAFFIC_SHIFT",
 ];
 const MAY_PAUSE: u64 = 5;
+/// Alarms that deployments watch; the last is not made by anybody.
+const ALARMS: [&str; 3] = ["errors", "latency", "nobody"];
+/// Seconds that one looks back.
+const LOOKS_BACK: i32 = 60;
 
 /// A call about what is under way.
 #[derive(Clone, Debug)]
@@ -39,6 +46,7 @@ pub enum RolloutCall {
     Stop(StopServiceDeploymentRequest),
     Continue(ContinueServiceDeploymentRequest),
     Protect(UpdateTaskProtectionRequest),
+    Alarm(SetAlarmStateInput),
 }
 
 impl Simulation {
@@ -56,6 +64,42 @@ impl Simulation {
             self.violate(1, "a target could not be declared".into());
         }
         self.wait_for_commit(None);
+    }
+
+    /// What deployments may watch.
+    pub fn make_alarms(&mut self) {
+        for name in &ALARMS[..2] {
+            let input = PutMetricAlarmInput {
+                alarm_name: Some((*name).into()),
+                namespace: Some("app".into()),
+                metric_name: Some((*name).into()),
+                statistic: Some("Sum".into()),
+                period: Some(LOOKS_BACK),
+                evaluation_periods: Some(1),
+                threshold: Some(1.0),
+                comparison_operator: Some("GreaterThanThreshold".into()),
+                ..PutMetricAlarmInput::default()
+            };
+            let made = self.server.submit(0, None, |txn, ctx| {
+                alarms::put_metric_alarm(txn, ctx, &input)
+            });
+            if let Err(error) = made {
+                self.violate(1, format!("alarm {name} was refused: {error:?}"));
+            }
+        }
+        self.wait_for_commit(None);
+    }
+
+    /// What a service's deployments watch.
+    pub fn some_alarms(&mut self) -> Option<DeploymentAlarms> {
+        let from = self.random.below(ALARMS.len() as u64) as usize;
+        let rollback = self.random.chance(700);
+        let enable = self.random.chance(800);
+        self.random.chance(500).then(|| DeploymentAlarms {
+            alarm_names: Some(ALARMS[from..].iter().map(ToString::to_string).collect()),
+            enable: Some(enable),
+            rollback: Some(rollback),
+        })
     }
 
     /// A strategy with its steps, bake time and hooks.
@@ -116,10 +160,11 @@ impl Simulation {
 
     /// A call about what is under way, if anything is.
     pub fn some_rollout_call(&mut self) -> Option<ServiceCall> {
-        let call = match self.random.below(10) {
+        let call = match self.random.below(13) {
             0..3 => self.stop_some()?,
             3..7 => self.continue_some()?,
-            _ => self.protect_some()?,
+            7..10 => self.protect_some()?,
+            _ => self.set_some_alarm(),
         };
         Some(ServiceCall::Rollout(call))
     }
@@ -133,6 +178,22 @@ impl Simulation {
             service_deployment_arn: Some(arn),
             stop_type: self.random.pick(&kinds)?.map(Into::into),
         }))
+    }
+
+    /// Rather one that a deployment watches; it rings for a while.
+    fn set_some_alarm(&mut self) -> RolloutCall {
+        let open = self.server.published.scan(&SERVICE_DEPLOYMENTS);
+        let open = open.filter(|of| of.status.is_open());
+        let watched = open.flat_map(|of| of.alarms.names.clone());
+        let watched: Vec<String> = watched.filter(|name| name != ALARMS[2]).collect();
+        let name = match self.random.pick(&watched) {
+            Some(name) => name.clone(),
+            None => ALARMS[self.random.below(2) as usize].into(),
+        };
+        let quiet = Request::Service(ServiceCall::Rollout(set_alarm(&name, "OK")));
+        let delay = self.random.wait(60_000);
+        self.after(delay, Event::Request(Box::new(quiet)));
+        set_alarm(&name, "ALARM")
     }
 
     fn continue_some(&mut self) -> Option<RolloutCall> {
@@ -187,6 +248,11 @@ impl Simulation {
                     ops::continue_service_deployment::continue_service_deployment(txn, ctx, input)
                 })?;
             }
+            RolloutCall::Alarm(input) => {
+                server.submit(now, None, |txn, ctx| {
+                    alarms::set_alarm_state(txn, ctx, input)
+                })?;
+            }
             RolloutCall::Protect(input) => {
                 server.submit(now, None, |txn, ctx| {
                     ops::update_task_protection::update_task_protection(txn, ctx, input)
@@ -226,6 +292,15 @@ impl Simulation {
             _ => Answer::Succeeded,
         }
     }
+}
+
+fn set_alarm(name: &str, state: &str) -> RolloutCall {
+    RolloutCall::Alarm(SetAlarmStateInput {
+        alarm_name: Some(name.into()),
+        state_value: Some(state.into()),
+        state_reason: Some("seen".into()),
+        ..SetAlarmStateInput::default()
+    })
 }
 
 /// The ARN of the service deployment of the PRIMARY.

@@ -1,5 +1,5 @@
 //! What must always hold of rollouts (design, section 8, invariants 3 and 9): blue stays whole while it is
-//! kept, no hook is passed that is open, the circuit breaker and whoever asks for a stop are obeyed,
+//! kept, no hook is passed that is open, circuit breaker, alarms and whoever asks for a stop are obeyed,
 //! protected tasks and those in their grace period are left alone.
 //!
 //! Counts for itself, over the records before and after each step.
@@ -65,6 +65,7 @@ pub fn staged_step(before: &View, after: &View, now: Timestamp) -> Option<String
 pub fn rollout_step(before: &View, after: &View, now: Timestamp) -> Option<(u8, String)> {
     left_alone(before, after, now)
         .or_else(|| breaker(before, after))
+        .or_else(|| alarms(before, after))
         .or_else(|| hooks(before, after, now))
         .or_else(|| requested(before, after))
 }
@@ -127,6 +128,15 @@ fn breaker(before: &View, after: &View) -> Option<(u8, String)> {
     })
 }
 
+/// Semantics 6.5: an alarm that is watched ends the deployment, once a task of it was RUNNING.
+fn alarms(before: &View, after: &View) -> Option<(u8, String)> {
+    let (was, is) = (before.record.primary()?, after.record.primary()?);
+    let goes_on = was.number == is.number && is.rollout != Rollout::Failed;
+    let is_watched = was.rollout == Rollout::InProgress && was.has_run && !was.is_rollback;
+    let rings = before.ringing.first().filter(|_| goes_on && is_watched)?;
+    Some((3, format!("alarm {rings} rings and the deployment goes on")))
+}
+
 /// Semantics 6.7: all hooks of a stage must pass.
 fn hooks(before: &View, after: &View, now: Timestamp) -> Option<(u8, String)> {
     let (was, is) = (before.record.primary()?, after.record.primary()?);
@@ -166,6 +176,17 @@ impl Simulation {
         let number = |view: &View| view.record.primary().map(|primary| primary.number);
         let is_rollback = after.record.primary().is_some_and(|one| one.is_rollback);
         self.statistics.rollbacks += u64::from(is_rollback && number(before) != number(after));
+        let failed = after
+            .record
+            .deployments
+            .iter()
+            .filter(|one| one.rollout == Rollout::Failed);
+        let mut by_alarm = failed.filter(|one| one.reason.contains("alarm(s) detected"));
+        let is_new = |one: &Deployment| {
+            let mut all = before.record.deployments.iter();
+            all.any(|was| was.number == one.number && was.rollout == Rollout::InProgress)
+        };
+        self.statistics.alarmed += u64::from(by_alarm.any(is_new));
         let sick = StopReason::failed_health_checks();
         let stopped = after
             .live

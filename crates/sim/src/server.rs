@@ -71,6 +71,7 @@ impl Server {
             events::records::tables(),
             ec2::records::tables(),
             servicediscovery::records::tables(),
+            telemetry::alarms::records::tables(),
         ]
         .concat();
         let schema = Schema::new(&tables).with_finish(ecs::finish::finish);

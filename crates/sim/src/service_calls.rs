@@ -172,6 +172,10 @@ impl Simulation {
     /// The first call.
     pub fn begin_services(&mut self) {
         match self.plan.load {
+            Load::Services => {
+                self.services.calls_every = CALLS_EVERY[0];
+                self.after(5000, Event::ServiceClient);
+            }
             Load::Everything => {
                 let every = self.random.pick(&CALLS_EVERY).copied();
                 self.services.calls_every = every.unwrap_or(HOUR);
@@ -197,7 +201,7 @@ impl Simulation {
         if self.is_calm {
             return;
         }
-        let call = match self.random.below(SLOTS.len() as u64 + 4) as usize {
+        let call = match self.random.below(SLOTS.len() as u64 + 6) as usize {
             at if at < SLOTS.len() => self.call_about(&SLOTS[at]),
             at if at < SLOTS.len() + 2 => self.some_task_set_call(),
             _ => self.some_rollout_call(),
@@ -232,9 +236,9 @@ impl Simulation {
 
     fn create(&mut self, slot: &Slot) -> ServiceCall {
         let (minimum, maximum) = self.random.pick(slot.limits).copied().unwrap_or((0, 100));
-        let breaker = self.random.chance(400).then(|| DeploymentCircuitBreaker {
+        let breaker = self.random.chance(600).then(|| DeploymentCircuitBreaker {
             enable: Some(true),
-            rollback: Some(self.random.chance(500)),
+            rollback: Some(self.random.chance(700)),
             ..DeploymentCircuitBreaker::default()
         });
         let strategy = match slot.is_staged {
@@ -257,6 +261,7 @@ impl Simulation {
                 minimum_healthy_percent: Some(minimum),
                 maximum_percent: Some(maximum),
                 deployment_circuit_breaker: breaker,
+                alarms: self.some_alarms(),
                 ..strategy
             }),
             health_check_grace_period_seconds: self.random.pick(&GRACES).copied(),
@@ -279,10 +284,16 @@ impl Simulation {
             73..77 => {
                 input.health_check_grace_period_seconds = self.random.pick(&GRACES).copied();
             }
-            77..80 if slot.is_staged => {
+            77..79 => {
+                input.deployment_configuration = Some(DeploymentConfiguration {
+                    alarms: self.some_alarms(),
+                    ..DeploymentConfiguration::default()
+                });
+            }
+            79..82 if slot.is_staged => {
                 input.deployment_configuration = Some(self.some_strategy());
             }
-            77..80 => {
+            79..82 => {
                 return Some(ServiceCall::Delete(DeleteServiceRequest {
                     service: Some(slot.name.into()),
                     force: Some(true),

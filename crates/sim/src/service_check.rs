@@ -14,7 +14,7 @@ use ecs::records::service::{
     Rollout, SERVICES, Scheduling, ServiceKey, ServiceRecord, ServiceStatus,
 };
 use ecs::records::service_deployment::{
-    DeploymentStatus, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
+    DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
 };
 use ecs::records::task_set::TaskSetStatus;
 use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
@@ -23,6 +23,7 @@ use ecs::task::health::HealthStatus;
 use ecs::task::status::{DesiredStatus, TaskStatus};
 use std::sync::Arc;
 use store::World;
+use telemetry::alarms::records::{ALARMS, AlarmKey, State};
 
 /// API reference, `minimumHealthyPercent`: a task without a health check counts after 40 seconds.
 const HEALTHY_AFTER_MS: u64 = 40_000;
@@ -39,6 +40,8 @@ pub struct View {
     pub live: Vec<(Arc<TaskRecord>, bool)>,
     /// The status of the service deployment of its PRIMARY.
     pub requested: Option<DeploymentStatus>,
+    /// The alarms in ALARM that this service deployment watches.
+    pub ringing: Vec<String>,
 }
 
 impl View {
@@ -54,15 +57,22 @@ impl View {
         });
         let live = live.collect();
         let part_of = record.primary().and_then(|primary| primary.part_of.clone());
-        let requested = part_of.and_then(|id| {
+        let under_way = part_of.and_then(|id| {
             let service = key.clone();
-            let found = world.get(&SERVICE_DEPLOYMENTS, &ServiceDeploymentKey { service, id });
-            found.map(|found| found.status)
+            world.get(&SERVICE_DEPLOYMENTS, &ServiceDeploymentKey { service, id })
         });
+        let watch = under_way.map(|of| &of.alarms);
+        let watch = watch.filter(|watch| watch.status == Monitor::Monitoring);
+        let ringing = watch.iter().flat_map(|watch| &watch.names).filter(|name| {
+            let alarm = world.get(&ALARMS, &AlarmKey::new(&key.scope, name));
+            alarm.is_some_and(|alarm| alarm.state.value == State::Alarm)
+        });
+        let (ringing, requested) = (ringing.cloned().collect(), under_way.map(|of| of.status));
         Some(Self {
             record,
             live,
             requested,
+            ringing,
         })
     }
 

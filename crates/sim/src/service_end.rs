@@ -4,7 +4,9 @@ use crate::event::Request;
 use crate::service_calls::{SLOTS, ServiceCall, Slot, set_status};
 use crate::simulation::Simulation;
 use crate::task_set_calls::SETS;
-use aws_api::ecs::{DeleteServiceRequest, DeploymentConfiguration, UpdateServiceRequest};
+use aws_api::ecs::{
+    DeleteServiceRequest, DeploymentAlarms, DeploymentConfiguration, UpdateServiceRequest,
+};
 use ecs::records::service::{Deployment, Rollout, ServiceRecord, ServiceStatus};
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus};
 
@@ -73,6 +75,11 @@ fn at_the_end(slot: &Slot) -> DeploymentConfiguration {
     DeploymentConfiguration {
         minimum_healthy_percent: Some(minimum),
         maximum_percent: Some(maximum),
+        alarms: Some(DeploymentAlarms {
+            alarm_names: Some(Vec::new()),
+            enable: Some(false),
+            rollback: Some(false),
+        }),
         strategy: slot.is_staged.then(|| "BLUE_GREEN".into()),
         bake_time_in_minutes: slot.is_staged.then_some(0),
         lifecycle_hooks: slot.is_staged.then(Vec::new),

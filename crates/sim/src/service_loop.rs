@@ -18,6 +18,7 @@ use ecs::service::waits::Waits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::Change;
+use telemetry::alarms::records::ALARMS;
 
 /// Milliseconds between two looks at every service, as in `control/src/timing.rs`.
 const SLOW_TICK: u64 = 60_000;
@@ -91,6 +92,7 @@ impl Simulation {
             Wake::Task => &[TASKS.name()],
             Wake::Instance => &[CONTAINER_INSTANCES.name()],
             Wake::Service => &[SERVICES.name(), SERVICE_DEPLOYMENTS.name()],
+            Wake::Alarm => &[ALARMS.name()],
             Wake::Time => &[],
         };
         !tables.contains(&change.table)
@@ -186,7 +188,8 @@ impl Simulation {
             }
             self.services.due.remove(&key);
             let (is_due, again) = apply::is_due(&world, &key, now, self.waits());
-            let again = match is_due {
+            // A planted bug may find something where there is nothing.
+            let again = match is_due || self.plan.mutation.is_some() {
                 true => self.service_step(&key),
                 false => again,
             };

@@ -79,12 +79,12 @@ impl Simulation {
     pub fn new(plan: Plan) -> Result<Self, StoreError> {
         let mut random = Random::new(plan.seed);
         let faults = match plan.load {
-            Load::Everything => Faults::draw(&mut random),
+            Load::Everything | Load::Services => Faults::draw(&mut random),
             Load::TwoServices => Faults::NONE,
         };
         let instances = random.between(2, 4);
         let lent = match plan.load {
-            Load::Everything => random.between(1, 2),
+            Load::Everything | Load::Services => random.between(1, 2),
             Load::TwoServices => 0,
         };
         // The first that lends may be a machine that is a container instance too, as by default.
@@ -155,6 +155,7 @@ impl Simulation {
         self.define_vpcs();
         self.define_families();
         self.declare_targets();
+        self.make_alarms();
         for host in 0..self.hosts.len() {
             self.after(host as u64 * 10, Event::AgentStarts(host));
         }

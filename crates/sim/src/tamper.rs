@@ -5,7 +5,7 @@ use aws_types::Timestamp;
 use ecs::records::deployment_stage::HookStatus;
 use ecs::records::service::{SERVICES, ServiceKey, ServiceRecord};
 use ecs::records::service_deployment::{
-    DeploymentStatus, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
+    DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
 };
 use ecs::records::task_set::TaskSetStatus;
 use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
@@ -21,6 +21,7 @@ pub enum Kept {
     Protected(Vec<(TaskKey, Option<Timestamp>)>),
     Hooks(Vec<(String, HookStatus)>),
     Requested(ServiceDeploymentKey, DeploymentStatus),
+    Alarms(ServiceDeploymentKey),
     /// Sets that were deleted are gone at once.
     Deleted,
 }
@@ -45,12 +46,19 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
         Mutation::NoRollback => Kept::Rollback(set_rollback(txn, key, Some(false))),
         Mutation::ProtectionIgnored => Kept::Protected(unprotect(txn, key)),
         Mutation::HooksPassed => Kept::Hooks(pass_hooks(txn, key)),
+        Mutation::AlarmIgnored => {
+            let deployment = under_way(&service)?;
+            let watch = txn.get(&SERVICE_DEPLOYMENTS, &deployment)?.alarms.status;
+            if watch != Monitor::Monitoring {
+                return None;
+            }
+            txn.update(&SERVICE_DEPLOYMENTS, &deployment, |record| {
+                record.alarms.status = Monitor::Disabled;
+            });
+            Kept::Alarms(deployment)
+        }
         Mutation::StopIgnored => {
-            let id = service.primary()?.part_of.clone()?;
-            let deployment = ServiceDeploymentKey {
-                service: key.clone(),
-                id,
-            };
+            let deployment = under_way(&service)?;
             let status = txn.get(&SERVICE_DEPLOYMENTS, &deployment)?.status;
             use DeploymentStatus::{InProgress, RollbackRequested, StopRequested};
             if ![RollbackRequested, StopRequested].contains(&status) {
@@ -106,11 +114,22 @@ pub fn end(txn: &mut Txn, key: &ServiceKey, kept: Option<Kept>) {
                 }
             });
         }
+        Some(Kept::Alarms(deployment)) => {
+            txn.update(&SERVICE_DEPLOYMENTS, &deployment, |record| {
+                record.alarms.status = Monitor::Monitoring;
+            });
+        }
         Some(Kept::Deleted) => change(txn, key, |service| {
             let sets = &mut service.task_sets;
             sets.retain(|set| set.status != TaskSetStatus::Draining);
         }),
     }
+}
+
+fn under_way(service: &ServiceRecord) -> Option<ServiceDeploymentKey> {
+    let id = service.primary()?.part_of.clone()?;
+    let service = service.key.clone();
+    Some(ServiceDeploymentKey { service, id })
 }
 
 fn change(txn: &mut Txn, key: &ServiceKey, with: impl FnOnce(&mut ServiceRecord)) {

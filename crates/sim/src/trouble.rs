@@ -178,7 +178,7 @@ impl Simulation {
         self.services.calm_at = self.now;
         self.after(1, Event::ServerStarts);
         self.after(1, Event::StopAll { tries: 8 });
-        if self.plan.load == Load::Everything {
+        if self.plan.load != Load::TwoServices {
             self.after(2000, Event::MendServices { tries: 6 });
         }
     }
@@ -194,7 +194,7 @@ impl Simulation {
 
     /// Every service has come to what it wants, and is deleted.
     pub fn end_services(&mut self, tries: u32) {
-        if !self.services.is_ending && self.plan.load == Load::Everything {
+        if !self.services.is_ending && self.plan.load != Load::TwoServices {
             self.check_services_settled();
         }
         self.services.is_ending = true;

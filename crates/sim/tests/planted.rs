@@ -7,14 +7,20 @@ const SEEDS: u64 = 40;
 
 /// The first violation of these seeds, and that it comes again at the same step.
 fn found(mutation: Mutation) -> Violation {
-    found_within(SEEDS, mutation)
+    found_under(Load::Everything, mutation)
 }
 
-fn found_within(seeds: u64, mutation: Mutation) -> Violation {
+/// The same where users do nothing but change services.
+fn found_among_services(mutation: Mutation) -> Violation {
+    found_under(Load::Services, mutation)
+}
+
+fn found_under(load: Load, mutation: Mutation) -> Violation {
+    let seeds = SEEDS;
     let plan = |seed| Plan {
         seed,
         minutes: 30,
-        load: Load::Everything,
+        load,
         mutation: Some(mutation),
     };
     let mut outcomes = (0..seeds).map(|seed| (seed, sim::run(plan(seed)).unwrap()));
@@ -64,8 +70,14 @@ fn that_a_lost_host_still_runs_its_tasks_and_was_forgotten_is_found() {
 
 #[test]
 fn a_scheduler_that_is_not_woken_is_found() {
-    for wake in [Wake::Task, Wake::Instance, Wake::Service, Wake::Time] {
-        let violation = found(Mutation::MissedWake(wake));
+    for wake in [
+        Wake::Task,
+        Wake::Instance,
+        Wake::Service,
+        Wake::Alarm,
+        Wake::Time,
+    ] {
+        let violation = found_among_services(Mutation::MissedWake(wake));
         assert_eq!(violation.invariant, 9, "{wake:?}: {violation}");
         assert!(
             violation.what.starts_with("nothing woke service"),
@@ -110,47 +122,54 @@ fn a_change_that_no_host_hears_of_is_found() {
 
 #[test]
 fn a_grace_period_that_is_ignored_is_found() {
-    let violation = found(Mutation::GraceIgnored);
+    let violation = found_among_services(Mutation::GraceIgnored);
     assert_eq!(violation.invariant, 3, "{violation}");
     assert!(violation.what.contains("too early"), "{violation}");
 }
 
 #[test]
 fn a_task_set_above_its_share_is_found() {
-    let violation = found(Mutation::ScaledTwice);
+    let violation = found_among_services(Mutation::ScaledTwice);
     assert_eq!(violation.invariant, 3, "{violation}");
 }
 
 #[test]
 fn a_task_set_that_is_gone_before_its_tasks_is_found() {
-    let violation = found(Mutation::ForgottenSet);
+    let violation = found_among_services(Mutation::ForgottenSet);
     assert_eq!(violation.invariant, 4, "{violation}");
 }
 
 #[test]
 fn a_rollback_that_does_not_come_is_found() {
-    let violation = found(Mutation::NoRollback);
+    let violation = found_among_services(Mutation::NoRollback);
     assert_eq!(violation.invariant, 3, "{violation}");
     assert!(violation.what.contains("rolled back"), "{violation}");
 }
 
 #[test]
 fn a_protected_task_that_is_stopped_is_found() {
-    let violation = found(Mutation::ProtectionIgnored);
+    let violation = found_among_services(Mutation::ProtectionIgnored);
     assert_eq!(violation.invariant, 3, "{violation}");
     assert!(violation.what.contains("is protected"), "{violation}");
 }
 
 #[test]
 fn a_hook_that_holds_nothing_up_is_found() {
-    let violation = found(Mutation::HooksPassed);
+    let violation = found_among_services(Mutation::HooksPassed);
     assert_eq!(violation.invariant, 3, "{violation}");
     assert!(violation.what.contains("open hook"), "{violation}");
 }
 
 #[test]
 fn a_stop_of_a_deployment_that_nobody_obeys_is_found() {
-    let violation = found(Mutation::StopIgnored);
+    let violation = found_among_services(Mutation::StopIgnored);
     assert_eq!(violation.invariant, 9, "{violation}");
     assert!(violation.what.contains("not obeyed"), "{violation}");
+}
+
+#[test]
+fn an_alarm_that_ends_no_deployment_is_found() {
+    let violation = found_among_services(Mutation::AlarmIgnored);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("alarm"), "{violation}");
 }

@@ -48,15 +48,15 @@ fn no_seed_violates_an_invariant(seeds: std::ops::Range<u64>) {
         all.services,
         all.deployments,
         all.task_sets,
-        all.rollouts_stopped,
-        all.rollbacks,
-        all.hooks,
         all.unhealthy,
         all.interfaces,
         all.syncs,
         all.full_subnets,
     ];
     assert!(counts.iter().all(|count| *count >= at_least), "{all:?}");
+    // What needs a rollout at the right stage comes in few of the short runs.
+    let rare = [all.rollouts_stopped, all.rollbacks, all.hooks, all.alarmed];
+    assert!(rare.iter().all(|count| *count > 0), "{all:?}");
 }
 
 #[test]

@@ -87,6 +87,14 @@ A deployment controller cannot be changed.",
          its own id, and calls no hook. Hooks belong to these strategies, not to ROLLING.",
     ),
     (
+        "Deployment alarms",
+        "Told at once, not polled. They count from the first task of the deployment that is RUNNING to the end \
+         of its bake time, which is the longest that one of them looks back (period times evaluation periods): \
+         how AWS computes it is not documented. With one in ALARM when a deployment begins, it watches none \
+         and shows `DISABLED`. A name that no alarm has is taken and never rings. `rolloutStateReason` of the \
+         deployment that rolls back is ours.",
+    ),
+    (
         "Lifecycle hooks",
         "An AWS_LAMBDA hook's `hookTargetArn` names a target that the operator declared in \
          longshore.toml (docs/hooks.md): a URL or a task. Others are refused. `roleArn` is stored \

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod connect;
 pub mod container_instance;
 pub mod deployment;
+pub mod deployment_alarms;
 pub mod deployment_stage;
 pub mod overrides;
 pub mod registration;

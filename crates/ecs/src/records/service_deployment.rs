@@ -3,6 +3,7 @@
 //! One service deployment may hold two deployments of the service: the one that was asked for and,
 //! where that fails, the one that rolls back.
 
+use super::deployment_alarms::{AlarmWatch, WATCHING};
 use super::deployment_stage::Staged;
 use super::service::ServiceKey;
 use aws_api::Stored;
@@ -116,9 +117,10 @@ impl DeploymentStatus {
 }
 
 /// What watches a deployment, and what it saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Monitor {
     /// It is not asked for.
+    #[default]
     Disabled,
     /// It watches.
     Monitoring,
@@ -188,6 +190,9 @@ pub struct ServiceDeploymentRecord {
     pub failures: u32,
     /// Failures that trip it.
     pub threshold: u32,
+    /// The alarms.
+    #[serde(default)]
+    pub alarms: AlarmWatch,
     /// The rollback that was begun.
     #[serde(default)]
     pub rollback: Option<Rollback>,
@@ -222,5 +227,5 @@ pub static NEWEST: Index<ServiceDeploymentRecord> = Index {
 pub static SERVICE_DEPLOYMENTS: Table<ServiceDeploymentKey, ServiceDeploymentRecord> = Table::new(
     "ecs.service_deployments",
     |deployment| deployment.key.clone(),
-    &[&NEWEST],
+    &[&NEWEST, &WATCHING],
 );

@@ -6,7 +6,9 @@
 use super::deployment_strategy as strategy;
 use super::invalid_parameter;
 use crate::records::service::{Controller, Scheduling};
-use aws_api::ecs::{DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration};
+use aws_api::ecs::{
+    DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration,
+};
 use aws_types::AwsError;
 
 const THRESHOLDS: [&str; 3] = ["BOUNDED_PERCENT", "UNBOUNDED_PERCENT", "COUNT"];
@@ -14,6 +16,10 @@ const THRESHOLDS: [&str; 3] = ["BOUNDED_PERCENT", "UNBOUNDED_PERCENT", "COUNT"];
 const THRESHOLD_DEFAULT: i32 = 50;
 /// Semantics 6.7: minutes of `bakeTimeInMinutes`.
 const BAKE_TIME_MAX: i32 = 1440;
+/// CloudWatch API reference, PutMetricAlarm: characters of an alarm's name.
+const ALARM_NAME_LEN_MAX: usize = 255;
+/// As many as DescribeAlarms takes names.
+const ALARMS_LEN_MAX: usize = 100;
 
 /// What holds from now on: what is given, over what held before, over the defaults.
 ///
@@ -37,7 +43,7 @@ pub fn read(
         &mut held.minimum_healthy_percent,
         given.minimum_healthy_percent,
     );
-    replace(&mut held.alarms, given.alarms);
+    replace(&mut held.alarms, given.alarms.map(with_switches));
     strategy::drop_foreign(&mut held, given.strategy.as_deref());
     replace(&mut held.strategy, given.strategy);
     replace(&mut held.bake_time_in_minutes, given.bake_time_in_minutes);
@@ -95,6 +101,14 @@ fn with_threshold(mut breaker: DeploymentCircuitBreaker) -> DeploymentCircuitBre
     breaker
 }
 
+/// Alarms with the members that were left out.
+fn with_switches(mut alarms: DeploymentAlarms) -> DeploymentAlarms {
+    alarms.enable.get_or_insert(false);
+    alarms.rollback.get_or_insert(false);
+    alarms.alarm_names.get_or_insert_default();
+    alarms
+}
+
 fn check(
     asked: &DeploymentConfiguration,
     scheduling: Scheduling,
@@ -103,6 +117,9 @@ fn check(
     check_percents(asked, scheduling)?;
     if let Some(breaker) = &asked.deployment_circuit_breaker {
         check_breaker(breaker, controller)?;
+    }
+    if let Some(alarms) = &asked.alarms {
+        check_alarms(alarms, controller)?;
     }
     strategy::check(asked, scheduling, controller)?;
     let bake_time = asked.bake_time_in_minutes.unwrap_or(0);
@@ -157,6 +174,34 @@ fn check_breaker(
     }
     match value.is_none_or(|value| value < 1) {
         true => Err(invalid_parameter("threshold value cannot be less than 1.")),
+        false => Ok(()),
+    }
+}
+
+/// Whether there are such alarms is not asked: users make them for services that they have.
+fn check_alarms(alarms: &DeploymentAlarms, controller: Controller) -> Result<(), AwsError> {
+    let is_enabled = alarms.enable.unwrap_or(false);
+    if controller.has_task_sets() && is_enabled {
+        return Err(invalid_parameter(
+            "Deployment alarms can only be enabled with ECS deployment controller.",
+        ));
+    }
+    let names = alarms.alarm_names.as_deref().unwrap_or_default();
+    if is_enabled && names.is_empty() {
+        return Err(invalid_parameter(
+            "alarmNames cannot be empty when deployment alarms are enabled.",
+        ));
+    }
+    if names.len() > ALARMS_LEN_MAX {
+        return Err(invalid_parameter(format!(
+            "alarmNames cannot have more than {ALARMS_LEN_MAX} items."
+        )));
+    }
+    let is_bad = |name: &String| name.is_empty() || name.chars().count() > ALARM_NAME_LEN_MAX;
+    match names.iter().any(is_bad) {
+        true => Err(invalid_parameter(format!(
+            "An alarm name must have 1 to {ALARM_NAME_LEN_MAX} characters."
+        ))),
         false => Ok(()),
     }
 }
@@ -292,6 +337,16 @@ mod tests {
                 Some("deployment strategy should be one of [ROLLING,BLUE_GREEN,LINEAR,CANARY]"),
             ),
             (
+                json!({"alarms": {"alarmNames": [], "enable": true, "rollback": false}}),
+                replica,
+                Some("alarmNames cannot be empty when deployment alarms are enabled."),
+            ),
+            (
+                json!({"alarms": {"alarmNames": ["x".repeat(256)], "enable": false, "rollback": false}}),
+                replica,
+                Some("An alarm name must have 1 to 255 characters."),
+            ),
+            (
                 json!({"bakeTimeInMinutes": 1441}),
                 replica,
                 Some("bakeTimeInMinutes must be between 0 and 1440."),
@@ -301,6 +356,13 @@ mod tests {
             let expected = expected.map(|text| format!("InvalidParameterException: {text}"));
             assert_eq!(got, expected, "{given}");
         }
+        let alarms = json!({"alarms": {"alarmNames": ["a"], "enable": true, "rollback": true}});
+        assert!(read_json(alarms.clone(), replica, Controller::Ecs).is_ok());
+        let got = read_json(alarms, replica, Controller::External).unwrap_err();
+        assert!(
+            got.contains("can only be enabled with ECS deployment controller"),
+            "{got}"
+        );
         let breaker = json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
         let got = read_json(breaker, replica, Controller::External).unwrap_err();
         assert!(

@@ -120,10 +120,6 @@ pub const ROWS: &[Row] = &[
             hooks.any(|hook| hook.hook_details.is_some())
         },
     ),
-    row("deploymentConfiguration.alarms", |asked| {
-        let alarms = asked.deployment.and_then(|d| d.alarms.as_ref());
-        alarms.is_some_and(|alarms| alarms.enable.unwrap_or(false))
-    }),
 ];
 
 fn exposed<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ServiceConnectService> + use<'a> {

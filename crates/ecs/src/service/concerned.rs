@@ -2,7 +2,8 @@
 //!
 //! A change costs what it concerns, however many services there are: a task's own service; those with
 //! a task on an instance, the DAEMON services of its cluster and, where a zone may have come or gone,
-//! those that keep their zones even; and those that wait for room where some may have become free.
+//! those that keep their zones even; those that wait for room where some may have become free; and those
+//! whose deployment watches an alarm.
 //! What a plan looks at and nothing here names (an expression of a DAEMON's constraints that asks for
 //! other tasks) is found by the controller's slow tick.
 
@@ -12,6 +13,7 @@ use crate::place::feed::PLACEMENT;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey, InstanceStatus,
 };
+use crate::records::deployment_alarms::{WATCHING, watching_parts};
 use crate::records::service::{
     DAEMONS, EVENS_ZONES, GROUP_PREFIX, LACKS_ROOM, SERVICES, Scheduling, ServiceKey,
     ServiceRecord, ServiceStatus, cluster_parts,
@@ -19,8 +21,10 @@ use crate::records::service::{
 use crate::records::service_deployment::SERVICE_DEPLOYMENTS;
 use crate::records::task::{TASKS, TaskRecord};
 use crate::task::status::DesiredStatus;
+use aws_types::Scope;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Index, Key, World};
+use telemetry::alarms::watched;
 
 /// Every service that is looked after: what a controller looks at when it starts, and at each slow
 /// tick.
@@ -76,6 +80,11 @@ impl Wakes<'_> {
             && let Some((_, instance)) = world.scan_prefix(&CONTAINER_INSTANCES, key, None).next()
         {
             self.instance(instance);
+        } else if let Some(alarm) = watched::changed_row(table, key) {
+            let scope = Scope::new(&alarm.account, &alarm.region);
+            let parts = watching_parts(&scope, &alarm.name);
+            let watching = world.find(&SERVICE_DEPLOYMENTS, &WATCHING, &parts);
+            self.keys.extend(watching.map(|of| of.key.service.clone()));
         }
     }
 

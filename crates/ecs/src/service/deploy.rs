@@ -15,7 +15,7 @@ use crate::records::service_deployment::{
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS, ServiceRevisionRecord};
 use crate::records::task::TaskKey;
 use crate::records::task_table::{Count, OF_SERVICE, TASKS, deployment_parts};
-use crate::service::{circuit_breaker, stage, stage_hooks};
+use crate::service::{alarms, circuit_breaker, stage, stage_hooks};
 use aws_types::{Ctx, Ids, Timestamp};
 use store::{Txn, World};
 
@@ -82,6 +82,7 @@ pub fn begin(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, workload
             },
             failures: 0,
             threshold: circuit_breaker::threshold(service),
+            alarms: alarms::begin(txn, service),
             rollback: None,
             staged: staged.clone(),
         },
@@ -169,6 +170,7 @@ pub fn close(txn: &mut Txn, now: Timestamp, service: &ServiceRecord, why: &str) 
             if record.breaker == Monitor::Monitoring {
                 record.breaker = Monitor::Complete;
             }
+            record.alarms.finish();
         });
     }
 }

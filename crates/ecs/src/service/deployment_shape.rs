@@ -7,7 +7,7 @@ use crate::connect;
 use crate::records::cluster::cluster_arn;
 use crate::records::deployment_stage::{Hook, Staged, Strategy, WEIGHT_WHOLE};
 use crate::records::service::{SERVICES, ServiceKey};
-use crate::records::service_deployment::{Monitor, ServiceDeploymentRecord, Source};
+use crate::records::service_deployment::{ServiceDeploymentRecord, Source};
 use crate::records::service_revision::{RevisionKey, ServiceRevisionRecord};
 use aws_api::ecs::{self as api, ServiceRevisionSummary};
 use store::World;
@@ -56,9 +56,9 @@ pub fn full(world: &World, record: &ServiceDeploymentRecord) -> api::ServiceDepl
             threshold: Some(shape::shown(record.threshold)),
         }),
         alarms: Some(api::ServiceDeploymentAlarms {
-            // No alarm can be watched yet: rules/service_not_yet.rs.
-            status: Some(Monitor::Disabled.name().into()),
-            ..api::ServiceDeploymentAlarms::default()
+            status: Some(record.alarms.status.name().into()),
+            alarm_names: shown(&record.alarms.names),
+            triggered_alarm_names: shown(&record.alarms.triggered),
         }),
     }
 }
@@ -169,6 +169,10 @@ fn weighed(shown: ServiceRevisionSummary, weights: Option<Weights>) -> ServiceRe
         requested_production_traffic_weight: weights.map(|(_, production)| percent(production)),
         ..shown
     }
+}
+
+fn shown(names: &[String]) -> Option<Vec<String>> {
+    (!names.is_empty()).then(|| names.to_vec())
 }
 
 fn hook(hook: &Hook) -> api::DeploymentLifecycleHookDetail {

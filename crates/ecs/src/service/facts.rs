@@ -1,5 +1,6 @@
 //! What a service's plan may look at, and nothing else.
 
+use super::alarms::Watch;
 use super::waits::Waits;
 use crate::records::container_instance::InstanceId;
 use crate::records::service::{Deployment, ServiceRecord};
@@ -28,6 +29,8 @@ pub struct Facts<'a> {
     pub zones: Vec<String>,
     /// The status of the service deployment under way.
     pub requested: Option<DeploymentStatus>,
+    /// What the alarms that it watches say; `None` where it watches none.
+    pub alarms: Option<Watch>,
     /// Its configuration as it began; the service's where there is none under way.
     pub configuration: &'a DeploymentConfiguration,
 }
@@ -142,6 +145,14 @@ impl Facts<'_> {
     #[must_use]
     pub fn is_current(&self, member: &Member, primary: &Deployment) -> bool {
         member.of == primary.number && !member.is_draining && member.health != Health::Unhealthy
+    }
+
+    /// When some task is no longer protected.
+    #[must_use]
+    pub fn next_unprotected(&self) -> Option<Timestamp> {
+        self.live()
+            .filter_map(|member| member.protected_until)
+            .min()
     }
 
     /// When some task counts as healthy by nothing but time.

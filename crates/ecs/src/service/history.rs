@@ -1,7 +1,7 @@
 //! What a plan means for the record of the service deployment under way.
 
 use super::deploy;
-use super::progress::{Note, RollBack};
+use super::progress::{By, Note, RollBack};
 use crate::records::service::{Deployment, ServiceRecord, deployment_id};
 use crate::records::service_deployment::{
     DeploymentStatus, Monitor, Rollback, SERVICE_DEPLOYMENTS, ServiceDeploymentId,
@@ -27,18 +27,19 @@ pub fn note(txn: &mut Txn, now: Timestamp, before: &ServiceRecord, note: Note) {
             record.finished = Some(now);
             complete(record);
         }
-        Note::Stopped(reason) => {
+        Note::Stopped(reason, by) => {
             record.status = DeploymentStatus::Stopped;
             record.stopped = Some(now);
             record.finished = Some(now);
             record.reason = Some(reason);
-            trigger(record);
+            trigger(record, &by);
+            complete(record);
         }
         Note::RollbackFailed(reason) => {
             record.status = DeploymentStatus::RollbackFailed;
             record.finished = Some(now);
             record.reason = Some(reason);
-            trigger(record);
+            trigger(record, &By::Breaker);
         }
     });
 }
@@ -52,6 +53,7 @@ pub fn roll_back(
     to: RollBack,
 ) -> u64 {
     let now = ctx.now;
+    let by_alarms = matches!(to.by, By::Alarms(_));
     change(txn, before, now, |record| {
         record.status = DeploymentStatus::RollbackInProgress;
         record.reason = Some(to.reason.clone());
@@ -60,10 +62,13 @@ pub fn roll_back(
             started: now,
             revision: to.revision,
         });
-        if to.by_breaker {
-            record.breaker = Monitor::Triggered;
-        }
+        trigger(record, &to.by);
+        record.alarms.finish();
     });
+    let what = match by_alarms {
+        true => "alarms",
+        false => "circuit breaker",
+    };
     let number = match return_to_blue(before, service, to.revision, now) {
         Some(blue) => blue,
         None => {
@@ -75,7 +80,7 @@ pub fn roll_back(
     if let Some(primary) = service.deployments.first_mut() {
         primary.is_rollback = true;
         primary.reason = format!(
-            "ECS deployment circuit breaker: rolling back to deploymentId {}.",
+            "ECS deployment {what}: rolling back to deploymentId {}.",
             deployment_id(number)
         );
     }
@@ -148,19 +153,18 @@ fn change(
     });
 }
 
+/// What watched it and did not end it watches no more.
 fn complete(record: &mut ServiceDeploymentRecord) {
     if record.breaker == Monitor::Monitoring {
         record.breaker = Monitor::Complete;
     }
+    record.alarms.finish();
 }
 
-fn trigger(record: &mut ServiceDeploymentRecord) {
-    if record.breaker == Monitor::Monitoring {
-        let is_breaker = record.failures >= record.threshold;
-        record.breaker = if is_breaker {
-            Monitor::Triggered
-        } else {
-            Monitor::Complete
-        };
+fn trigger(record: &mut ServiceDeploymentRecord, by: &By) {
+    match by {
+        By::Breaker => record.breaker = Monitor::Triggered,
+        By::Alarms(names) => record.alarms.trigger(names.clone()),
+        By::Other => {}
     }
 }

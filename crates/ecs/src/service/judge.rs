@@ -1,4 +1,4 @@
-//! What tasks that ended, and tasks that run, say of the deployment that started them.
+//! What tasks that ended, tasks that run and alarms say of the deployment under way.
 //!
 //! Rule: semantics 6.4 (starts that fail are held back longer and longer), 6.5 (what the circuit
 //! breaker counts: before a task was RUNNING those that never are, afterwards those that fail their
@@ -44,6 +44,15 @@ pub fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Deployment {
         }
     }
     judged
+}
+
+/// The watched alarms that end this deployment: those in ALARM once a task of it was RUNNING.
+#[must_use]
+pub fn alarmed<'f>(facts: &'f Facts<'_>, judged: &Deployment) -> &'f [String] {
+    match &facts.alarms {
+        Some(watch) if judged.has_run && !judged.is_rollback => &watch.ringing,
+        Some(_) | None => &[],
+    }
 }
 
 /// The throttle of a deployment or task set after what ended; one round, however many did.

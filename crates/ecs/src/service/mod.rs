@@ -4,7 +4,7 @@
 //! [`apply`] writes in steps of at most 32 tasks. Operations change only what is wanted (the record's
 //! desired count, a new deployment: [`deploy`]); everything that follows is the plan's.
 //!
-//! In reading order of a plan: [`judge`] says what ended tasks mean for their deployment,
+//! In reading order of a plan: [`judge`] says what ended tasks and [`alarms`] mean for their deployment,
 //! [`stage`] how far it is ([`stage_hooks`]: what holds it up), [`progress`] what becomes of the
 //! deployment, then [`replica`], [`side_by_side`], [`daemon`] or [`task_sets`] what to start and to stop
 //! within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
@@ -15,6 +15,7 @@
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
 pub mod action;
+pub mod alarms;
 pub mod apply;
 pub mod authorised;
 pub mod circuit_breaker;

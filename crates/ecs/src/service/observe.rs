@@ -1,5 +1,6 @@
 //! What the state holds of a service, as its plan sees it.
 
+use super::alarms;
 use super::facts::{Ended, Facts, Health, Member, Seat, Verdict};
 use super::launch::{self, ZONE};
 use super::waits::Waits;
@@ -68,6 +69,7 @@ pub fn observe<'w>(
         seats: seats(world, service, index),
         zones: zones(world, service, index),
         requested: under_way.map(|record| record.status),
+        alarms: under_way.and_then(|record| alarms::watch(world, record)),
         configuration: under_way.map_or(&service.configuration, |record| &record.configuration),
     }
 }

@@ -22,6 +22,7 @@ use crate::records::service::{
 };
 use crate::records::task::TaskId;
 use aws_types::Timestamp;
+use std::time::Duration;
 
 /// What is to be done for a service now.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,7 +162,13 @@ fn of_task_sets(facts: &Facts<'_>) -> Plan {
         .sets
         .iter()
         .map(|set| held_until(set.throttle, facts.now));
-    plan.wake_at = held.fold(facts.next_healthy(), earliest);
+    let mut held = held.flatten().peekable();
+    if plan.start.is_empty() && held.peek().is_none() {
+        plan.next.lacks_room = false;
+        plan.next.told.remove("unplaced");
+    }
+    let by_time = [held.min(), facts.next_unprotected()];
+    plan.wake_at = by_time.into_iter().fold(facts.next_healthy(), earliest);
     plan.next.task_sets = progress.sets;
     plan
 }
@@ -231,6 +238,10 @@ fn outcome(
         is_reconciled: side_by_side::is_reconciled(facts, primary),
         is_complete,
         is_early: early_success::is_met(facts, primary, desired),
+        alarm_bake: facts
+            .alarms
+            .as_ref()
+            .map_or(Duration::ZERO, |watch| watch.bake),
     };
     stage::advance(&mut primary.staged, facts.configuration, seen)
 }
@@ -375,15 +386,11 @@ fn wake_at(facts: &Facts<'_>, plan: &Plan) -> Option<Timestamp> {
         .next
         .steady
         .map(|steady| steady.told.plus(facts.waits.tell_again));
-    let unprotected = facts
-        .live()
-        .filter_map(|member| member.protected_until)
-        .min();
     let rebalance = facts
         .service
         .rebalance_after
         .filter(|after| *after > facts.now);
-    [held, told, unprotected, rebalance]
+    [held, told, facts.next_unprotected(), rebalance]
         .into_iter()
         .fold(facts.next_healthy(), earliest)
 }

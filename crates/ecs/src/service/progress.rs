@@ -1,12 +1,13 @@
 //! How a deployment goes on: completed, failed, rolled back, gone.
 //!
-//! Rule: semantics 6.2 (states and their texts), 6.5 (the circuit breaker), 6.6 (service
-//! deployments).
+//! Rule: semantics 6.2 (states and their texts), 6.5 (the circuit breaker, alarms: the one that ends a
+//! deployment says whether it is rolled back), 6.6 (service deployments).
 
-use super::circuit_breaker;
 use super::events::Message;
 use super::facts::Facts;
+use super::judge;
 use super::stage::Outcome;
+use super::{alarms, circuit_breaker};
 use crate::records::service::{Deployment, Rollout, ServiceStatus};
 use crate::records::service_deployment::DeploymentStatus;
 
@@ -30,8 +31,8 @@ pub enum Note {
     Began,
     /// It was completed; of a rollback: the rollback was.
     Succeeded,
-    /// It ended without having been completed.
-    Stopped(String),
+    /// It ended without having been completed; why, and by what.
+    Stopped(String, By),
     /// The rollback failed as well.
     RollbackFailed(String),
 }
@@ -43,11 +44,23 @@ pub struct RollBack {
     pub revision: u64,
     /// Why.
     pub reason: String,
-    /// Whether the circuit breaker asked for it.
-    pub by_breaker: bool,
+    /// What ended the deployment before it.
+    pub by: By,
+}
+
+/// What ended a deployment before it was complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The circuit breaker.
+    Breaker,
+    /// These alarms.
+    Alarms(Vec<String>),
+    /// A user, or a hook.
+    Other,
 }
 
 const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
+const ALARMED: &str = "ECS deployment failed: alarm(s) detected.";
 const ASKED: &str = "Service deployment was rolled back by a StopServiceDeployment request.";
 const ABORTED: &str = "Service deployment was stopped by a StopServiceDeployment request.";
 
@@ -64,17 +77,20 @@ pub fn advance(facts: &Facts<'_>, primary: &Deployment, outcome: &Outcome) -> Pr
         return progress;
     }
     match facts.requested {
-        Some(DeploymentStatus::RollbackRequested) => roll_back(facts, ASKED, false, &mut progress),
+        Some(DeploymentStatus::RollbackRequested) => {
+            roll_back(facts, ASKED, By::Other, &mut progress);
+        }
         Some(DeploymentStatus::StopRequested) => {
             fail(ABORTED, &mut progress);
-            progress.note = Some(Note::Stopped(ABORTED.into()));
+            progress.note = Some(Note::Stopped(ABORTED.into(), By::Other));
         }
         _ if is_tripped(facts, primary) => trip(facts, &mut progress),
+        _ if !judge::alarmed(facts, primary).is_empty() => alarm(facts, &mut progress),
         _ => match outcome {
             Outcome::Fails(reason) => {
                 let failed = Message::Failed(primary.number, reason.trim_end_matches('.').into());
                 progress.messages.push(failed);
-                roll_back(facts, reason, false, &mut progress);
+                roll_back(facts, reason, By::Other, &mut progress);
             }
             Outcome::Completes => complete(&mut progress),
             Outcome::Waits(_) => {}
@@ -97,18 +113,31 @@ fn trip(facts: &Facts<'_>, progress: &mut Progress) {
     let failed = Message::Failed(number, "tasks failed to start".into());
     progress.messages.push(failed);
     if circuit_breaker::rolls_back(facts.service) && !progress.primary.is_rollback {
-        roll_back(facts, TRIPPED, true, progress);
+        roll_back(facts, TRIPPED, By::Breaker, progress);
     } else {
         fail(TRIPPED, progress);
         progress.note = Some(match progress.primary.is_rollback {
             true => Note::RollbackFailed(TRIPPED.into()),
-            false => Note::Stopped(TRIPPED.into()),
+            false => Note::Stopped(TRIPPED.into(), By::Breaker),
         });
     }
 }
 
+fn alarm(facts: &Facts<'_>, progress: &mut Progress) {
+    let by = By::Alarms(judge::alarmed(facts, &progress.primary).to_vec());
+    let number = progress.primary.number;
+    let failed = Message::Failed(number, "alarm detected".into());
+    progress.messages.push(failed);
+    if alarms::roll_back(facts.configuration) {
+        roll_back(facts, ALARMED, by, progress);
+    } else {
+        fail(ALARMED, progress);
+        progress.note = Some(Note::Stopped(ALARMED.into(), by));
+    }
+}
+
 /// Deploys the last revision that completed; where there is none, the deployment just fails.
-fn roll_back(facts: &Facts<'_>, reason: &str, by_breaker: bool, progress: &mut Progress) {
+fn roll_back(facts: &Facts<'_>, reason: &str, by: By, progress: &mut Progress) {
     let failed = progress.primary.revision;
     let earlier = facts
         .service
@@ -123,10 +152,10 @@ fn roll_back(facts: &Facts<'_>, reason: &str, by_breaker: bool, progress: &mut P
             progress.rollback = Some(RollBack {
                 revision,
                 reason: reason.into(),
-                by_breaker,
+                by,
             });
         }
-        None => progress.note = Some(Note::Stopped(reason.into())),
+        None => progress.note = Some(Note::Stopped(reason.into(), by)),
     }
 }
 

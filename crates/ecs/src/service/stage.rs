@@ -27,6 +27,8 @@ pub struct Seen {
     pub is_complete: bool,
     /// For ROLLING: the early success criteria are met.
     pub is_early: bool,
+    /// How long its alarms are to be watched after that: it bakes at least as long.
+    pub alarm_bake: Duration,
 }
 
 /// How a deployment goes on.
@@ -122,7 +124,7 @@ fn gate(
         Stage::ProductionTrafficShift if staged.production_weight < WEIGHT_WHOLE => {
             after(step_bake(staged.strategy, configuration))
         }
-        Stage::BakeTime if staged.blue.is_some() => after(bake(configuration)),
+        Stage::BakeTime if staged.blue.is_some() => after(bake(configuration, seen)),
         Stage::CleanUp => when(seen.is_complete),
         _ => Ok(()),
     }
@@ -200,8 +202,8 @@ fn step_bake(strategy: Strategy, configuration: &DeploymentConfiguration) -> Dur
     }
 }
 
-fn bake(configuration: &DeploymentConfiguration) -> Duration {
-    minutes(configuration.bake_time_in_minutes, 0)
+fn bake(configuration: &DeploymentConfiguration, seen: Seen) -> Duration {
+    minutes(configuration.bake_time_in_minutes, 0).max(seen.alarm_bake)
 }
 
 fn minutes(given: Option<i32>, default: u64) -> Duration {
@@ -216,7 +218,7 @@ fn rolling(
     seen: Seen,
 ) -> Outcome {
     let is_reached = seen.is_complete || seen.is_early;
-    let bake = bake(configuration);
+    let bake = bake(configuration, seen);
     if staged.is_none() && is_reached && !bake.is_zero() {
         *staged = Some(at(Strategy::Rolling, Stage::BakeTime, None, seen.now));
     }
@@ -240,6 +242,7 @@ mod tests {
         is_reconciled: true,
         is_complete: true,
         is_early: false,
+        alarm_bake: Duration::ZERO,
     };
 
     fn configuration(strategy: Strategy, percent: f64, minutes: i32) -> DeploymentConfiguration {

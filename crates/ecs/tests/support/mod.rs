@@ -32,6 +32,8 @@ impl House {
                     ecs::records::tables(),
                     ec2::records::tables(),
                     servicediscovery::records::tables(),
+                    telemetry::alarms::records::tables(),
+                    events::records::tables(),
                 ]
                 .concat(),
             )),

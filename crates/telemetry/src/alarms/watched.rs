@@ -1,6 +1,6 @@
 //! What others ask of alarms: the state of one, and which ones a committed batch changed.
 
-use super::records::{ALARMS, AlarmKey, State};
+use super::records::{ALARMS, AlarmKey, Given, State};
 use aws_types::Scope;
 use std::collections::BTreeSet;
 use store::{Key, World};
@@ -10,6 +10,22 @@ use store::{Key, World};
 pub fn state(world: &World, scope: &Scope, name: &str) -> Option<State> {
     let alarm = world.get(&ALARMS, &AlarmKey::new(scope, name))?;
     Some(alarm.state.value)
+}
+
+/// How far the alarm of this name looks back at each evaluation, in seconds: its longest period times its
+/// evaluation periods. `None` where there is none.
+#[must_use]
+pub fn looks_back_seconds(world: &World, scope: &Scope, name: &str) -> Option<u64> {
+    let alarm = world.get(&ALARMS, &AlarmKey::new(scope, name))?;
+    let Given::Metric(given) = &alarm.given;
+    let queries = given.metrics.iter().flatten();
+    let of_queries = queries.filter_map(|query| {
+        let of_stat = query.metric_stat.as_ref().and_then(|stat| stat.period);
+        of_stat.or(query.period)
+    });
+    let period = given.period.into_iter().chain(of_queries).max();
+    let count = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+    Some(count(period) * count(given.evaluation_periods))
 }
 
 /// An alarm that changed, came or went: deletion is among the changes, so that the row need not be there.

@@ -10,6 +10,9 @@ mod put_metric_alarm;
 mod set_alarm_state;
 mod tags;
 
+pub use put_metric_alarm::put_metric_alarm;
+pub use set_alarm_state::set_alarm_state;
+
 use super::records::AlarmKey;
 use aws_api::cloudwatch::operations as api;
 use aws_types::Ctx;
