@@ -618,7 +618,7 @@ fn a_decision_looks_at_few_instances_while_a_cluster_fills_up_too() {
         for crowded in [false, true] {
             let of = |hosts| most_visits_while_filling(hosts, crowded, &strategy);
             let (few, many) = (of(50), of(700));
-            assert!(many <= 200, "{crowded} {strategy:?}: {few}, then {many}");
+            assert!(many <= 300, "{crowded} {strategy:?}: {few}, then {many}");
         }
     }
 }

@@ -216,7 +216,8 @@ impl<'a> Search<'a> {
 
     /// The best of the instances that have no task of the group.
     fn with_none(&self, class: &Class, with_some: Option<&ByCount>, length: u32) -> Way {
-        if let Way::Known(best) = self.with_none_by_order(class, length) {
+        // Twice as far as other ways: its choice is the better, the one with the fewest tasks.
+        if let Way::Known(best) = self.with_none_by_order(class, length.saturating_mul(2)) {
             return Way::Known(best);
         }
         // Those first in the order have a task of the group, or are refused.
