@@ -6,6 +6,7 @@ mod support;
 
 use aws_api::agent::*;
 use aws_types::Timestamp;
+use ecs::records::cluster::{CLUSTERS, ClusterKey};
 use ecs::records::{InstanceKey, TaskKey};
 use ecs::usage::Minute;
 use std::collections::BTreeMap;
@@ -45,11 +46,13 @@ fn published(task: &TaskKey, cpu: f64, memory: f64) -> PublishMetricsRequest {
 }
 
 /// Samples by metric name and values of its dimensions.
-fn shown(points: &[NewPoint]) -> BTreeMap<String, Samples> {
-    let each = points.iter().map(|one| {
+fn shown(points: &[NewPoint], namespace: &str) -> BTreeMap<String, Samples> {
+    let named = points.iter().map(|one| {
         assert_eq!((one.at, one.resolution), (AT, point::MINUTE));
-        let metric = MetricName::read(&one.series).unwrap();
-        assert_eq!(metric.namespace, "AWS/ECS");
+        (one, MetricName::read(&one.series).unwrap())
+    });
+    let of = named.filter(|(_, metric)| metric.namespace == namespace);
+    let each = of.map(|(one, metric)| {
         let values: Vec<_> = metric.dimensions.values().map(String::as_str).collect();
         let samples = point::decode(&one.value).unwrap().1;
         (format!("{} {}", metric.name, values.join(" ")), samples)
@@ -82,7 +85,7 @@ fn a_task_is_one_sample_of_what_it_used_of_what_it_reserved() {
         minute.note(&house.world, &host, &published(&tasks[0], cpu, 50.0));
     }
     minute.note(&house.world, &host, &published(&tasks[1], 40.0, 150.0));
-    let all = shown(&minute.points(&house.world, AT));
+    let all = shown(&minute.points(&house.world, AT), "AWS/ECS");
     let cpu = &all["CPUUtilization default web"];
     // 20 % of 1,024 units are 80 % of 256; 40 % are 160 %.
     assert_eq!((cpu.count, cpu.min, cpu.max), (2.0, 80.0, 160.0));
@@ -102,7 +105,7 @@ fn a_host_speaks_of_its_own_tasks_alone() {
     let other = house.host("two", 1024, 1000);
     let mut minute = Minute::default();
     minute.note(&house.world, &other, &published(&tasks[0], 50.0, 50.0));
-    let all = shown(&minute.points(&house.world, AT));
+    let all = shown(&minute.points(&house.world, AT), "AWS/ECS");
     assert!(!all.contains_key("CPUUtilization default web"), "{all:?}");
     assert_eq!(all["CPUUtilization default"].sum, 0.0);
     assert_eq!(all["CPUReservation default"].sum, 12.5);
@@ -133,9 +136,45 @@ fn what_proxies_counted_is_shown_by_discovery_name_with_and_without_the_service(
     metrics[0].service_connect_metrics_wrapper = Some(vec![wrapper]);
     let mut minute = Minute::default();
     minute.note(&house.world, &host, &publication);
-    let all = shown(&minute.points(&house.world, AT));
+    let all = shown(&minute.points(&house.world, AT), "AWS/ECS");
     assert_eq!(all["RequestCount api"].sum, 7.0);
     assert_eq!(all["RequestCount default api web"].sum, 7.0);
     assert!(all.keys().all(|name| !name.contains("Invented")));
     assert!(all.keys().all(|name| !name.contains("NewConnectionCount")));
+}
+
+#[test]
+fn insights_are_told_of_clusters_that_have_them() {
+    let (mut house, host, tasks) = house(2);
+    let minute = |house: &House| {
+        let mut minute = Minute::default();
+        for task in &tasks {
+            minute.note(&house.world, &host, &published(task, 25.0, 50.0));
+        }
+        shown(&minute.points(&house.world, AT), "ECS/ContainerInsights")
+    };
+    assert_eq!(minute(&house).len(), 0);
+    let key = ClusterKey::new(&house.ctx.scope.clone(), "default");
+    house.change(|txn, _| {
+        txn.update(&CLUSTERS, &key, |one| {
+            one.container_insights = "enabled".into();
+        })
+    });
+    let all = minute(&house);
+    for (of, count, sum) in [
+        ("CpuUtilized default", 2.0, 512.0),
+        ("CpuUtilized default web", 2.0, 512.0),
+        ("CpuReserved default web", 2.0, 512.0),
+        ("MemoryUtilized default", 2.0, 100.0),
+        ("MemoryReserved default", 2.0, 200.0),
+        ("RunningTaskCount default web", 1.0, 2.0),
+        ("PendingTaskCount default web", 1.0, 0.0),
+        ("DesiredTaskCount default web", 1.0, 2.0),
+        ("DeploymentCount default web", 1.0, 1.0),
+        ("TaskCount default", 1.0, 2.0),
+        ("ServiceCount default", 1.0, 1.0),
+        ("ContainerInstanceCount default", 1.0, 1.0),
+    ] {
+        assert_eq!((all[of].count, all[of].sum), (count, sum), "{of}");
+    }
 }

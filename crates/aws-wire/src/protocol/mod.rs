@@ -220,3 +220,50 @@ fn smithy_protocol(protocol: Protocol) -> Option<&'static str> {
 
 /// Value of the header `smithy-protocol`.
 pub(crate) const SMITHY_CBOR: &str = "rpc-v2-cbor";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_api::SERVICES;
+    use aws_types::ErrorCode;
+
+    fn service(name: &str) -> &'static ServiceDescription {
+        SERVICES.iter().find(|one| one.name == name).unwrap()
+    }
+
+    #[test]
+    fn an_error_of_a_query_service_of_old_carries_both_its_names() {
+        let error = ErrorCode::sender("InvalidParameterValue", 400).with("no");
+        let encoded = |protocol, of| encode_error(protocol, Some(service(of)), "r-1", &error);
+        let shape = "InvalidParameterValueException";
+        for protocol in [Protocol::AwsJson10, Protocol::RpcV2Cbor] {
+            let found = encoded(protocol, "cloudwatch");
+            assert_eq!(found.error_type, Some(shape), "{protocol:?}");
+            let old = found.query_error.as_deref();
+            assert_eq!(old, Some("InvalidParameterValue;Sender"), "{protocol:?}");
+            assert!(String::from_utf8_lossy(&found.body).contains(shape));
+        }
+        let cbor = encoded(Protocol::RpcV2Cbor, "cloudwatch");
+        assert_eq!(cbor.smithy_protocol, Some("rpc-v2-cbor"));
+        let query = encoded(Protocol::AwsQuery, "cloudwatch");
+        assert_eq!(
+            (query.query_error, query.error_type),
+            (None, Some("InvalidParameterValue"))
+        );
+        let other = encoded(Protocol::AwsJson11, "ecs");
+        assert_eq!(
+            (other.query_error, other.error_type),
+            (None, Some("InvalidParameterValue"))
+        );
+    }
+
+    #[test]
+    fn errors_that_every_service_has_are_called_otherwise_in_query() {
+        let denied = codes::ACCESS_DENIED.with("no");
+        let found = encode_error(Protocol::AwsQuery, Some(service("sts")), "r-1", &denied);
+        assert_eq!(
+            (found.status, found.error_type),
+            (403, Some("AccessDenied"))
+        );
+    }
+}

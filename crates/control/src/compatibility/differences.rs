@@ -134,7 +134,8 @@ A deployment controller cannot be changed.",
     ),
     (
         "Metrics of ECS",
-        "`AWS/ECS` alone, not Container Insights. A minute within which the server was killed is told in part. Service \
+        "`AWS/ECS`; of Container Insights the CPU, memory, storage and count metrics by cluster, service and \
+         family, not those by task and container nor of the network, and no performance log events. A minute within which the server was killed is told in part. Service \
          Connect's metrics are those of the clients' proxies, with the client's ServiceName.",
     ),
     (

@@ -2,7 +2,7 @@
 
 use super::Controllers;
 use crate::clock;
-use aws_types::{AwsError, Timestamp};
+use aws_types::{AwsError, Timestamp, codes};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,10 @@ pub async fn run(shared: Controllers) {
 async fn tick_of(shared: &Controllers, last: Timestamp, now: Timestamp) -> Result<(), AwsError> {
     let (world, metrics) = (shared.state.snapshot(), shared.metrics.clone());
     let decided = tokio::task::spawn_blocking(move || decide(&world, &*metrics, last, now)).await;
-    let mut decided = decided.unwrap_or_default();
+    let mut decided = decided.map_err(|panic| {
+        let error = codes::INTERNAL_FAILURE.with("An internal error occurred.");
+        error.detail(panic)
+    })?;
     while !decided.is_empty() {
         let some: Vec<_> = decided
             .drain(..decided.len().min(ALARMS_PER_STEP))

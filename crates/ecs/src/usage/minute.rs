@@ -4,13 +4,14 @@
 //! number of publications it came in.
 
 use super::reservation::{self, Cluster};
-use super::{NAMESPACE, PERCENT, dimensions};
+use super::{NAMESPACE, PERCENT, dimensions, insights};
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey};
 use crate::records::service::GROUP_PREFIX;
 use crate::records::task::{TASKS, TaskKey, TaskRecord};
 use crate::task::reference;
 use aws_api::agent::{
     ContainerMetric, CwStatsSet, PublishMetricsRequest, ServiceConnectMetrics, TaskMetric,
+    ULongStatsSet,
 };
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
@@ -32,11 +33,26 @@ pub struct Minute {
     connect: Vec<(MetricName, &'static str, Samples)>,
 }
 
-/// What a task used.
+/// What a task used in the minute; `None` where nothing was sampled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TaskUse {
+    /// CPU units, on average.
+    pub cpu_units: Option<f64>,
+    /// MiB, on average.
+    pub memory_mib: Option<f64>,
+    /// Bytes read from disks.
+    pub read_bytes: Option<f64>,
+    /// Bytes written to disks.
+    pub written_bytes: Option<f64>,
+}
+
+/// What was published of a task.
 #[derive(Debug, Default)]
 struct Used {
     /// Per cent of the host, and MiB, by container.
     containers: BTreeMap<String, (Mean, Mean)>,
+    /// Bytes read and written, of all containers.
+    disk: (Mean, Mean),
     /// CPU units of the host.
     host_cpu_units: f64,
 }
@@ -58,6 +74,18 @@ impl Mean {
             self.sum += sum;
             self.count += count as f64;
         }
+    }
+
+    fn add_whole(&mut self, set: Option<&ULongStatsSet>) {
+        let Some(set) = set else { return };
+        // Rule: agent-protocol 3: what does not fit is beside it.
+        let sum = set.sum.unwrap_or_default() as f64 + set.overflow_sum.unwrap_or_default() as f64;
+        self.sum += sum;
+        self.count += set.sample_count.unwrap_or_default().max(0) as f64;
+    }
+
+    fn total(self) -> Option<f64> {
+        (self.count > 0.0).then_some(self.sum)
     }
 
     fn value(self) -> Option<f64> {
@@ -98,7 +126,9 @@ impl Minute {
             let Some(task) = world.get(&TASKS, key) else {
                 continue;
             };
-            let (cpu, memory) = (used.cpu_units(), used.memory_mib());
+            let used = used.shown();
+            let (cpu, memory) = (used.cpu_units, used.memory_mib);
+            insights::add_task(world, at, task, &used, &mut points);
             if task.fargate.is_none() {
                 let cluster = (key.scope.clone(), key.cluster.clone());
                 let sum = clusters.entry(cluster).or_default();
@@ -129,11 +159,13 @@ impl Minute {
             points.add(&metric, MINUTE, at, unit, samples);
         }
         reservation::add(world, at, &clusters, &mut points);
+        insights::add_counts(world, at, &mut points);
         points.into_points()
     }
 }
 
-fn service_of(task: &TaskRecord) -> Option<&str> {
+/// The name of the service that a task is of.
+pub fn service_of(task: &TaskRecord) -> Option<&str> {
     task.service.as_ref()?;
     task.group.strip_prefix(GROUP_PREFIX)
 }
@@ -145,12 +177,17 @@ impl Used {
                 container_name,
                 cpu_stats_set,
                 memory_stats_set,
+                storage_stats_set,
                 ..
             } = container;
             let name = container_name.clone().unwrap_or_default();
             let (cpu, memory) = self.containers.entry(name).or_default();
             cpu.add(cpu_stats_set.as_ref());
             memory.add(memory_stats_set.as_ref());
+            if let Some(storage) = storage_stats_set {
+                self.disk.0.add_whole(storage.read_size_bytes.as_ref());
+                self.disk.1.add_whole(storage.write_size_bytes.as_ref());
+            }
         }
     }
 
@@ -160,13 +197,14 @@ impl Used {
         values.reduce(|sum, value| sum + value)
     }
 
-    fn cpu_units(&self) -> Option<f64> {
+    fn shown(&self) -> TaskUse {
         let of_host = self.sum(|(cpu, _)| *cpu);
-        of_host.map(|percent| percent / 100.0 * self.host_cpu_units)
-    }
-
-    fn memory_mib(&self) -> Option<f64> {
-        self.sum(|(_, memory)| *memory)
+        TaskUse {
+            cpu_units: of_host.map(|percent| percent / 100.0 * self.host_cpu_units),
+            memory_mib: self.sum(|(_, memory)| *memory),
+            read_bytes: self.disk.0.total(),
+            written_bytes: self.disk.1.total(),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What tasks use, and what of clusters is reserved: the metrics of namespace `AWS/ECS`.
 //!
 //! * [`minute`]: what hosts say within a minute. [`reservation`]: what the World says at its end.
+//! * [`insights`]: Container Insights, where a cluster has it.
 //!
 //! Rule: semantics 8.4; developer guide, "Amazon ECS CloudWatch metrics": utilization is what is used of
 //! what is reserved, a sample for each running task and minute, so that the sample count is the number
 //! of tasks.
 
+mod insights;
 pub mod minute;
 mod reservation;
 

@@ -15,7 +15,7 @@ pub enum Statistic {
     Minimum,
     /// `Maximum`.
     Maximum,
-    /// `pNN.N`: per cent of the samples that lie at or below it; also `IQM`'s and `tm`'s base.
+    /// `pNN.N`: the value at or below which this per cent of the samples lie.
     Percentile(f64),
 }
 

@@ -133,39 +133,36 @@ fn call(
     arguments: &[Expression],
     given: Given<'_>,
 ) -> Result<Value, MathError> {
+    let value = || any(&arguments[0], given);
     match function {
-        Function::If => return choice(arguments, given),
-        Function::Fill => return fill(arguments, given),
-        _ => {}
-    }
-    let value = any(&arguments[0], given)?;
-    let list = |value: Value| match value {
-        Value::Series(series) => Value::List(vec![series]),
-        other => other,
-    };
-    match function {
-        Function::Abs => each(value, f64::abs),
-        Function::Ceil => each(value, f64::ceil),
-        Function::Floor => each(value, f64::floor),
-        Function::Log => each(value, f64::ln),
-        Function::Log10 => each(value, f64::log10),
-        Function::Sum => aggregate(value, None, |numbers| numbers.iter().sum()),
-        Function::Avg => aggregate(value, Some(0.0), mean),
-        Function::Min => aggregate(value, None, |n| n.iter().copied().fold(f64::MAX, f64::min)),
-        Function::Max => aggregate(value, None, |n| n.iter().copied().fold(f64::MIN, f64::max)),
-        Function::Stddev => aggregate(value, None, deviation),
-        Function::MetricCount => match list(value) {
+        Function::If => choice(arguments, given),
+        Function::Fill => fill(arguments, given),
+        Function::Abs => each(value()?, f64::abs),
+        Function::Ceil => each(value()?, f64::ceil),
+        Function::Floor => each(value()?, f64::floor),
+        Function::Log => each(value()?, f64::ln),
+        Function::Log10 => each(value()?, f64::log10),
+        Function::Sum => aggregate(value()?, None, |numbers| numbers.iter().sum()),
+        Function::Avg => aggregate(value()?, Some(0.0), mean),
+        Function::Min => aggregate(value()?, None, |n| {
+            n.iter().copied().fold(f64::MAX, f64::min)
+        }),
+        Function::Max => aggregate(value()?, None, |n| {
+            n.iter().copied().fold(f64::MIN, f64::max)
+        }),
+        Function::Stddev => aggregate(value()?, None, deviation),
+        Function::MetricCount => match value()? {
+            Value::Series(_) => Ok(Value::Number(1.0)),
             Value::List(all) => Ok(Value::Number(all.len() as f64)),
-            _ => Err(MathError::new("METRIC_COUNT takes series")),
+            Value::Number(_) => Err(MathError::new("METRIC_COUNT takes series")),
         },
-        Function::DatapointCount => per_series(value, |s| Value::Number(s.points.len() as f64)),
-        Function::Period => per_series(value, |s| Value::Number(s.period as f64 / 1_000.0)),
-        Function::Diff => per_series(value, |s| Value::Series(steps(s, |_, step| step))),
-        Function::Rate => per_series(value, |s| {
+        Function::DatapointCount => per_series(value()?, |s| Value::Number(s.points.len() as f64)),
+        Function::Period => per_series(value()?, |s| Value::Number(s.period as f64 / 1_000.0)),
+        Function::Diff => per_series(value()?, |s| Value::Series(steps(s, |_, step| step))),
+        Function::Rate => per_series(value()?, |s| {
             Value::Series(steps(s, |millis, step| step / (millis as f64 / 1_000.0)))
         }),
-        Function::RunningSum => per_series(value, |s| Value::Series(running(s))),
-        Function::If | Function::Fill => Err(MathError::new("unreachable")),
+        Function::RunningSum => per_series(value()?, |s| Value::Series(running(s))),
     }
 }
 
