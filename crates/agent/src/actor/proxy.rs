@@ -41,7 +41,9 @@ impl TaskContext {
 
     /// Closes it in a namespace, if there was one.
     pub(super) async fn close_proxy(&self, netns: Option<&Path>) {
-        if let Some(netns) = netns {
+        if let Some(netns) = netns
+            && self.definition.service_connect().is_some()
+        {
             self.host.connect.close(netns).await;
         }
     }

@@ -1,17 +1,19 @@
 //! Keeps the host's proxy: found or started, handed what is open, replaced when it has died or is of another build.
 
 use super::process::{Opened, Process, is_refusal};
+use super::protocol::VERSION;
 use super::{Connect, Inner};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-/// How often one of another build is looked at: it is replaced when no client is connected.
+/// How often one of another build is looked at, which is replaced when no client is connected, and one that refused
+/// something.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// Between two starts where the first failed, or ended at once.
 const START_PAUSE: Duration = Duration::from_secs(1);
@@ -23,6 +25,8 @@ pub struct State {
     pub process: Option<Process>,
     /// By the path of the namespace.
     pub open: BTreeMap<PathBuf, Opened>,
+    /// What of it the process refused, and is asked for again: it may have had no descriptor left.
+    pub refused: BTreeSet<PathBuf>,
     /// What the process of an earlier agent serves and no task has taken up: namespaces with their inodes.
     pub found: BTreeMap<PathBuf, u64>,
 }
@@ -33,15 +37,7 @@ impl Connect {
         let inner = &self.0;
         let mut state = inner.state.lock().await;
         match Process::find(&inner.socket).await {
-            Ok(Some(process)) => {
-                info!(pid = process.hello.pid, "proxy taken over");
-                state.found = process.hello.open.clone();
-                let told = process.targets(inner.targets.all()).await;
-                state.process = Some(process);
-                if let Err(error) = told {
-                    inner.lose(&mut state, &error).await;
-                }
-            }
+            Ok(Some(process)) => inner.take_over(&mut state, process).await,
             Ok(None) => {}
             Err(error) => inner.lose(&mut state, &error).await,
         }
@@ -62,15 +58,30 @@ impl Connect {
     pub async fn end(&self) {
         let mut state = self.0.state.lock().await;
         state.open.clear();
-        state.found.clear();
-        if let Some(process) = state.process.take() {
+        if let Some(process) = &state.process {
             process.end().await;
         }
-        self.0.changed.notify_one();
+        self.0.clear(&mut state).await;
     }
 }
 
 impl Inner {
+    async fn take_over(&self, state: &mut State, process: Process) {
+        let (launch, pid) = (self.launch.clone(), process.hello.pid);
+        // The agent that started it may have been killed just then.
+        let _ = tokio::task::spawn_blocking(move || launch.join(pid)).await;
+        let told = match process.hello.version {
+            VERSION => process.targets(self.targets.all()).await,
+            _ => Err(io::Error::other("it is of another version")),
+        };
+        state.found = process.hello.open.clone();
+        state.process = Some(process);
+        match told {
+            Ok(()) => info!(pid, "proxy taken over"),
+            Err(error) => self.lose(state, &error).await,
+        }
+    }
+
     /// Goes on with what is served already, by this agent or an earlier one; gives back what is not.
     pub async fn take_up(&self, opened: Opened) -> Result<(), Box<Opened>> {
         let mut state = self.state.lock().await;
@@ -93,6 +104,10 @@ impl Inner {
             }
             Err(error) => {
                 warn!(%error, "the sockets of a proxy are made anew");
+                // Their ports are taken until then.
+                if let Err(error) = process.close(name).await {
+                    self.replace(&mut state, error).await;
+                }
                 Err(Box::new(opened))
             }
         }
@@ -111,11 +126,12 @@ impl Inner {
         };
         state.open.insert(name.clone(), opened);
         let served = match served {
-            Err(error) if !is_refusal(&error) => self.restart(&mut state).await,
+            Err(error) if !is_refusal(&error) => self.restart(&mut state, Some(&name)).await,
             other => other,
         };
         if served.is_err() {
             state.open.remove(&name);
+            state.refused.remove(&name);
             if let Some(process) = &state.process {
                 // What it has of it; one that is gone has nothing.
                 let _ = process.close(name).await;
@@ -127,25 +143,70 @@ impl Inner {
     /// Another in place of one that did not do what it was told.
     pub async fn replace(&self, state: &mut State, error: io::Error) {
         self.lose(state, &error).await;
-        if !state.open.is_empty()
-            && let Err(error) = self.restart(state).await
-        {
-            warn!(%error, "there is no proxy; it is tried again");
-        }
+        self.replace_ended(state).await;
     }
 
     /// Starts one, and hands over all that is open.
-    async fn restart(&self, state: &mut State) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// None can be had, or it refuses what is wanted; what else it refuses is asked for again later.
+    async fn restart(&self, state: &mut State, wanted: Option<&Path>) -> io::Result<()> {
         self.clear(state).await;
-        let process = Process::start(&*self.launch, &self.socket).await?;
+        let process = Process::start(self.launch.clone(), &self.socket).await?;
         info!(pid = process.hello.pid, "proxy started");
-        process.targets(self.targets.all()).await?;
-        for opened in state.open.values() {
-            process.open(opened).await?;
-        }
         state.process = Some(process);
-        self.changed.notify_one();
-        Ok(())
+        let all = state.open.keys().cloned().collect();
+        match self.hand_over(state, all, wanted).await {
+            Err(error) if !is_refusal(&error) => {
+                self.clear(state).await;
+                Err(error)
+            }
+            handed => {
+                self.changed.notify_one();
+                handed
+            }
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        state: &mut State,
+        all: BTreeSet<PathBuf>,
+        wanted: Option<&Path>,
+    ) -> io::Result<()> {
+        let Some(process) = &state.process else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        process.targets(self.targets.all()).await?;
+        let mut answer = Ok(());
+        for (name, opened) in state.open.iter().filter(|(name, _)| all.contains(*name)) {
+            match process.open(opened).await {
+                Ok(()) => drop(state.refused.remove(name)),
+                Err(error) if is_refusal(&error) => {
+                    let task = &opened.namespace.task;
+                    warn!(task, %error, "the proxy does not serve a task");
+                    // What it has of it holds the namespace.
+                    process.close(name.clone()).await?;
+                    state.refused.insert(name.clone());
+                    if wanted == Some(name) {
+                        answer = Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        answer
+    }
+
+    /// Asks once more for what was refused.
+    pub async fn ask_again(&self, state: &mut State) {
+        let refused = std::mem::take(&mut state.refused);
+        if !refused.is_empty()
+            && state.process.is_some()
+            && let Err(error) = self.hand_over(state, refused, None).await
+        {
+            self.replace(state, error).await;
+        }
     }
 
     async fn lose(&self, state: &mut State, error: &io::Error) {
@@ -155,8 +216,13 @@ impl Inner {
 
     /// Ends whatever proxy there is.
     async fn clear(&self, state: &mut State) {
-        state.process = None;
+        let process = state.process.take();
         state.found.clear();
+        state.refused.clear();
+        // Also one that is where `Launch` does not find it.
+        if let Some(process) = process {
+            process.kill().await;
+        }
         let launch = self.launch.clone();
         let _ = tokio::task::spawn_blocking(move || launch.clear()).await;
         self.changed.notify_one();
@@ -181,7 +247,7 @@ impl Inner {
     async fn replace_ended(&self, state: &mut State) {
         state.process = None;
         if !state.open.is_empty()
-            && let Err(error) = self.restart(state).await
+            && let Err(error) = self.restart(state, None).await
         {
             warn!(%error, "there is no proxy; it is tried again");
         }
@@ -196,7 +262,7 @@ async fn keep(inner: Weak<Inner>) {
             if state.open.is_empty() {
                 drop(state);
                 wait(&kept).await;
-            } else if let Err(error) = kept.restart(&mut state).await {
+            } else if let Err(error) = kept.restart(&mut state, None).await {
                 warn!(%error, "there is no proxy; it is tried again");
                 drop(state);
                 sleep(START_PAUSE).await;
@@ -204,6 +270,7 @@ async fn keep(inner: Weak<Inner>) {
             continue;
         };
         let (pid, ended, is_other) = (process.hello.pid, process.ended(), process.is_other_build());
+        let has_refused = !state.refused.is_empty();
         let is_new = process.since.elapsed() < START_PAUSE;
         drop(state);
         tokio::select! {
@@ -213,8 +280,12 @@ async fn keep(inner: Weak<Inner>) {
                 }
                 died(&kept, kept.state.lock().await, pid).await;
             }
-            () = sleep(RENEW_EVERY), if is_other => {
-                kept.renew(&mut *kept.state.lock().await).await;
+            () = sleep(RENEW_EVERY), if is_other || has_refused => {
+                let mut state = kept.state.lock().await;
+                kept.ask_again(&mut state).await;
+                if is_other {
+                    kept.renew(&mut state).await;
+                }
             }
             () = wait(&kept) => {}
         }

@@ -16,7 +16,10 @@
 
 mod channel;
 mod keep;
+mod kept;
 mod launch;
+#[cfg(test)]
+mod played;
 mod process;
 mod protocol;
 pub mod proxy;
@@ -118,6 +121,8 @@ impl Connect {
         let Some(change) = inner.targets.change(message) else {
             return;
         };
+        // First: of an agent that is killed in between the next one tells what is written down.
+        inner.targets.write_down(&change).await;
         let told = match &state.process {
             Some(process) => process.targets(change.clone()).await,
             None => Ok(()),
@@ -149,10 +154,10 @@ impl Connect {
     pub async fn close(&self, netns: &Path) {
         let inner = &self.0;
         let mut state = inner.state.lock().await;
-        let was_found = state.found.remove(netns).is_some();
-        if state.open.remove(netns).is_none() && !was_found {
-            return;
-        }
+        state.found.remove(netns);
+        state.open.remove(netns);
+        state.refused.remove(netns);
+        // Whatever is known of it here: what an earlier agent began to open is known to the process alone.
         let Some(process) = &state.process else {
             return;
         };

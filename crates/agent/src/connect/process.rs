@@ -1,14 +1,15 @@
 //! The proxy's process as the agent has it: started, found, asked, ended.
 
 use super::channel::{Channel, door};
-use super::protocol::{Answer, Counted, Hello, Namespace, Order, SOCKETS_MAX, Targets, VERSION};
+use super::protocol::{Answer, Counted, Hello, Namespace, Order, SOCKETS_MAX, Targets};
 use super::proxy;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
@@ -23,6 +24,8 @@ pub trait Launch: Debug + Send + Sync {
     /// # Errors
     /// It cannot be started.
     fn start(&self, door: OwnedFd) -> io::Result<()>;
+    /// Makes this process one that [`clear`](Launch::clear) ends: whoever started it may have been killed before that.
+    fn join(&self, pid: u32);
     /// Ends all of this host's, and returns when they are gone.
     fn clear(&self);
 }
@@ -35,6 +38,8 @@ pub struct Process {
     /// When this agent met it.
     pub since: Instant,
     channel: Channel,
+    /// An answer was not awaited: what comes next is that one, and not what is asked for then.
+    is_behind: AtomicBool,
     /// `None` where it is this process, as in tests.
     pidfd: Option<Arc<AsyncFd<OwnedFd>>>,
 }
@@ -56,37 +61,36 @@ impl Process {
     ///
     /// # Errors
     /// It cannot be started, or does not answer.
-    pub async fn start(launch: &dyn Launch, socket: &Path) -> io::Result<Self> {
-        launch.start(door(socket)?)?;
+    pub async fn start(launch: Arc<dyn Launch>, socket: &Path) -> io::Result<Self> {
+        let at = socket.to_owned();
+        let started = tokio::task::spawn_blocking(move || launch.start(door(&at)?));
+        started.await.map_err(io::Error::other)??;
         let channel = Channel::connect(socket)?.ok_or(io::ErrorKind::ConnectionRefused)?;
         Self::meet(channel).await
     }
 
-    /// One that an earlier agent left; `None` where there is none.
+    /// One that an earlier agent left, of whatever version; `None` where there is none.
     ///
     /// # Errors
-    /// It does not answer, or is of another version.
+    /// It does not answer.
     pub async fn find(socket: &Path) -> io::Result<Option<Self>> {
         let Some(channel) = Channel::connect(socket)? else {
             return Ok(None);
         };
-        let met = Self::meet(channel).await?;
-        match met.hello.version == VERSION {
-            true => Ok(Some(met)),
-            false => Err(io::Error::other("it is of another version")),
-        }
+        Self::meet(channel).await.map(Some)
     }
 
     async fn meet(channel: Channel) -> io::Result<Self> {
         let (answer, _) = exchange(&channel, &Order::Hello, &[]).await?;
         let Answer::Hello(hello) = answer else {
-            return Err(unexpected(answer));
+            return Err(otherwise(&answer));
         };
         let pidfd = watched(hello.pid)?;
         Ok(Self {
             hello,
             since: Instant::now(),
             channel,
+            is_behind: AtomicBool::new(false),
             pidfd,
         })
     }
@@ -133,8 +137,12 @@ impl Process {
         while all.len() < count {
             let order = Order::Give(netns.to_owned(), all.len());
             let sockets = match self.ask(&order, &[]).await? {
-                (Answer::Done, sockets) if !sockets.is_empty() => sockets,
-                (answer, _) => return Err(unexpected(answer)),
+                (Answer::Done, sockets) if sockets.is_empty() => {
+                    let error = "it has not so many sockets";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
+                (Answer::Done, sockets) => sockets,
+                (answer, _) => return Err(self.unexpected(answer)),
             };
             all.extend(sockets);
         }
@@ -164,7 +172,7 @@ impl Process {
     pub async fn counted(&self) -> io::Result<Vec<Counted>> {
         match self.ask(&Order::Count, &[]).await? {
             (Answer::Counted(counted), _) => Ok(counted),
-            (answer, _) => Err(unexpected(answer)),
+            (answer, _) => Err(self.unexpected(answer)),
         }
     }
 
@@ -176,7 +184,7 @@ impl Process {
         match self.ask(&Order::EndIfIdle, &[]).await? {
             (Answer::Done, _) => Ok(true),
             (Answer::Busy, _) => Ok(false),
-            (answer, _) => Err(unexpected(answer)),
+            (answer, _) => Err(self.unexpected(answer)),
         }
     }
 
@@ -187,10 +195,21 @@ impl Process {
         }
     }
 
+    /// Kills it, wherever it is; returns when it has ended, or after some seconds.
+    pub async fn kill(&self) {
+        let Some(pidfd) = &self.pidfd else {
+            return;
+        };
+        // An error says that it has ended.
+        if pidfd_send_signal(pidfd.get_ref(), Signal::KILL).is_ok() {
+            let _ = timeout(ANSWER_PATIENCE, self.ended()).await;
+        }
+    }
+
     async fn done(&self, order: &Order, with: &[BorrowedFd<'_>]) -> io::Result<()> {
         match self.ask(order, with).await? {
             (Answer::Done, _) => Ok(()),
-            (answer, _) => Err(unexpected(answer)),
+            (answer, _) => Err(self.unexpected(answer)),
         }
     }
 
@@ -199,8 +218,29 @@ impl Process {
         order: &Order,
         with: &[BorrowedFd<'_>],
     ) -> io::Result<(Answer, Vec<OwnedFd>)> {
-        exchange(&self.channel, order, with).await
+        // Also for who is no longer there when the answer comes.
+        if self.is_behind.swap(true, Relaxed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let exchanged = exchange(&self.channel, order, with).await?;
+        self.is_behind.store(false, Relaxed);
+        Ok(exchanged)
     }
+
+    /// The kind tells those apart that a living proxy gave.
+    fn unexpected(&self, answer: Answer) -> io::Error {
+        match answer {
+            Answer::Failed(text) => io::Error::new(io::ErrorKind::InvalidData, text),
+            other => {
+                self.is_behind.store(true, Relaxed);
+                otherwise(&other)
+            }
+        }
+    }
+}
+
+fn otherwise(answer: &Answer) -> io::Error {
+    io::Error::other(format!("an answer to something else: {answer:?}"))
 }
 
 async fn exchange(
@@ -212,17 +252,10 @@ async fn exchange(
         channel.send(order, with).await?;
         channel.receive().await
     };
-    let answer = timeout(ANSWER_PATIENCE, exchanged).await??;
+    let answer = timeout(ANSWER_PATIENCE, exchanged).await?;
+    // Whatever kind of error it is that nothing was understood: it is no refusal.
+    let answer = answer.map_err(io::Error::other)?;
     answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-}
-
-/// The kind tells those apart that a living proxy gave.
-fn unexpected(answer: Answer) -> io::Error {
-    let text = match answer {
-        Answer::Failed(text) => text,
-        other => format!("an answer to something else: {other:?}"),
-    };
-    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// Whether a proxy that gave this error still serves.

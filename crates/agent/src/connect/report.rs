@@ -2,6 +2,7 @@
 //!
 //! Rule: agent-protocol 3, "Service Connect"; semantics 8.4, the names of the metrics and their dimensions.
 
+use super::kept;
 use super::protocol::Counted;
 use super::proxy::Counts;
 use aws_api::agent::{
@@ -60,7 +61,7 @@ pub struct Told {
     kept: Kept,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Kept {
     /// The counts' process; those of another began anew.
     began: String,
@@ -111,13 +112,8 @@ impl Told {
     }
 
     /// Writes it down, for the next agent.
-    pub fn keep(&self) {
-        let next = self.file.with_extension("next");
-        let text = serde_json::to_vec(&self.kept).map_err(std::io::Error::other);
-        let kept = text
-            .and_then(|text| std::fs::write(&next, text))
-            .and_then(|()| std::fs::rename(&next, &self.file));
-        if let Err(error) = kept {
+    pub async fn keep(&self) {
+        if let Err(error) = kept::write(&self.file, self.kept.clone()).await {
             warn!(%error, "what Service Connect counted could not be written down");
         }
     }
@@ -220,8 +216,8 @@ mod tests {
         .collect()
     }
 
-    #[test]
-    fn only_what_is_new_is_told_by_whatever_agent() {
+    #[tokio::test]
+    async fn only_what_is_new_is_told_by_whatever_agent() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("told.json");
         let mut before = Told::open(file.clone());
@@ -238,7 +234,7 @@ mod tests {
         assert_eq!(shown["RequestCountPerTarget"], (2.0, 1));
         assert_eq!(shown["HTTPCode_Target_2XX_Count"], (3.0, 1));
         assert_eq!(shown["TargetResponseTime"], (2.0, 4));
-        before.keep();
+        before.keep().await;
         let second = Counts {
             requests: 5,
             ..first

@@ -1,6 +1,7 @@
 //! The endpoints' targets, as host sync says them; kept beside the agent's records, so that an agent that
 //! comes back serves before it is told anew.
 
+use super::kept;
 use super::protocol::Targets as Change;
 use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row, RowKey, ToHost};
 use std::collections::BTreeMap;
@@ -57,17 +58,19 @@ impl Targets {
         (change != Change::default()).then_some(change)
     }
 
-    /// Takes a change in, and writes down what is known then.
+    /// Writes down what is known once a change is taken in.
+    pub async fn write_down(&self, change: &Change) {
+        let mut after = self.known.borrow().clone();
+        change_in(&mut after, change.clone());
+        let rows: Vec<EndpointRow> = rows(&after).collect();
+        if let Err(error) = kept::write(&self.file, rows).await {
+            warn!(%error, "the endpoints' targets could not be written down");
+        }
+    }
+
+    /// Takes a change in.
     pub fn take(&self, change: Change) {
-        self.known.send_modify(|known| {
-            for id in &change.remove {
-                known.remove(id);
-            }
-            for row in change.put {
-                known.insert(row.id, row.targets.into());
-            }
-        });
-        self.keep();
+        self.known.send_modify(|known| change_in(known, change));
     }
 
     /// All that is known.
@@ -76,20 +79,8 @@ impl Targets {
         let known = self.known.borrow();
         Change {
             is_all: true,
-            put: known.iter().map(|(id, targets)| row(id, targets)).collect(),
+            put: rows(&known).collect(),
             remove: Vec::new(),
-        }
-    }
-
-    fn keep(&self) {
-        let rows = self.all().put;
-        let next = self.file.with_extension("next");
-        let text = serde_json::to_vec(&rows).map_err(std::io::Error::other);
-        let kept = text
-            .and_then(|text| std::fs::write(&next, text))
-            .and_then(|()| std::fs::rename(&next, &self.file));
-        if let Err(error) = kept {
-            warn!(%error, "the endpoints' targets could not be written down");
         }
     }
 
@@ -101,6 +92,19 @@ impl Targets {
             warn!(?endpoints, "the targets of endpoints are not known yet");
         }
     }
+}
+
+fn change_in(known: &mut Known, change: Change) {
+    for id in &change.remove {
+        known.remove(id);
+    }
+    for row in change.put {
+        known.insert(row.id, row.targets.into());
+    }
+}
+
+fn rows(known: &Known) -> impl Iterator<Item = EndpointRow> {
+    known.iter().map(|(id, targets)| row(id, targets))
 }
 
 fn row(id: &str, targets: &[EndpointTarget]) -> EndpointRow {
@@ -155,10 +159,11 @@ mod tests {
         of.map(|target| target.port).collect()
     }
 
-    fn learn(targets: &Targets, message: &ToHost) -> Option<(Vec<String>, Vec<String>)> {
+    async fn learn(targets: &Targets, message: &ToHost) -> Option<(Vec<String>, Vec<String>)> {
         let change = targets.change(message)?;
         let put = change.put.iter().map(|row| row.id.clone()).collect();
         let said = (put, change.remove.clone());
+        targets.write_down(&change).await;
         targets.take(change);
         Some(said)
     }
@@ -167,21 +172,21 @@ mod tests {
         ids.iter().map(|id| (*id).to_owned()).collect()
     }
 
-    #[test]
-    fn what_was_learnt_last_is_known_to_the_agent_that_comes_next() {
+    #[tokio::test]
+    async fn what_was_learnt_last_is_known_to_the_agent_that_comes_next() {
         let dir = tempfile::tempdir().unwrap();
         let targets = Targets::open(dir.path());
         let rows = vec![row("a", &[1, 2]), row("b", &[3])];
         let state = ToHost::State { revision: 1, rows };
-        let said = learn(&targets, &state);
+        let said = learn(&targets, &state).await;
         assert_eq!(said, Some((ids(&["a", "b"]), ids(&[]))));
-        assert_eq!(learn(&targets, &state), None, "it is known");
+        assert_eq!(learn(&targets, &state).await, None, "it is known");
         let change = ToHost::Change {
             revision: 2,
             put: vec![row("a", &[2])],
             remove: vec![RowKey::Endpoint("b".into())],
         };
-        let said = learn(&targets, &change);
+        let said = learn(&targets, &change).await;
         assert_eq!(said, Some((ids(&["a"]), ids(&["b"]))));
         for known in [&targets, &Targets::open(dir.path())] {
             assert_eq!((ports(known, "a"), ports(known, "b")), (vec![2], vec![]));
@@ -190,7 +195,10 @@ mod tests {
             revision: 1,
             rows: Vec::new(),
         };
-        assert_eq!(learn(&targets, &nothing), Some((ids(&[]), ids(&["a"]))));
+        assert_eq!(
+            learn(&targets, &nothing).await,
+            Some((ids(&[]), ids(&["a"])))
+        );
         assert_eq!(ports(&targets, "a"), [] as [u16; 0]);
     }
 }

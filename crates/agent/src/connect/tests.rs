@@ -29,6 +29,8 @@ impl Launch for Arc<InProcess> {
         Ok(())
     }
 
+    fn join(&self, _: u32) {}
+
     fn clear(&self) {
         if let Some(running) = self.running.lock().unwrap().take() {
             running.abort();
@@ -242,4 +244,50 @@ async fn a_proxy_that_says_no_is_not_ended_for_it() {
     let state = agent.0.state.lock().await;
     assert_eq!(state.open.len(), 1);
     assert_eq!(setting.launch.started.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_the_next_proxy_refuses_is_taken_from_no_other_and_asked_for_again() {
+    let setting = Setting::new().await;
+    let agent = setting.agent().await;
+    agent.learn(&setting.targets()).await;
+    let (opened, ports) = setting.opened(1);
+    agent.0.serve(opened).await.unwrap();
+    let (mut unfit, _) = setting.opened(1);
+    // Before the other in their order.
+    let name = PathBuf::from("-unfit");
+    unfit.namespace.netns = name.clone();
+    unfit.sockets = vec![File::open("/dev/null").unwrap().into()];
+    let mut state = agent.0.state.lock().await;
+    state.open.insert(name.clone(), unfit);
+    let lost = io::ErrorKind::NotConnected;
+    agent.0.replace(&mut state, lost.into()).await;
+    assert!(state.process.is_some());
+    assert_eq!(state.refused.iter().collect::<Vec<_>>(), [&name]);
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"one").await;
+    let (mut fit, ports) = setting.opened(1);
+    fit.namespace.netns = name.clone();
+    state.open.insert(name, fit);
+    agent.0.ask_again(&mut state).await;
+    assert!(state.refused.is_empty());
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"two").await;
+    assert_eq!(setting.launch.started.load(Relaxed), 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_up_is_closed_before_it_is_made_anew() {
+    let setting = Setting::new().await;
+    let first = setting.agent().await;
+    let (opened, ports) = setting.opened(1);
+    first.0.serve(opened).await.unwrap();
+    drop(first);
+    let second = setting.agent().await;
+    let (more, _) = setting.opened(2);
+    assert!(second.0.take_up(more).await.is_err());
+    let refused = TcpStream::connect(("127.0.0.1", ports[0])).await;
+    let kind = refused.unwrap_err().kind();
+    assert_eq!(kind, io::ErrorKind::ConnectionRefused);
+    assert_eq!(setting.launch.started.load(Relaxed), 1, "it goes on");
 }

@@ -105,7 +105,7 @@ async fn live(
                 let mut frames = lock(samples).take(&publisher, now(), uuid);
                 if tick_number.is_multiple_of(CONNECT_EVERY) {
                     told.add(&mut frames, &host.connect.counted().await);
-                    told.keep();
+                    told.keep().await;
                 }
                 tick_number += 1;
                 let metrics = frames.into_iter().map(TcsMessage::PublishMetrics);

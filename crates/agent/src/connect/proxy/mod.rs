@@ -151,7 +151,7 @@ async fn hear(agent: Option<&Channel>) -> io::Result<Option<(Order, Vec<OwnedFd>
 impl Proxy {
     async fn obey(&mut self, order: Order, with: Vec<OwnedFd>) -> Answered {
         let done = match order {
-            Order::Hello => return (Answer::Hello(self.hello()), Vec::new()),
+            Order::Hello => return (Answer::Hello(self.hello().await), Vec::new()),
             Order::Count => {
                 let counted = self.open.values().flat_map(Open::counted);
                 return (Answer::Counted(counted.collect()), Vec::new());
@@ -206,16 +206,19 @@ impl Proxy {
         (answer, Vec::new())
     }
 
-    fn hello(&self) -> Hello {
+    async fn hello(&mut self) -> Hello {
+        // One that lacks sockets was being opened by an agent that died over it: the next one does not know of it.
+        let lacking = self.open.extract_if(.., |_, open| !open.is_served());
+        for (_, open) in lacking.collect::<Vec<_>>() {
+            open.close().await;
+        }
         let open = self.open.iter();
         Hello {
             version: VERSION,
             build: build(),
             pid: std::process::id(),
             began: self.began.clone(),
-            // One that lacks sockets was being opened by an agent that died over it.
             open: open
-                .filter(|(_, open)| open.is_served())
                 .map(|(netns, open)| (netns.clone(), open.namespace.inode))
                 .collect(),
         }

@@ -119,3 +119,29 @@ fn clients_leave_descriptors_to_the_agent() {
     assert_eq!((is_spare(959, 1024), is_spare(960, 1024)), (true, false));
     assert_eq!(room(usize::MAX, 0), (usize::MAX - RESERVE) / 2);
 }
+
+#[tokio::test]
+async fn what_an_agent_began_to_open_and_did_not_end_is_let_go_when_the_next_one_comes() {
+    let mut proxy = Proxy {
+        targets: Arc::default(),
+        gate: Gate::default(),
+        open: BTreeMap::new(),
+        began: String::new(),
+    };
+    let namespace = protocol::Namespace {
+        netns: "n".into(),
+        inode: 1,
+        task: "t".into(),
+        gateway: None,
+        wanted: crate::task::connect::ServiceConnect {
+            listeners: vec![listener()],
+            ingress: Vec::new(),
+        },
+    };
+    let netns = File::open("/proc/self/ns/net").unwrap();
+    let (answer, _) = proxy.obey(Order::Open(namespace), vec![netns.into()]).await;
+    assert!(matches!(answer, Answer::Done));
+    let (answer, _) = proxy.obey(Order::Hello, Vec::new()).await;
+    assert!(matches!(answer, Answer::Hello(hello) if hello.open.is_empty()));
+    assert!(proxy.open.is_empty(), "the namespace is not held");
+}
