@@ -1,6 +1,7 @@
 //! What others ask of alarms: the state of one, and which ones a committed batch changed.
 
 use super::records::{ALARMS, AlarmKey, Given, State};
+use aws_api::cloudwatch::PutMetricAlarmInput;
 use aws_types::Scope;
 use std::collections::BTreeSet;
 use store::{Key, World};
@@ -13,11 +14,34 @@ pub fn state(world: &World, scope: &Scope, name: &str) -> Option<State> {
 }
 
 /// How far the alarm of this name looks back at each evaluation, in seconds: its longest period times its
-/// evaluation periods. `None` where there is none.
+/// evaluation periods; a composite alarm as far as one of those that it follows. `None` where there is none.
 #[must_use]
 pub fn looks_back_seconds(world: &World, scope: &Scope, name: &str) -> Option<u64> {
-    let alarm = world.get(&ALARMS, &AlarmKey::new(scope, name))?;
-    let Given::Metric(given) = &alarm.given;
+    let (mut seen, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
+    let mut longest = None;
+    while let Some(name) = open.pop() {
+        let Some(alarm) = world.get(&ALARMS, &AlarmKey::new(scope, &name)) else {
+            continue;
+        };
+        let seconds = match &alarm.given {
+            Given::Metric(given) => of_metric(given),
+            Given::Composite { children, .. } => {
+                open.extend(
+                    children
+                        .iter()
+                        .filter(|child| !seen.contains(*child))
+                        .cloned(),
+                );
+                0
+            }
+        };
+        longest = longest.max(Some(seconds));
+        seen.insert(name);
+    }
+    longest
+}
+
+fn of_metric(given: &PutMetricAlarmInput) -> u64 {
     let queries = given.metrics.iter().flatten();
     let of_queries = queries.filter_map(|query| {
         let of_stat = query.metric_stat.as_ref().and_then(|stat| stat.period);
@@ -25,7 +49,7 @@ pub fn looks_back_seconds(world: &World, scope: &Scope, name: &str) -> Option<u6
     });
     let period = given.period.into_iter().chain(of_queries).max();
     let count = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-    Some(count(period) * count(given.evaluation_periods))
+    count(period) * count(given.evaluation_periods)
 }
 
 /// An alarm that changed, came or went: deletion is among the changes, so that the row need not be there.
