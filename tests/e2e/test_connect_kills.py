@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import connect
 import pytest
@@ -94,6 +95,21 @@ def restart(longshore):
     eventually(lambda: longshore.run("image", "list", check=False).returncode == 0, "it to answer")
 
 
+def kill_proxy(longshore):
+    """kill -9 of the proxy; returns its pid once its sockets are closed: what it takes while it dies, dies with it."""
+    pid = connect.proxy(longshore.data)
+    os.kill(pid, signal.SIGKILL)
+
+    def is_gone():
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        except OSError:
+            return True
+
+    eventually(is_gone, "the proxy to end")
+    return pid
+
+
 def answers(longshore, client, count):
     got = [connect.curl(longshore.data, client, "http://kept/") for _ in range(count)]
     assert {status for status, _ in got} == {200}, got
@@ -136,16 +152,15 @@ def test_who_connects_while_there_is_no_proxy_waits_for_the_next(fresh, called, 
     (one, two), client = called
     with within(fresh, one, SERVER, "one", str(tmp_path / "over")), within(fresh, two, SERVER, "two", str(tmp_path / "over")):
         for _ in range(3):
-            before = connect.proxy(fresh.data)
-            os.kill(before, signal.SIGKILL)
+            before = kill_proxy(fresh)
             assert answers(fresh, client, 4) == {"one", "two"}
             assert connect.proxy(fresh.data) not in (0, before)
         # One after another, before anybody sees to it.
         restart(fresh)
-        os.kill(connect.proxy(fresh.data), signal.SIGKILL)
+        kill_proxy(fresh)
         assert answers(fresh, client, 4) == {"one", "two"}
         # Both at once: nobody holds the sockets, and they are made anew.
-        os.kill(connect.proxy(fresh.data), signal.SIGKILL)
+        kill_proxy(fresh)
         restart(fresh)
         eventually(lambda: connect.curl(fresh.data, client, "http://kept/")[0] == 200, "the name to lead there again")
         assert collections.Counter(answers(fresh, client, 8)).keys() == {"one", "two"}

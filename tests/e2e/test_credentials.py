@@ -338,3 +338,44 @@ def test_a_container_with_raw_sockets_gets_nothing_in_its_neighbours_name(longsh
     assert (status, json.loads(body)["code"]) == (400, "InvalidIdInRequest")
     assert ask(longshore, tasks[1], at)[0] == 200
     stopped(longshore, *tasks)
+
+
+@pytest.fixture
+def told(monkeypatch, request):
+    """One whose server tells of every call, and by whom it is made."""
+    monkeypatch.setenv("LONGSHORE_LOG", "info,control=debug")
+    return request.getfixturevalue("fresh")
+
+
+def test_a_tasks_lines_are_sent_by_its_execution_role(told):
+    execution = "arn:aws:iam::000000000000:role/team/execution"
+
+    def logging(group):
+        options = {"awslogs-group": group, "awslogs-region": "us-east-1", "awslogs-create-group": "true",
+                   "awslogs-stream-prefix": "by"}
+        return {"container": {"command": ["sh", "-c", "while :; do echo line; sleep 0.2; done"],
+                              "logConfiguration": {"logDriver": "awslogs", "options": options}}}
+
+    def senders(group):
+        """Who made the stream and wrote to it, as the server was asked."""
+        streams = told.logs.describe_log_streams(logGroupName=group)["logStreams"]
+        return [line for line in (told.data / "log" / "server.log").read_text().splitlines()
+                if "PutLogEvents" in line or "CreateLogStream" in line] if streams else []
+
+    def callers():
+        return [re.search(r'caller="([^"]*)"', line).group(1) for line in senders("/by")]
+
+    lent = run(told, "fargate", executionRoleArn=execution, **logging("/by"))
+    role = f"arn:aws:sts::000000000000:assumed-role/execution/{lent.rsplit('/', 1)[1]}"
+    eventually(lambda: callers().count(role) > 2, "lines to be sent")
+    assert set(callers()) == {role}
+    # The next agent is told the credentials, and sends with them.
+    before = told.kill("agent")
+    eventually(lambda: told.pid("agent") not in (0, before), "another agent")
+    sent = len(callers())
+    eventually(lambda: len(callers()) > sent + 1, "lines to be sent again")
+    assert set(callers()) == {role}
+    host = run(told, "bridge", **logging("/by"))
+    eventually(lambda: set(callers()) > {role}, "the host's lines")
+    assert not any("assumed-role" in caller for caller in set(callers()) - {role})
+    stopped(told, lent, host)

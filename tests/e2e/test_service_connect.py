@@ -363,6 +363,55 @@ def test_what_cannot_be_is_refused(longshore, configuration, code, text):
     assert longshore.ecs.describe_services(services=["refused"])["failures"]
 
 
+def logged(of, driver, format, *services, **access):
+    return connect.configuration(of, *services) | {
+        "logConfiguration": driver, "accessLogConfiguration": {"format": format} | access}
+
+
+def test_access_logs_say_who_asked_for_what(fresh):
+    of = namespace(fresh, "logged")
+    definition = connect.server(fresh, "logged")
+    connect.create(fresh, "logged", definition, connect.configuration(of, connect.exposed("web", "logged", 80)))
+    server, = connect.running(fresh, "logged")
+    awslogs = {"logDriver": "awslogs", "options": {
+        "awslogs-group": "/connect", "awslogs-region": "us-east-1", "awslogs-create-group": "true",
+        "awslogs-stream-prefix": "shop"}}
+    connect.create(fresh, "writer", connect.sleeper(fresh, "writer"), logged(of, awslogs, "TEXT"))
+    connect.create(
+        fresh, "json", connect.sleeper(fresh, "json"),
+        logged(of, {"logDriver": "json-file"}, "JSON", includeQueryParameters="ENABLED"))
+    (writer,), (json_writer,) = connect.running(fresh, "writer"), connect.running(fresh, "json")
+    assert connect.curl(fresh.data, writer, "http://logged/one?token=hidden", "-A", "some agent")[0] == 404
+    stream, = eventually(
+        lambda: fresh.logs.describe_log_streams(logGroupName="/connect")["logStreams"], "the stream")
+    task_id = writer["taskArn"].rsplit("/", 1)[1]
+    prefix, container, of_task = stream["logStreamName"].split("/")
+    assert (prefix, of_task) == ("shop", task_id) and container.startswith("ecs-service-connect-")
+
+    def lines():
+        events = fresh.logs.get_log_events(
+            logGroupName="/connect", logStreamName=stream["logStreamName"], startFromHead=True)["events"]
+        return [event["message"] for event in events]
+
+    line, = eventually(lines, "the line")
+    start, rest = line.split("] ", 1)
+    assert start.startswith("[20") and rest.startswith('"GET /one HTTP/1.1" 404 0 '), line
+    assert '"some agent" "-" "logged"' in line and line.endswith(f'"{vpc.address(server)}:80"'), line
+    # What was asked while there was no agent is told by the next.
+    before = fresh.kill("agent")
+    assert connect.curl(fresh.data, writer, "http://logged/two")[0] == 404
+    eventually(lambda: fresh.pid("agent") not in (0, before), "another agent")
+    eventually(lambda: any("/two HTTP" in one for one in lines()), "the second line")
+    assert len(lines()) == 2
+    assert connect.curl(fresh.data, json_writer, "http://logged/three?token=seen")[0] == 404
+    kept = fresh.data / "agent" / "tasks" / json_writer["taskArn"].rsplit("/", 1)[1] / "service-connect"
+    file, = eventually(lambda: list(kept.iterdir()), "a file")
+    known = json.loads(json.loads(eventually(file.read_text, "the line"))["log"])
+    assert (known["path"], known["method"], known["response_code"]) == ("/three?token=seen", "GET", 404)
+    assert known["upstream_host"] == f"{vpc.address(server)}:80" and known["bytes_sent"] > 0
+    connect.remove(fresh, "writer", "json", "logged")
+
+
 def test_tasks_on_fargate_have_names_too(longshore):
     of = namespace(longshore, "lent")
     longshore.ecs.register_task_definition(

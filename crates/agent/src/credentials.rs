@@ -75,12 +75,12 @@ impl Credentials {
 
     /// To sign as the task's role.
     pub fn signing(&self, task_arn: &str) -> Option<SigningCredentials> {
-        let given = self.application(task_arn)?;
-        Some(SigningCredentials {
-            access_key_id: given.access_key_id?,
-            secret: given.secret_access_key?,
-            session_token: given.session_token,
-        })
+        signing(self.application(task_arn)?)
+    }
+
+    /// To sign as the task's execution role.
+    pub fn execution(&self, task_arn: &str) -> Option<SigningCredentials> {
+        signing(self.lock().get(task_arn)?.execution.clone()?)
     }
 
     /// A task is over.
@@ -91,6 +91,14 @@ impl Credentials {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, OfTask>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn signing(given: IamRoleCredentials) -> Option<SigningCredentials> {
+    Some(SigningCredentials {
+        access_key_id: given.access_key_id?,
+        secret: given.secret_access_key?,
+        session_token: given.session_token,
+    })
 }
 
 /// Takes the credentials out of a payload's task, which keeps their ids and roles: what is left may be
@@ -158,7 +166,12 @@ mod tests {
             all.signing(ARN).map(|one| one.access_key_id).as_deref(),
             Some("ASIB")
         );
+        assert_eq!(
+            all.execution(ARN).map(|one| one.access_key_id).as_deref(),
+            Some("ASIA")
+        );
         all.forget(ARN);
         assert_eq!(all.application(ARN), None);
+        assert!(all.execution(ARN).is_none());
     }
 }

@@ -55,7 +55,7 @@ pub struct Host {
     pub logs: Arc<dyn LogSink>,
     pub records: Records,
     pub health: Boards,
-    pub credentials: Credentials,
+    pub credentials: Arc<Credentials>,
     pub endpoints: Endpoints,
     pub isolation: Isolation,
     pub connect: Connect,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of identity behind a request. Until IAM is built there are four (design: "Every
+/// The kind of identity behind a request. Until IAM is built there are five (design: "Every
 /// request is authenticated and authorised").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Principal {
@@ -15,6 +15,11 @@ pub enum Principal {
     },
     /// The containers of a task, by the credentials of its role.
     Task {
+        /// The task's ARN.
+        arn: String,
+    },
+    /// A task's agent on the task's behalf, by the credentials of its execution role.
+    Execution {
         /// The task's ARN.
         arn: String,
     },
@@ -55,7 +60,10 @@ impl Caller {
     pub fn host(&self) -> Option<&str> {
         match &self.principal {
             Principal::Host { host } => Some(host),
-            Principal::Root | Principal::Task { .. } | Principal::Other => None,
+            Principal::Root
+            | Principal::Task { .. }
+            | Principal::Execution { .. }
+            | Principal::Other => None,
         }
     }
 }

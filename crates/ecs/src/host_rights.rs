@@ -1,10 +1,12 @@
 //! What a host's agent may do: act for its own container instances and its own tasks, and write
-//! the logs that its own tasks' definitions name. Nothing else.
+//! the logs that its own tasks' definitions name. Nothing else. And what it may by a task's execution role: write
+//! that task's logs.
 //!
 //! A task or instance that does not exist belongs to nobody: reports about it are accepted and
 //! change nothing, since an agent repeats a refused report for ever.
 //! Rule: design, "Every request is authenticated and authorised".
 
+use crate::connect;
 use crate::fargate;
 use crate::instance::load;
 use crate::records::container_instance::{
@@ -16,16 +18,60 @@ use crate::records::task_table::{BY_INSTANCE, FARGATE_BY_ID, fargate_parts};
 use crate::task::log_streams::{self, LogTarget};
 use crate::task::reference;
 use aws_types::{Arn, Scope};
-use iam::Ask;
+use iam::{Ask, Holder};
 use std::sync::Arc;
 use store::{TableKey, World};
 
 /// Hexadecimal digits of a container's runtime id, which names its stream where no prefix is given.
 const RUNTIME_ID_LEN: usize = 64;
 
-/// Whether the agent of `host` may do this.
+/// Whether the agent of a host, or who has a task's execution role, may do this.
 #[must_use]
-pub fn host_rights(world: &World, host: &str, ask: &Ask) -> bool {
+pub fn host_rights(world: &World, holder: Holder<'_>, ask: &Ask) -> bool {
+    match holder {
+        Holder::Host(host) => of_host(world, host, ask),
+        Holder::Task(arn) => of_execution_role(world, arn, ask),
+    }
+}
+
+fn of_execution_role(world: &World, task_arn: &str, ask: &Ask) -> bool {
+    let Some(task) = task_of(world, task_arn) else {
+        return false;
+    };
+    let place = ask.resource.parse::<Arn>().ok();
+    let place = place.and_then(|arn| Some(arn.resource.strip_prefix("log-group:")?.to_owned()));
+    let Some((group, stream)) = place.as_deref().map(place_of) else {
+        return false;
+    };
+    targets(world, task).iter().any(|target| {
+        let is_stream = match &target.stream {
+            Some(named) => stream == named,
+            None => is_runtime_id(stream),
+        };
+        target.group == group && (stream.is_empty() || is_stream)
+    })
+}
+
+fn task_of<'w>(world: &'w World, task_arn: &str) -> Option<&'w Arc<TaskRecord>> {
+    let arn: Arn = task_arn.parse().ok()?;
+    let scope = Scope {
+        partition: arn.partition,
+        account: arn.account,
+        region: arn.region,
+    };
+    world.get(&TASKS, &reference::task_arn(&scope, task_arn)?)
+}
+
+/// Group and stream of what follows `log-group:`; no stream where all or none are meant.
+fn place_of(place: &str) -> (&str, &str) {
+    match place.split_once(":log-stream:") {
+        Some((group, "*")) => (group, ""),
+        Some((group, stream)) => (group, stream),
+        None => (place.trim_end_matches(":*"), ""),
+    }
+}
+
+fn of_host(world: &World, host: &str, ask: &Ask) -> bool {
     let action = ask.action.as_str();
     // Which instance it may register again is told by the host's name, in the operation.
     if matches!(
@@ -104,13 +150,9 @@ impl Host<'_> {
 
     /// `place`: what follows `log-group:`, a group with or without a stream.
     fn logs_to(&self, place: &str) -> bool {
-        let (group, rest) = match place.split_once(":log-stream:") {
-            Some((group, stream)) => (group, stream),
-            None => (place.trim_end_matches(":*"), ""),
-        };
-        match rest {
-            "" | "*" => self.some_task_logs_to(group),
-            stream => self.some_task_logs_to_stream(group, stream),
+        match place_of(place) {
+            (group, "") => self.some_task_logs_to(group),
+            (group, stream) => self.some_task_logs_to_stream(group, stream),
         }
     }
 
@@ -171,15 +213,21 @@ impl Host<'_> {
     }
 
     fn targets(&self, task: &TaskRecord) -> Vec<LogTarget> {
-        let key = TaskDefinitionKey::new(&task.key.scope, &task.family, task.revision);
-        let Some(record) = self.world.get(&TASK_DEFINITIONS, &key) else {
-            return Vec::new();
-        };
-        let containers = record.definition.container_definitions.iter().flatten();
-        containers
-            .filter_map(|container| log_streams::target(container, &task.key.id.0))
-            .collect()
+        targets(self.world, task)
     }
+}
+
+/// Where a task logs to.
+fn targets(world: &World, task: &TaskRecord) -> Vec<LogTarget> {
+    let key = TaskDefinitionKey::new(&task.key.scope, &task.family, task.revision);
+    let Some(record) = world.get(&TASK_DEFINITIONS, &key) else {
+        return Vec::new();
+    };
+    let containers = record.definition.container_definitions.iter().flatten();
+    containers
+        .filter_map(|container| log_streams::target(container, &task.key.id.0))
+        .chain(connect::task::log_target(world, task))
+        .collect()
 }
 
 fn is_runtime_id(text: &str) -> bool {

@@ -7,7 +7,7 @@ mod support;
 
 use aws_api::ecs::{ContainerDefinition, LogConfiguration};
 use ecs::host_rights::host_rights;
-use iam::Ask;
+use iam::{Ask, Holder};
 use support::{House, container};
 
 fn logging(group: &str, prefix: Option<&str>) -> ContainerDefinition {
@@ -115,11 +115,15 @@ fn a_host_acts_for_its_own_instance_its_own_tasks_and_their_logs() {
         ("logs:PutLogEvents", "*".into(), false),
     ] {
         let ask = Ask::new(action, resource);
-        assert_eq!(host_rights(&house.world, "h1", &ask), allowed, "{ask:?}");
+        assert_eq!(
+            host_rights(&house.world, Holder::Host("h1"), &ask),
+            allowed,
+            "{ask:?}"
+        );
         assert!(
             action == "ecs:RegisterContainerInstance"
                 || resource_is_nobodys(&ask)
-                || !host_rights(&house.world, "", &ask)
+                || !host_rights(&house.world, Holder::Host(""), &ask)
         );
     }
     house.report_stopped(&web, &["app"], 0);
@@ -128,11 +132,45 @@ fn a_host_acts_for_its_own_instance_its_own_tasks_and_their_logs() {
         logs(&format!("/ecs/web:log-stream:web/app/{}", web.id.0)),
     );
     assert!(
-        host_rights(&house.world, "h1", &last),
+        host_rights(&house.world, Holder::Host("h1"), &last),
         "the last lines of a stopped task arrive"
     );
 }
 
 fn resource_is_nobodys(ask: &Ask) -> bool {
     ask.resource.ends_with("unknown")
+}
+
+#[test]
+fn an_execution_role_writes_the_logs_of_its_own_task() {
+    let mut house = House::new();
+    house.host("h1", 1024, 1024);
+    house.define("web", vec![logging("/ecs/web", Some("web"))]);
+    house.define("raw", vec![logging("/ecs/raw", None)]);
+    let web = house.run_all("web", 1).remove(0);
+    let raw = house.run_all("raw", 1).remove(0);
+    let may = |task: &ecs::records::TaskKey, action: &str, rest: &str| {
+        let resource = format!("arn:aws:logs:us-east-1:000000000000:log-group:{rest}");
+        let ask = Ask::new(action, resource);
+        host_rights(&house.world, Holder::Task(&task.arn()), &ask)
+    };
+    let own = format!("/ecs/web:log-stream:web/app/{}", web.id.0);
+    let by_id = format!("/ecs/raw:log-stream:{}", "a".repeat(64));
+    for (task, place, allowed) in [
+        (&web, own.as_str(), true),
+        (&raw, own.as_str(), false),
+        (&web, "/ecs/web:*", true),
+        (&web, "/ecs/web:log-stream:web/app/another", false),
+        (&web, "/ecs/raw:*", false),
+        (&raw, by_id.as_str(), true),
+        (&web, by_id.as_str(), false),
+        (&raw, "/ecs/raw:log-stream:web", false),
+    ] {
+        assert_eq!(may(task, "logs:PutLogEvents", place), allowed, "{place}");
+    }
+    let gone = Ask::new(
+        "logs:PutLogEvents",
+        "arn:aws:logs:us-east-1:000000000000:log-group:/ecs/web:*",
+    );
+    assert!(!host_rights(&house.world, Holder::Task("no ARN"), &gone));
 }

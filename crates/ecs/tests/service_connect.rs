@@ -113,6 +113,15 @@ fn exposes(port_name: &str, dns_name: &str, port: u16) -> Value {
     ]})
 }
 
+/// A client whose proxy has an access log.
+fn logged(access: Value) -> Value {
+    let options = json!({
+        "awslogs-group": "/sc", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p",
+    });
+    json!({"enabled": true, "accessLogConfiguration": access,
+        "logConfiguration": {"logDriver": "awslogs", "options": options}})
+}
+
 fn client() -> Value {
     json!({"enabled": true})
 }
@@ -206,6 +215,39 @@ fn a_client_reaches_what_was_there_when_it_was_deployed() {
     update(&mut house, update_of("early", true)).unwrap();
     house.until_steady(&early);
     assert_eq!(reached(&house, &early), [api]);
+}
+
+#[test]
+fn an_access_log_goes_where_the_proxys_log_configuration_says() {
+    let mut house = house();
+    let definition = web(&mut house);
+    let asked = json!({"format": "JSON", "includeQueryParameters": "ENABLED"});
+    let key = create(&mut house, "logs", &definition, logged(asked)).unwrap();
+    house.settle(&key);
+    let task = house.live(&key)[0].clone();
+    let log = task::payload(&house.world, &task)
+        .unwrap()
+        .access_log
+        .unwrap();
+    assert_eq!(log.format.as_deref(), Some("JSON"));
+    assert_eq!(log.include_query_parameters, Some(true));
+    assert_eq!(log.driver.as_deref(), Some("awslogs"));
+    let options = log.options.unwrap();
+    let stream = &options["awslogs-stream"];
+    let id = &task.key.id.0;
+    assert!(stream.starts_with("p/ecs-service-connect-") && stream.ends_with(id.as_str()));
+    assert_eq!(options.get("awslogs-stream-prefix"), None);
+    assert_eq!(options["mode"], "non-blocking");
+    let arn = format!("arn:aws:logs:us-east-1:000000000000:log-group:/sc:log-stream:{stream}");
+    let asked = iam::Ask::new("logs:PutLogEvents", arn);
+    let may =
+        |host: &str| ecs::host_rights::host_rights(&house.world, iam::Holder::Host(host), &asked);
+    let instance = house
+        .world
+        .get(&ecs::records::CONTAINER_INSTANCES, &task.instance_key());
+    let host = instance.unwrap().host.clone();
+    assert!(may(&host));
+    assert!(["a", "b"].into_iter().any(|other| !may(other)));
 }
 
 #[test]
@@ -575,6 +617,26 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
             json!({"enabled": true, "containerConfigurations": [{"logLevel": "trace"}]}),
             invalid,
             "logLevel should be one of",
+        ),
+        (
+            json!({"enabled": true, "accessLogConfiguration": {"format": "TEXT"}}),
+            invalid,
+            "requires a logConfiguration",
+        ),
+        (
+            logged(json!({"format": "XML"})),
+            invalid,
+            "format should be one of [TEXT,JSON]",
+        ),
+        (
+            logged(json!({})),
+            invalid,
+            "format should be one of [TEXT,JSON]",
+        ),
+        (
+            logged(json!({"format": "TEXT", "includeQueryParameters": "SOME"})),
+            invalid,
+            "includeQueryParameters should be one of",
         ),
         (
             json!({"enabled": true, "logConfiguration": {"logDriver": "awslogs", "options": {}}}),

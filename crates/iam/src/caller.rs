@@ -35,7 +35,9 @@ fn caller(key: &AccessKey, scope: &Scope) -> Caller {
         }
         Principal::Host { host } => format!("longshore/hosts/{host}"),
         // No such key is stored: a task's keys are derived (`session`).
-        Principal::Task { .. } | Principal::Other => key.access_key_id.clone(),
+        Principal::Task { .. } | Principal::Execution { .. } | Principal::Other => {
+            key.access_key_id.clone()
+        }
     };
     Caller {
         principal: key.principal.clone(),

@@ -1,8 +1,8 @@
 //! Whether a caller may have what a request asks for.
 //!
 //! Until policies are built: root may everything; a host may what its agent needs, where the
-//! resource is its own; a task may ask after its own protection; anyone else may nothing. What no rule
-//! allows is denied.
+//! resource is its own; a task may ask after its own protection, and by its execution role write its logs; anyone
+//! else may nothing. What no rule allows is denied.
 //! Rule: design, section 5, "Until IAM is built there are three principals"; decision 0010.
 
 use aws_types::{AwsError, Caller, Principal, codes};
@@ -34,9 +34,18 @@ impl Ask {
     }
 }
 
-/// Whether the resource of this ask belongs to the host of this name. Only the services know;
-/// `control` brings them together. It is asked for [`HOST_ACTIONS`] alone.
-pub type HostRights = fn(&World, &str, &Ask) -> bool;
+/// Whose a resource may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder<'a> {
+    /// The host of this name.
+    Host(&'a str),
+    /// The task of this ARN.
+    Task(&'a str),
+}
+
+/// Whether the resource of this ask belongs to the host or the task. Only the services know; `control` brings
+/// them together. It is asked for [`HOST_ACTIONS`] and [`EXECUTION_ACTIONS`] alone.
+pub type HostRights = fn(&World, Holder<'_>, &Ask) -> bool;
 
 /// What a host's agent may ask for, where [`HostRights`] says that the resource is its own.
 pub const HOST_ACTIONS: &[&str] = &[
@@ -55,6 +64,14 @@ pub const HOST_ACTIONS: &[&str] = &[
 
 /// What a task may ask for with its role's credentials, about itself.
 const TASK_ACTIONS: &[&str] = &["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"];
+
+/// What a task's execution role may do, where [`HostRights`] says that the resource is the task's own.
+/// Rule: AmazonECSTaskExecutionRolePolicy, and CreateLogGroup, which `awslogs-create-group` needs.
+pub const EXECUTION_ACTIONS: &[&str] = &[
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+];
 
 /// IAM allows it to every authenticated caller, whatever the policies say.
 /// Rule: STS API reference, GetCallerIdentity.
@@ -92,10 +109,15 @@ fn allows(world: &World, caller: &Caller, ask: &Ask, host_rights: HostRights) ->
     match &caller.principal {
         Principal::Root => true,
         Principal::Host { host } => {
-            HOST_ACTIONS.contains(&ask.action.as_str()) && host_rights(world, host, ask)
+            HOST_ACTIONS.contains(&ask.action.as_str())
+                && host_rights(world, Holder::Host(host), ask)
         }
         Principal::Task { arn } => {
             TASK_ACTIONS.contains(&ask.action.as_str()) && ask.resource == *arn
+        }
+        Principal::Execution { arn } => {
+            EXECUTION_ACTIONS.contains(&ask.action.as_str())
+                && host_rights(world, Holder::Task(arn), ask)
         }
         Principal::Other => false,
     }
@@ -137,7 +159,12 @@ mod tests {
     #[test]
     fn only_what_is_allowed_is_not_denied() {
         let world = World::empty(&Schema::new(&[]));
-        let own: HostRights = |_, host, ask| ask.resource.ends_with(host);
+        let own: HostRights = |_, holder, ask| match holder {
+            Holder::Host(name) | Holder::Task(name) => ask.resource.ends_with(name),
+        };
+        let execution = || Principal::Execution {
+            arn: "task-1".into(),
+        };
         for (principal, action, resource, allowed) in [
             (Principal::Root, "ecs:DeleteCluster", "c", true),
             (Principal::Other, "ecs:ListClusters", "*", false),
@@ -151,6 +178,11 @@ mod tests {
             (task(), "ecs:UpdateTaskProtection", "task-2", false),
             (task(), "ecs:StopTask", "task-1", false),
             (task(), "sts:GetCallerIdentity", "*", true),
+            (task(), "logs:PutLogEvents", "stream-of-task-1", false),
+            (execution(), "logs:PutLogEvents", "stream-of-task-1", true),
+            (execution(), "logs:PutLogEvents", "stream-of-task-2", false),
+            (execution(), "logs:GetLogEvents", "stream-of-task-1", false),
+            (execution(), "ecs:SubmitTaskStateChange", "task-1", false),
         ] {
             let asks = [Ask::new(action, resource)];
             let answer = authorise(&world, &caller(principal.clone()), &asks, own);

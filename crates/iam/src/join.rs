@@ -111,7 +111,10 @@ pub fn remove(txn: &mut Txn, keys: &[Key]) {
 pub fn host_of(key: &AccessKey) -> Option<&str> {
     match &key.principal {
         Principal::Host { host } => Some(host),
-        Principal::Root | Principal::Task { .. } | Principal::Other => None,
+        Principal::Root
+        | Principal::Task { .. }
+        | Principal::Execution { .. }
+        | Principal::Other => None,
     }
 }
 

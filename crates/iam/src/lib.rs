@@ -20,5 +20,5 @@ pub mod ops;
 pub mod records;
 pub mod session;
 
-pub use evaluate::{Ask, HostRights};
+pub use evaluate::{Ask, Holder, HostRights};
 pub use operations::{Answer, Authorised, Kind, Operation, Request};

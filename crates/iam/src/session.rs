@@ -275,7 +275,7 @@ fn body(session: &RoleSession) -> Vec<u8> {
     body
 }
 
-/// The assumed role. What the execution role may do nobody has said yet: nothing.
+/// The assumed role.
 fn caller(session: &RoleSession, access_key_id: &str) -> Option<Caller> {
     let role: Arn = session.role_arn.parse().ok()?;
     let name = role.resource.rsplit('/').next()?;
@@ -285,7 +285,9 @@ fn caller(session: &RoleSession, access_key_id: &str) -> Option<Caller> {
             RoleKind::Application => Principal::Task {
                 arn: session.task_arn.clone(),
             },
-            RoleKind::Execution => Principal::Other,
+            RoleKind::Execution => Principal::Execution {
+                arn: session.task_arn.clone(),
+            },
         },
         arn: format!(
             "arn:{}:sts::{}:assumed-role/{name}/{session_name}",
@@ -371,7 +373,7 @@ mod tests {
         let made = key(1).credentials(&execution);
         let opened = key(1).open(&made.access_key_id, &made.session_token, at);
         let caller = opened.expect("it is ours").known.caller;
-        assert_eq!(caller.principal, Principal::Other);
+        assert_eq!(caller.principal, Principal::Execution { arn: TASK.into() });
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl TaskContext {
         self.close_proxy(netns.as_deref()).await;
         detached(&*self.host.vpcs, id).await;
         self.close_proxy(netns.as_deref()).await;
+        self.host.connect.finish_log(self).await;
     }
 
     /// Of the task, once made, by this agent or an earlier one.

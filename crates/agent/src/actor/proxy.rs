@@ -37,6 +37,7 @@ impl TaskContext {
             warn!(task = %self.definition.arn, %error, "an attachment could not be removed; the next start removes it");
         }
         self.close_proxy(netns.as_deref()).await;
+        self.host.connect.finish_log(self).await;
     }
 
     /// Closes it in a namespace, if there was one.

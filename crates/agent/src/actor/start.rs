@@ -203,7 +203,14 @@ impl TaskContext {
             container: container.name.clone(),
             driver: log.driver,
             options: log.options,
+            signer: self.log_signer(),
         }
+    }
+
+    /// Whose execution role signs what log drivers send; `None` for a task without one.
+    pub fn log_signer(&self) -> Option<String> {
+        let role = self.definition.execution_role_credentials.as_ref();
+        role.map(|_| self.definition.arn.clone())
     }
 
     pub(super) async fn wait_for_exit(&self, index: ContainerIndex) {

@@ -1,5 +1,6 @@
 //! Keeps the host's proxy: found or started, handed what is open, replaced when it has died or is of another build.
 
+use super::access_logs::LogEnds;
 use super::process::{Opened, Process, is_refusal};
 use super::protocol::VERSION;
 use super::{Connect, Inner};
@@ -29,6 +30,8 @@ pub struct State {
     pub refused: BTreeSet<PathBuf>,
     /// What the process of an earlier agent serves and no task has taken up: namespaces with their inodes.
     pub found: BTreeMap<PathBuf, u64>,
+    /// Of tasks with an access log, by ARN.
+    pub logs: BTreeMap<String, LogEnds>,
 }
 
 impl Connect {

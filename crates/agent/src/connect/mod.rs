@@ -8,12 +8,14 @@
 //! The sockets are made here ([`sockets`]) and served by a process of their own ([`proxy`]), which outlives this one:
 //! the agent says what there is to be ([`protocol`], over a [`channel`]), starts that process where it is not there and
 //! takes over that of an earlier agent ([`process`], [`launch`]). [`targets`] is what host sync says; [`report`] and
-//! [`told`](mod@told) tell what was counted; [`reopen`](mod@reopen) is what the agent does first.
+//! [`told`](mod@told) tell what was counted, [`access_logs`] who asked for what; [`reopen`](mod@reopen) is what the agent
+//! does first.
 //!
 //! What always holds: sockets are open before the task's first container starts, and closed before its
 //! namespace goes. A connection through the proxy ends with the proxy's process alone, and who connects while there is
 //! none waits for the next, which is handed the same sockets. Rule: vpc-network 6; developer guide, "Service Connect".
 
+mod access_logs;
 mod channel;
 mod keep;
 mod kept;
@@ -39,6 +41,7 @@ pub use told::{EndpointCounts, all as told};
 
 use crate::actor::TaskContext;
 use crate::task::connect::ServiceConnect;
+use access_logs::LogEnds;
 use aws_api::agent::host_sync::ToHost;
 use keep::State;
 use netdev::BridgeAttachment;
@@ -171,13 +174,22 @@ impl Connect {
     /// # Errors
     /// A socket cannot be made there, or no proxy be had; then none is left.
     pub async fn open(&self, task: &TaskContext, place: &Place) -> io::Result<()> {
-        match task.definition.service_connect() {
-            Some(wanted) => self.serve(&task.definition.arn, wanted, place).await,
-            None => Ok(()),
-        }
+        let Some(wanted) = task.definition.service_connect() else {
+            return Ok(());
+        };
+        let log = match &wanted.access_log {
+            Some(log) => Some(self.log_ends(task, log, &place.netns).await?),
+            None => None,
+        };
+        self.serve((&task.definition.arn, log), wanted, place).await
     }
 
-    async fn serve(&self, task: &str, wanted: &ServiceConnect, place: &Place) -> io::Result<()> {
+    async fn serve(
+        &self,
+        (task, log): (&str, Option<LogEnds>),
+        wanted: &ServiceConnect,
+        place: &Place,
+    ) -> io::Result<()> {
         let inner = &self.0;
         let netns = File::open(&place.netns)?;
         let mut opened = Opened {
@@ -189,6 +201,7 @@ impl Connect {
                 wanted: wanted.clone(),
             },
             netns: netns.into(),
+            log,
             sockets: Vec::new(),
         };
         let inode = opened.namespace.inode;

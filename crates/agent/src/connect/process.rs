@@ -1,5 +1,6 @@
 //! The proxy's process as the agent has it: started, found, asked, ended.
 
+use super::access_logs::LogEnds;
 use super::channel::{Channel, door};
 use super::protocol::{Answer, Counted, Hello, Namespace, Order, SOCKETS_MAX, Targets};
 use super::proxy;
@@ -52,6 +53,8 @@ pub struct Opened {
     pub namespace: Namespace,
     /// The namespace itself.
     pub netns: OwnedFd,
+    /// Of its access log, if it has one.
+    pub log: Option<LogEnds>,
     /// Of its listeners, then of its ingress.
     pub sockets: Vec<OwnedFd>,
 }
@@ -119,7 +122,9 @@ impl Process {
     /// It is gone, or could not do it.
     pub async fn open(&self, opened: &Opened) -> io::Result<()> {
         let order = Order::Open(opened.namespace.clone());
-        self.done(&order, &[opened.netns.as_fd()]).await?;
+        let mut with = vec![opened.netns.as_fd()];
+        with.extend(opened.log.iter().flat_map(LogEnds::descriptors));
+        self.done(&order, &with).await?;
         for sockets in opened.sockets.chunks(SOCKETS_MAX) {
             let name = opened.namespace.netns.clone();
             let with: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
@@ -147,6 +152,17 @@ impl Process {
             all.extend(sockets);
         }
         Ok(all)
+    }
+
+    /// The access log's pipe of a namespace that it serves.
+    ///
+    /// # Errors
+    /// It is gone, or has none.
+    pub async fn log_ends(&self, netns: &Path) -> io::Result<LogEnds> {
+        match self.ask(&Order::GiveLog(netns.to_owned()), &[]).await? {
+            (Answer::Done, ends) => LogEnds::given(ends),
+            (answer, _) => Err(self.unexpected(answer)),
+        }
     }
 
     /// Closes what it serves there.

@@ -17,7 +17,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// Of all that is below.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Sockets in one packet; `runtime::wire` takes one descriptor more.
 pub const SOCKETS_MAX: usize = 5;
 
@@ -27,7 +27,8 @@ pub enum Order {
     /// Who are you? [`Answer::Hello`], in every version.
     Hello,
     /// A namespace that is to be served, once it has all of its sockets. Another of the same name is closed first.
-    /// Descriptor: the namespace. [`Answer::Done`].
+    /// Descriptors: the namespace; with an access log, the end of its pipe that is read, and the one that is written.
+    /// [`Answer::Done`].
     Open(Namespace),
     /// The next so many sockets of an opened namespace, in the order of its listeners, then of its ingress. Descriptors:
     /// they. [`Answer::Done`].
@@ -35,6 +36,8 @@ pub enum Order {
     /// Gives so many sockets of an open namespace, from this one on, at most [`SOCKETS_MAX`]. [`Answer::Done`] with
     /// them.
     Give(PathBuf, usize),
+    /// Gives both ends of an open namespace's access log. [`Answer::Done`] with them.
+    GiveLog(PathBuf),
     /// Closes all that is open there: when it is answered no descriptor of the namespace's is left. [`Answer::Done`].
     Close(PathBuf),
     /// What is behind the endpoints. [`Answer::Done`].

@@ -3,8 +3,9 @@
 use super::channel::{Channel, Door};
 use super::protocol::{Answer, Order};
 use super::*;
-use crate::task::connect::{AppProtocol, Listener};
+use crate::task::connect::{AccessLog, AppProtocol, Listener, LogFormat};
 use aws_api::agent::host_sync::{EndpointRow, EndpointTarget, Row};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex as StdMutex;
@@ -116,11 +117,13 @@ impl Setting {
             wanted: ServiceConnect {
                 listeners: vec![listener; listeners],
                 ingress: Vec::new(),
+                access_log: None,
             },
         };
         let opened = Opened {
             namespace,
             netns: netns.into(),
+            log: None,
             sockets: sockets.into_iter().map(OwnedFd::from).collect(),
         };
         (opened, ports)
@@ -290,4 +293,41 @@ async fn what_cannot_be_taken_up_is_closed_before_it_is_made_anew() {
     let kind = refused.unwrap_err().kind();
     assert_eq!(kind, io::ErrorKind::ConnectionRefused);
     assert_eq!(setting.launch.started.load(Relaxed), 1, "it goes on");
+}
+
+#[tokio::test]
+async fn what_a_proxy_logs_waits_in_the_pipe_for_whatever_agent() {
+    let setting = Setting::new().await;
+    let first = setting.agent().await;
+    first.learn(&setting.targets()).await;
+    let (mut opened, ports) = setting.opened(1);
+    opened.namespace.wanted.access_log = Some(AccessLog {
+        format: LogFormat::Text,
+        include_query_parameters: false,
+        driver: String::new(),
+        options: std::collections::BTreeMap::new(),
+    });
+    opened.log = Some(LogEnds::new().unwrap());
+    first.0.serve(opened).await.unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"four").await;
+    drop((client, first));
+    let second = setting.agent().await;
+    let state = second.0.state.lock().await;
+    let process = state.process.as_ref().unwrap();
+    let ends = process.log_ends(Path::new(NETNS)).await.unwrap();
+    let read = ends.descriptors()[0].try_clone_to_owned().unwrap();
+    let line = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        BufReader::new(File::from(read))
+            .read_line(&mut line)
+            .unwrap();
+        line
+    });
+    let (line, target) = (line.await.unwrap(), setting.port);
+    assert!(line.contains("] \"- - -\" 0 4 4 "), "{line}");
+    assert!(
+        line.ends_with(&format!(" \"127.0.0.1:{target}\"\n")),
+        "{line}"
+    );
 }

@@ -53,10 +53,11 @@ pub async fn open(mut config: AgentConfig, between: Between) -> io::Result<Arc<H
         .await
         .map_err(|error| failed("longshore/hello", &error))?;
     let api = Api::new(&config);
+    let credentials = Arc::new(Credentials::default());
     let proxies = Arc::new(OwnExecutable::new(&config, &runtime));
     Ok(Arc::new(Host {
         records: Records::open(&config.agent_dir())?,
-        logs: Arc::new(AllLogs::new(api.clone())),
+        logs: Arc::new(AllLogs::new(api.clone(), credentials.clone())),
         api,
         runtime: Arc::clone(&runtime) as Arc<dyn ContainerRuntime>,
         driver: runtime,
@@ -64,7 +65,7 @@ pub async fn open(mut config: AgentConfig, between: Between) -> io::Result<Arc<H
         network: Arc::new(network),
         vpcs: Arc::new(vpcs),
         health: Boards::default(),
-        credentials: Credentials::default(),
+        credentials,
         endpoints: Endpoints::default(),
         isolation: Isolation::open(&config),
         connect: Connect::new(&config.agent_dir(), &config.run_dir(), proxies),

@@ -1,16 +1,11 @@
 //! Every driver behind one [`LogSink`]: `awslogs` over the control plane's API, the rest local.
 
-use super::awslogs::{
-    self, ApiFailure, AwslogsOptions, Delivery, LogsApi, Mode, OutgoingEvent, StreamTarget,
-};
+use super::awslogs::{self, AwslogsOptions, Delivery, Mode, StreamTarget};
+use super::signed::SignedLogsApi;
 use super::{LocalLogs, LogSink, LogStreamSpec, Pipes};
 use crate::api::Api;
+use crate::credentials::Credentials;
 use async_trait::async_trait;
-use aws_api::agent::LOG_CURSOR_PREFIX;
-use aws_api::logs::{
-    CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest, operations,
-};
-use aws_wire::client::CallError;
 use runtime::record::{SPILL_STDERR_FILE, SPILL_STDOUT_FILE};
 use runtime::spec::StreamMode;
 use std::collections::HashMap;
@@ -22,17 +17,19 @@ const AWSLOGS: &str = "awslogs";
 /// All drivers.
 #[derive(Debug)]
 pub struct AllLogs {
-    api: Arc<dyn LogsApi>,
+    api: Api,
+    credentials: Arc<Credentials>,
     local: LocalLogs,
     /// `std` mutex: held for a look-up, never across an await.
     streams: Mutex<HashMap<String, Delivery>>,
 }
 
 impl AllLogs {
-    /// Drivers that deliver over this API.
-    pub fn new(api: Api) -> Self {
+    /// Drivers that deliver over this API, by the roles of tasks where they have one.
+    pub fn new(api: Api, credentials: Arc<Credentials>) -> Self {
         Self {
-            api: Arc::new(HostLogsApi(api)),
+            api,
+            credentials,
             local: LocalLogs::default(),
             streams: Mutex::default(),
         }
@@ -40,6 +37,11 @@ impl AllLogs {
 }
 
 impl AllLogs {
+    fn api(&self, spec: &LogStreamSpec) -> SignedLogsApi {
+        let signer = spec.signer.clone();
+        SignedLogsApi::new(self.api.clone(), self.credentials.clone(), signer)
+    }
+
     fn take(&self, runtime_id: &str) -> Option<Delivery> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         streams.remove(runtime_id)
@@ -83,7 +85,7 @@ impl LogSink for AllLogs {
             return self.local.check(spec);
         }
         let options = AwslogsOptions::parse(&spec.options)?;
-        awslogs::prepare(&*self.api, &options, &spec.stream_name(&options)).await
+        awslogs::prepare(&self.api(spec), &options, &spec.stream_name(&options)).await
     }
 
     fn attach(&self, spec: LogStreamSpec, pipes: Option<Pipes>) {
@@ -100,6 +102,7 @@ impl LogSink for AllLogs {
                 return;
             }
         };
+        let api = Arc::new(self.api(&spec));
         let target = StreamTarget {
             dir: spec.task_dir.join("logs").join(&spec.container),
             spills: [
@@ -109,7 +112,7 @@ impl LogSink for AllLogs {
             stream: spec.stream_name(&options),
             options,
         };
-        let delivery = awslogs::start(self.api.clone(), target, pipes);
+        let delivery = awslogs::start(api, target, pipes);
         self.streams
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -130,74 +133,5 @@ impl LogSink for AllLogs {
             }
             None => self.local.finish(runtime_id).await,
         }
-    }
-}
-
-/// CloudWatch Logs with the host's key.
-#[derive(Debug)]
-struct HostLogsApi(Api);
-
-fn failure(error: CallError) -> ApiFailure {
-    ApiFailure {
-        code: error.code,
-        message: error.message,
-    }
-}
-
-#[async_trait]
-impl LogsApi for HostLogsApi {
-    async fn create_log_group(&self, region: &str, group: &str) -> Result<(), ApiFailure> {
-        let input = CreateLogGroupRequest {
-            log_group_name: Some(group.into()),
-            ..Default::default()
-        };
-        self.0
-            .call_in::<operations::CreateLogGroup>(region, &input)
-            .await
-            .map(drop)
-            .map_err(failure)
-    }
-
-    async fn create_log_stream(
-        &self,
-        region: &str,
-        group: &str,
-        stream: &str,
-    ) -> Result<(), ApiFailure> {
-        let input = CreateLogStreamRequest {
-            log_group_name: Some(group.into()),
-            log_stream_name: Some(stream.into()),
-        };
-        self.0
-            .call_in::<operations::CreateLogStream>(region, &input)
-            .await
-            .map(drop)
-            .map_err(failure)
-    }
-
-    async fn put_log_events(
-        &self,
-        region: &str,
-        group: &str,
-        stream: &str,
-        events: &[OutgoingEvent],
-        cursor: u64,
-    ) -> Result<(), ApiFailure> {
-        let events = events.iter().map(|event| InputLogEvent {
-            timestamp: Some(event.timestamp_ms),
-            message: Some(event.message.clone()),
-        });
-        let input = PutLogEventsRequest {
-            log_group_name: Some(group.into()),
-            log_stream_name: Some(stream.into()),
-            log_events: Some(events.collect()),
-            sequence_token: Some(format!("{LOG_CURSOR_PREFIX}{cursor}")),
-            ..Default::default()
-        };
-        self.0
-            .call_in::<operations::PutLogEvents>(region, &input)
-            .await
-            .map(drop)
-            .map_err(failure)
     }
 }

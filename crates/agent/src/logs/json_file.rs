@@ -200,6 +200,7 @@ mod tests {
             container: String::new(),
             driver: String::new(),
             options: BTreeMap::from([("max-size".into(), "1k".into())]),
+            signer: None,
         };
         let file = JsonFile::new(&spec);
         for n in 0..1000 {

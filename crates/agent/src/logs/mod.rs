@@ -9,6 +9,7 @@ mod all;
 mod awslogs;
 mod json_file;
 mod pipe;
+mod signed;
 
 pub use all::AllLogs;
 pub use json_file::JsonFile;
@@ -38,6 +39,8 @@ pub struct LogStreamSpec {
     pub driver: String,
     /// The driver's options.
     pub options: BTreeMap<String, String>,
+    /// The task whose execution role signs what the driver sends; `None`: the host does.
+    pub signer: Option<String>,
 }
 
 /// The read ends of a container's standard output and standard error.
@@ -146,6 +149,7 @@ mod tests {
             container: "app".into(),
             driver: driver.into(),
             options: BTreeMap::new(),
+            signer: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::definition::TaskDefinition;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// What is spoken at an endpoint.
@@ -55,6 +55,33 @@ pub struct Ingress {
     pub idle_seconds: u64,
 }
 
+/// How an access log's lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Where a proxy says who asked for what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessLog {
+    /// How.
+    pub format: LogFormat,
+    /// With what follows the question mark.
+    #[serde(default)]
+    pub include_query_parameters: bool,
+    /// The log driver's name.
+    #[serde(default)]
+    pub driver: String,
+    /// The driver's options.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
 /// The proxy of a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -63,6 +90,8 @@ pub struct ServiceConnect {
     pub listeners: Vec<Listener>,
     /// Ports at which it takes what is for a container.
     pub ingress: Vec<Ingress>,
+    /// Its access log.
+    pub access_log: Option<AccessLog>,
 }
 
 impl ServiceConnect {

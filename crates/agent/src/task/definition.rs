@@ -92,6 +92,9 @@ pub struct TaskDefinition {
     /// Where the keys of the task's role are fetched, where it has one.
     #[serde(default)]
     pub role_credentials: Option<RoleCredentials>,
+    /// The same of its execution role, with which the agent acts on its behalf.
+    #[serde(default)]
+    pub execution_role_credentials: Option<RoleCredentials>,
     /// What our own control plane adds.
     #[serde(default, deserialize_with = "null_as_default")]
     pub longshore: Longshore,

@@ -60,6 +60,19 @@ frame! {
         listeners: Vec<ConnectListener>,
         /// Ports at which it takes what is for a container.
         ingress: Vec<ConnectIngress>,
+        /// Where it says who asked for what.
+        access_log: ConnectAccessLog,
+    }
+    /// A log of requests and connections.
+    ConnectAccessLog {
+        /// `TEXT` or `JSON`.
+        format: String,
+        /// With what follows the question mark.
+        include_query_parameters: bool,
+        /// The log driver.
+        driver: String,
+        /// Its options, as a container's.
+        options: BTreeMap<String, String>,
     }
     /// An endpoint of Service Connect in a task.
     ConnectListener {

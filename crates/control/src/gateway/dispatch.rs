@@ -9,14 +9,14 @@ use super::{Gateway, encoding, with_head};
 use crate::clock;
 use crate::decision_log::{Asked, Entry};
 use aws_api::{Protocol, ServiceDescription};
-use aws_types::{AwsError, Ctx, Decision, ErrorCode, Fault, Ids, codes};
+use aws_types::{AwsError, Caller, Ctx, Decision, ErrorCode, Fault, Ids, Principal, codes};
 use aws_wire::protocol::{self, Encoded};
 use aws_wire::route::{self, Route};
 use ecs::host_rights::host_rights;
 use hyper::http::request::Parts;
 use iam::{Authorised, Request};
 use std::time::Instant;
-use tracing::{debug, error};
+use tracing::{Level, debug, enabled, error};
 
 /// Answers an AWS request.
 pub async fn answer(
@@ -67,7 +67,7 @@ pub async fn answer(
             protocol,
             service,
         }) => {
-            log("-", "-", request_id, Some(&error), started);
+            log("-", "-", (request_id, None), Some(&error), started);
             protocol::encode_error(protocol, service, request_id, &error)
         }
     };
@@ -88,7 +88,7 @@ pub fn refuse(parts: &Parts, fault: BodyFault, request_id: &str) -> Answer {
         BodyFault::NoRoom => codes::THROTTLING.with("Rate exceeded"),
     };
     let protocol = with_head(parts, route::protocol_of_head);
-    log("-", "-", request_id, Some(&error), Instant::now());
+    log("-", "-", (request_id, None), Some(&error), Instant::now());
     answer::encoded(protocol::encode_error(protocol, None, request_id, &error))
 }
 
@@ -146,13 +146,15 @@ async fn run(
     started: Instant,
 ) -> Encoded {
     let ctx = clock::ctx(identity.scope, identity.caller, request_id.to_owned(), ids);
-    let (asked, is_host) = (Asked::of(&ctx), ctx.caller.host().is_some());
+    let (asked, is_agent) = (Asked::of(&ctx), is_agent(&ctx.caller));
+    // Who asked, for the log: no text is made for a line that is not written.
+    let caller = enabled!(Level::DEBUG).then(|| asked.caller.clone());
     let outcome = perform(gateway, request, ctx).await;
-    let outcome = tell(gateway, (asked, is_host), &route, outcome);
+    let outcome = tell(gateway, (asked, is_agent), &route, outcome);
     log(
         route.service.name,
         route.operation.name,
-        request_id,
+        (request_id, caller),
         outcome.as_ref().err(),
         started,
     );
@@ -171,16 +173,24 @@ struct Ran {
     decisions: Vec<Box<dyn Decision>>,
 }
 
+/// Whether it is an agent's routine: of its host, or of a task by its execution role.
+fn is_agent(caller: &Caller) -> bool {
+    matches!(
+        caller.principal,
+        Principal::Host { .. } | Principal::Execution { .. }
+    )
+}
+
 /// Tells the decision log what it keeps of this call.
 fn tell(
     gateway: &Gateway,
-    (asked, is_host): (Asked, bool),
+    (asked, is_agent): (Asked, bool),
     route: &Route,
     outcome: Result<Ran, AwsError>,
 ) -> Result<iam::Answer, AwsError> {
     let (outcome, decisions, is_kept) = match outcome {
         Ok(ran) => {
-            let is_kept = !ran.decisions.is_empty() || (ran.is_write && !is_host);
+            let is_kept = !ran.decisions.is_empty() || (ran.is_write && !is_agent);
             (Ok(ran.answer), ran.decisions, is_kept)
         }
         Err(error) => (Err(error), Vec::new(), true),
@@ -259,7 +269,7 @@ async fn waiting(
 fn log(
     service: &str,
     operation: &str,
-    request_id: &str,
+    (request_id, caller): (&str, Option<String>),
     refusal: Option<&AwsError>,
     started: Instant,
 ) {
@@ -269,8 +279,11 @@ fn log(
             error!(service, operation, request_id, code = refusal.code().name, detail = ?refusal.log_detail(), elapsed_ms, "request failed");
         }
         Some(refusal) => {
-            debug!(service, operation, request_id, code = refusal.code().name, message = refusal.message(), detail = ?refusal.log_detail(), elapsed_ms, "request refused");
+            debug!(service, operation, request_id, caller, code = refusal.code().name, message = refusal.message(), detail = ?refusal.log_detail(), elapsed_ms, "request refused");
         }
-        None => debug!(service, operation, request_id, elapsed_ms, "request"),
+        None => debug!(
+            service,
+            operation, request_id, caller, elapsed_ms, "request"
+        ),
     }
 }

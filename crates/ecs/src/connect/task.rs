@@ -9,10 +9,12 @@ use crate::records::registration::{RegisteredPort, RegistrationRecord};
 use crate::records::service::{GROUP_PREFIX, ServiceKey, ServiceRecord, Workload};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS, ServiceRevisionRecord};
 use crate::records::task::TaskRecord;
+use crate::task::docker_config::log_options;
 use crate::task::effective::Effective;
+use crate::task::log_streams::{self, LogTarget};
 use crate::task::registration::checked;
 use crate::task::status::TaskStatus;
-use aws_api::agent::{ConnectIngress, ConnectListener, ServiceConnect};
+use aws_api::agent::{ConnectAccessLog, ConnectIngress, ConnectListener, ServiceConnect};
 use aws_api::ecs::{Attachment, KeyValuePair, TaskDefinition};
 use servicediscovery::records::ItemKey;
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ use store::World;
 
 /// The attribute of a host whose agent has the proxy.
 pub const CAPABILITY: &str = "ecs.capability.service-connect-v1";
+/// Of the attachment's id in the name of the proxy's container.
+const NAME_CHARS: usize = 5;
 /// 127.255.0.0, as a number: the first name has the address after it.
 const ADDRESSES: u32 = 0x7fff_0000;
 
@@ -110,6 +114,41 @@ pub fn payload(world: &World, task: &TaskRecord) -> Option<ServiceConnect> {
     Some(ServiceConnect {
         listeners: Some(revision.endpoints.iter().map(listener).collect()),
         ingress: Some(ingress.collect()),
+        access_log: access_log(revision, task),
+    })
+}
+
+/// AWS's proxy is a container, after whose name its streams are named. Rule: API reference, Attachment; AWS's five
+/// characters are of chance, ours those of the attachment.
+fn container_name(task: &TaskRecord) -> String {
+    let id = task.connect.as_ref().map_or("", |connect| &connect.id);
+    let some: String = id.chars().take(NAME_CHARS).collect();
+    format!("ecs-service-connect-{some}")
+}
+
+/// Where a task's proxy writes its access log; `None` where it has none, or not by `awslogs`.
+#[must_use]
+pub fn log_target(world: &World, task: &TaskRecord) -> Option<LogTarget> {
+    let connect = revision(world, task)?.workload.connect.as_ref()?;
+    connect.given.0.access_log_configuration.as_ref()?;
+    let log = connect.given.0.log_configuration.as_ref()?;
+    log_streams::of(log, &container_name(task), &task.key.id.0)
+}
+
+fn access_log(revision: &ServiceRevisionRecord, task: &TaskRecord) -> Option<ConnectAccessLog> {
+    let given = &revision.workload.connect.as_ref()?.given.0;
+    let access = given.access_log_configuration.as_ref()?;
+    let mut log = given.log_configuration.clone()?;
+    if let Some(mode) = &task.log_mode {
+        let options = log.options.get_or_insert_default();
+        options.entry("mode".into()).or_insert_with(|| mode.clone());
+    }
+    let with_query = access.include_query_parameters.as_deref() == Some("ENABLED");
+    Some(ConnectAccessLog {
+        format: access.format.clone(),
+        include_query_parameters: Some(with_query),
+        options: Some(log_options(&log, &container_name(task), &task.key.id.0)),
+        driver: log.log_driver,
     })
 }
 

@@ -55,6 +55,7 @@ fn check_proxy(given: &ServiceConnectConfiguration) -> Result<(), AwsError> {
     if let Some(log) = &given.log_configuration {
         logging::check_log(log)?;
     }
+    check_access_log(given)?;
     let settings = given.container_configurations.as_deref();
     let settings = settings.unwrap_or_default();
     if settings.len() > CONTAINER_CONFIGURATIONS_MAX {
@@ -73,6 +74,29 @@ fn check_proxy(given: &ServiceConnectConfiguration) -> Result<(), AwsError> {
         None | Some("debug" | "info") => Ok(()),
         Some(_) => Err(invalid_parameter("logLevel should be one of [debug,info]")),
     }
+}
+
+/// Rule: API reference, ServiceConnectAccessLogConfiguration.
+fn check_access_log(given: &ServiceConnectConfiguration) -> Result<(), AwsError> {
+    let Some(access) = &given.access_log_configuration else {
+        return Ok(());
+    };
+    if given.log_configuration.is_none() {
+        return Err(invalid_parameter(
+            "accessLogConfiguration requires a logConfiguration in serviceConnectConfiguration.",
+        ));
+    }
+    let one_of = |name: &str, given: Option<&str>, values: [&str; 2]| match given {
+        Some(value) if !values.contains(&value) => Err(invalid_parameter(format!(
+            "{name} should be one of [{}]",
+            values.join(",")
+        ))),
+        _ => Ok(()),
+    };
+    let format = access.format.as_deref().or(Some(""));
+    one_of("format", format, ["TEXT", "JSON"])?;
+    let query = access.include_query_parameters.as_deref();
+    one_of("includeQueryParameters", query, ["DISABLED", "ENABLED"])
 }
 
 fn of_service(

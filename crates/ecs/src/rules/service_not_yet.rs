@@ -6,8 +6,8 @@ use super::run_task::not_yet;
 use super::{any, invalid_parameter};
 use aws_api::ecs::{
     CapacityProviderStrategyItem, CreateServiceRequest, CreateTaskSetRequest,
-    DeploymentConfiguration, GatewayConnector, LoadBalancer, MonitoringConfiguration,
-    ServiceConnectConfiguration, ServiceConnectService, ServiceRegistry,
+    DeploymentConfiguration, GatewayConnector, LoadBalancer, LogConfiguration,
+    MonitoringConfiguration, ServiceConnectConfiguration, ServiceConnectService, ServiceRegistry,
     ServiceVolumeConfiguration, UpdateServiceRequest, VpcLatticeConfiguration,
 };
 use aws_types::AwsError;
@@ -92,11 +92,15 @@ pub const ROWS: &[Row] = &[
     }),
     row("loadBalancers", |asked| any(asked.load_balancers)),
     row(
-        "serviceConnectConfiguration.accessLogConfiguration",
+        "serviceConnectConfiguration.logConfiguration.logDriver",
         |asked| {
-            let connect = asked.connect;
-            connect.is_some_and(|connect| connect.access_log_configuration.is_some())
+            let driver = access_log(asked).and_then(|log| log.log_driver.as_deref());
+            driver.is_some_and(|driver| !["awslogs", "json-file"].contains(&driver))
         },
+    ),
+    row(
+        "serviceConnectConfiguration.logConfiguration.secretOptions",
+        |asked| access_log(asked).is_some_and(|log| any(log.secret_options.as_ref())),
     ),
     row("serviceConnectConfiguration.services.tls", |asked| {
         exposed(asked).any(|service| service.tls.is_some())
@@ -125,6 +129,13 @@ pub const ROWS: &[Row] = &[
 fn exposed<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ServiceConnectService> + use<'a> {
     let services = asked.connect.and_then(|connect| connect.services.as_ref());
     services.into_iter().flatten()
+}
+
+/// Where an access log is to go.
+fn access_log<'a>(asked: &Asked<'a>) -> Option<&'a LogConfiguration> {
+    let connect = asked.connect?;
+    connect.access_log_configuration.as_ref()?;
+    connect.log_configuration.as_ref()
 }
 
 const fn row(member: &'static str, asks: fn(&Asked<'_>) -> bool) -> Row {
@@ -172,7 +183,10 @@ mod tests {
             json!({"launchType": "EXTERNAL"}),
             json!({"capacityProviderStrategy": [{"capacityProvider": "a"}]}),
             json!({"loadBalancers": [{"containerName": "a"}]}),
-            json!({"serviceConnectConfiguration": {"enabled": true, "accessLogConfiguration": {}}}),
+            json!({"serviceConnectConfiguration": {"enabled": true, "accessLogConfiguration": {},
+                "logConfiguration": {"logDriver": "splunk"}}}),
+            json!({"serviceConnectConfiguration": {"enabled": true, "accessLogConfiguration": {},
+                "logConfiguration": {"logDriver": "awslogs", "secretOptions": [{"name": "a"}]}}}),
             json!({"serviceConnectConfiguration": {"enabled": true, "services": [{"tls": {}}]}}),
             json!({"serviceConnectConfiguration": {"enabled": true, "services": [
                 {"clientAliases": [{"port": 80, "testTrafficRules": {}}]}]}}),

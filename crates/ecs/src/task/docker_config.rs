@@ -9,7 +9,9 @@ use super::log_streams;
 use aws_api::agent::{
     ContainerConfig, Device, DockerConfig, Healthcheck, HostConfig, LogConfig, Ulimit,
 };
-use aws_api::ecs::{self, ContainerDefinition, HealthCheck, LinuxParameters, TaskDefinition};
+use aws_api::ecs::{
+    self, ContainerDefinition, HealthCheck, LinuxParameters, LogConfiguration, TaskDefinition,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -81,11 +83,24 @@ fn host_config(
     }
 }
 
-/// The log driver with its options; for `awslogs`, the stream's full name instead of its prefix.
+/// The log driver with its options.
 fn log_config(container: &ContainerDefinition, task_id: &str) -> Option<LogConfig> {
     let given = container.log_configuration.as_ref()?;
+    let name = container.name.as_deref().unwrap_or_default();
+    Some(LogConfig {
+        r#type: given.log_driver.clone(),
+        config: Some(log_options(given, name, task_id)),
+    })
+}
+
+/// The options of a log driver as the agent gets them; for `awslogs`, the stream's full name instead of its prefix.
+pub fn log_options(
+    given: &LogConfiguration,
+    name: &str,
+    task_id: &str,
+) -> BTreeMap<String, String> {
     let mut options = given.options.clone().unwrap_or_default();
-    if let Some(target) = log_streams::target(container, task_id) {
+    if let Some(target) = log_streams::of(given, name, task_id) {
         options.remove("awslogs-stream-prefix");
         if let Some(stream) = target.stream {
             options.insert("awslogs-stream".into(), stream);
@@ -99,10 +114,7 @@ fn log_config(container: &ContainerDefinition, task_id: &str) -> Option<LogConfi
                 .or_insert_with(|| BUFFER_SIZE.into());
         }
     }
-    Some(LogConfig {
-        r#type: given.log_driver.clone(),
-        config: Some(options),
-    })
+    options
 }
 
 fn bytes(mib: i32) -> i64 {

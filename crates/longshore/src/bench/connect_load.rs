@@ -7,7 +7,7 @@ use netdev::namespace;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
@@ -117,7 +117,7 @@ impl Load {
         let samples: Vec<anyhow::Result<Sample>> = thread::scope(|scope| {
             let one = |_| scope.spawn(|| asked(to, began + self.time));
             let all: Vec<_> = (0..self.connections.max(1)).map(one).collect();
-            let ended = all.into_iter().map(|thread| thread.join());
+            let ended = all.into_iter().map(ScopedJoinHandle::join);
             ended
                 .map(|ended| ended.unwrap_or_else(|_| bail!("a client's thread panicked")))
                 .collect()

@@ -16,6 +16,8 @@ pub struct Activity {
     /// Milliseconds after `began`.
     last: AtomicU64,
     bytes: AtomicU64,
+    /// Of `bytes`, those that were written, since it began.
+    written: AtomicU64,
 }
 
 impl Activity {
@@ -26,6 +28,7 @@ impl Activity {
             began: Instant::now(),
             last: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
         })
     }
 
@@ -40,6 +43,12 @@ impl Activity {
     #[must_use]
     pub fn take_bytes(&self) -> u64 {
         self.bytes.swap(0, Relaxed)
+    }
+
+    /// Bytes that were written to what is watched, ever.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.load(Relaxed)
     }
 
     /// Returns when nothing has passed for so long; never for 0.
@@ -100,6 +109,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(count)) = &written {
             self.activity.note(*count);
+            self.activity.written.fetch_add(*count as u64, Relaxed);
         }
         written
     }

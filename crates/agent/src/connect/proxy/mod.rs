@@ -2,12 +2,13 @@
 //!
 //! It is told by the agent what to serve ([`protocol`](super::protocol)) and decides nothing else: no file is read, none
 //! written, no name resolved. [`balancer`], [`retry`] are pure. [`targets`] is what the agent said; [`route`] is one
-//! endpoint in one namespace; [`tcp`] and [`http`] carry; [`activity`] tells what is idle; [`counters`] count; [`gate`]
-//! counts clients; [`scope`] ends it all with the namespace.
+//! endpoint in one namespace; [`tcp`] and [`http`] carry; [`activity`] tells what is idle; [`counters`] count, [`access`]
+//! tells who asked; [`gate`] counts clients; [`scope`] ends it all with the namespace.
 //!
 //! What always holds: a socket that is made for a namespace is made in it; when a namespace is closed no descriptor of
 //! it is left here; the agent's end changes nothing. One agent is heard, that which connected last.
 
+mod access;
 pub(crate) mod activity;
 mod balancer;
 mod counters;
@@ -160,17 +161,15 @@ impl Proxy {
                 Ok(sockets) => return (Answer::Done, sockets),
                 Err(error) => Err(error),
             },
+            Order::GiveLog(netns) => match self.given_log(&netns) {
+                Ok(ends) => return (Answer::Done, ends),
+                Err(error) => Err(error),
+            },
             Order::Open(namespace) => {
                 self.close(&namespace.netns).await;
-                match with.into_iter().next() {
-                    Some(netns) => {
-                        let name = namespace.netns.clone();
-                        let open = Open::new(namespace, netns, self.targets.clone());
-                        self.open.insert(name, open);
-                        Ok(())
-                    }
-                    None => Err(io::ErrorKind::InvalidInput.into()),
-                }
+                let name = namespace.netns.clone();
+                let open = Open::new(namespace, with, self.targets.clone());
+                open.map(|open| drop(self.open.insert(name, open)))
             }
             // A process that has no descriptor left is given fewer.
             Order::Sockets(netns, count) => match self.open.get_mut(&netns) {
@@ -229,6 +228,12 @@ impl Proxy {
         let sockets = open.sockets.iter().skip(from).take(SOCKETS_MAX);
         let given = sockets.map(|socket| socket.as_fd().try_clone_to_owned());
         given.collect()
+    }
+
+    fn given_log(&self, netns: &PathBuf) -> io::Result<Vec<OwnedFd>> {
+        let open = self.open.get(netns).ok_or(io::ErrorKind::NotFound)?;
+        let ends = open.log_ends.iter();
+        ends.map(OwnedFd::try_clone).collect()
     }
 
     async fn close(&mut self, netns: &PathBuf) {

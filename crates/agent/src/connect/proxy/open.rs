@@ -1,5 +1,6 @@
 //! One namespace that is served.
 
+use super::access::AccessLog;
 use super::counters::Counters;
 use super::gate::{Gate, Inside};
 use super::http::Http;
@@ -30,6 +31,9 @@ pub struct Open {
     pub namespace: Namespace,
     /// Of its listeners, then of its ingress; as many as have come.
     pub sockets: Vec<Arc<TcpListener>>,
+    /// Of the access log's pipe, what is read and what is written: kept for the next agent.
+    pub log_ends: Vec<OwnedFd>,
+    log: Option<Arc<AccessLog>>,
     place: Place,
     scope: Scope,
     targets: Arc<Targets>,
@@ -39,21 +43,37 @@ pub struct Open {
 }
 
 impl Open {
-    /// Without a socket yet.
-    pub fn new(namespace: Namespace, netns: OwnedFd, targets: Arc<Targets>) -> Self {
+    /// Without a socket yet. `with`: the namespace; with an access log, the two ends of its pipe.
+    ///
+    /// # Errors
+    /// A descriptor is lacking.
+    pub fn new(
+        namespace: Namespace,
+        with: Vec<OwnedFd>,
+        targets: Arc<Targets>,
+    ) -> io::Result<Self> {
+        let mut with = with.into_iter();
         let place = Place {
-            netns: Arc::new(netns),
+            netns: Arc::new(with.next().ok_or(io::ErrorKind::InvalidInput)?),
             gateway: namespace.gateway,
         };
-        Self {
+        let log_ends: Vec<OwnedFd> = with.collect();
+        let log = match (&namespace.wanted.access_log, &log_ends[..]) {
+            (None, _) => None,
+            (Some(wanted), [_, write]) => Some(AccessLog::new(wanted, write.try_clone()?)?),
+            (Some(_), _) => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        Ok(Self {
             namespace,
             sockets: Vec::new(),
+            log_ends,
+            log,
             place,
             scope: Scope::new(),
             targets,
             counters: BTreeMap::new(),
             routes: Vec::new(),
-        }
+        })
     }
 
     /// Whether all of its sockets are there.
@@ -103,7 +123,7 @@ impl Open {
         let counters = self.counters.entry(name).or_default().clone();
         let parts = (self.targets.clone(), counters, self.scope.clone());
         let is_tcp = listener.protocol == AppProtocol::Tcp;
-        let route = Route::new(listener, self.place.clone(), parts);
+        let route = Route::new(listener, self.place.clone(), parts, self.log.clone());
         self.routes.push(route.clone());
         let http = Http::new(route.clone());
         accept(&self.scope, (socket, gate.clone()), move |client| {
@@ -119,9 +139,10 @@ impl Open {
 
     fn serve_ingress(&self, ingress: &Ingress, socket: Arc<TcpListener>, gate: &Gate) {
         let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ingress.container_port);
-        let (place, idle) = (self.place.clone(), ingress.idle_seconds);
+        let at = (self.place.clone(), self.log.clone());
+        let idle = ingress.idle_seconds;
         accept(&self.scope, (socket, gate.clone()), move |client| {
-            tcp::serve_ingress(place.clone(), to, idle, client)
+            tcp::serve_ingress(at.clone(), to, idle, client)
         });
     }
 

@@ -3,6 +3,7 @@
 //! Connections to targets are made in the client's own namespace, so that its address and its security
 //! groups are what the target sees.
 
+use super::access::AccessLog;
 use super::balancer::Balancer;
 use super::counters::Counters;
 use super::is_spare;
@@ -77,6 +78,8 @@ pub struct Route {
     pub counters: Arc<Counters>,
     /// What runs for the namespace.
     pub scope: Scope,
+    /// Where it says who asked for what.
+    pub log: Option<Arc<AccessLog>>,
     targets: Arc<Targets>,
     /// `std` mutex: held over arithmetic only.
     balancer: Mutex<Balancer>,
@@ -89,12 +92,14 @@ impl Route {
         listener: Listener,
         place: Place,
         (targets, counters, scope): (Arc<Targets>, Arc<Counters>, Scope),
+        log: Option<Arc<AccessLog>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             listener,
             place,
             counters,
             scope,
+            log,
             targets,
             balancer: Mutex::default(),
             began: Instant::now(),

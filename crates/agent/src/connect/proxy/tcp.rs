@@ -1,8 +1,10 @@
 //! Bytes both ways, each end in its time.
 
+use super::access::{AccessLog, Entry};
 use super::activity::{Activity, Watched};
 use super::retry::TRIES_MAX;
 use super::route::{Place, Route};
+use aws_api::agent::host_sync::EndpointTarget;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
@@ -12,16 +14,28 @@ use tracing::debug;
 /// A client's connection, to its end.
 pub async fn serve(route: Arc<Route>, client: TcpStream) {
     route.counters.opened();
-    let bytes = match connect(&route).await {
-        Some(target) => relay(client, target, route.listener.idle_seconds).await,
+    let mut entry = route.log.as_ref().map(|_| Entry::new());
+    let carried = match connect(&route).await {
+        Some((target, stream)) => {
+            if let Some(entry) = &mut entry {
+                entry.upstream_host = Some(route.place.address(&target));
+            }
+            relay(client, stream, route.listener.idle_seconds).await
+        }
         // Closed at once, which is all that TCP can say.
-        None => 0,
+        None => {
+            if let Some(entry) = &mut entry {
+                entry.response_flags = Some("UF");
+            }
+            Carried::default()
+        }
     };
-    route.counters.closed(bytes);
+    route.counters.closed(carried.received + carried.sent);
+    log(route.log.as_ref(), entry, carried);
 }
 
 /// To the first target of a few that takes it.
-async fn connect(route: &Route) -> Option<TcpStream> {
+async fn connect(route: &Route) -> Option<(EndpointTarget, TcpStream)> {
     let mut tried = Vec::new();
     for _ in 0..TRIES_MAX {
         let target = route.pick(&tried)?;
@@ -29,7 +43,7 @@ async fn connect(route: &Route) -> Option<TcpStream> {
             Ok(stream) => {
                 route.report(&target.id, true);
                 route.counters.connected(&target.id);
-                return Some(stream);
+                return Some((target, stream));
             }
             Err(error) => {
                 debug!(endpoint = route.listener.discovery_name, target = target.id, %error, "not connected");
@@ -42,15 +56,50 @@ async fn connect(route: &Route) -> Option<TcpStream> {
 }
 
 /// What comes to a port of the task's own, to its container.
-pub async fn serve_ingress(place: Place, to: SocketAddrV4, idle_seconds: u64, client: TcpStream) {
-    match place.connect(to).await {
-        Ok(container) => drop(relay(client, container, idle_seconds).await),
-        Err(error) => debug!(%to, %error, "not connected"),
+pub async fn serve_ingress(
+    (place, access): (Place, Option<Arc<AccessLog>>),
+    to: SocketAddrV4,
+    idle_seconds: u64,
+    client: TcpStream,
+) {
+    let mut entry = access.as_ref().map(|_| Entry::new());
+    let carried = match place.connect(to).await {
+        Ok(container) => {
+            if let Some(entry) = &mut entry {
+                entry.upstream_host = Some(to);
+            }
+            relay(client, container, idle_seconds).await
+        }
+        Err(error) => {
+            debug!(%to, %error, "not connected");
+            if let Some(entry) = &mut entry {
+                entry.response_flags = Some("UF");
+            }
+            Carried::default()
+        }
+    };
+    log(access.as_ref(), entry, carried);
+}
+
+fn log(access: Option<&Arc<AccessLog>>, entry: Option<Entry>, carried: Carried) {
+    if let (Some(access), Some(mut entry)) = (access, entry) {
+        (entry.bytes_received, entry.bytes_sent) = (carried.received, carried.sent);
+        entry.ended();
+        access.write(&entry);
     }
 }
 
-/// Until both sides have ended, or nothing passes for so long. How many bytes passed.
-pub async fn relay<A, B>(client: A, target: B, idle_seconds: u64) -> u64
+/// Bytes that passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Of the client.
+    pub received: u64,
+    /// To the client.
+    pub sent: u64,
+}
+
+/// Until both sides have ended, or nothing passes for so long. What passed.
+pub async fn relay<A, B>(client: A, target: B, idle_seconds: u64) -> Carried
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
@@ -65,7 +114,11 @@ where
         }
         () = activity.idle_for(idle_seconds) => {}
     }
-    activity.take_bytes()
+    let sent = activity.written();
+    Carried {
+        received: activity.take_bytes() - sent,
+        sent,
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +140,13 @@ mod tests {
         let mut answered = Vec::new();
         client.read_to_end(&mut answered).await.unwrap();
         assert_eq!(answered, b"answer");
-        assert_eq!(relayed.await.unwrap(), 9);
+        assert_eq!(
+            relayed.await.unwrap(),
+            Carried {
+                received: 3,
+                sent: 6
+            }
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -99,7 +158,7 @@ mod tests {
             client.write_all(b".").await.unwrap();
             assert_eq!(target.read_u8().await.unwrap(), b'.');
         }
-        assert_eq!(relayed.await.unwrap(), 3);
+        assert_eq!(relayed.await.unwrap().received, 3);
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
     }
 }

@@ -62,7 +62,7 @@ fn what_targets_counted_that_are_gone_is_told_once_more() {
         counters.answered(Some(target), 200, Duration::ZERO);
     }
     let parts = (targets.clone(), counters.clone(), Scope::new());
-    let route = Route::new(listener(), place(None), parts);
+    let route = Route::new(listener(), place(None), parts, None);
     assert_eq!(counted(&counters, &route), ["a", "b"]);
     targets.change(known(&["b", "c"], address));
     assert_eq!(counted(&counters, &route), ["a", "b"]);
@@ -78,7 +78,7 @@ fn a_target_on_the_hosts_loopback_is_one_where_that_is_reached() {
         (None, None),
     ] {
         let parts = (targets.clone(), Arc::default(), Scope::new());
-        let route = Route::new(listener(), place(gateway), parts);
+        let route = Route::new(listener(), place(gateway), parts, None);
         let picked = route.pick(&[]);
         assert_eq!(picked.as_ref().map(|target| target.id.as_str()), expected);
     }
@@ -136,6 +136,7 @@ async fn what_an_agent_began_to_open_and_did_not_end_is_let_go_when_the_next_one
         wanted: crate::task::connect::ServiceConnect {
             listeners: vec![listener()],
             ingress: Vec::new(),
+            access_log: None,
         },
     };
     let netns = File::open("/proc/self/ns/net").unwrap();

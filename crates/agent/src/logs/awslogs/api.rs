@@ -51,7 +51,7 @@ impl fmt::Display for ApiFailure {
     }
 }
 
-/// The calls, each signed with the host's key and tried once.
+/// The calls, each tried once.
 #[async_trait::async_trait]
 pub trait LogsApi: Send + Sync + fmt::Debug {
     /// CreateLogGroup.

@@ -12,6 +12,8 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Uri, Version};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A body of so many bytes at most is kept, so that it can be sent again.
 const KEPT_MAX: u64 = 64 * 1024;
@@ -36,7 +38,12 @@ enum Sendable {
 
 impl Outgoing {
     /// `None` for a request that names no host, or whose small body did not come.
-    pub async fn read(request: Request<Incoming>, protocol: AppProtocol) -> Option<Self> {
+    /// `received`: what has come of its body.
+    pub async fn read(
+        request: Request<Incoming>,
+        protocol: AppProtocol,
+        received: &Arc<AtomicU64>,
+    ) -> Option<Self> {
         let is_switch = asks_to_upgrade(&request);
         let (mut head, body) = request.into_parts();
         clean(&mut head.headers);
@@ -59,8 +66,12 @@ impl Outgoing {
             .upper()
             .is_some_and(|upper| upper <= KEPT_MAX);
         let body = match is_small {
-            true => Sendable::Kept(body.collect().await.ok()?.to_bytes()),
-            false => Sendable::Stream(Some(body.map_err(BoxError::from).boxed_unsync())),
+            true => {
+                let whole = body.collect().await.ok()?.to_bytes();
+                received.store(whole.len() as u64, Relaxed);
+                Sendable::Kept(whole)
+            }
+            false => Sendable::Stream(Some(counted(body, received.clone()))),
         };
         Some(Self { head, body })
     }
@@ -92,6 +103,15 @@ impl Outgoing {
             *body = Some(request.into_body());
         }
     }
+}
+
+fn counted(body: Incoming, received: Arc<AtomicU64>) -> Body {
+    let body = body.map_frame(move |frame| {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        received.fetch_add(bytes as u64, Relaxed);
+        frame
+    });
+    body.map_err(BoxError::from).boxed_unsync()
 }
 
 /// A body that is all there.

@@ -1,8 +1,9 @@
 //! HTTP/1.1, HTTP/2 and gRPC: each request to a target of its own.
 //!
 //! [`message`]: requests and answers as they are passed on. [`upstream`]: connections to targets.
-//! [`own`]: what the proxy answers itself.
+//! [`own`]: what the proxy answers itself. [`logged`]: a request's line in the access log.
 
+mod logged;
 mod message;
 mod own;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use super::retry::Outcome;
 use super::route::Route;
 use super::tcp::relay;
 use crate::task::connect::AppProtocol;
+use aws_api::agent::host_sync::EndpointTarget;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -22,6 +24,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use logged::Line;
 use message::Outgoing;
 use own::Own;
 use std::convert::Infallible;
@@ -98,28 +101,53 @@ impl Http {
         let seconds = Some(listener.request_seconds).filter(|seconds| *seconds > 0);
         let deadline = seconds.map(|seconds| began + Duration::from_secs(seconds));
         let client = message::asks_to_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
-        let Some(outgoing) = Outgoing::read(request, listener.protocol).await else {
-            return Own::BadRequest.answer(listener.protocol);
+        let received = Arc::default();
+        let line = Line::of(self.route.log.as_ref(), &request, &received);
+        let outgoing = Outgoing::read(request, listener.protocol, &received).await;
+        let answered = match outgoing {
+            Some(outgoing) => self.tried(outgoing, deadline).await,
+            None => Err(Own::BadRequest),
         };
+        let took = began.elapsed();
+        let by = answered
+            .as_ref()
+            .map(|(target, _)| self.route.place.address(target));
+        let by = by.map_err(|own| *own);
+        let target = answered.as_ref().ok().map(|(target, _)| target.id.clone());
+        let response = match answered {
+            Ok((_, response)) => response,
+            Err(own) => own.answer(listener.protocol),
+        };
+        if by != Err(Own::BadRequest) {
+            let status = response.status().as_u16();
+            self.route
+                .counters
+                .answered(target.as_deref(), status, took);
+        }
+        let response = passed_on(response, client.map(|client| (client, switched)), deadline);
+        match line {
+            Some(line) => line.over(response, by, took),
+            None => response,
+        }
+    }
+
+    /// Until one answers, no further try is due, or time is up.
+    async fn tried(
+        &self,
+        outgoing: Outgoing,
+        deadline: Option<Instant>,
+    ) -> Result<(EndpointTarget, Response<Body>), Own> {
         let mut tried = Vec::new();
-        let ended = {
-            let trying = self.try_targets(&mut tried, outgoing);
-            let ended = match deadline {
-                Some(deadline) => timeout_at(deadline, trying).await.ok(),
-                None => Some(trying.await),
-            };
-            ended.ok_or_else(|| Own::TimedOut.answer(listener.protocol))
+        let trying = self.try_targets(&mut tried, outgoing);
+        let Some(deadline) = deadline else {
+            return trying.await;
         };
-        let (target, response) = ended.unwrap_or_else(|answer| {
+        let ended = timeout_at(deadline, trying).await;
+        ended.unwrap_or_else(|_| {
             let last = tried.last().into_iter();
             last.for_each(|id| self.route.report(id, Outcome::TimedOut.is_well()));
-            (None, answer)
-        });
-        let status = response.status();
-        let took = began.elapsed();
-        let counters = &self.route.counters;
-        counters.answered(target.as_deref(), status.as_u16(), took);
-        passed_on(response, client.map(|client| (client, switched)), deadline)
+            Err(Own::TimedOut)
+        })
     }
 
     /// Until one answers, or no further try is due. The target that answered.
@@ -127,14 +155,11 @@ impl Http {
         &self,
         tried: &mut Vec<String>,
         mut outgoing: Outgoing,
-    ) -> (Option<String>, Response<Body>) {
-        let protocol = self.route.listener.protocol;
+    ) -> Result<(EndpointTarget, Response<Body>), Own> {
         // A server that came back knows none of the connections that it had.
         let mut is_fresh = false;
         loop {
-            let Some(target) = self.route.pick(tried) else {
-                return (None, Own::NoTarget.answer(protocol));
-            };
+            let target = self.route.pick(tried).ok_or(Own::NoTarget)?;
             tried.push(target.id.clone());
             let (outcome, response) = self.upstream.ask(&target, is_fresh, &mut outgoing).await;
             is_fresh |= outcome == Outcome::Lost;
@@ -143,8 +168,8 @@ impl Http {
                 continue;
             }
             return match response {
-                Some(response) => (Some(target.id), response),
-                None => (None, Own::Unreachable.answer(protocol)),
+                Some(response) => Ok((target, response)),
+                None => Err(Own::Unreachable),
             };
         }
     }

@@ -37,6 +37,17 @@ impl Own {
         }
     }
 
+    /// Envoy's flag for it in an access log.
+    #[must_use]
+    pub fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::BadRequest => None,
+            Self::NoTarget => Some("UH"),
+            Self::Unreachable => Some("UF"),
+            Self::TimedOut => Some("UT"),
+        }
+    }
+
     /// The answer; of gRPC a status in headers alone.
     #[must_use]
     pub fn answer(self, protocol: AppProtocol) -> Response<Body> {

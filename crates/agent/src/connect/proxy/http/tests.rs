@@ -54,7 +54,7 @@ async fn proxy(protocol: AppProtocol, ports: &[u16], request_seconds: u64) -> Se
         gateway: Some(Ipv4Addr::LOCALHOST),
     };
     let parts = (Arc::new(targets), Arc::default(), Scope::new());
-    let http = Http::new(Route::new(listener, place, parts));
+    let http = Http::new(Route::new(listener, place, parts, None));
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = socket.local_addr().unwrap().port();
     let serving = http.clone();
