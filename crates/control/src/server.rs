@@ -67,7 +67,7 @@ pub struct Endpoint {
 /// Runs a server until `stop` resolves. `ready` is called once it listens.
 ///
 /// # Errors
-/// A store cannot be opened, or the address cannot be bound.
+/// A store cannot be opened, the address cannot be bound, or the store's writer has failed.
 pub async fn run(
     config: ServerConfig,
     ready: impl FnOnce(&Endpoint) -> anyhow::Result<()>,
@@ -79,7 +79,7 @@ pub async fn run(
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let tls = tls::prepare(&config.tls, config.listen, &config.keys_dir)?;
     let endpoint = endpoint(listener.local_addr()?, tls.as_ref());
-    let (state, _writer, logs, metrics) = open(&config)?;
+    let (state, mut writer, logs, metrics) = open(&config)?;
     prepare(&state, &scope, &config, &endpoint.url).await?;
     let decisions = Arc::new(DecisionLog::new(clock::now()));
     let history = Arc::new(History::default());
@@ -122,9 +122,24 @@ pub async fn run(
     ready(&endpoint)?;
     info!(url = endpoint.url, "listening");
     let acceptor = tls.map(|tls| tls.acceptor);
+    let serving = gateway::listener::serve(listener, acceptor, Arc::new(gateway));
+    until(serving, stop, &mut writer).await
+}
+
+/// Serves until `stop` resolves.
+///
+/// # Errors
+/// The store's writer has failed: nothing would ever be written again, so that whoever watches this
+/// process should see its end and start it anew.
+async fn until(
+    serving: impl Future<Output = ()>,
+    stop: impl Future<Output = ()>,
+    writer: &mut store::WriterGuard,
+) -> anyhow::Result<()> {
     tokio::select! {
-        () = gateway::listener::serve(listener, acceptor, Arc::new(gateway)) => {}
+        () = serving => {}
         () = stop => info!("stopping"),
+        why = writer.failed() => anyhow::bail!("the store's writer has failed: {why}"),
     }
     Ok(())
 }
@@ -268,5 +283,53 @@ async fn wake_sessions(state: StateHandle, registry: Arc<Registry>) {
         if concerns {
             registry.wake_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use std::future::{pending, ready};
+    use store::{Change, Limits, Schema, Store, StoreError, World};
+
+    /// A store with a mistake in it.
+    struct Faulty(store::MemoryStore);
+
+    impl Store for Faulty {
+        fn load(&mut self, schema: &Schema) -> Result<World, StoreError> {
+            self.0.load(schema)
+        }
+        fn commit(&mut self, _: &[Change], _: u64, _: u64) -> Result<(), StoreError> {
+            panic!("ordered by the test")
+        }
+        fn lead(&mut self, name: &str, ttl: Duration) -> Result<u64, StoreError> {
+            self.0.lead(name, ttl)
+        }
+        fn limits(&self) -> Limits {
+            self.0.limits()
+        }
+        fn reopen(&mut self) -> Result<(), StoreError> {
+            self.0.reopen()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_writer_has_failed_ends_and_says_so() {
+        let store = Box::new(Faulty(store::MemoryStore::default()));
+        let (state, mut writer) = store::start(store, operations::schema()).unwrap();
+        until(pending(), ready(()), &mut writer).await.unwrap();
+        let ctx = clock::own_ctx(&Scope::new("000000000000", "eu-west-1"));
+        let submitted = state.submit(ctx, |txn, _| {
+            endpoints::set(txn, "http://127.0.0.1:1");
+            Ok(())
+        });
+        submitted.await.unwrap_err();
+        let ended = until(pending(), pending(), &mut writer).await;
+        assert_eq!(
+            ended.unwrap_err().to_string(),
+            "the store's writer has failed: ordered by the test"
+        );
     }
 }

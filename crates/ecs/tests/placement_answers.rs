@@ -8,6 +8,7 @@ mod support;
 use aws_api::ecs::*;
 use ecs::instance::life;
 use ecs::ops;
+use ecs::place::feed::PLACEMENT;
 use ecs::records::InstanceKey;
 use support::{House, container, registration, run};
 
@@ -247,4 +248,29 @@ fn gpus_are_given_by_id_told_to_the_agent_and_shown() {
     let instance = house.instance(&host);
     assert_eq!(of(instance.registered_resources), 3);
     assert_eq!(of(instance.remaining_resources), 0);
+}
+
+#[test]
+fn of_a_cluster_without_instances_and_held_tasks_nothing_is_kept() {
+    let (mut house, hosts) = house();
+    let before = house.world.view(&PLACEMENT).clone();
+    assert_eq!(before.len(), 1);
+    house.run_all("app", 4);
+    for host in &hosts {
+        house.change(|txn, ctx| life::deregister(txn, ctx, host));
+    }
+    // Their tasks may still run.
+    assert_eq!(house.world.view(&PLACEMENT).len(), 1);
+    for host in &hosts {
+        let _ = house.change(|txn, ctx| life::orphan(txn, ctx, host, 32));
+    }
+    assert!(house.world.view(&PLACEMENT).is_empty());
+    assert_eq!(before.len(), 1, "a copy never changes");
+    let refused = house.run(run("app", 1)).unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "No Container Instances were found in your cluster."
+    );
+    house.host("again", 1000, 1000);
+    assert_eq!(house.run_all("app", 1).len(), 1);
 }

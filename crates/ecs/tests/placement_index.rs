@@ -536,18 +536,17 @@ fn a_decision_looks_at_hardly_more_of_5000_instances_than_of_ten() {
     }
 }
 
-/// The most that a decision looks at while a cluster fills up with tasks of four sizes and five groups,
-/// and while it then stays full, the oldest tasks going. Where `crowded`, the first half of the
-/// instances was full of another group's tasks before, and the rest has one of each.
-fn most_visits_while_filling(hosts: usize, crowded: bool, strategy: &[Criterion]) -> u64 {
-    let mut cluster = cluster_of(hosts);
-    let amounts = |cpu_units, memory_mib| Amounts {
+const fn amounts_of(cpu_units: u32, memory_mib: u32) -> Amounts {
+    Amounts {
         cpu_units,
         memory_mib,
         gpus: 0,
         interfaces: 0,
-    };
-    let hold = |group: &str, size| Hold {
+    }
+}
+
+fn hold_of(group: &str, size: Amounts) -> Hold {
+    Hold {
         group: group.into(),
         is_active: true,
         is_unconfirmed: false,
@@ -555,8 +554,30 @@ fn most_visits_while_filling(hosts: usize, crowded: bool, strategy: &[Criterion]
         gpus: Vec::new(),
         tcp: Vec::new(),
         udp: Vec::new(),
-    };
-    if crowded {
+    }
+}
+
+/// What else there is while a cluster fills up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Beside {
+    Nothing,
+    /// The first half of the instances is full of another group's tasks, and the rest has one of each.
+    Crowd,
+    /// As before, and more sizes than are minded, none of them smaller than those that come.
+    CrowdOfSizes,
+}
+
+/// The most that a decision looks at while a cluster fills up with tasks of four sizes and five groups,
+/// and while it then stays full, the oldest tasks going.
+fn most_visits_while_filling(hosts: usize, beside: Beside, strategy: &[Criterion]) -> u64 {
+    let mut cluster = cluster_of(hosts);
+    let (amounts, hold) = (amounts_of, hold_of);
+    if beside == Beside::CrowdOfSizes {
+        for of in (0..50).flat_map(|of| [of; 8]) {
+            cluster.take("elsewhere", &hold("other", amounts(2000 + of, 3000 - of)));
+        }
+    }
+    if beside != Beside::Nothing {
         let (all, one) = (amounts(4000, 4000), amounts(0, 1));
         for at in 0..hosts {
             let id = format!("{at:032x}");
@@ -588,8 +609,8 @@ fn most_visits_while_filling(hosts: usize, crowded: bool, strategy: &[Criterion]
         };
         let instance = loop {
             let (placement, visits) = visited(|| choose(&cluster, &question, &|_, _| true));
-            // Before a size has eight tasks it has no set of its own.
-            most = most.max(if at < 32 { 0 } else { visits });
+            // Before a size has sixteen tasks it may have no set of its own, and then it takes a while.
+            most = most.max(if at < 64 + hosts / 16 { 0 } else { visits });
             match placement {
                 Some(placement) => break placement.instance.0,
                 None => {
@@ -615,10 +636,44 @@ fn a_decision_looks_at_few_instances_while_a_cluster_fills_up_too() {
             Criterion::SpreadInstance,
         ],
     ] {
-        for crowded in [false, true] {
-            let of = |hosts| most_visits_while_filling(hosts, crowded, &strategy);
+        for beside in [Beside::Nothing, Beside::Crowd, Beside::CrowdOfSizes] {
+            let of = |hosts| most_visits_while_filling(hosts, beside, &strategy);
             let (few, many) = (of(50), of(700));
-            assert!(many <= 300, "{crowded} {strategy:?}: {few}, then {many}");
+            assert!(many <= 300, "{beside:?} {strategy:?}: {few}, then {many}");
         }
     }
+}
+
+/// What each task that is placed costs beside the decision, while jobs of as many sizes come in waves of
+/// twenty tasks, each wave gone before the next: the most, and the sum of the last round.
+fn visits_of_waves(hosts: usize, sizes: u32, rounds: usize) -> (u64, u64) {
+    let mut cluster = cluster_of(hosts);
+    let (mut most, mut last) = (0, 0);
+    for _ in 0..rounds {
+        last = 0;
+        for size in 0..sizes {
+            let hold = hold_of("wave", amounts_of(100 + size, 200));
+            let ids: Vec<String> = (0..20)
+                .map(|at| format!("{:032x}", hosts - 1 - at))
+                .collect();
+            for id in &ids {
+                let ((), visits) = visited(|| cluster.take(id, &hold));
+                most = most.max(visits);
+                last += visits;
+            }
+            for id in &ids {
+                assert_eq!(visited(|| cluster.release(id, &hold)).1, 0);
+            }
+        }
+    }
+    (most, last)
+}
+
+#[test]
+fn a_task_looks_at_a_bounded_part_of_the_cluster_for_those_that_come_after_it() {
+    // More sizes than are minded.
+    let (most, _) = visits_of_waves(5000, 60, 2);
+    assert!((1..=128).contains(&most), "{most}");
+    let (_, last) = visits_of_waves(2000, 20, 3);
+    assert_eq!(last, 0, "waves that come again find what was made for them");
 }

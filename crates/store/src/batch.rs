@@ -3,12 +3,12 @@
 //! Pure. Its World is what the next transaction sees; nobody else sees it before the commit. All of a
 //! batch's transactions write to that one World: what one has copied of the published World the next
 //! need not copy again. A transaction that comes to nothing is taken back by doing the others' writes
-//! once more from the last World that is kept, which then moves on: no write is done again twice.
+//! once more from the last World that is kept, which then moves on: however many are taken back, a
+//! write is done again once in a batch (and once more where its transaction had to move to the next).
 
 use crate::backend::Limits;
-use crate::key::Key;
 use crate::state::{Answer, Transaction};
-use crate::txn::{Change, Note, Txn};
+use crate::txn::{Change, Note, Row, Txn, Written};
 use crate::world::World;
 use aws_types::{AwsError, codes};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// to yet.
 pub(crate) struct Ran {
     answer: Box<dyn Answer>,
-    changes: Vec<Change>,
+    writes: Vec<(Row, Option<Written>)>,
     notes: Vec<Note>,
 }
 
@@ -28,9 +28,6 @@ impl Ran {
     }
 }
 
-/// A row, by table and key.
-type Row = (&'static str, Key);
-
 /// Transactions whose changes go into one commit.
 pub(crate) struct Batch {
     world: World,
@@ -38,7 +35,7 @@ pub(crate) struct Batch {
     kept: World,
     /// Rows that the batch's transactions have written since then.
     since: Vec<Row>,
-    changes: BTreeMap<Row, Option<Vec<u8>>>,
+    writes: BTreeMap<Row, Option<Written>>,
     bytes: usize,
     answers: Vec<Box<dyn Answer>>,
     notes: Vec<Note>,
@@ -51,7 +48,7 @@ impl Batch {
             kept: world.clone(),
             world,
             since: Vec::new(),
-            changes: BTreeMap::new(),
+            writes: BTreeMap::new(),
             bytes: 0,
             answers: Vec::new(),
             notes: Vec::new(),
@@ -78,21 +75,21 @@ impl Batch {
             }
             return Some(Ran {
                 answer,
-                changes: Vec::new(),
+                writes: Vec::new(),
                 notes: Vec::new(),
             });
         }
         let notes = txn.take_notes();
-        let (world, changes) = txn.finish();
-        if changes.len() > limits.rows_per_commit || size(&changes) > limits.bytes_per_commit {
+        let (world, writes) = txn.into_writes();
+        if writes.len() > limits.rows_per_commit || size(&writes) > limits.bytes_per_commit {
             self.take_back();
             answer.fail(
                 codes::INTERNAL_FAILURE
                     .with("An internal error occurred.")
                     .detail(format_args!(
                         "transaction of {} rows, {} bytes exceeds the store's limits",
-                        changes.len(),
-                        size(&changes)
+                        writes.len(),
+                        size(&writes)
                     )),
             );
             return None;
@@ -100,33 +97,32 @@ impl Batch {
         self.world = world;
         Some(Ran {
             answer,
-            changes,
+            writes,
             notes,
         })
     }
 
     /// Whether one commit can hold the batch and this transaction too.
     pub(crate) fn has_room_for(&self, ran: &Ran, limits: Limits) -> bool {
-        self.changes.len() + ran.changes.len() <= limits.rows_per_commit
-            && self.bytes + size(&ran.changes) <= limits.bytes_per_commit
+        self.writes.len() + ran.writes.len() <= limits.rows_per_commit
+            && self.bytes + size(&ran.writes) <= limits.bytes_per_commit
     }
 
     /// Takes the transaction in that has run last; the next one sees what it wrote.
     pub(crate) fn add(&mut self, ran: Ran) {
         self.answers.push(ran.answer);
         self.notes.extend(ran.notes);
-        self.bytes += size(&ran.changes);
-        for change in ran.changes {
-            let row = (change.table, change.key);
+        self.bytes += size(&ran.writes);
+        for (row, written) in ran.writes {
             self.since.push(row.clone());
-            self.changes.insert(row, change.value);
+            self.writes.insert(row, written);
         }
     }
 
     /// Takes a transaction in that has run last in another batch, and was taken back there.
     pub(crate) fn add_again(&mut self, ran: Ran) {
-        for Change { table, key, value } in &ran.changes {
-            write(&mut self.world, (table, key), value.as_deref());
+        for (row, written) in &ran.writes {
+            write(&mut self.world, row, written.as_ref());
         }
         self.add(ran);
     }
@@ -135,8 +131,8 @@ impl Batch {
     pub(crate) fn take_back(&mut self) {
         let mut world = self.kept.clone();
         for row in std::mem::take(&mut self.since) {
-            let value = self.changes.get(&row).and_then(Option::as_deref);
-            write(&mut world, (row.0, &row.1), value);
+            let written = self.writes.get(&row).and_then(Option::as_ref);
+            write(&mut world, &row, written);
         }
         self.kept = world.clone();
         self.world = world;
@@ -144,30 +140,26 @@ impl Batch {
 
     /// What to commit, the World to publish then, who is to be answered, and what is to be told.
     pub(crate) fn finish(self) -> (Vec<Change>, World, Vec<Box<dyn Answer>>, Vec<Note>) {
-        let changes = self
-            .changes
-            .into_iter()
-            .map(|((table, key), value)| Change { table, key, value })
-            .collect();
+        let changes = self.writes.into_iter().map(Change::from).collect();
         (changes, self.world, self.answers, self.notes)
     }
 }
 
-fn write(world: &mut World, (table, key): (&'static str, &Key), value: Option<&[u8]>) {
-    let done = match value {
-        Some(bytes) => world.put_encoded(table, key, bytes),
-        None => world.delete_encoded(table, key),
-    };
-    done.expect("a record of this schema, encoded a moment ago, is decoded again");
+/// Does once more what was done to another World: nothing is read anew, and so nothing can be unreadable.
+fn write(world: &mut World, (table, key): &Row, written: Option<&Written>) {
+    let (rows, views) = world
+        .rows_of_mut(table)
+        .expect("all Worlds of a store have the tables of its schema");
+    match written {
+        Some(written) => rows.put_record(views, key, written.record.clone()),
+        None => drop(rows.delete(views, key)),
+    }
 }
 
-fn size(changes: &[Change]) -> usize {
-    changes
-        .iter()
-        .map(|change| {
-            change.table.len()
-                + change.key.as_bytes().len()
-                + change.value.as_ref().map_or(0, Vec::len)
-        })
-        .sum()
+fn size(writes: &[(Row, Option<Written>)]) -> usize {
+    let of = |((table, key), written): &(Row, Option<Written>)| {
+        let bytes = written.as_ref().map_or(0, |written| written.bytes.len());
+        table.len() + key.as_bytes().len() + bytes
+    };
+    writes.iter().map(of).sum()
 }

@@ -44,6 +44,11 @@ pub trait Rows: Send + Sync + fmt::Debug {
         key: &Key,
         bytes: &[u8],
     ) -> Result<(), rmp_serde::decode::Error>;
+    /// Puts a record that was put into rows of this table before.
+    ///
+    /// # Panics
+    /// It is of another table's type.
+    fn put_record(&mut self, views: &mut Views, key: &Key, record: Arc<dyn Any + Send + Sync>);
     /// Removes a row; whether there was one.
     fn delete(&mut self, views: &mut Views, key: &Key) -> bool;
     /// For the checked way back to the typed rows.
@@ -213,6 +218,11 @@ impl<K: TableKey + 'static, R: Record> Rows for TypedRows<K, R> {
         let record = rmp_serde::from_slice(bytes)?;
         self.put(views, key.clone(), Arc::new(record));
         Ok(())
+    }
+
+    fn put_record(&mut self, views: &mut Views, key: &Key, record: Arc<dyn Any + Send + Sync>) {
+        let record = record.downcast().expect("a table has one type");
+        self.put(views, key.clone(), record);
     }
 
     fn delete(&mut self, views: &mut Views, key: &Key) -> bool {

@@ -144,7 +144,8 @@ where
             call,
             reply,
         } = *self;
-        // Unwind safe: after a panic the writer drops `txn`, and nobody else sees it or `ctx`.
+        // Unwind safe: nobody else sees `ctx`, and of `txn` the batch keeps nothing after a panic but a
+        // World to which no write has even begun.
         let run = || {
             let done = call(txn, &mut ctx)?;
             txn.end(&mut ctx);
@@ -182,7 +183,8 @@ fn answer<T>(reply: oneshot::Sender<Result<T, AwsError>>, result: Result<T, AwsE
     drop(reply.send(result));
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -29,20 +29,35 @@ pub struct Change {
 /// whoever watches, and lost with the process: no part of the state.
 pub type Note = Arc<dyn Any + Send + Sync>;
 
+/// A row, by table and key.
+pub(crate) type Row = (&'static str, Key);
+
+/// A record of a table, its type erased.
+type Erased = Arc<dyn Any + Send + Sync>;
+
+/// A record as it was put.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Encoded.
+    pub(crate) bytes: Vec<u8>,
+    /// Itself: who writes it to another World decodes nothing, and that cannot fail.
+    pub(crate) record: Erased,
+}
+
 /// A row that was written.
 #[derive(Debug)]
 struct Staged {
-    /// Encoded, as it is now; `None` where it was removed.
-    value: Option<Vec<u8>>,
+    /// As it is now; `None` where it was removed.
+    value: Option<Written>,
     /// The record as it was before the transaction.
-    before: Option<Arc<dyn Any + Send + Sync>>,
+    before: Option<Erased>,
 }
 
 /// The newest World with staged writes. Reads through `Deref` to [`World`].
 #[derive(Debug)]
 pub struct Txn {
     world: World,
-    staged: BTreeMap<(&'static str, Key), Staged>,
+    staged: BTreeMap<Row, Staged>,
     /// A write has begun and not ended, as when it panicked.
     is_writing: bool,
     notes: Vec<Note>,
@@ -68,20 +83,17 @@ impl Txn {
     ) {
         let bytes = encode(&record);
         self.is_writing = true;
-        let (key, before) = self.world.put(table, Arc::new(record));
-        self.stage((table.name(), key), Some(bytes), before);
+        let record = Arc::new(record);
+        let (key, before) = self.world.put(table, record.clone());
+        let written = Written { bytes, record };
+        self.stage((table.name(), key), Some(written), before);
     }
 
-    fn stage<R: Record>(
-        &mut self,
-        row: (&'static str, Key),
-        value: Option<Vec<u8>>,
-        before: Option<Arc<R>>,
-    ) {
+    fn stage<R: Record>(&mut self, row: Row, value: Option<Written>, before: Option<Arc<R>>) {
         match self.staged.entry(row) {
             Entry::Occupied(mut staged) => staged.get_mut().value = value,
             Entry::Vacant(unwritten) => {
-                let before = before.map(|record| record as Arc<dyn Any + Send + Sync>);
+                let before = before.map(|record| record as Erased);
                 unwritten.insert(Staged { value, before });
             }
         }
@@ -124,16 +136,16 @@ impl Txn {
     /// The World with the staged writes applied, and the writes, in order of table and key.
     #[must_use]
     pub fn finish(self) -> (World, Vec<Change>) {
-        let changes = self
-            .staged
-            .into_iter()
-            .map(|((table, key), staged)| Change {
-                table,
-                key,
-                value: staged.value,
-            })
-            .collect();
-        (self.world, changes)
+        let (world, writes) = self.into_writes();
+        let changes = writes.into_iter().map(Change::from).collect();
+        (world, changes)
+    }
+
+    /// As [`Self::finish`], with the records themselves.
+    pub(crate) fn into_writes(self) -> (World, Vec<(Row, Option<Written>)>) {
+        let staged = self.staged.into_iter();
+        let writes = staged.map(|(row, staged)| (row, staged.value)).collect();
+        (self.world, writes)
     }
 
     /// Has this told once the transaction is durable.
@@ -181,6 +193,13 @@ impl Txn {
     #[must_use]
     pub fn staged_rows(&self) -> usize {
         self.staged.len()
+    }
+}
+
+impl From<(Row, Option<Written>)> for Change {
+    fn from(((table, key), written): (Row, Option<Written>)) -> Self {
+        let value = written.map(|written| written.bytes);
+        Self { table, key, value }
     }
 }
 

@@ -346,7 +346,10 @@ impl World {
             .expect("Schema::new is given every service's tables, each name with one type")
     }
 
-    fn rows_of_mut(&mut self, table: &str) -> Result<(&mut dyn Rows, &mut Views), LoadError> {
+    pub(crate) fn rows_of_mut(
+        &mut self,
+        table: &str,
+    ) -> Result<(&mut dyn Rows, &mut Views), LoadError> {
         let at = self
             .schema
             .position(table)

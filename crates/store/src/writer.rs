@@ -10,7 +10,7 @@
 use crate::backend::{Store, StoreError};
 use crate::batch::Batch;
 use crate::changes::{CHANGES_LEN_MAX, CommittedBatch, Notice};
-use crate::state::{StateHandle, Transaction, unavailable};
+use crate::state::{StateHandle, Transaction, panic_text, unavailable};
 use crate::world::{Schema, World};
 use arc_swap::ArcSwap;
 use std::fmt;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 /// Transactions that may wait; a further one gets `ThrottlingException`.
 const QUEUE_LEN_MAX: usize = 4096;
@@ -45,6 +45,7 @@ pub fn start(
     let published = Arc::new(ArcSwap::from_pointee(world));
     let (queue, messages) = sync_channel(QUEUE_LEN_MAX);
     let (changes, _) = broadcast::channel(CHANGES_LEN_MAX);
+    let (alive, lives) = oneshot::channel();
     let handle = StateHandle {
         published: published.clone(),
         queue: queue.clone(),
@@ -61,7 +62,11 @@ pub fn start(
     };
     let thread = Builder::new()
         .name("store-writer".into())
-        .spawn(move || writer.run())
+        .spawn(move || {
+            // Dropped last, after a panic too.
+            let _alive = alive;
+            writer.run();
+        })
         .map_err(|why| StoreError::Failed {
             doing: "start the writer's thread",
             why: why.to_string(),
@@ -69,6 +74,7 @@ pub fn start(
     let guard = WriterGuard {
         queue,
         thread: Some(thread),
+        lives,
     };
     Ok((handle, guard))
 }
@@ -78,6 +84,24 @@ pub fn start(
 pub struct WriterGuard {
     queue: SyncSender<Message>,
     thread: Option<JoinHandle<()>>,
+    /// Closed when the thread ends; nothing is ever sent.
+    lives: oneshot::Receiver<()>,
+}
+
+impl WriterGuard {
+    /// Resolves when the writer has ended although this guard is not dropped, with what it said in its
+    /// panic. No write is possible any more, and no loop learns of changes: end the process.
+    pub async fn failed(&mut self) -> String {
+        if !self.lives.is_terminated() {
+            let _ = (&mut self.lives).await;
+        }
+        // It is done but for its last few instructions.
+        let ended = self.thread.take().map(JoinHandle::join);
+        match ended {
+            Some(Err(panic)) => panic_text(panic.as_ref()).to_owned(),
+            Some(Ok(())) | None => "it has ended before".into(),
+        }
+    }
 }
 
 impl Drop for WriterGuard {

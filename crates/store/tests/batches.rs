@@ -68,6 +68,59 @@ impl Store for Small {
     }
 }
 
+/// What no one can read again.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+struct Sealed(String);
+
+impl<'de> serde::Deserialize<'de> for Sealed {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("ordered by the test"))
+    }
+}
+
+static SEALED: Table<Key, Sealed> = Table::new("test.sealed", |sealed| key(&sealed.0), &[]);
+
+#[tokio::test]
+async fn what_a_batch_keeps_is_kept_without_being_read_again() {
+    let schema = Schema::new(&[&SEALED]);
+    let (state, guard) = store::start(Box::new(MemoryStore::default()), schema).unwrap();
+    // The writer is held up until all wait, so that they come in one batch.
+    let (go, held) = std::sync::mpsc::channel();
+    let calls: Vec<_> = ["first", "kept", "refused", "last"]
+        .into_iter()
+        .zip(std::iter::once(held).map(Some).chain([None, None, None]))
+        .map(|(name, held)| {
+            let state = state.clone();
+            tokio::spawn(async move {
+                let call = state.submit(ctx(), move |txn, _| {
+                    if let Some(held) = held {
+                        held.recv().unwrap();
+                    }
+                    txn.put(&SEALED, Sealed(name.into()));
+                    match name {
+                        "refused" => Err(codes::ACCESS_DENIED.with("no")),
+                        _ => Ok(()),
+                    }
+                });
+                call.await.map_err(|error| error.code())
+            })
+        })
+        .collect();
+    // On one thread, spawned tasks run when the test yields.
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    let refused = Err(codes::ACCESS_DENIED);
+    assert_eq!(answers, [Ok(()), Ok(()), refused, Ok(())]);
+    assert_eq!(state.snapshot().count(&SEALED), 3);
+    drop(guard);
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Kept,

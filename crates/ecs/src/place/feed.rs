@@ -24,7 +24,7 @@ pub static OF_INSTANCES: Feed<Index, ContainerInstanceRecord> = Feed {
             return;
         };
         let key = of_instance(&record.key);
-        index.cluster_mut(key).seat(&record.key.id.0, is);
+        index.change(key, |cluster| cluster.seat(&record.key.id.0, is));
     },
 };
 
@@ -36,13 +36,14 @@ pub static OF_TASKS: Feed<Index, TaskRecord> = Feed {
         let Some(record) = now.or(before).filter(|_| was != is) else {
             return;
         };
-        let cluster = index.cluster_mut(of_instance(&record.instance_key()));
-        if let (Some(was), Some(before)) = (was, before) {
-            cluster.release(&before.instance.0, &was);
-        }
-        if let (Some(is), Some(now)) = (is, now) {
-            cluster.take(&now.instance.0, &is);
-        }
+        index.change(of_instance(&record.instance_key()), |cluster| {
+            if let (Some(was), Some(before)) = (was, before) {
+                cluster.release(&before.instance.0, &was);
+            }
+            if let (Some(is), Some(now)) = (is, now) {
+                cluster.take(&now.instance.0, &is);
+            }
+        });
     },
 };
 

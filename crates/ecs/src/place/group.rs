@@ -10,17 +10,18 @@ use std::sync::Arc;
 pub(super) struct ByCount {
     /// In order of that number; no set is empty.
     levels: Arc<Vec<(u32, Bits)>>,
-    all: Bits,
+    /// Those of all levels, where there is more than one.
+    all: Option<Bits>,
 }
 
 impl ByCount {
     pub(super) fn len(&self) -> u32 {
-        self.all.len()
+        self.all().map_or(0, Bits::len)
     }
 
     /// Those that have one, however many.
-    pub(super) fn all(&self) -> &Bits {
-        &self.all
+    pub(super) fn all(&self) -> Option<&Bits> {
+        self.all.as_ref().or_else(|| self.levels().next())
     }
 
     /// The instances with as many, those with the fewest first.
@@ -36,7 +37,14 @@ impl ByCount {
             at
         });
         levels[at].1.insert(slot);
-        self.all.insert(slot);
+        if self.all.is_none() && levels.len() > 1 {
+            // The new level is of this one instance.
+            let other = levels.iter().find(|(of, _)| *of != count);
+            self.all = other.map(|(_, instances)| instances.clone());
+        }
+        if let Some(all) = &mut self.all {
+            all.insert(slot);
+        }
     }
 
     fn remove(&mut self, count: u32, slot: u32) {
@@ -47,7 +55,10 @@ impl ByCount {
                 levels.remove(at);
             }
         }
-        self.all.remove(slot);
+        self.all = self.all.take().filter(|_| levels.len() > 1);
+        if let Some(all) = &mut self.all {
+            all.remove(slot);
+        }
     }
 }
 
@@ -112,5 +123,58 @@ impl Group {
                 self.by_class.remove(&class);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn members(set: &Bits) -> BTreeSet<u32> {
+        set.passing(None, None).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn levels_are_those_of_a_plain_list(
+            steps in prop::collection::vec((0u32..12, 0u32..4), 0..80)
+        ) {
+            let (mut by_count, mut model) = (ByCount::default(), BTreeMap::<u32, u32>::new());
+            for (slot, count) in steps {
+                if let Some(was) = model.remove(&slot) {
+                    by_count.remove(was, slot);
+                }
+                if count > 0 {
+                    by_count.insert(count, slot);
+                    model.insert(slot, count);
+                }
+                let mut levels = BTreeMap::<u32, BTreeSet<u32>>::new();
+                for (slot, count) in &model {
+                    levels.entry(*count).or_default().insert(*slot);
+                }
+                let found: Vec<_> = by_count.levels().map(members).collect();
+                prop_assert_eq!(found, levels.into_values().collect::<Vec<_>>());
+                let all = by_count.all().map(members).unwrap_or_default();
+                prop_assert_eq!(all, model.keys().copied().collect::<BTreeSet<_>>());
+                prop_assert_eq!(by_count.len() as usize, model.len());
+            }
+        }
+    }
+
+    #[test]
+    fn an_instance_far_from_others_of_its_group_takes_up_little() {
+        let bytes = |by_count: &ByCount| {
+            let sets = by_count.levels().chain(&by_count.all);
+            sets.map(Bits::bytes).sum::<usize>()
+        };
+        let mut by_count = ByCount::default();
+        (0..1000).for_each(|number| by_count.insert(1, number * 2000));
+        assert!(bytes(&by_count) <= 1000 * 48, "{}", bytes(&by_count));
+        by_count.insert(2, 1);
+        assert!(bytes(&by_count) <= 1000 * 96, "{}", bytes(&by_count));
+        by_count.remove(2, 1);
+        assert!(by_count.all.is_none(), "one level is all there is");
     }
 }

@@ -34,15 +34,31 @@ pub struct Index {
 }
 
 impl Index {
-    /// A cluster that has, or had, instances.
+    /// A cluster that has instances, or tasks that still hold something of one.
     #[must_use]
     pub fn cluster(&self, key: &Key) -> Option<&Cluster> {
         self.clusters.get(key)
     }
 
-    /// The same, to change it; made where there was none.
-    pub fn cluster_mut(&mut self, key: Key) -> &mut Cluster {
-        self.clusters.entry(key).or_default()
+    /// Changes a cluster, made where there was none; one that is left with nothing is forgotten.
+    pub fn change(&mut self, key: Key, with: impl FnOnce(&mut Cluster)) {
+        let cluster = self.clusters.entry(key.clone()).or_default();
+        with(cluster);
+        if cluster.slots.is_empty() {
+            self.clusters.remove(&key);
+        }
+    }
+
+    /// How many clusters it knows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.clusters.len()
+    }
+
+    /// Whether it knows none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clusters.is_empty()
     }
 }
 
@@ -139,12 +155,9 @@ impl Cluster {
         let group = hold.is_active.then(|| self.group_of(&hold.group));
         self.change(id, group, |node| node.take(hold, group));
         let nodes = &self.nodes;
-        let spots = || {
-            (0..)
-                .zip(nodes)
-                .filter_map(|(slot, node)| Some(node.as_ref()?.spot(slot)))
-        };
-        self.rooms.add(hold.wanted(), spots);
+        let end = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        let spot = |slot| Some(node_at(nodes, slot)?.spot(slot));
+        self.rooms.add(hold.wanted(), end, spot);
     }
 
     /// A task holds it no more.
@@ -159,8 +172,7 @@ impl Cluster {
     }
 
     pub(super) fn node(&self, slot: u32) -> Option<&Node> {
-        visits::count();
-        self.nodes.get(slot as usize)?.as_deref()
+        node_at(&self.nodes, slot)
     }
 
     /// A group of which some instance has active tasks, and its number.
@@ -289,4 +301,9 @@ impl Cluster {
             self.groups.remove(&number);
         }
     }
+}
+
+fn node_at(nodes: &Vector<Option<Arc<Node>>>, slot: u32) -> Option<&Node> {
+    visits::count();
+    nodes.get(slot as usize)?.as_deref()
 }

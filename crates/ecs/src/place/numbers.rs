@@ -11,6 +11,10 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     pub(super) fn of(&self, name: &str) -> Option<u32> {
         self.by_name.get(name).copied()
     }

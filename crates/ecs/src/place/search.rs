@@ -221,7 +221,7 @@ impl<'a> Search<'a> {
             return Way::Known(best);
         }
         // Those first in the order have a task of the group, or are refused.
-        let with_some = with_some.map(ByCount::all);
+        let with_some = with_some.and_then(ByCount::all);
         let among = class.members.passing(self.among, with_some);
         let mut left = length;
         self.best_among(among, &mut left, A_FEW)
