@@ -54,7 +54,7 @@ pub fn create_for_task(
 ) -> Result<InterfaceRecord, AwsError> {
     let subnet = lookup::<SubnetRecord>(txn, &ctx.scope, &wanted.subnet)?.clone();
     let mut made = draft(txn, ctx, &subnet, &wanted.groups)?;
-    let first = address::take_lowest(txn, &subnet, &made.key.id)?;
+    let first = address::take_any(txn, &subnet, &made.key.id)?;
     made.addresses.push(first);
     made.private_dns_name = private_dns_name(&ctx.scope, first);
     if subnet.assign_ipv6 {
