@@ -69,13 +69,14 @@ A deployment controller cannot be changed.",
     ),
     (
         "Service Connect",
-        "The proxy is the agent's, not a container: a task shows the attachment `Service Connect`, and no \
+        "The proxy is a process of the host's, not a container: a task shows the attachment `Service Connect`, and no \
          container `ecs-service-connect-…`; `logConfiguration` and `containerConfigurations` are checked and \
          shown, and have nothing to carry, as access logs are refused. A server has a proxy of its own only with \
          `ingressPortOverride`, which carries bytes whatever the protocol, and is refused in network mode \
          `bridge`. Also refused: TLS, `testTrafficRules`, and `services` under a deployment strategy other than \
-         ROLLING. Names lead to IPv4 addresses alone. With the agent's end connections through its proxies end \
-         too; the next agent opens them again at once. Metrics go with TCS once a minute and are counted for \
+         ROLLING. Names lead to IPv4 addresses alone. All tasks of a host share one proxy process, which outlives the \
+         agent; connections through it end with that process alone, and who connects while there is none waits for \
+         the next. Metrics go with TCS once a minute and are counted for \
          `longshore why`. Where no recording of AWS's error text is known to us, \
          the error's code is AWS's and the text is ours.",
     ),
