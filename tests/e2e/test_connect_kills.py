@@ -77,9 +77,9 @@ def called(fresh):
     """A service of two tasks and a client of it."""
     fresh.ecs.create_cluster(clusterName="kept", serviceConnectDefaults={"namespace": "kept"})
     port = {"name": "web", "containerPort": 80, "appProtocol": "http"}
-    connect.create(
-        fresh, "kept", connect.sleeper(fresh, "kept", port),
-        connect.configuration("kept", connect.exposed("web", "kept", 80)), 2)
+    # A target that does not listen yet rests for half a minute: longer than an answer may take by default.
+    exposed = connect.exposed("web", "kept", 80, timeout={"perRequestTimeoutSeconds": 0})
+    connect.create(fresh, "kept", connect.sleeper(fresh, "kept", port), connect.configuration("kept", exposed), 2)
     servers = connect.running(fresh, "kept", 2)
     connect.create(fresh, "caller", connect.sleeper(fresh, "caller"), connect.configuration("kept"))
     client, = connect.running(fresh, "caller")
@@ -137,7 +137,7 @@ def test_no_request_is_lost_to_an_agent_that_is_killed(fresh, called, tmp_path):
             all_of = connect.running(fresh, "kept", 3)
             three, = (task for task in all_of if task["taskArn"] not in (one["taskArn"], two["taskArn"]))
             with within(fresh, three, SERVER, "three", str(over)):
-                eventually(lambda: "three" in answers(fresh, client, 4), "the third to be asked too")
+                eventually(lambda: "three" in answers(fresh, client, 4), "the third to be asked too", 90)
             assert connect.proxy(fresh.data) == proxy
             assert asking.poll() is None, asking.communicate()
             over.touch()
@@ -174,3 +174,56 @@ def test_containers_that_are_kept_keep_their_proxy_and_down_ends_it(fresh, calle
         fresh.up()
         assert answers(fresh, client, 4) == {"one", "two"}
     # The fixture finds that `down` leaves nothing.
+
+
+# Takes a port until it is ended.
+TAKER = """
+import signal, socket, sys
+taken = socket.create_server(("", int(sys.argv[1])))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def said(longshore, text):
+    return lambda: text in (longshore.data / "log" / "agent.log").read_text()
+
+
+def test_names_that_cannot_be_made_anew_at_once_come_back_once_they_can(fresh, tmp_path):
+    fresh.ecs.create_cluster(clusterName="kept", serviceConnectDefaults={"namespace": "kept"})
+    port = {"name": "web", "containerPort": 80, "appProtocol": "http"}
+    exposed = connect.exposed("web", "kept", 80, ingressPortOverride=9000)
+    connect.create(fresh, "kept", connect.sleeper(fresh, "kept", port), connect.configuration("kept", exposed))
+    task, = connect.running(fresh, "kept")
+    with within(fresh, task, SERVER, "one", str(tmp_path / "over")):
+        eventually(lambda: connect.curl(fresh.data, task, "http://kept/") == (200, "one"), "the name to lead there")
+        fresh.down("--keep")
+        # Nobody has the sockets any more, and somebody else takes the port of one.
+        os.kill(connect.proxy(fresh.data), signal.SIGKILL)
+        eventually(lambda: not connect.proxy(fresh.data), "the proxy to be gone")
+        with within(fresh, task, TAKER, "9000"):
+            fresh.up()
+            eventually(said(fresh, "a task's proxy cannot be opened again"), "the agent to fail")
+            assert connect.curl(fresh.data, task, "http://kept/")[0] == 0
+        eventually(lambda: connect.curl(fresh.data, task, "http://kept/") == (200, "one"), "the name to lead there again")
+    connect.remove(fresh, "kept")
+
+
+def test_a_proxy_that_has_no_descriptor_left_goes_on(fresh, called, tmp_path):
+    (one, two), client = called
+    over = tmp_path / "over"
+    with within(fresh, one, SERVER, "one", str(over)), within(fresh, two, SERVER, "two", str(over)):
+        with within(fresh, client, CLIENT, str(over)) as asking:
+            proxy = connect.proxy(fresh.data)
+            # No higher number than those in use: nobody can be taken at its door.
+            subprocess.run(["prlimit", f"--pid={proxy}", "--nofile=3:"], check=True)
+            before = fresh.kill("agent")
+            log = fresh.data / "run" / "proxy.log"
+            eventually(lambda: "an agent cannot be taken" in log.read_text(), "the next agent to wait")
+            subprocess.run(["prlimit", f"--pid={proxy}", "--nofile=4096:"], check=True)
+            eventually(lambda: fresh.pid("agent") not in (0, None, before), "another agent")
+            eventually(lambda: fresh.run("image", "list", check=False).returncode == 0, "it to answer")
+            assert connect.proxy(fresh.data) == proxy
+            over.touch()
+            count, errors = asking.communicate(timeout=60)
+            assert asking.returncode == 0 and int(count) > 0, errors
