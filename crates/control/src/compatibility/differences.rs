@@ -70,8 +70,8 @@ A deployment controller cannot be changed.",
     (
         "Service Connect",
         "The proxy is a process of the host's, not a container: a task shows the attachment `Service Connect`, and no \
-         container `ecs-service-connect-…`; `logConfiguration` and `containerConfigurations` are checked and \
-         shown, and have nothing to carry, as access logs are refused. A server has a proxy of its own only with \
+         container `ecs-service-connect-…`; `logConfiguration` carries the access logs; `containerConfigurations` are checked and \
+         shown. A server has a proxy of its own only with \
          `ingressPortOverride`, which carries bytes whatever the protocol, and is refused in network mode \
          `bridge`. Also refused: TLS, `testTrafficRules`, and `services` under a deployment strategy other than \
          ROLLING. Names lead to IPv4 addresses alone. All tasks of a host share one proxy process, which outlives the \

@@ -85,7 +85,7 @@ impl Open {
     /// How many descriptors it holds, whoever is connected.
     #[must_use]
     pub fn descriptors(&self) -> usize {
-        1 + self.sockets.len()
+        1 + self.log_ends.len() + self.sockets.len()
     }
 
     /// Takes its next sockets; serves once it has all.
