@@ -79,8 +79,6 @@ CREATE = [
      "A Service Connect namespace must be specified, as the cluster has no default namespace."),
     (dict(deploymentConfiguration={"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 2.0}}), PARAMETER,
      "stepPercent must be a multiple of 0.1 from 3.0 to 100.0."),
-    (dict(deploymentConfiguration={"alarms": {"alarmNames": ["a"], "enable": True, "rollback": True}}), CLIENT,
-     "Longshore does not yet support deploymentConfiguration.alarms"),
     (dict(deploymentConfiguration={"maximumPercent": 50}), PARAMETER, "minimumHealthyPercent cannot be greater than maximumPercent."),
     (dict(schedulingStrategy="DAEMON", desiredCount=1), PARAMETER, DAEMON_COUNT),
     (dict(schedulingStrategy="DAEMON", desiredCount=None, placementStrategy=[{"type": "random"}]), PARAMETER, DAEMON_STRATEGY),
