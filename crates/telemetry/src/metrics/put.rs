@@ -17,7 +17,8 @@ pub const DATA_MAX: usize = 1_000;
 const VALUES_MAX: usize = 150;
 const DIMENSIONS_MAX: usize = 30;
 const TOO_OLD: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-const TOO_NEW: Duration = Duration::from_secs(2 * 60 * 60);
+/// How far ahead samples may be.
+pub const TOO_NEW: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Where samples go: series, resolution, start of period, unit.
 type Place = (SeriesName, Resolution, Timestamp, String);

@@ -2,6 +2,8 @@
 
 use super::name::MetricName;
 use super::point::{RESOLUTIONS, decode};
+use super::put::TOO_NEW;
+use super::rollup::KEPT;
 use super::samples::Samples;
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
@@ -29,7 +31,7 @@ impl Window {
     /// The start of the period in which a moment of the window lies.
     #[must_use]
     pub fn slot(self, at: Timestamp) -> Timestamp {
-        let since = at.millis() - self.from.millis();
+        let since = at.millis().saturating_sub(self.from.millis());
         let period = self.period_millis();
         Timestamp::from_millis(self.from.millis() + since.div_euclid(period) * period)
     }
@@ -37,9 +39,21 @@ impl Window {
     /// How many periods it has; one that is cut short counts.
     #[must_use]
     pub fn periods(self) -> i64 {
-        let millis = (self.until.millis() - self.from.millis()).max(0);
+        let millis = self
+            .until
+            .millis()
+            .saturating_sub(self.from.millis())
+            .max(0);
         let period = self.period_millis();
         millis.div_euclid(period) + i64::from(millis.rem_euclid(period) > 0)
+    }
+
+    /// What of a stretch of time there can be samples of: nothing is kept longer than [`KEPT`], nor put
+    /// further ahead than two hours.
+    #[must_use]
+    pub fn kept(from: Timestamp, until: Timestamp, now: Timestamp) -> (Timestamp, Timestamp) {
+        let (first, last) = (now.minus(KEPT), now.plus(TOO_NEW));
+        (from.clamp(first, last), until.clamp(first, last))
     }
 
     /// Rule: API reference, GetMetricStatistics, `StartTime`: rounded down to what is kept of that age;

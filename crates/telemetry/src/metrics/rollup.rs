@@ -17,7 +17,7 @@ use store::{
 const HOUR_SECONDS: u64 = 60 * 60;
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 /// Nothing is kept longer.
-const KEPT: Duration = Duration::from_secs(455 * DAY_SECONDS);
+pub const KEPT: Duration = Duration::from_secs(455 * DAY_SECONDS);
 /// From which age on points of a resolution become points of another.
 const STEPS: [(Resolution, Resolution, Duration); 3] = [
     (SECOND, MINUTE, Duration::from_secs(3 * HOUR_SECONDS)),
