@@ -202,6 +202,26 @@ fn what_may_not_be_put_or_asked_is_refused_in_the_words_of_aws() {
             json!({"Value": 1.0, "StorageResolution": 5}),
             "InvalidParameterValue",
         ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "d", "Value": "größe"}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "größe", "Value": "v"}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "d", "Value": "a\tb"}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "d", "Value": " "}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": ":d", "Value": "v"}]}),
+            "InvalidParameterValue",
+        ),
     ] {
         let mut datum = datum;
         datum["MetricName"] = json!("m");

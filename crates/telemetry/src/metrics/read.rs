@@ -7,7 +7,7 @@ use super::rollup::KEPT;
 use super::samples::Samples;
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
-use store::{MetricStore, MetricStoreError, PointRange, Resolution, SeriesName};
+use store::{MetricStore, MetricStoreError, PointRange, Resolution, SeriesView};
 
 /// Points read from the store at once.
 const PAGE: usize = 4_096;
@@ -86,18 +86,18 @@ pub fn read(
     metric: &MetricName,
     window: Window,
 ) -> Result<BTreeMap<(Timestamp, String), Samples>, MetricStoreError> {
-    let series = metric.series();
+    // Of one moment: else what becomes a minute meanwhile is seen twice, or not at all.
+    let view = store.view(&metric.series());
     let mut found = BTreeMap::new();
     let fits = |resolution: &&Resolution| i32::from(resolution.0) <= window.period;
     for resolution in RESOLUTIONS.iter().filter(fits) {
-        add(store, &series, *resolution, window, &mut found)?;
+        add(&*view, *resolution, window, &mut found)?;
     }
     Ok(found)
 }
 
 fn add(
-    store: &dyn MetricStore,
-    series: &SeriesName,
+    view: &dyn SeriesView,
     resolution: Resolution,
     window: Window,
     found: &mut BTreeMap<(Timestamp, String), Samples>,
@@ -109,7 +109,7 @@ fn add(
         points_max: PAGE,
     };
     loop {
-        let mut points = store.read(series, range)?;
+        let mut points = view.read(range)?;
         let is_last = points.len() < range.points_max;
         if !is_last {
             // The moment at which the page ends may go on: it is read again, whole.
