@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 
 /// Longer values are cut in the refusal's text.
 const SHOWN_LEN_MAX: usize = 1024;
+/// Broken constraints that are told of one value: a list of elements that are all wrong has as many.
+const FOUND_MAX: usize = 50;
 
 /// One broken constraint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl Violation {
     }
 }
 
-/// Every constraint of the model that the value breaks; empty when it is as the model asks.
+/// The constraints of the model that the value breaks, the first fifty of them; empty when it is as the model asks.
 pub fn violations<T: Shape>(value: &T) -> Vec<Violation> {
     let mut walk = Walk::default();
     value.write(&mut walk);
@@ -97,6 +99,9 @@ impl Walk {
     }
 
     fn refuse(&mut self, value: &str, constraint: &str) {
+        if self.found.len() >= FOUND_MAX {
+            return;
+        }
         let shown: String = value.chars().take(SHOWN_LEN_MAX).collect();
         let text = format!(
             "Value '{shown}' at '{}' failed to satisfy constraint: {constraint}",
@@ -186,7 +191,8 @@ impl ShapeWriter for Walk {
             .filter(|m| m.required && !frame.present.contains(&m.name))
             .map(|m| m.name)
             .collect();
-        for name in missing {
+        let room = FOUND_MAX.saturating_sub(self.found.len());
+        for name in missing.into_iter().take(room) {
             self.enter(format_args!("{name}"));
             let text = format!(
                 "Value null at '{}' failed to satisfy constraint: Member must not be null",
@@ -247,5 +253,34 @@ impl ShapeWriter for Walk {
     fn blob(&mut self, value: &[u8]) {
         self.check_count(value.len(), "");
         self.rules = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::{MetricDatum, PutMetricDataInput};
+
+    #[test]
+    fn what_is_told_of_one_value_ends() {
+        let of = |count| PutMetricDataInput {
+            namespace: Some("n".into()),
+            metric_data: Some(vec![MetricDatum::default(); count]),
+            ..PutMetricDataInput::default()
+        };
+        assert_eq!(violations(&of(49)).len(), 49);
+        assert_eq!(violations(&of(10_000)).len(), FOUND_MAX);
+        let long = "x".repeat(300);
+        let input = PutMetricDataInput {
+            metric_data: Some(vec![
+                MetricDatum {
+                    metric_name: Some(long),
+                    ..MetricDatum::default()
+                };
+                1_000
+            ]),
+            ..PutMetricDataInput::default()
+        };
+        assert_eq!(violations(&input).len(), FOUND_MAX);
     }
 }

@@ -7,7 +7,9 @@ mod support;
 use aws_api::agent::*;
 use aws_types::Timestamp;
 use ecs::records::cluster::{CLUSTERS, ClusterKey};
-use ecs::records::{InstanceKey, TaskKey};
+use ecs::records::connect::{AppProtocol, Endpoint, TaskConnect};
+use ecs::records::service_revision::RevisionKey;
+use ecs::records::{InstanceKey, SERVICE_REVISIONS, TASKS, TaskKey};
 use ecs::usage::Minute;
 use std::collections::BTreeMap;
 use store::NewPoint;
@@ -112,18 +114,40 @@ fn a_host_speaks_of_its_own_tasks_alone() {
 }
 
 #[test]
+fn utilization_is_of_the_hosts_that_told_of_theirs_and_unknown_where_none_did() {
+    let (mut house, host, tasks) = house(1);
+    let other = house.host("two", 3072, 1000);
+    let minute = |publications: &[(&InstanceKey, PublishMetricsRequest)]| {
+        let mut minute = Minute::default();
+        for (host, publication) in publications {
+            minute.note(&house.world, host, publication);
+        }
+        let all = shown(&minute.points(&house.world, AT), "AWS/ECS");
+        assert!(all.contains_key("CPUReservation default"));
+        all.get("CPUUtilization default").map(|found| found.sum)
+    };
+    let idle = PublishMetricsRequest::default;
+    let busy = published(&tasks[0], 50.0, 50.0);
+    assert_eq!(minute(&[]), None, "nobody told");
+    assert_eq!(minute(&[(&host, busy.clone())]), Some(50.0));
+    assert_eq!(minute(&[(&host, busy), (&other, idle())]), Some(12.5));
+    assert_eq!(minute(&[(&other, idle())]), Some(0.0));
+}
+
+#[test]
 fn what_proxies_counted_is_shown_by_discovery_name_with_and_without_the_service() {
-    let (house, host, tasks) = house(1);
+    let (mut house, host, tasks) = house(1);
+    reaches(&mut house, &tasks[0], "api");
     let general = |name: &str, value: f64, count| ServiceConnectGeneralMetric {
         metric_name: Some(name.into()),
         metric_values: Some(vec![value]),
         metric_counts: Some(vec![count]),
     };
     let mut publication = published(&tasks[0], 1.0, 1.0);
-    let wrapper = ServiceConnectMetrics {
+    let wrapper = |discovery: &str| ServiceConnectMetrics {
         dimensions: Some(vec![ServiceConnectMetricsDimension {
             key: Some("DiscoveryName".into()),
-            value: Some("api".into()),
+            value: Some(discovery.into()),
         }]),
         metric_type: Some("2".into()),
         general_metrics: Some(vec![
@@ -132,8 +156,13 @@ fn what_proxies_counted_is_shown_by_discovery_name_with_and_without_the_service(
             general("NewConnectionCount", 3.0, 0),
         ]),
     };
+    let wrappers = vec![
+        wrapper("api"),
+        wrapper("bank"),
+        wrapper(&"x".repeat(70_000)),
+    ];
     let metrics = publication.task_metrics.as_mut().unwrap();
-    metrics[0].service_connect_metrics_wrapper = Some(vec![wrapper]);
+    metrics[0].service_connect_metrics_wrapper = Some(wrappers);
     let mut minute = Minute::default();
     minute.note(&house.world, &host, &publication);
     let all = shown(&minute.points(&house.world, AT), "AWS/ECS");
@@ -141,6 +170,36 @@ fn what_proxies_counted_is_shown_by_discovery_name_with_and_without_the_service(
     assert_eq!(all["RequestCount default api web"].sum, 7.0);
     assert!(all.keys().all(|name| !name.contains("Invented")));
     assert!(all.keys().all(|name| !name.contains("NewConnectionCount")));
+    let of_others = all.keys().filter(|name| name.contains("RequestCount"));
+    assert_eq!(of_others.count(), 2, "names that the task does not reach");
+}
+
+/// The task reaches an endpoint of this discovery name.
+fn reaches(house: &mut House, task: &TaskKey, discovery: &str) {
+    let service = house.service_key("web");
+    let number = house.record(&service).deployments[0].revision;
+    let endpoint = Endpoint {
+        discovery: discovery.into(),
+        service: "srv-1".into(),
+        name: discovery.into(),
+        port: 80,
+        protocol: AppProtocol::Http,
+        idle_seconds: 0,
+        request_seconds: 0,
+    };
+    house.change(|txn, _| {
+        assert!(txn.update(&TASKS, task, |one| {
+            one.connect = Some(Box::new(TaskConnect {
+                id: "id".into(),
+                revision: number,
+                registrations: Vec::new(),
+            }));
+        }));
+        let key = RevisionKey { service, number };
+        assert!(txn.update(&SERVICE_REVISIONS, &key, |one| {
+            one.endpoints = vec![endpoint];
+        }));
+    });
 }
 
 #[test]

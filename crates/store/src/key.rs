@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What ends a text component.
-const TEXT_END: [u8; 2] = [0, 1];
+pub(crate) const TEXT_END: [u8; 2] = [0, 1];
 
 /// An encoded key. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

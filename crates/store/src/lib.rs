@@ -36,8 +36,8 @@ pub use log_store::{
     LogStreamState, Position, StoredEntry,
 };
 pub use metric_store::{
-    LAST_ARRIVED_SLACK_SECONDS, MetricStore, MetricStoreError, NewPoint, PointPlace, PointRange,
-    Resolution, SeriesName, SeriesState, StoredPoint,
+    Held, LAST_ARRIVED_SLACK_SECONDS, MetricStore, MetricStoreError, NAME_BYTES_MAX, NewPoint,
+    PointPlace, PointRange, Resolution, SeriesName, SeriesState, SeriesView, StoredPoint,
 };
 pub use rows::Rows;
 pub use state::StateHandle;

@@ -8,12 +8,37 @@
 //! that no sample is counted twice or lost; points of one series and resolution come in order of time,
 //! then of arrival.
 
+use crate::key::TEXT_END;
 use aws_types::Timestamp;
 use std::fmt;
 
 /// Names a series; listings keep the order of the bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesName(pub Vec<u8>);
+
+impl SeriesName {
+    /// What names of one account and region begin with: their first two texts. A name without them is
+    /// its own scope.
+    #[must_use]
+    pub fn scope(&self) -> &[u8] {
+        let ends = self.0.windows(TEXT_END.len()).enumerate();
+        let mut ends = ends.filter(|(_, two)| *two == TEXT_END);
+        let second = ends.nth(1);
+        second.map_or(&self.0, |(at, _)| &self.0[..at + TEXT_END.len()])
+    }
+}
+
+/// How many series there are, and how long their names are together, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Series.
+    pub series: usize,
+    /// Bytes of their names.
+    pub name_bytes: usize,
+}
+
+/// Longer names of series are refused: the store on disk takes no longer key.
+pub const NAME_BYTES_MAX: usize = 65_535;
 
 /// How long the period is that a point stands for, seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,8 +119,13 @@ pub trait MetricStore: Send + Sync + fmt::Debug {
     /// Adds points; durable on return.
     ///
     /// # Errors
-    /// None of them was stored, as far as any later call can tell.
+    /// None of them was stored, as far as any later call can tell; a name may be too long
+    /// ([`NAME_BYTES_MAX`]).
     fn append(&self, points: &[NewPoint], arrived: Timestamp) -> Result<(), MetricStoreError>;
+
+    /// A series as it is now: what is read of it is of one moment, whatever is written meanwhile. An
+    /// unknown series has no points.
+    fn view(&self, series: &SeriesName) -> Box<dyn SeriesView>;
 
     /// Points in order of time; an unknown series has none.
     ///
@@ -105,7 +135,9 @@ pub trait MetricStore: Send + Sync + fmt::Debug {
         &self,
         series: &SeriesName,
         range: PointRange,
-    ) -> Result<Vec<StoredPoint>, MetricStoreError>;
+    ) -> Result<Vec<StoredPoint>, MetricStoreError> {
+        self.view(series).read(range)
+    }
 
     /// Takes points of a series away and puts others of the same series in their place, in one.
     ///
@@ -130,8 +162,11 @@ pub trait MetricStore: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<SeriesState>, MetricStoreError>;
 
-    /// How many series there are.
-    fn series_count(&self) -> usize;
+    /// Whether there is such a series.
+    fn has(&self, series: &SeriesName) -> bool;
+
+    /// The series of all scopes; where a name is given, those of its scope.
+    fn held(&self, of: Option<&SeriesName>) -> Held;
 
     /// Removes at most `limit` of a series' points, and the series when none is left. Whether more
     /// remains.
@@ -139,4 +174,24 @@ pub trait MetricStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// The store cannot be written.
     fn delete(&self, series: &SeriesName, limit: usize) -> Result<bool, MetricStoreError>;
+}
+
+/// One series at one moment; let go of soon, since the store keeps what it shows.
+pub trait SeriesView {
+    /// Points in order of time.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn read(&self, range: PointRange) -> Result<Vec<StoredPoint>, MetricStoreError>;
+}
+
+/// Refuses names that are too long.
+pub(crate) fn check_names(points: &[NewPoint]) -> Result<(), MetricStoreError> {
+    let mut lengths = points.iter().map(|point| point.series.0.len());
+    match lengths.find(|length| *length > NAME_BYTES_MAX) {
+        Some(length) => Err(MetricStoreError(format!(
+            "a series' name of {length} bytes is too long"
+        ))),
+        None => Ok(()),
+    }
 }

@@ -5,7 +5,9 @@
 use aws_types::Timestamp;
 use proptest::prelude::*;
 use store::backend::{FjallMetricStore, MemoryMetricStore};
-use store::{MetricStore, NewPoint, PointPlace, PointRange, Resolution, SeriesName};
+use store::{
+    Held, MetricStore, NAME_BYTES_MAX, NewPoint, PointPlace, PointRange, Resolution, SeriesName,
+};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -117,7 +119,7 @@ proptest! {
                 found.into_iter().map(|series| series.name).collect::<Vec<_>>()
             };
             prop_assert_eq!(names(&memory), names(&disk));
-            prop_assert_eq!(memory.series_count(), disk.series_count());
+            prop_assert_eq!(memory.held(None), disk.held(None));
         }
     }
 }
@@ -150,4 +152,67 @@ fn listings_go_by_prefix_and_on_after_a_name() {
         (name(2), at(7))
     );
     assert!(store.series(b"x", None, 9).unwrap().is_empty());
+}
+
+/// Does it on both stores.
+fn on_both(test: impl Fn(&dyn MetricStore)) {
+    let directory = tempfile::tempdir().unwrap();
+    test(&MemoryMetricStore::default());
+    test(&FjallMetricStore::open(directory.path()).unwrap());
+}
+
+#[test]
+fn what_is_viewed_is_of_one_moment() {
+    on_both(|store| {
+        store.append(&[point(0, true, 5, 1)], at(5)).unwrap();
+        let view = store.view(&name(0));
+        let place = read(store, 0, true, 100)[0].0;
+        let coarse = point(0, false, 0, 1);
+        store.replace(&name(0), &[place], &[coarse]).unwrap();
+        let count = |resolution: u16| {
+            let range = PointRange {
+                resolution: Resolution(resolution),
+                from: at(-10),
+                until: at(100),
+                points_max: 9,
+            };
+            view.read(range).unwrap().len()
+        };
+        assert_eq!((count(1), count(60)), (1, 0), "as it was");
+        let now = (read(store, 0, true, 100), read(store, 0, false, 100));
+        assert_eq!((now.0.len(), now.1.len()), (0, 1));
+    });
+}
+
+#[test]
+fn a_name_that_is_too_long_is_refused_with_all_that_came_along() {
+    on_both(|store| {
+        let long = |length| NewPoint {
+            series: SeriesName(vec![b'x'; length]),
+            ..point(0, true, 5, 1)
+        };
+        let points = [point(0, true, 5, 1), long(NAME_BYTES_MAX + 1)];
+        assert!(store.append(&points, at(5)).is_err());
+        assert_eq!(store.held(None), Held::default());
+        store.append(&[long(NAME_BYTES_MAX)], at(5)).unwrap();
+        assert_eq!(store.held(None).name_bytes, NAME_BYTES_MAX);
+    });
+}
+
+#[test]
+fn series_are_counted_by_account_and_region() {
+    on_both(|store| {
+        let of = |region: &str, name: &str| NewPoint {
+            series: SeriesName(store::Key::of(&["1", region, name]).as_bytes().to_vec()),
+            ..point(0, true, 5, 1)
+        };
+        let points = [of("a", "x"), of("a", "y"), of("b", "x")];
+        store.append(&points, at(5)).unwrap();
+        store.append(&points[..1], at(6)).unwrap();
+        let series = |of: &NewPoint| store.held(Some(&of.series)).series;
+        assert_eq!((series(&points[0]), series(&points[2])), (2, 1));
+        while store.delete(&points[1].series, 9).unwrap() {}
+        assert_eq!((series(&points[0]), store.held(None).series), (1, 2));
+        assert!(store.has(&points[0].series) && !store.has(&points[1].series));
+    });
 }

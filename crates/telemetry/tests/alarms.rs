@@ -258,3 +258,55 @@ fn a_circle_of_composite_alarms_comes_to_rest() {
     let found = bench.history(json!({"AlarmName": "other", "HistoryItemType": "StateUpdate"}));
     assert!(found.len() < 30, "{}", found.len());
 }
+
+#[test]
+fn what_is_kept_of_an_alarm_and_of_its_past_is_bounded() {
+    let mut bench = Bench::new();
+    let description = "d".repeat(1_000);
+    let actions: Vec<_> = (0..5)
+        .map(|at| format!("arn:aws:sns:us-east-1:000000000000:{at}{}", "t".repeat(900)))
+        .collect();
+    bench.put("small", json!({"Threshold": 1.0}));
+    bench.put("small", json!({"Threshold": 2.0}));
+    bench.put(
+        "large",
+        json!({"AlarmDescription": description, "AlarmActions": actions}),
+    );
+    bench.put("large", json!({"AlarmDescription": description}));
+    let data = |bench: &mut Bench, name: &str| {
+        let found = bench.ok("DescribeAlarmHistory", json!({"AlarmName": name}));
+        let items = found["AlarmHistoryItems"].as_array().unwrap().iter();
+        let texts = items.map(|item| item["HistoryData"].as_str().unwrap().to_owned());
+        texts.collect::<Vec<_>>()
+    };
+    let small: Value = serde_json::from_str(&data(&mut bench, "small")[0]).unwrap();
+    assert_eq!(small["originalAlarm"]["Threshold"], 1.0, "{small}");
+    for text in data(&mut bench, "large") {
+        assert!(text.len() <= 4_095, "{}", text.len());
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert!(
+            read["type"].is_string() && read["originalAlarm"].is_null(),
+            "{read}"
+        );
+    }
+    let metric = json!({"Namespace": "n", "MetricName": "m", "Dimensions": (0..30).map(|at| {
+        json!({"Name": format!("d{at}{}", "n".repeat(200)), "Value": "v".repeat(1_000)})
+    }).collect::<Vec<_>>()});
+    let queries: Vec<_> = (0..9)
+        .map(|at| {
+            let stat = json!({"Metric": metric, "Period": 60, "Stat": "Sum"});
+            json!({"Id": format!("m{at}"), "MetricStat": stat, "ReturnData": at == 0})
+        })
+        .collect();
+    let input = json!({
+        "AlarmName": "huge", "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 5.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    });
+    assert_eq!(
+        bench.refused("PutMetricAlarm", input.clone()),
+        "ValidationError"
+    );
+    let mut fits = input;
+    fits["Metrics"] = json!(queries[..2]);
+    bench.ok("PutMetricAlarm", fits);
+}

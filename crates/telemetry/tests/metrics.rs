@@ -202,6 +202,26 @@ fn what_may_not_be_put_or_asked_is_refused_in_the_words_of_aws() {
             json!({"Value": 1.0, "StorageResolution": 5}),
             "InvalidParameterValue",
         ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "d", "Value": "größe"}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "größe", "Value": "v"}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "d", "Value": "a\tb"}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": "d", "Value": " "}]}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"Value": 1.0, "Dimensions": [{"Name": ":d", "Value": "v"}]}),
+            "InvalidParameterValue",
+        ),
     ] {
         let mut datum = datum;
         datum["MetricName"] = json!("m");
@@ -233,6 +253,51 @@ fn what_may_not_be_put_or_asked_is_refused_in_the_words_of_aws() {
         let mut ask = ask.clone();
         ask[key] = value;
         assert_eq!(bench.refused("GetMetricStatistics", ask), code, "{key}");
+    }
+}
+
+#[test]
+fn what_takes_too_much_to_compute_is_refused_and_what_no_sample_has_is_not_looked_at() {
+    let mut bench = Bench::new();
+    put(&mut bench, START, json!({"Value": 1.0}));
+    let metric = json!({"Namespace": "n", "MetricName": "m"});
+    let stat = json!({"Metric": metric, "Period": 1, "Stat": "Sum"});
+    let queries = |count: usize, period: i64| {
+        let mut stat = stat.clone();
+        stat["Period"] = json!(period);
+        let fills =
+            (0..count).map(|at| json!({"Id": format!("e{at}"), "Expression": "FILL(m, 0)"}));
+        let metric = json!({"Id": "m", "MetricStat": stat, "ReturnData": false});
+        json!(fills.chain([metric]).collect::<Vec<_>>())
+    };
+    let ask = |from: f64, until: f64, queries: Value| json!({"StartTime": from, "EndTime": until, "MetricDataQueries": queries, "MaxDatapoints": 5});
+    let (start, week) = (START as f64, 604_800.0);
+    let code = bench.refused("GetMetricData", ask(start - week, start, queries(499, 1)));
+    assert_eq!(code, "ValidationError");
+    let small = bench.ok(
+        "GetMetricData",
+        ask(start - 60.0, start + 120.0, queries(2, 60)),
+    );
+    let values = &small["MetricDataResults"][0]["Values"];
+    assert_eq!(*values, json!([0.0, 1.0, 0.0]));
+    for (from, until) in [(-6e15, 6e15), (-1e300, 1e300), (-9e15, -8e15), (6e15, 7e15)] {
+        let found = bench.call("GetMetricData", &ask(from, until, queries(499, 86_400)));
+        let is_bounded = found.is_ok_and(|found| !found["MetricDataResults"].is_null());
+        assert!(is_bounded, "{from} {until}");
+        let code = bench.call(
+            "GetMetricStatistics",
+            &json!({
+                "Namespace": "n", "MetricName": "m", "StartTime": from, "EndTime": until,
+                "Period": 60, "Statistics": ["Sum"],
+            }),
+        );
+        let code = code.map_err(|error| error.code().name);
+        let is_empty = |found: &Value| found["Datapoints"] == json!([]);
+        assert!(
+            code.as_ref()
+                .map_or_else(|code| *code == "InvalidParameterCombination", is_empty),
+            "{code:?}"
+        );
     }
 }
 

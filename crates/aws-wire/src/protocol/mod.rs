@@ -1,5 +1,6 @@
 //! One codec per protocol over the shapes of `aws-api`, and what an answer looks like around it.
 
+mod bounded;
 mod cbor;
 mod ec2;
 pub mod json;
@@ -11,6 +12,7 @@ pub use ec2::{dry_run_operation, is_dry_run};
 use crate::Route;
 use aws_api::{Protocol, ReadError, ServiceDescription, ShapeReader, ShapeWriter};
 use aws_types::{AwsError, Fault, codes};
+use bounded::Bounded;
 
 /// An answer's bytes and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Encoded {
 /// Hands a reader of the request's input to `read`.
 ///
 /// # Errors
-/// The input is malformed, or `read`'s own.
+/// The input is malformed or holds too much, or `read`'s own.
 pub fn decode<T>(
     route: &Route,
     body: &[u8],
@@ -47,7 +49,7 @@ pub fn decode<T>(
                 body
             };
             let mut reader = json::JsonReader::new(body);
-            let input = read(&mut reader)?;
+            let input = read(&mut Bounded::new(&mut reader))?;
             reader.finish()?;
             Ok(input)
         }
@@ -55,14 +57,14 @@ pub fn decode<T>(
             let form = std::str::from_utf8(body)
                 .map_err(|_| codes::SERIALIZATION.with("the body is no UTF-8"))?;
             let mut reader = query::QueryReader::new(query::Dialect::Aws, form, query);
-            Ok(read(&mut reader)?)
+            Ok(read(&mut Bounded::new(&mut reader))?)
         }
-        Protocol::Ec2Query => ec2::decode(body, query, read),
+        Protocol::Ec2Query => ec2::decode(body, query, |reader| read(&mut Bounded::new(reader))),
         Protocol::RpcV2Cbor => {
             // A map without members: an operation without input sends nothing.
             let body = if body.is_empty() { &[0xa0] } else { body };
             let mut reader = cbor::CborReader::new(body);
-            let input = read(&mut reader)?;
+            let input = read(&mut Bounded::new(&mut reader))?;
             reader.finish()?;
             Ok(input)
         }

@@ -2,7 +2,7 @@
 
 use super::Controllers;
 use crate::clock;
-use aws_types::{AwsError, Timestamp, codes};
+use aws_types::{AwsError, Fault, Timestamp, codes};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,10 @@ fn decide(
         match look::verdict(metrics, alarm, now) {
             Ok(Some(verdict)) => decided.push_back((alarm.clone(), verdict)),
             Ok(None) => {}
+            // What is wrong with the server, not with the alarm, which says the same at each look.
+            Err(error) if error.code().fault == Fault::Receiver => {
+                warn!(alarm = alarm.key.name, ?error, "an alarm was not evaluated");
+            }
             Err(error) => {
                 debug!(alarm = alarm.key.name, ?error, "an alarm was not evaluated");
             }

@@ -117,7 +117,10 @@ async fn collect(body: &mut Incoming, room: &Room) -> Result<Body, BodyFault> {
 
 impl Room {
     /// Room for a body that grows from one length to another.
-    fn grow(&self, from: usize, to: usize) -> Result<Option<OwnedSemaphorePermit>, BodyFault> {
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn grow(&self, from: usize, to: usize) -> Result<Option<OwnedSemaphorePermit>, BodyFault> {
         let units = |bytes: usize| bytes.saturating_sub(FREE_BYTES).div_ceil(ROOM_UNIT);
         let wanted = units(to) - units(from);
         if wanted == 0 {

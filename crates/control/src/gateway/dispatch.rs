@@ -26,12 +26,12 @@ pub async fn answer(
     (request_id, ids): (&str, Ids),
 ) -> Answer {
     let started = Instant::now();
-    let whole = match encoding::decoded(&parts.headers, body) {
+    let whole = match encoding::decoded(&parts.headers, body, &gateway.room) {
         Ok(whole) => whole,
         Err(fault) => return refuse(parts, fault, request_id),
     };
     let admitted = with_head(parts, |head| {
-        let route = route::identify(head, &whole).map_err(|nowhere| Refused {
+        let route = route::identify(head, whole.bytes()).map_err(|nowhere| Refused {
             error: nowhere.error,
             protocol: nowhere.protocol,
             service: nowhere.service,
@@ -43,10 +43,10 @@ pub async fn answer(
         };
         let identity = authenticate::authenticate(gateway, head, body, route.service.signing_name)
             .map_err(|fault| refused(fault.error(route.protocol)))?;
-        let request = decode(gateway, &route, &whole, head.query).map_err(refused)?;
+        let request = decode(gateway, &route, whole.bytes(), head.query).map_err(refused)?;
         let request = Admitted {
             request,
-            is_dry_run: protocol::is_dry_run(&route, &whole, head.query),
+            is_dry_run: protocol::is_dry_run(&route, whole.bytes(), head.query),
         };
         Ok((route, identity, request))
     });

@@ -3,36 +3,76 @@
 //! Rule: Smithy's `requestCompression`: gzip, named in `Content-Encoding`. The signature is over what
 //! was sent.
 
-use super::body::BodyFault;
+use super::body::{BodyFault, Room};
 use flate2::read::GzDecoder;
 use hyper::HeaderMap;
 use hyper::header::CONTENT_ENCODING;
 use std::borrow::Cow;
 use std::io::Read;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// API reference, PutMetricData: a request has at most 1 MB; some room for how it is written.
-const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What is inflated at once, before room for more is asked for.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// A body as it was before it was compressed; its room is given back when it is dropped.
+#[derive(Debug)]
+pub struct Decoded<'b> {
+    bytes: Cow<'b, [u8]>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Decoded<'_> {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// The body as it was before it was compressed.
 ///
 /// # Errors
-/// It is no gzip, or too long.
-pub fn decoded<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, BodyFault> {
+/// It is no gzip, or too long, or there is no room for it.
+pub fn decoded<'b>(
+    headers: &HeaderMap,
+    body: &'b [u8],
+    shared: &Room,
+) -> Result<Decoded<'b>, BodyFault> {
     let is_gzip = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
     if !is_gzip {
-        return Ok(Cow::Borrowed(body));
+        return Ok(Decoded {
+            bytes: Cow::Borrowed(body),
+            _room: None,
+        });
     }
     let mut whole = Vec::new();
-    let mut reader = GzDecoder::new(body).take(BODY_BYTES_MAX + 1);
-    reader
-        .read_to_end(&mut whole)
-        .map_err(|_| BodyFault::Broken)?;
-    match whole.len() as u64 > BODY_BYTES_MAX {
-        true => Err(BodyFault::TooLong),
-        false => Ok(Cow::Owned(whole)),
+    let mut room: Option<OwnedSemaphorePermit> = None;
+    let mut reader = GzDecoder::new(body);
+    loop {
+        let before = whole.len();
+        if let Some(permit) = shared.grow(before, before + STEP_BYTES)? {
+            match &mut room {
+                Some(held) => held.merge(permit),
+                none => *none = Some(permit),
+            }
+        }
+        let mut step = reader.by_ref().take(STEP_BYTES as u64);
+        let read = step.read_to_end(&mut whole);
+        if read.map_err(|_| BodyFault::Broken)? == 0 {
+            break;
+        }
+        if whole.len() > BODY_BYTES_MAX {
+            return Err(BodyFault::TooLong);
+        }
     }
+    Ok(Decoded {
+        bytes: Cow::Owned(whole),
+        _room: room,
+    })
 }
 
 #[cfg(test)]
@@ -50,17 +90,39 @@ mod tests {
 
     #[test]
     fn what_was_compressed_is_read_and_a_bomb_is_not() {
+        let room = Room::default();
         let mut headers = HeaderMap::new();
-        assert_eq!(
-            decoded(&headers, b"plain").ok().as_deref(),
-            Some(&b"plain"[..])
-        );
+        let plain = decoded(&headers, b"plain", &room).unwrap();
+        assert_eq!(plain.bytes(), b"plain");
         headers.insert(CONTENT_ENCODING, "GZIP".parse().unwrap());
         let text = gzip(b"text");
-        let found = decoded(&headers, &text).ok();
-        assert_eq!(found.as_deref(), Some(&b"text"[..]));
-        assert!(matches!(decoded(&headers, b"text"), Err(BodyFault::Broken)));
+        assert_eq!(decoded(&headers, &text, &room).unwrap().bytes(), b"text");
+        let whole = vec![7; BODY_BYTES_MAX];
+        let long = gzip(&whole);
+        assert!(decoded(&headers, &long, &room).unwrap().bytes() == whole);
+        let broken = decoded(&headers, b"text", &room);
+        assert_eq!(broken.unwrap_err(), BodyFault::Broken);
         let bomb = gzip(&vec![0; 5 * 1024 * 1024]);
-        assert!(matches!(decoded(&headers, &bomb), Err(BodyFault::TooLong)));
+        let bomb = decoded(&headers, &bomb, &room);
+        assert_eq!(bomb.unwrap_err(), BodyFault::TooLong);
+    }
+
+    #[test]
+    fn what_is_inflated_takes_room_and_gives_it_back() {
+        let room = Room::default();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, "gzip".parse().unwrap());
+        let large = gzip(&vec![0; BODY_BYTES_MAX]);
+        let mut held = Vec::new();
+        let refused = loop {
+            match decoded(&headers, &large, &room) {
+                Ok(one) => held.push(one),
+                Err(fault) => break fault,
+            }
+            assert!(held.len() < 1_000, "all together are bounded");
+        };
+        assert_eq!(refused, BodyFault::NoRoom);
+        held.pop();
+        assert!(decoded(&headers, &large, &room).is_ok());
     }
 }

@@ -5,6 +5,7 @@
 
 use super::reservation::{self, Cluster};
 use super::{NAMESPACE, PERCENT, dimensions, insights};
+use crate::connect;
 use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey};
 use crate::records::service::GROUP_PREFIX;
 use crate::records::task::{TASKS, TaskKey, TaskRecord};
@@ -14,7 +15,7 @@ use aws_api::agent::{
     ULongStatsSet,
 };
 use aws_types::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{NewPoint, World};
 use telemetry::metrics::name::MetricName;
 use telemetry::metrics::point::MINUTE;
@@ -30,7 +31,10 @@ const CONNECT_MAX: usize = 200;
 #[derive(Debug, Default)]
 pub struct Minute {
     tasks: BTreeMap<TaskKey, Used>,
-    connect: Vec<(MetricName, &'static str, Samples)>,
+    /// By metric, with its unit.
+    connect: BTreeMap<MetricName, (&'static str, Samples)>,
+    /// Hosts that published, if only that they have no tasks.
+    hosts: BTreeSet<InstanceKey>,
 }
 
 /// What a task used in the minute; `None` where nothing was sampled.
@@ -99,6 +103,7 @@ impl Minute {
         let Some(instance) = world.get(&CONTAINER_INSTANCES, host) else {
             return;
         };
+        self.hosts.insert(host.clone());
         for task in published.task_metrics.iter().flatten() {
             let arn = task.task_arn.as_deref().unwrap_or_default();
             let key = reference::task_arn(&host.scope, arn);
@@ -108,10 +113,17 @@ impl Minute {
             };
             let used = self.tasks.entry(record.key.clone()).or_default();
             used.host_cpu_units = f64::from(instance.registered.cpu_units);
-            used.note(task);
+            used.note(record, task);
             let wrapper = task.service_connect_metrics_wrapper.iter().flatten();
+            let reached = reached(world, record);
             for metrics in wrapper.take(CONNECT_MAX) {
-                self.connect.extend(of_connect(record, metrics));
+                for (metric, unit, samples) in of_connect(record, &reached, metrics) {
+                    let both = match self.connect.remove(&metric) {
+                        Some((_, before)) => before.and(&samples),
+                        None => samples,
+                    };
+                    self.connect.insert(metric, (unit, both));
+                }
             }
         }
     }
@@ -155,10 +167,12 @@ impl Minute {
             add("CPUUtilization", cpu, reserved_cpu);
             add("MemoryUtilization", memory, reserved_memory);
         }
-        for (metric, unit, samples) in self.connect {
-            points.add(&metric, MINUTE, at, unit, samples);
+        for (metric, (unit, samples)) in self.connect {
+            if samples.sum.is_finite() {
+                points.add(&metric, MINUTE, at, unit, samples);
+            }
         }
-        reservation::add(world, at, &clusters, &mut points);
+        reservation::add(world, at, (&clusters, &self.hosts), &mut points);
         insights::add_counts(world, at, &mut points);
         points.into_points()
     }
@@ -171,7 +185,7 @@ pub fn service_of(task: &TaskRecord) -> Option<&str> {
 }
 
 impl Used {
-    fn note(&mut self, task: &TaskMetric) {
+    fn note(&mut self, record: &TaskRecord, task: &TaskMetric) {
         for container in task.container_metrics.iter().flatten() {
             let ContainerMetric {
                 container_name,
@@ -181,6 +195,9 @@ impl Used {
                 ..
             } = container;
             let name = container_name.clone().unwrap_or_default();
+            if record.containers.iter().all(|known| known.name != name) {
+                continue;
+            }
             let (cpu, memory) = self.containers.entry(name).or_default();
             cpu.add(cpu_stats_set.as_ref());
             memory.add(memory_stats_set.as_ref());
@@ -208,15 +225,29 @@ impl Used {
     }
 }
 
+/// The discovery names that a task's proxy may speak of: those that it reaches, and its own.
+fn reached<'w>(world: &'w World, task: &TaskRecord) -> BTreeSet<&'w str> {
+    let Some(revision) = connect::task::revision(world, task) else {
+        return BTreeSet::new();
+    };
+    let exposed = revision.workload.connect.iter();
+    let exposed = exposed.flat_map(|connect| &connect.exposed);
+    let own = exposed.map(|one| &one.endpoint);
+    let all = revision.endpoints.iter().chain(own);
+    all.map(|endpoint| endpoint.discovery.as_str()).collect()
+}
+
 /// Service Connect's metrics, each by its discovery name, and by that with cluster and service.
 fn of_connect(
     task: &TaskRecord,
+    reached: &BTreeSet<&str>,
     metrics: &ServiceConnectMetrics,
 ) -> Vec<(MetricName, &'static str, Samples)> {
     let mut names = BTreeMap::new();
     for dimension in metrics.dimensions.iter().flatten() {
         if let (Some(key), Some(value)) = (&dimension.key, &dimension.value)
             && matches!(key.as_str(), "DiscoveryName" | "TargetDiscoveryName")
+            && reached.contains(value.as_str())
         {
             names.insert(key.clone(), value.clone());
         }

@@ -5,9 +5,9 @@
 use super::{NAMESPACE, PERCENT, dimensions};
 use crate::fargate;
 use crate::instance::load;
-use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceStatus};
+use crate::records::container_instance::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus};
 use aws_types::{Scope, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::World;
 use telemetry::metrics::name::MetricName;
 use telemetry::metrics::point::MINUTE;
@@ -25,25 +25,41 @@ struct Sums {
     gpus: f64,
 }
 
-/// Adds a sample of each cluster that has instances. `used` is what tasks used in the minute: CPU units
-/// and MiB.
+/// What a cluster's instances have, what of it is reserved, and what those have that told what they use.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfCluster {
+    all: Sums,
+    reserved: Sums,
+    told: Sums,
+}
+
+/// Adds a sample of each cluster that has instances. `used` is what tasks used in the minute, CPU units and
+/// MiB, and `told` the instances that published it: what the others use is not known, which is not nothing.
 pub fn add(
     world: &World,
     at: Timestamp,
-    used: &BTreeMap<Cluster, (f64, f64)>,
+    (used, told): (&BTreeMap<Cluster, (f64, f64)>, &BTreeSet<InstanceKey>),
     points: &mut Points,
 ) {
-    let mut clusters: BTreeMap<Cluster, (Sums, Sums)> = BTreeMap::new();
+    let mut clusters: BTreeMap<Cluster, OfCluster> = BTreeMap::new();
     for instance in world.scan(&CONTAINER_INSTANCES) {
         let key = &instance.key;
         if instance.status == InstanceStatus::Inactive || key.cluster == fargate::CLUSTER {
             continue;
         }
         let cluster = (key.scope.clone(), key.cluster.clone());
-        let (all, reserved) = clusters.entry(cluster).or_default();
+        let OfCluster {
+            all,
+            reserved,
+            told: of_told,
+        } = clusters.entry(cluster).or_default();
+        let has_told = told.contains(key);
         let (has, free) = (&instance.registered, load::of(world, instance).free);
         let mut add = |registered: f64, left: f64, of: fn(&mut Sums) -> &mut f64| {
             *of(all) += registered;
+            if has_told {
+                *of(of_told) += registered;
+            }
             *of(reserved) += registered - left;
         };
         add(f64::from(has.cpu_units), f64::from(free.cpu_units), |s| {
@@ -56,7 +72,12 @@ pub fn add(
             &mut s.gpus
         });
     }
-    for (cluster, (all, reserved)) in clusters {
+    for (cluster, sums) in clusters {
+        let OfCluster {
+            all,
+            reserved,
+            told,
+        } = sums;
         let (cpu, memory) = used.get(&cluster).copied().unwrap_or_default();
         let mut add = |name: &str, part: f64, whole: f64| {
             if whole > 0.0 {
@@ -66,8 +87,8 @@ pub fn add(
         add("CPUReservation", reserved.cpu, all.cpu);
         add("MemoryReservation", reserved.memory, all.memory);
         add("GPUReservation", reserved.gpus, all.gpus);
-        add("CPUUtilization", cpu, all.cpu);
-        add("MemoryUtilization", memory, all.memory);
+        add("CPUUtilization", cpu, told.cpu);
+        add("MemoryUtilization", memory, told.memory);
     }
 }
 

@@ -5,17 +5,18 @@
 //! of a series and resolution lie side by side in order of time. The names are kept in memory besides:
 //! they are looked up with every sample.
 
+use super::metric_names::Names;
 use crate::metric_store::{
-    LAST_ARRIVED_SLACK_SECONDS, MetricStore, MetricStoreError, NewPoint, PointPlace, PointRange,
-    Resolution, SeriesName, SeriesState, StoredPoint,
+    Held, LAST_ARRIVED_SLACK_SECONDS, MetricStore, MetricStoreError, NewPoint, PointPlace,
+    PointRange, Resolution, SeriesName, SeriesState, SeriesView, StoredPoint, check_names,
 };
 use aws_types::Timestamp;
 use fjall::{
-    Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserKey,
+    Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
+    Snapshot, UserKey,
 };
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub struct FjallMetricStore {
     names: Keyspace,
     /// Held by whoever writes; `std` locks: a writer is on a thread that may wait.
     writing: Mutex<Numbers>,
-    known: RwLock<BTreeMap<SeriesName, Series>>,
+    known: RwLock<Names<Series>>,
 }
 
 /// Numbers of which none is given twice: each start has a range of its own.
@@ -84,7 +85,11 @@ impl FjallMetricStore {
         let mut batch = database.batch().durability(Some(PersistMode::SyncData));
         batch.insert(&starts, STARTS, start.to_be_bytes());
         batch.commit().map_err(failed)?;
-        let known = names.iter().map(decode_series).collect::<Result<_, _>>()?;
+        let mut known = Names::default();
+        for found in names.iter().map(decode_series) {
+            let (name, series) = found?;
+            known.insert(name, series);
+        }
         Ok(Self {
             database,
             points,
@@ -148,7 +153,9 @@ impl Writing<'_> {
         if !self.news.is_empty() {
             let known = &self.store.known;
             let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
-            known.extend(self.news);
+            for (name, series) in self.news {
+                known.insert(name, series);
+            }
         }
         Ok(())
     }
@@ -156,6 +163,7 @@ impl Writing<'_> {
 
 impl MetricStore for FjallMetricStore {
     fn append(&self, points: &[NewPoint], arrived: Timestamp) -> Result<(), MetricStoreError> {
+        check_names(points)?;
         let mut numbers = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writing = self.writing();
         for point in points {
@@ -165,24 +173,12 @@ impl MetricStore for FjallMetricStore {
         writing.commit()
     }
 
-    fn read(
-        &self,
-        series: &SeriesName,
-        range: PointRange,
-    ) -> Result<Vec<StoredPoint>, MetricStoreError> {
-        let Some(series) = self.known(series).filter(|_| range.from < range.until) else {
-            return Ok(Vec::new());
-        };
-        let bound = |at| {
-            let place = PointPlace {
-                resolution: range.resolution,
-                at,
-                sequence: 0,
-            };
-            point_key(series.number, place)
-        };
-        let found = self.points.range(bound(range.from)..bound(range.until));
-        found.take(range.points_max).map(decode_point).collect()
+    fn view(&self, series: &SeriesName) -> Box<dyn SeriesView> {
+        Box::new(View {
+            series: self.known(series),
+            snapshot: self.database.snapshot(),
+            points: self.points.clone(),
+        })
     }
 
     fn replace(
@@ -213,23 +209,16 @@ impl MetricStore for FjallMetricStore {
         limit: usize,
     ) -> Result<Vec<SeriesState>, MetricStoreError> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let start = SeriesName(prefix.to_vec());
-        let start = match after.filter(|after| **after >= start) {
-            Some(after) => Bound::Excluded(after.clone()),
-            None => Bound::Included(start),
-        };
-        let found = known.range((start, Bound::Unbounded));
-        let found = found.take_while(|(name, _)| name.0.starts_with(prefix));
-        let states = found.take(limit).map(|(name, series)| SeriesState {
-            name: name.clone(),
-            last_arrived: series.last_arrived,
-        });
-        Ok(states.collect())
+        Ok(known.states(prefix, after, limit, |series| series.last_arrived))
     }
 
-    fn series_count(&self) -> usize {
+    fn has(&self, series: &SeriesName) -> bool {
+        self.known(series).is_some()
+    }
+
+    fn held(&self, of: Option<&SeriesName>) -> Held {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.len()
+        known.held(of)
     }
 
     fn delete(&self, series: &SeriesName, limit: usize) -> Result<bool, MetricStoreError> {
@@ -256,6 +245,32 @@ impl MetricStore for FjallMetricStore {
             known.remove(series);
         }
         Ok(more)
+    }
+}
+
+/// A series as it was when the snapshot was taken.
+struct View {
+    series: Option<Series>,
+    snapshot: Snapshot,
+    points: Keyspace,
+}
+
+impl SeriesView for View {
+    fn read(&self, range: PointRange) -> Result<Vec<StoredPoint>, MetricStoreError> {
+        let Some(series) = self.series.filter(|_| range.from < range.until) else {
+            return Ok(Vec::new());
+        };
+        let bound = |at| {
+            let place = PointPlace {
+                resolution: range.resolution,
+                at,
+                sequence: 0,
+            };
+            point_key(series.number, place)
+        };
+        let bounds = bound(range.from)..bound(range.until);
+        let found = self.snapshot.range(&self.points, bounds);
+        found.take(range.points_max).map(decode_point).collect()
     }
 }
 

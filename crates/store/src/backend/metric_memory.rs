@@ -1,13 +1,13 @@
 //! Metric samples in memory, for tests and the simulator.
 
+use super::metric_names::Names;
 use crate::metric_store::{
-    MetricStore, MetricStoreError, NewPoint, PointPlace, PointRange, SeriesName, SeriesState,
-    StoredPoint,
+    Held, MetricStore, MetricStoreError, NewPoint, PointPlace, PointRange, SeriesName, SeriesState,
+    SeriesView, StoredPoint, check_names,
 };
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
-use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Series in a map. `std` mutex: held for one call, never across a wait.
 #[derive(Debug, Default)]
@@ -16,13 +16,14 @@ pub struct MemoryMetricStore(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     sequence: u64,
-    series: BTreeMap<SeriesName, Series>,
+    series: Names<Series>,
 }
 
 #[derive(Debug)]
 struct Series {
     last_arrived: Timestamp,
-    points: BTreeMap<PointPlace, Vec<u8>>,
+    /// Views share them.
+    points: Arc<BTreeMap<PointPlace, Vec<u8>>>,
 }
 
 impl MemoryMetricStore {
@@ -39,20 +40,26 @@ impl Inner {
             at: point.at,
             sequence: self.sequence,
         };
-        let series = self.series.entry(point.series.clone());
-        let series = series.or_insert_with(|| Series {
-            last_arrived: arrived.unwrap_or(point.at),
-            points: BTreeMap::new(),
-        });
+        if self.series.get(&point.series).is_none() {
+            let new = Series {
+                last_arrived: arrived.unwrap_or(point.at),
+                points: Arc::default(),
+            };
+            self.series.insert(point.series.clone(), new);
+        }
+        let Some(series) = self.series.get_mut(&point.series) else {
+            return;
+        };
         series.last_arrived = series
             .last_arrived
             .max(arrived.unwrap_or(series.last_arrived));
-        series.points.insert(place, point.value.clone());
+        Arc::make_mut(&mut series.points).insert(place, point.value.clone());
     }
 }
 
 impl MetricStore for MemoryMetricStore {
     fn append(&self, points: &[NewPoint], arrived: Timestamp) -> Result<(), MetricStoreError> {
+        check_names(points)?;
         let mut inner = self.lock();
         for point in points {
             inner.put(point, Some(arrived));
@@ -60,30 +67,10 @@ impl MetricStore for MemoryMetricStore {
         Ok(())
     }
 
-    fn read(
-        &self,
-        series: &SeriesName,
-        range: PointRange,
-    ) -> Result<Vec<StoredPoint>, MetricStoreError> {
-        let inner = self.lock();
-        let Some(series) = inner.series.get(series) else {
-            return Ok(Vec::new());
-        };
-        let place = |at| PointPlace {
-            resolution: range.resolution,
-            at,
-            sequence: 0,
-        };
-        if range.from >= range.until {
-            return Ok(Vec::new());
-        }
-        let found = series.points.range(place(range.from)..place(range.until));
-        let found = found.take(range.points_max);
-        let stored = found.map(|(place, value)| StoredPoint {
-            place: *place,
-            value: value.clone(),
-        });
-        Ok(stored.collect())
+    fn view(&self, series: &SeriesName) -> Box<dyn SeriesView> {
+        let found = self.lock();
+        let found = found.series.get(series);
+        Box::new(View(found.map(|of| of.points.clone()).unwrap_or_default()))
     }
 
     fn replace(
@@ -97,7 +84,7 @@ impl MetricStore for MemoryMetricStore {
             return Ok(());
         };
         for place in gone {
-            of.points.remove(place);
+            Arc::make_mut(&mut of.points).remove(place);
         }
         for point in come {
             inner.put(point, None);
@@ -112,22 +99,16 @@ impl MetricStore for MemoryMetricStore {
         limit: usize,
     ) -> Result<Vec<SeriesState>, MetricStoreError> {
         let inner = self.lock();
-        let start = SeriesName(prefix.to_vec());
-        let start = match after.filter(|after| **after >= start) {
-            Some(after) => Bound::Excluded(after.clone()),
-            None => Bound::Included(start),
-        };
-        let found = inner.series.range((start, Bound::Unbounded));
-        let found = found.take_while(|(name, _)| name.0.starts_with(prefix));
-        let states = found.take(limit).map(|(name, series)| SeriesState {
-            name: name.clone(),
-            last_arrived: series.last_arrived,
-        });
-        Ok(states.collect())
+        let of = &inner.series;
+        Ok(of.states(prefix, after, limit, |series| series.last_arrived))
     }
 
-    fn series_count(&self) -> usize {
-        self.lock().series.len()
+    fn has(&self, series: &SeriesName) -> bool {
+        self.lock().series.get(series).is_some()
+    }
+
+    fn held(&self, of: Option<&SeriesName>) -> Held {
+        self.lock().series.held(of)
     }
 
     fn delete(&self, series: &SeriesName, limit: usize) -> Result<bool, MetricStoreError> {
@@ -137,12 +118,36 @@ impl MetricStore for MemoryMetricStore {
         };
         let some: Vec<_> = of.points.keys().copied().take(limit).collect();
         for place in some {
-            of.points.remove(&place);
+            Arc::make_mut(&mut of.points).remove(&place);
         }
         let more = !of.points.is_empty();
         if !more {
             inner.series.remove(series);
         }
         Ok(more)
+    }
+}
+
+/// The points as they were.
+struct View(Arc<BTreeMap<PointPlace, Vec<u8>>>);
+
+impl SeriesView for View {
+    fn read(&self, range: PointRange) -> Result<Vec<StoredPoint>, MetricStoreError> {
+        if range.from >= range.until {
+            return Ok(Vec::new());
+        }
+        let place = |at| PointPlace {
+            resolution: range.resolution,
+            at,
+            sequence: 0,
+        };
+        let found = self.0.range(place(range.from)..place(range.until));
+        let stored = found
+            .take(range.points_max)
+            .map(|(place, value)| StoredPoint {
+                place: *place,
+                value: value.clone(),
+            });
+        Ok(stored.collect())
     }
 }

@@ -9,6 +9,7 @@ mod log_memory;
 mod memory;
 mod metric_fjall;
 mod metric_memory;
+mod metric_names;
 mod redb;
 
 pub use log_fjall::FjallLogStore;

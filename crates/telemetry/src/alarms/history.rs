@@ -22,6 +22,23 @@ pub const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Old items that one new item takes away at most, so that a transaction stays small.
 const REMOVED_MAX: usize = 4;
 
+/// Rule: API reference, AlarmHistoryItem: characters of `HistoryData` and of `HistorySummary`.
+const DATA_CHARS_MAX: usize = 4_095;
+const SUMMARY_CHARS_MAX: usize = 255;
+/// What `HistoryData` goes without where it is too long, the least missed first: DescribeAlarms tells the
+/// alarm as it is, and the item's other members what became of it.
+const LEFT_OUT: [&str; 9] = [
+    "/originalAlarm",
+    "/updatedAlarm",
+    "/createdAlarm",
+    "/deletedAlarm",
+    "/oldState/stateReasonData",
+    "/newState/stateReasonData",
+    "/oldState/stateReason",
+    "/newState/stateReason",
+    "/error",
+];
+
 /// `Alarm "NAME" created`, `updated` or `deleted`.
 pub fn configured(txn: &mut Txn, ctx: &Ctx, alarm: &AlarmRecord, before: Option<&AlarmRecord>) {
     let (word, mut data) = match before {
@@ -87,11 +104,29 @@ fn write(txn: &mut Txn, ctx: &Ctx, alarm: &AlarmRecord, kind: &str, summary: Str
         key,
         alarm_kind: alarm.kind().into(),
         kind: kind.into(),
-        summary,
-        data: data.to_string(),
+        summary: summary.chars().take(SUMMARY_CHARS_MAX).collect(),
+        data: bounded(data),
     };
     txn.put(&HISTORY, item);
     make_room(txn, &alarm.key, ctx.now);
+}
+
+/// The text of these data, without what makes it too long.
+fn bounded(mut data: Value) -> String {
+    let mut text = data.to_string();
+    for path in LEFT_OUT {
+        if text.chars().count() <= DATA_CHARS_MAX {
+            break;
+        }
+        let Some((above, name)) = path.rsplit_once('/') else {
+            continue;
+        };
+        let within = data.pointer_mut(above).and_then(Value::as_object_mut);
+        if within.and_then(|members| members.remove(name)).is_some() {
+            text = data.to_string();
+        }
+    }
+    text
 }
 
 /// Several items of one moment are told apart by a number.

@@ -7,7 +7,7 @@ use super::change::Verdict;
 use super::evaluate::{Comparison, Datapoint, Missing, RANGE_EXTRA, Rule, evaluate};
 use super::records::AlarmRecord;
 use crate::errors::invalid;
-use crate::metrics::math::{Series, Value};
+use crate::metrics::math::{Budget, Series, Value};
 use crate::metrics::name::MetricName;
 use crate::metrics::point::start_of;
 use crate::metrics::query::{Measured, Plan, Stat};
@@ -21,6 +21,13 @@ use store::MetricStore;
 /// How often an alarm looks, milliseconds.
 const MINUTE_MILLIS: i64 = 60_000;
 const TEN_SECONDS_MILLIS: i64 = 10_000;
+
+/// Points and series that one look may have computed: a bound of ours. Ten metrics of a day's minutes,
+/// each ten times in an expression.
+pub const COMPUTED_MAX: usize = 200_000;
+
+/// Periods of ten seconds in a day: no alarm looks at more.
+const PERIODS_MAX: usize = 8_640;
 
 /// How often this alarm looks, milliseconds; `None` for one that looks at no metric.
 #[must_use]
@@ -36,7 +43,8 @@ fn cadence(given: &PutMetricAlarmInput) -> i64 {
 }
 
 /// The length of an alarm's periods, seconds: of several, the longest.
-fn period(given: &PutMetricAlarmInput) -> i32 {
+#[must_use]
+pub fn period(given: &PutMetricAlarmInput) -> i32 {
     let metrics = given.metrics.iter().flatten();
     let periods = metrics.filter_map(|query| {
         let of_stat = query.metric_stat.as_ref().and_then(|stat| stat.period);
@@ -57,7 +65,10 @@ pub fn verdict(
     let Some((given, rule)) = alarm.metric().and_then(|given| Some((given, rule(given)?))) else {
         return Ok(None);
     };
-    // Both are small: checked when the alarm was put.
+    // Checked when the alarm was put; one of an older server may not have been.
+    if rule.periods > PERIODS_MAX {
+        return Err(invalid("The alarm has too many evaluation periods."));
+    }
     let periods = rule.periods as i64 + i64::from(RANGE_EXTRA);
     let until = start_of(now, cadence(given));
     let span = periods * i64::from(rule.period) * 1_000;
@@ -144,11 +155,12 @@ fn of_expression(
     plan: &Plan,
     (from, until): Stretch,
 ) -> Result<BTreeMap<i64, Measured>, AwsError> {
-    let values = plan.values(store, |period| Window {
+    let window = |period| Window {
         from,
         until,
         period,
-    })?;
+    };
+    let values = plan.values(store, window, &Budget::of(COMPUTED_MAX))?;
     let returned = plan.queries.iter().find(|query| query.is_returned);
     match returned.and_then(|query| values.get(&query.id)) {
         Some(Value::Series(Series { points, .. })) => {

@@ -3,8 +3,10 @@
 //! Rule: API reference, PutMetricAlarm; lengths, counts and enums of members are checked before, from
 //! the model. Wording as the service answers it, where that is known.
 
+use crate::alarms::look;
 use crate::errors::{combination, invalid, missing, value};
-use crate::metrics::query::Plan;
+use crate::metrics::math::{Budget, Value};
+use crate::metrics::query::{Plan, Query};
 use crate::metrics::statistic::Statistic;
 use aws_api::cloudwatch::{MetricDataQuery, PutMetricAlarmInput};
 use aws_types::{AwsError, Scope};
@@ -181,14 +183,16 @@ fn check_math(
             "The collection Metrics must not have a size greater than {QUERIES_MAX}."
         )));
     }
-    Plan::of(scope, metrics)?;
-    let shown = metrics
-        .iter()
-        .filter(|query| query.return_data.unwrap_or(true))
-        .count();
-    if shown != 1 {
+    let plan = Plan::of(scope, metrics)?;
+    let shown: Vec<_> = plan.queries.iter().filter(|one| one.is_returned).collect();
+    let [shown] = shown.as_slice() else {
         return Err(invalid(
             "Exactly one element of the metrics list should return data.",
+        ));
+    };
+    if plan.stats().next().is_none() {
+        return Err(invalid(
+            "At least one element of the metrics list should be a MetricStat.",
         ));
     }
     for query in metrics {
@@ -197,7 +201,21 @@ fn check_math(
             check_period(given, period)?;
         }
     }
-    Ok(())
+    // The period that the alarm looks at: what it holds in memory is its datapoints.
+    check_period(given, look::period(given))?;
+    check_result(&plan, shown)
+}
+
+/// Rule: user guide: the expression that an alarm watches has a single time series.
+fn check_result(plan: &Plan, shown: &Query) -> Result<(), AwsError> {
+    let values = plan.trial(&Budget::of(look::COMPUTED_MAX))?;
+    match values.get(&shown.id) {
+        Some(Value::Series(_)) => Ok(()),
+        _ => Err(invalid(format!(
+            "Error in expression '{}': the expression of an alarm must return a single time series",
+            shown.id
+        ))),
+    }
 }
 
 fn check_treatment(given: &PutMetricAlarmInput) -> Result<(), AwsError> {
@@ -348,6 +366,35 @@ mod tests {
         ] {
             assert_eq!(with(wrong.clone()), Some("ValidationError"), "{wrong:?}");
         }
+        let math = |id: &str, text: &str, shown| MetricDataQuery {
+            id: Some(id.into()),
+            expression: Some(text.into()),
+            return_data: Some(shown),
+            ..MetricDataQuery::default()
+        };
+        for (text, code) in [
+            ("m1 * 2", None),
+            ("DIFF(m1)", None),
+            ("SUM([m1, m1])", None),
+            ("SUM(m1)", Some("ValidationError")),
+            ("7", Some("ValidationError")),
+            ("METRICS()", Some("ValidationError")),
+            ("[m1, m1]", Some("ValidationError")),
+        ] {
+            let queries = vec![math("e", text, true), stat("m1", false)];
+            assert_eq!(with(queries), code, "{text}");
+        }
+        let none = vec![math("e", "SUM(METRICS())", true)];
+        assert_eq!(with(none), Some("ValidationError"), "no metric at all");
+        let many = |id: &str| format!("[{}]", vec![id; 1_000].join(","));
+        let lists = vec![
+            stat("m1", false),
+            math("a", &many("m1"), false),
+            math("b", &many("a"), false),
+            math("c", &many("b"), false),
+            math("e", "SUM(c)", true),
+        ];
+        assert_eq!(with(lists), Some("ValidationError"), "a thousand million");
         let both = code(|a| a.metrics = Some(vec![stat("m1", true)]));
         assert_eq!(both, Some("InvalidParameterCombination"));
     }

@@ -24,7 +24,7 @@ pub const NO_UNIT: &str = "None";
 #[must_use]
 pub fn start_of(at: Timestamp, period_millis: i64) -> Timestamp {
     let millis = at.millis();
-    Timestamp::from_millis(millis - millis.rem_euclid(period_millis))
+    Timestamp::from_millis(millis.saturating_sub(millis.rem_euclid(period_millis)))
 }
 
 /// What a point says, as the store keeps it: the unit's length, the unit, the samples.

@@ -17,7 +17,8 @@ pub const DATA_MAX: usize = 1_000;
 const VALUES_MAX: usize = 150;
 const DIMENSIONS_MAX: usize = 30;
 const TOO_OLD: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-const TOO_NEW: Duration = Duration::from_secs(2 * 60 * 60);
+/// How far ahead samples may be.
+pub const TOO_NEW: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Where samples go: series, resolution, start of period, unit.
 type Place = (SeriesName, Resolution, Timestamp, String);
@@ -76,6 +77,11 @@ pub fn add(
             "The collection {path}.Dimensions must not have a size greater than {DIMENSIONS_MAX}."
         )));
     }
+    for (at, dimension) in dimensions.into_iter().flatten().enumerate() {
+        let path = format!("{path}.Dimensions.member.{}", at + 1);
+        check_text(dimension.name.as_deref(), &path, "Name")?;
+        check_text(dimension.value.as_deref(), &path, "Value")?;
+    }
     let metric = MetricName::of(
         scope,
         Some(namespace),
@@ -103,6 +109,20 @@ pub fn add(
         points.add(&metric, resolution, at, unit, samples);
     }
     Ok(())
+}
+
+/// Rule: API reference, Dimension: ASCII alone, without control characters, something but blanks, and no
+/// colon first.
+fn check_text(text: Option<&str>, path: &str, member: &str) -> Result<(), AwsError> {
+    let text = text.unwrap_or_default();
+    let is_printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let problem = match (is_printable, text.trim().is_empty()) {
+        (false, _) => "must contain only ASCII characters",
+        (_, true) => "must contain at least one non-whitespace character",
+        _ if text.starts_with(':') => "must not start with a colon",
+        _ => return Ok(()),
+    };
+    Err(value(format!("The parameter {path}.{member} {problem}.")))
 }
 
 fn check_moment(at: Timestamp, now: Timestamp, path: &str) -> Result<Timestamp, AwsError> {

@@ -2,7 +2,7 @@
 //!
 //! Rule: API reference, MetricDataQuery.
 
-use super::math::{self, Expression, Given, Series, Value};
+use super::math::{self, Budget, Expression, Given, Series, Value};
 use super::name::MetricName;
 use super::read::{Window, read};
 use super::statistic::Statistic;
@@ -157,11 +157,42 @@ impl Plan {
     /// The values of all queries by id. `window` says which stretch of time a period's values are of.
     ///
     /// # Errors
-    /// The store cannot be read, or an expression has no value.
+    /// The store cannot be read, an expression has no value, or all together take more than the budget.
     pub fn values(
         &self,
         store: &dyn MetricStore,
         window: impl Fn(i32) -> Window,
+        budget: &Budget,
+    ) -> Result<BTreeMap<String, Value>, AwsError> {
+        let of_stat = |stat: &Stat| {
+            let found = stat.values(store, window(stat.period))?.into_iter();
+            Ok(found.map(|(at, one)| (at.millis(), one.value)).collect())
+        };
+        self.computed(of_stat, &window, budget)
+    }
+
+    /// The values where each statistic has two points, of 1: what kind of value each query has.
+    ///
+    /// # Errors
+    /// An expression has no value.
+    pub fn trial(&self, budget: &Budget) -> Result<BTreeMap<String, Value>, AwsError> {
+        let window = |period: i32| Window {
+            from: Timestamp::EPOCH,
+            until: Timestamp::from_millis(i64::from(period) * 2_000),
+            period,
+        };
+        let of_stat = |stat: &Stat| {
+            let second = i64::from(stat.period) * 1_000;
+            Ok(BTreeMap::from([(0, 1.0), (second, 1.0)]))
+        };
+        self.computed(of_stat, &window, budget)
+    }
+
+    fn computed(
+        &self,
+        of_stat: impl Fn(&Stat) -> Result<BTreeMap<i64, f64>, AwsError>,
+        window: &dyn Fn(i32) -> Window,
+        budget: &Budget,
     ) -> Result<BTreeMap<String, Value>, AwsError> {
         let mut values = BTreeMap::new();
         let mut metrics = Vec::new();
@@ -169,9 +200,11 @@ impl Plan {
             let Asks::Stat(stat) = &query.asks else {
                 continue;
             };
-            let found = stat.values(store, window(stat.period))?.into_iter();
+            let points = of_stat(stat)?;
+            let spent = budget.spend(1 + points.len());
+            spent.map_err(|error| in_expression(&query.id, &error.0))?;
             let series = Series {
-                points: found.map(|(at, one)| (at.millis(), one.value)).collect(),
+                points,
                 period: i64::from(stat.period) * 1_000,
             };
             values.insert(query.id.clone(), Value::Series(series));
@@ -192,6 +225,7 @@ impl Plan {
                 metrics: &metrics,
                 from,
                 until,
+                budget,
             };
             let value = math::evaluate(expression, given);
             let value = value.map_err(|error| in_expression(&query.id, &error.0))?;

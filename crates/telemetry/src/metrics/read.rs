@@ -2,10 +2,12 @@
 
 use super::name::MetricName;
 use super::point::{RESOLUTIONS, decode};
+use super::put::TOO_NEW;
+use super::rollup::KEPT;
 use super::samples::Samples;
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
-use store::{MetricStore, MetricStoreError, PointRange, Resolution, SeriesName};
+use store::{MetricStore, MetricStoreError, PointRange, Resolution, SeriesView};
 
 /// Points read from the store at once.
 const PAGE: usize = 4_096;
@@ -29,7 +31,7 @@ impl Window {
     /// The start of the period in which a moment of the window lies.
     #[must_use]
     pub fn slot(self, at: Timestamp) -> Timestamp {
-        let since = at.millis() - self.from.millis();
+        let since = at.millis().saturating_sub(self.from.millis());
         let period = self.period_millis();
         Timestamp::from_millis(self.from.millis() + since.div_euclid(period) * period)
     }
@@ -37,9 +39,21 @@ impl Window {
     /// How many periods it has; one that is cut short counts.
     #[must_use]
     pub fn periods(self) -> i64 {
-        let millis = (self.until.millis() - self.from.millis()).max(0);
+        let millis = self
+            .until
+            .millis()
+            .saturating_sub(self.from.millis())
+            .max(0);
         let period = self.period_millis();
         millis.div_euclid(period) + i64::from(millis.rem_euclid(period) > 0)
+    }
+
+    /// What of a stretch of time there can be samples of: nothing is kept longer than [`KEPT`], nor put
+    /// further ahead than two hours.
+    #[must_use]
+    pub fn kept(from: Timestamp, until: Timestamp, now: Timestamp) -> (Timestamp, Timestamp) {
+        let (first, last) = (now.minus(KEPT), now.plus(TOO_NEW));
+        (from.clamp(first, last), until.clamp(first, last))
     }
 
     /// Rule: API reference, GetMetricStatistics, `StartTime`: rounded down to what is kept of that age;
@@ -72,18 +86,18 @@ pub fn read(
     metric: &MetricName,
     window: Window,
 ) -> Result<BTreeMap<(Timestamp, String), Samples>, MetricStoreError> {
-    let series = metric.series();
+    // Of one moment: else what becomes a minute meanwhile is seen twice, or not at all.
+    let view = store.view(&metric.series());
     let mut found = BTreeMap::new();
     let fits = |resolution: &&Resolution| i32::from(resolution.0) <= window.period;
     for resolution in RESOLUTIONS.iter().filter(fits) {
-        add(store, &series, *resolution, window, &mut found)?;
+        add(&*view, *resolution, window, &mut found)?;
     }
     Ok(found)
 }
 
 fn add(
-    store: &dyn MetricStore,
-    series: &SeriesName,
+    view: &dyn SeriesView,
     resolution: Resolution,
     window: Window,
     found: &mut BTreeMap<(Timestamp, String), Samples>,
@@ -95,7 +109,7 @@ fn add(
         points_max: PAGE,
     };
     loop {
-        let mut points = store.read(series, range)?;
+        let mut points = view.read(range)?;
         let is_last = points.len() < range.points_max;
         if !is_last {
             // The moment at which the page ends may go on: it is read again, whole.

@@ -17,7 +17,7 @@ use store::{
 const HOUR_SECONDS: u64 = 60 * 60;
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 /// Nothing is kept longer.
-const KEPT: Duration = Duration::from_secs(455 * DAY_SECONDS);
+pub const KEPT: Duration = Duration::from_secs(455 * DAY_SECONDS);
 /// From which age on points of a resolution become points of another.
 const STEPS: [(Resolution, Resolution, Duration); 3] = [
     (SECOND, MINUTE, Duration::from_secs(3 * HOUR_SECONDS)),
@@ -48,7 +48,7 @@ pub fn roll(
         while put_together(store, name, (from, into), (beginning, until))? {}
     }
     let settled = (now.minus(UNSETTLED), start_of(now.minus(SETTLED), 60_000));
-    while put_together(store, name, (MINUTE, MINUTE), settled)? {}
+    settle(store, name, settled)?;
     let gone = PointRange {
         resolution: HOUR,
         from: beginning,
@@ -84,14 +84,55 @@ fn put_together(
     };
     let points = store.read(series, range)?;
     let (gone, come) = together(series, &points, into);
-    // Within one resolution what is whole stays: otherwise this would never end.
-    let is_settled = from == into && gone.len() == come.len();
-    if gone.is_empty() || is_settled {
+    if gone.is_empty() {
         return Ok(false);
     }
     let places: Vec<_> = gone.iter().map(|point| point.place).collect();
     store.replace(series, &places, &come)?;
-    Ok(from != into && points.len() == POINTS_PER_STEP)
+    Ok(points.len() == POINTS_PER_STEP)
+}
+
+/// Puts the pieces of each minute together, a page of points at a time, to the end of the range.
+fn settle(
+    store: &dyn MetricStore,
+    series: &SeriesName,
+    (start, end): (Timestamp, Timestamp),
+) -> Result<(), MetricStoreError> {
+    let mut range = PointRange {
+        resolution: MINUTE,
+        from: start,
+        until: end,
+        points_max: POINTS_PER_STEP,
+    };
+    loop {
+        let mut points = store.read(series, range)?;
+        let is_last = points.len() < POINTS_PER_STEP;
+        let last = points.last().map(|point| point.place.at);
+        if let Some(last) = last.filter(|last| !is_last && points[0].place.at < *last) {
+            // The last minute may go on: the next page begins with it.
+            points.retain(|point| point.place.at < last);
+        }
+        let (mut gone, mut come) = (Vec::new(), Vec::new());
+        for pieces in points.chunk_by(|one, next| one.place.at == next.place.at) {
+            let (before, whole) = together(series, pieces, MINUTE);
+            if whole.len() < before.len() {
+                gone.extend(before.iter().map(|piece| piece.place));
+                come.extend(whole);
+            }
+        }
+        if !gone.is_empty() {
+            store.replace(series, &gone, &come)?;
+        }
+        let Some(last) = last.filter(|_| !is_last) else {
+            return Ok(());
+        };
+        // A page of one minute alone is read again: it has fewer pieces now.
+        let goes_on = last > range.from || !gone.is_empty();
+        range.from = match goes_on {
+            true => last,
+            false => Timestamp::from_millis(last.millis() + 1),
+        };
+    }
 }
 
 /// The points that take the place of these. What cannot be read goes.
@@ -204,7 +245,7 @@ mod tests {
         }
         assert_eq!(sums(&store, 60), [], "an hour cannot be parted");
         roll_at(&store, NOW.plus(457 * day));
-        assert_eq!(store.series_count(), 0);
+        assert_eq!(store.held(None).series, 0);
     }
 
     #[test]
@@ -218,5 +259,27 @@ mod tests {
         roll_at(&store, NOW.plus(Duration::from_secs(20 * 60)));
         assert_eq!(points(&store, MINUTE), 1);
         assert_eq!(sums(&store, 60), [(0, 6.0, 3.0)]);
+    }
+
+    #[test]
+    fn all_pieces_of_two_hours_are_put_together_however_many() {
+        let store = MemoryMetricStore::default();
+        let minutes = 30;
+        for minute in 0..minutes {
+            // One minute has more pieces than a page, others have a few hundred.
+            for piece in 0..if minute == 3 { 5_000 } else { 300 } {
+                put(
+                    &store,
+                    MINUTE,
+                    NOW.plus(Duration::from_secs(minute * 60)),
+                    f64::from(piece % 2),
+                );
+            }
+        }
+        roll_at(&store, NOW.plus(Duration::from_secs(60 * 60)));
+        assert_eq!(points(&store, MINUTE), minutes as usize);
+        let sums = sums(&store, 60);
+        assert_eq!(sums[3], (180_000, 2_500.0, 5_000.0));
+        assert_eq!(sums[29], (29 * 60_000, 150.0, 300.0));
     }
 }

@@ -15,6 +15,8 @@ use store::{Txn, World};
 
 /// Alarms of all scopes: a bound of ours, AWS has none.
 const ALARMS_MAX: usize = 20_000;
+/// Rule: API reference, PutMetricAlarm: an alarm has at most 120 KB.
+const BYTES_MAX: usize = 120 * 1024;
 
 /// Asks for the alarm.
 pub fn asks(input: &PutMetricAlarmInput, _: &World, ctx: &Ctx) -> Vec<Ask> {
@@ -85,6 +87,7 @@ pub fn put(
         state,
         tags: rest.tags,
     };
+    check_size(&alarm)?;
     if let Some(before) = &rest.before
         && before.kind() != alarm.kind()
     {
@@ -96,4 +99,16 @@ pub fn put(
     txn.put(&ALARMS, alarm.clone());
     history::configured(txn, ctx, &alarm, rest.before.as_deref());
     Ok(())
+}
+
+/// What is kept of an alarm is bounded, since the World is in memory.
+fn check_size(alarm: &AlarmRecord) -> Result<(), AwsError> {
+    let text = serde_json::to_string(&alarm.given).unwrap_or_default();
+    match text.len() > BYTES_MAX {
+        true => Err(invalid(format!(
+            "The size of the alarm must not exceed {} KB.",
+            BYTES_MAX / 1024
+        ))),
+        false => Ok(()),
+    }
 }

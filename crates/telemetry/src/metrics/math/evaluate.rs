@@ -4,10 +4,11 @@
 //! of several a series; AVG of several counts what is missing as 0. What is no number (0 / 0, the
 //! logarithm of a negative number) is a missing value.
 
+use super::budget::{Budget, cost};
 use super::function::Function;
-use super::value::{Series, Value, deviation, mean};
+use super::value::{Series, Value, deviation};
 use super::{Expression, MathError, Operator};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What expressions are over.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +21,14 @@ pub struct Given<'a> {
     pub until: i64,
     /// The start of the first.
     pub from: i64,
+    /// What may be computed.
+    pub budget: &'a Budget,
 }
 
 /// The value of an expression.
 ///
 /// # Errors
-/// A function does not take such an argument.
+/// A function does not take such an argument; the budget is spent.
 pub fn evaluate(expression: &Expression, given: Given<'_>) -> Result<Value, MathError> {
     Ok(finite(any(expression, given)?))
 }
@@ -46,27 +49,38 @@ fn any(expression: &Expression, given: Given<'_>) -> Result<Value, MathError> {
     match expression {
         Expression::Number(number) => Ok(Value::Number(*number)),
         Expression::Text(_) => Err(MathError::new("a text is no value")),
-        Expression::Reference(id) => given
-            .results
-            .get(id)
-            .cloned()
-            .ok_or_else(|| MathError::new(format!("{id} is not the id of a query"))),
-        Expression::Negative(inner) => each(any(inner, given)?, |number| -number),
+        Expression::Reference(id) => {
+            let found = given.results.get(id);
+            let found =
+                found.ok_or_else(|| MathError::new(format!("{id} is not the id of a query")))?;
+            given.budget.pay(found)?;
+            Ok(found.clone())
+        }
+        Expression::Negative(inner) => paid(each(any(inner, given)?, |number| -number)?, given),
         Expression::Both(operator, one, other) => {
             let (one, other) = (any(one, given)?, any(other, given)?);
-            both(one, other, |a, b| joined(*operator, a, b))
+            paid(both(one, other, |a, b| joined(*operator, a, b))?, given)
         }
         Expression::List(all) => list(all, given).map(Value::List),
         Expression::Metrics(start) => {
             let ids = given.metrics.iter().filter(|id| id.starts_with(start));
-            let found = ids.filter_map(|id| match given.results.get(id) {
-                Some(Value::Series(series)) => Some(series.clone()),
-                _ => None,
-            });
-            Ok(Value::List(found.collect()))
+            let mut found = Vec::new();
+            for id in ids {
+                if let Some(Value::Series(series)) = given.results.get(id) {
+                    given.budget.spend(cost(series))?;
+                    found.push(series.clone());
+                }
+            }
+            Ok(Value::List(found))
         }
-        Expression::Call(function, arguments) => call(*function, arguments, given),
+        Expression::Call(function, arguments) => paid(call(*function, arguments, given)?, given),
     }
+}
+
+/// The value, paid for: it is no larger than what was paid for before, FILL's apart, which pays ahead.
+fn paid(value: Value, given: Given<'_>) -> Result<Value, MathError> {
+    given.budget.pay(&value)?;
+    Ok(value)
 }
 
 fn list(all: &[Expression], given: Given<'_>) -> Result<Vec<Series>, MathError> {
@@ -142,15 +156,11 @@ fn call(
         Function::Floor => each(value()?, f64::floor),
         Function::Log => each(value()?, f64::ln),
         Function::Log10 => each(value()?, f64::log10),
-        Function::Sum => aggregate(value()?, None, |numbers| numbers.iter().sum()),
-        Function::Avg => aggregate(value()?, Some(0.0), mean),
-        Function::Min => aggregate(value()?, None, |n| {
-            n.iter().copied().fold(f64::MAX, f64::min)
-        }),
-        Function::Max => aggregate(value()?, None, |n| {
-            n.iter().copied().fold(f64::MIN, f64::max)
-        }),
-        Function::Stddev => aggregate(value()?, None, deviation),
+        Function::Sum => aggregate(value()?, |numbers, _| numbers.iter().sum()),
+        Function::Avg => aggregate(value()?, |n, count| n.iter().sum::<f64>() / count as f64),
+        Function::Min => aggregate(value()?, |n, _| n.iter().copied().fold(f64::MAX, f64::min)),
+        Function::Max => aggregate(value()?, |n, _| n.iter().copied().fold(f64::MIN, f64::max)),
+        Function::Stddev => aggregate(value()?, |numbers, _| deviation(numbers)),
         Function::MetricCount => match value()? {
             Value::Series(_) => Ok(Value::Number(1.0)),
             Value::List(all) => Ok(Value::Number(all.len() as f64)),
@@ -202,32 +212,26 @@ fn running(series: &Series) -> Series {
     }
 }
 
-/// Of one series a number; of several, a value for each moment at which one of them has one.
-fn aggregate(
-    value: Value,
-    missing: Option<f64>,
-    f: impl Fn(&[f64]) -> f64,
-) -> Result<Value, MathError> {
+/// Of one series a number; of several, a value for each moment at which one of them has one. `f` has the
+/// numbers that are there, and of how many.
+fn aggregate(value: Value, f: impl Fn(&[f64], usize) -> f64) -> Result<Value, MathError> {
     match value {
         Value::Series(series) => {
             let numbers: Vec<f64> = series.points.values().copied().collect();
             Ok(match numbers.is_empty() {
                 true => Value::Series(series),
-                false => Value::Number(f(&numbers)),
+                false => Value::Number(f(&numbers, numbers.len())),
             })
         }
         Value::List(all) => {
-            let moments: BTreeSet<i64> = all
-                .iter()
-                .flat_map(|series| series.points.keys().copied())
-                .collect();
-            let at = |at: i64| {
-                let here = all.iter().map(|series| series.points.get(&at).copied());
-                let numbers: Vec<f64> = here.filter_map(|value| value.or(missing)).collect();
-                (at, f(&numbers))
-            };
+            // Each point once: a look into every series for every moment would take the square of them.
+            let mut moments: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+            for (at, number) in all.iter().flat_map(|series| &series.points) {
+                moments.entry(*at).or_default().push(*number);
+            }
+            let points = moments.iter();
             Ok(Value::Series(Series {
-                points: moments.into_iter().map(at).collect(),
+                points: points.map(|(at, here)| (*at, f(here, all.len()))).collect(),
                 period: all
                     .iter()
                     .map(|series| series.period)
@@ -277,6 +281,10 @@ fn choice(arguments: &[Expression], given: Given<'_>) -> Result<Value, MathError
 fn fill(arguments: &[Expression], given: Given<'_>) -> Result<Value, MathError> {
     let value = any(&arguments[0], given)?;
     let filled = |series: &Series| -> Result<Series, MathError> {
+        let window = given.until.saturating_sub(given.from).max(0);
+        let periods = window / series.period.max(1) + 1;
+        let budget = given.budget;
+        budget.spend(usize::try_from(periods).unwrap_or(usize::MAX))?;
         match &arguments[1] {
             Expression::Reference(name) if name == "REPEAT" => Ok(repeated(series, given)),
             Expression::Reference(name) if name == "LINEAR" => Ok(linear(series, given)),
@@ -305,7 +313,7 @@ fn fill_with(series: &Series, given: Given<'_>, f: impl Fn(i64) -> Option<f64>) 
             if let (None, Some(value)) = (points.get(&at), f(at)) {
                 points.insert(at, value);
             }
-            at += series.period;
+            at = at.saturating_add(series.period);
         }
     }
     Series {

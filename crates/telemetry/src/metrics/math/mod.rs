@@ -1,16 +1,18 @@
 //! Metric math: expressions over metrics and over one another.
 //!
 //! * [`lexer`] and [`parser`]: text to an [`Expression`]. [`function`]: which functions there are.
-//! * [`value`]: numbers and series. [`evaluate`]: an expression's value.
+//! * [`value`]: numbers and series. [`evaluate`]: an expression's value, within a [`budget`].
 //!
 //! Rule: CloudWatch user guide, "Using math expressions with CloudWatch metrics".
 
+mod budget;
 mod evaluate;
 mod function;
 mod lexer;
 mod parser;
 mod value;
 
+pub use budget::Budget;
 pub use evaluate::{Given, evaluate};
 pub use parser::parse;
 pub use value::{Series, Value};

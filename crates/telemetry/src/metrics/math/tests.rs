@@ -14,6 +14,9 @@ fn series(points: &[(i64, f64)]) -> Value {
     })
 }
 
+/// What each expression may spend here.
+const ENOUGH: usize = 1_000;
+
 /// The value over m1 = 1, 2, -, 4 and m2 = 10, -, 30, 40 at the minutes 0 to 3.
 fn value(text: &str) -> Result<Value, MathError> {
     let results = BTreeMap::from([
@@ -27,6 +30,7 @@ fn value(text: &str) -> Result<Value, MathError> {
         metrics: &metrics,
         from: 0,
         until: 240_000,
+        budget: &Budget::of(ENOUGH),
     };
     evaluate(&parse(text)?, given)
 }
@@ -120,6 +124,32 @@ fn what_is_no_expression_is_refused_with_its_reason() {
         let error = value(text).unwrap_err().0;
         assert!(error.contains(reason), "{text}: {error}");
     }
+}
+
+#[test]
+fn what_takes_too_much_is_refused_before_it_is_made() {
+    let empty = BTreeMap::from([("x".to_owned(), series(&[]))]);
+    let lists = BTreeMap::from([("x".to_owned(), Value::List(vec![Series::default(); 100]))]);
+    let spent = |text: &str, results: &BTreeMap<String, Value>, until| {
+        let given = Given {
+            results,
+            metrics: &["x".to_owned()],
+            from: 0,
+            until,
+            budget: &Budget::of(ENOUGH),
+        };
+        evaluate(&parse(text).unwrap(), given).is_err()
+    };
+    let times = |text: &str, count| format!("SUM([{}])", vec![text; count].join(","));
+    assert!(!spent(&times("x", 900), &empty, 0));
+    assert!(spent(&times("x", 1_001), &empty, 0));
+    assert!(!spent(&times("x", 9), &lists, 0));
+    assert!(spent(&times("x", 11), &lists, 0));
+    assert!(!spent("FILL(x, 1)", &empty, 400 * 60_000));
+    assert!(spent("FILL(x, 1)", &empty, 1_001 * 60_000));
+    assert!(spent("FILL(x, REPEAT)", &empty, i64::MAX));
+    assert!(!spent(&times("METRICS()", 900), &empty, 0));
+    assert!(spent(&times("METRICS()", 1_001), &empty, 0));
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Series {
 }
 
 /// What an aggregate makes of numbers; there is at least one.
-pub fn mean(numbers: &[f64]) -> f64 {
+fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 

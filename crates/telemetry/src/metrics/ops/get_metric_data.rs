@@ -3,7 +3,7 @@
 use super::ask;
 use super::get_metric_statistics::check_period;
 use crate::errors::{invalid, token};
-use crate::metrics::math::{Series, Value};
+use crate::metrics::math::{Budget, Series, Value};
 use crate::metrics::query::{Asks, Plan, Query};
 use crate::metrics::read::Window;
 use aws_api::cloudwatch::{GetMetricDataInput, GetMetricDataOutput, MetricDataResult};
@@ -15,6 +15,9 @@ use store::{MetricStore, World};
 const QUERIES_MAX: usize = 500;
 /// API reference, `MaxDatapoints`: the greatest, and what is taken where none is given.
 const POINTS_MAX: usize = 100_800;
+/// Points and series that one request may have computed: a bound of ours. As many as can be read, and
+/// each in an expression.
+const COMPUTED_MAX: usize = 20 * POINTS_MAX;
 
 /// Asks to read.
 pub fn asks(_: &GetMetricDataInput, _: &World, _: &Ctx) -> Vec<Ask> {
@@ -43,8 +46,10 @@ pub fn get_metric_data(
     }
     let plan = Plan::of(&ctx.scope, queries)?;
     let now = ctx.now;
+    let (from, until) = Window::kept(from, until, now);
     check_windows(&plan, |period| Window::rounded(from, until, period, now))?;
-    let values = plan.values(store, |period| Window::rounded(from, until, period, now))?;
+    let window = |period| Window::rounded(from, until, period, now);
+    let values = plan.values(store, window, &Budget::of(COMPUTED_MAX))?;
     let mut results = Vec::new();
     for query in plan.queries.iter().filter(|query| query.is_returned) {
         let found = values.get(&query.id);
@@ -68,10 +73,10 @@ pub fn get_metric_data(
 
 /// What is read is bounded: by periods, since samples of one are put together.
 fn check_windows(plan: &Plan, window: impl Fn(i32) -> Window) -> Result<(), AwsError> {
-    let mut periods = 0;
+    let mut periods = 0_i64;
     for stat in plan.stats() {
         check_period(stat.period)?;
-        periods += window(stat.period).periods();
+        periods = periods.saturating_add(window(stat.period).periods());
     }
     match periods > 10 * POINTS_MAX as i64 {
         true => Err(invalid(
@@ -130,7 +135,11 @@ fn cut(results: &mut [MetricDataResult], before: usize, max: usize) -> Option<St
         };
         let count = values.len();
         let start = before.saturating_sub(passed).min(count);
-        let end = (before + max).saturating_sub(passed).min(count).max(start);
+        let end = before
+            .saturating_add(max)
+            .saturating_sub(passed)
+            .min(count)
+            .max(start);
         *moments = moments[start..end].to_vec();
         *values = values[start..end].to_vec();
         if end < count {
@@ -139,7 +148,7 @@ fn cut(results: &mut [MetricDataResult], before: usize, max: usize) -> Option<St
         }
         passed += count;
     }
-    has_more.then(|| (before + max).to_string())
+    has_more.then(|| before.saturating_add(max).to_string())
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ fn window(input: &GetMetricStatisticsInput, now: Timestamp) -> Result<Window, Aw
             thousands(POINTS_MAX),
         )));
     }
-    Ok(window)
+    let (from, until) = Window::kept(from, until, now);
+    Ok(Window::rounded(from, until, period, now))
 }
 
 /// Rule: API reference, `Period`.
