@@ -137,6 +137,7 @@ def test_no_request_is_lost_to_an_agent_that_is_killed(fresh, called, tmp_path):
             all_of = connect.running(fresh, "kept", 3)
             three, = (task for task in all_of if task["taskArn"] not in (one["taskArn"], two["taskArn"]))
             with within(fresh, three, SERVER, "three", str(over)):
+                # Before its server was there it may have failed so often that it rests for half a minute.
                 eventually(lambda: "three" in answers(fresh, client, 4), "the third to be asked too", 90)
             assert connect.proxy(fresh.data) == proxy
             assert asking.poll() is None, asking.communicate()
