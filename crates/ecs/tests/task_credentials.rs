@@ -85,7 +85,8 @@ fn a_task_is_its_role_and_its_agent_the_execution_role() {
     };
     let own = Principal::Task { arn: task.arn() };
     assert_eq!(who(&role, now), (own, session("app")));
-    assert_eq!(who(&execution, now), (Principal::Other, session("exec")));
+    let agents = Principal::Execution { arn: task.arn() };
+    assert_eq!(who(&execution, now), (agents, session("exec")));
     assert_ne!(role.credentials_id, execution.credentials_id);
     assert_ne!(role.secret_access_key, execution.secret_access_key);
     define(&mut house, "none", None, None);

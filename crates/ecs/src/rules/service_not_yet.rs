@@ -195,7 +195,6 @@ mod tests {
             json!({"gatewayConnectors": [{}]}),
             json!({"monitoring": {}}),
             json!({"deploymentConfiguration": {"lifecycleHooks": [{"hookDetails": {}}]}}),
-            json!({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": true}}}),
         ];
         assert_eq!(samples.len(), ROWS.len());
         for (sample, row) in samples.into_iter().zip(ROWS) {
