@@ -287,3 +287,17 @@ def test_a_service_runs_the_image_that_its_first_task_resolved(longshore, tmp_pa
         pinned.delete(), free.delete()
     finally:
         registry.close()
+
+
+def test_the_clis_deploy_is_told_that_codedeploy_is_not_served(longshore, tmp_path):
+    service, before = blue(longshore)
+    (tmp_path / "task.json").write_text(json.dumps({"family": "stages", "containerDefinitions": [NAP]}))
+    (tmp_path / "spec.json").write_text(json.dumps({"version": 0.0, "Resources": [{"TargetService": {
+        "Type": "AWS::ECS::Service",
+        "Properties": {"TaskDefinition": "", "LoadBalancerInfo": {"ContainerName": "app", "ContainerPort": 80}}}}]}))
+    refused = longshore.aws(
+        "ecs", "deploy", "--service", service.name, "--task-definition", str(tmp_path / "task.json"),
+        "--codedeploy-appspec", str(tmp_path / "spec.json"), check=False)
+    assert refused.returncode != 0 and "UnknownOperationException" in refused.stderr, refused.stderr
+    assert arns(service) == before
+    service.delete()

@@ -29,6 +29,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.taken: list[dict] = []
+        self.calls: list[tuple[str, dict[str, str]]] = []
         self.refused = 0
         self.failing = False
         listener = self
@@ -41,6 +42,7 @@ class Listener:
                     listener.refused += 1
                 else:
                     listener.taken.append(event)
+                    listener.calls.append((self.path, dict(self.headers.items())))
                 self.send_response(500 if listener.failing else 200)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -73,7 +75,9 @@ def longshore(busybox: Path, listener: Listener) -> Iterator[Longshore]:
     directory = Path(tempfile.mkdtemp(prefix="ls-e2e-"))
     instance = Longshore(directory)
     instance.data.mkdir()
-    (instance.data / "longshore.toml").write_text(f'[[target]]\nname = "hook"\nurl = "{listener.url}"\n')
+    (instance.data / "longshore.toml").write_text(
+        f'[[target]]\nname = "hook"\nurl = "{listener.url}"\n'
+        f'[[target]]\nname = "paths"\nurl = "{listener.url}/*/x/*?key=1"\n')
     try:
         instance.up().load_image(busybox)
         yield instance
@@ -250,3 +254,37 @@ def test_the_history_can_be_followed(longshore: Longshore) -> None:
     assert f"task {id} STOPPED (desired STOPPED) version {task['version']} group family:once" in shown
     assert "instance " in shown
     assert longshore.run("events", "--cluster", "elsewhere").stdout == ""
+
+
+def test_a_target_adds_headers_query_and_path_to_a_call(longshore: Longshore, listener: Listener) -> None:
+    source = name("app")
+    parameters = {
+        "PathParameterValues": ["blue", "a/b?c"], "QueryStringParameters": {"to": "ops & dev"},
+        "HeaderParameters": {"X-Team": "ops", "Host": "elsewhere.test"}}
+    rule = listen(longshore, {"source": [source]}, Arn=f"{PREFIX}/paths", HttpParameters=parameters)
+    shown = longshore.events.list_targets_by_rule(Rule=rule)["Targets"][0]["HttpParameters"]
+    assert shown == parameters
+    longshore.events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": "{}"}])
+    path = "/hook/blue/x/a%2Fb%3Fc?key=1&to=ops%20%26%20dev"
+    called = lambda: [headers for at, headers in list(listener.calls) if at == path]
+    eventually(called, "the call")
+    headers = {key.lower(): value for key, value in called()[0].items()}
+    assert headers["x-team"] == "ops" and headers["host"].startswith("127.0.0.1:")
+    drop(longshore, rule)
+
+
+def test_parameters_that_cannot_be_used_are_refused(longshore: Longshore) -> None:
+    rule = name("rule")
+    longshore.events.put_rule(Name=rule, ScheduleExpression="rate(1 day)")
+    group = "arn:aws:logs:us-east-1:000000000000:log-group:/x"
+    queue = {"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:dead"}}
+    for target, expected in [
+        ({"Arn": f"{PREFIX}/paths", "HttpParameters": {"PathParameterValues": ["one"]}}, "one value for each of the 2 path wildcards"),
+        ({"Arn": group, "HttpParameters": {"HeaderParameters": {"A": "b"}}}, "Parameter HttpParameters is not supported"),
+        ({"Arn": f"{PREFIX}/hook"} | queue, "Parameter DeadLetterConfig is not supported for target: t. This Longshore serves no SQS queue."),
+    ]:
+        with pytest.raises(ClientError) as refused:
+            longshore.events.put_targets(Rule=rule, Targets=[{"Id": "t"} | target])
+        assert refused.value.response["Error"]["Code"] == "ValidationException"
+        assert expected in str(refused.value)
+    drop(longshore, rule)

@@ -8,7 +8,8 @@
 //!   that several operations share. [`page`]: the tokens of listings.
 //! * [`event`]: the envelope. [`bus`]: who listens, and what goes to them. [`history`]: what was said.
 //! * [`pattern`]: event patterns. [`schedule`]: `rate` and `cron`. [`timetable`]: rules that are due.
-//! * [`destination`]: what a target's ARN names. [`declared`]: endpoints of the operator's. [`input`]: what a target is given of an event.
+//! * [`destination`]: what a target's ARN names. [`declared`]: endpoints of the operator's.
+//!   [`http_parameters`]: what a target adds to a call of one. [`input`]: what a target is given of an event.
 //! * [`outbox`]: deliveries of one target. [`delivery`]: when one is tried again, when it is given up.
 //!
 //! Invariants: there is one bus, `default`; nothing is staged where no rule listens; a target names
@@ -21,6 +22,7 @@ pub mod delivery;
 pub mod destination;
 pub mod event;
 pub mod history;
+pub mod http_parameters;
 pub mod input;
 pub mod ops;
 pub mod outbox;

@@ -17,7 +17,7 @@ use ecs::service::concerned::{all, concerned};
 use ecs::service::waits::Waits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use store::Change;
+use store::{Change, Txn, World};
 use telemetry::alarms::records::ALARMS;
 
 /// Milliseconds between two looks at every service, as in `control/src/timing.rs`.
@@ -79,7 +79,13 @@ impl Simulation {
         if !keys.is_empty() {
             let is_slow = self.random.chance(self.faults.slow_disk);
             let delay = self.random.wait(if is_slow { 1000 } else { 3 }) + 1;
-            self.wake(keys, delay);
+            // A step with a planted bug writes even where it does nothing, and would wake itself at once.
+            let least = if self.plan.mutation.is_some() {
+                1000
+            } else {
+                0
+            };
+            self.wake(keys, delay.max(least));
         }
     }
 
@@ -165,7 +171,7 @@ impl Simulation {
             if waits || self.services.stepping.contains(key) {
                 continue;
             }
-            if apply::is_due(&world, key, now, self.waits()).0 {
+            if self.is_due(&world, key, now).0 {
                 let what = format!("nothing woke service {}, and it has to act", key.name);
                 self.violate(9, what);
             }
@@ -187,9 +193,8 @@ impl Simulation {
                 return self.turn_after(10);
             }
             self.services.due.remove(&key);
-            let (is_due, again) = apply::is_due(&world, &key, now, self.waits());
-            // A planted bug may find something where there is nothing.
-            let again = match is_due || self.plan.mutation.is_some() {
+            let (is_due, again) = self.is_due(&world, &key, now);
+            let again = match is_due {
                 true => self.service_step(&key),
                 false => again,
             };
@@ -202,6 +207,13 @@ impl Simulation {
         if let Some(at) = self.services.due.values().min() {
             self.turn_after((at.since(now).as_millis() as u64).max(1));
         }
+    }
+
+    /// Whether a step has anything to do, also one with a planted bug; and when next.
+    fn is_due(&self, world: &World, key: &ServiceKey, now: Timestamp) -> (bool, Option<Timestamp>) {
+        let mut seen = Txn::new(world.clone());
+        tamper::begin(&mut seen, key, self.plan.mutation);
+        apply::is_due(&seen, key, now, self.waits())
     }
 
     /// The waits in force.

@@ -124,7 +124,6 @@ fn a_change_that_no_host_hears_of_is_found() {
 fn a_grace_period_that_is_ignored_is_found() {
     let violation = found_among_services(Mutation::GraceIgnored);
     assert_eq!(violation.invariant, 3, "{violation}");
-    assert!(violation.what.contains("too early"), "{violation}");
 }
 
 #[test]

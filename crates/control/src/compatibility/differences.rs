@@ -96,6 +96,11 @@ A deployment controller cannot be changed.",
          deployment that rolls back is ours.",
     ),
     (
+        "CodeDeploy",
+        "Not served: a call such as those of `aws ecs deploy` is answered as one of an unknown service. A \
+         service whose controller is CODE_DEPLOY is driven by its task sets.",
+    ),
+    (
         "Lifecycle hooks",
         "An AWS_LAMBDA hook's `hookTargetArn` names a target that the operator declared in \
          longshore.toml (docs/hooks.md): a URL or a task. Others are refused. `roleArn` is stored \
@@ -117,8 +122,8 @@ A deployment controller cannot be changed.",
         "EventBridge",
         "One bus, `default`. Targets are log groups, ECS clusters and API destinations that the \
          operator declared in longshore.toml, in the rule's own account and region; anything else is \
-         refused by PutTargets, and so are parameters of other targets, `HttpParameters` and dead-letter \
-         queues. Roles are checked by their shape alone. A schedule that came due while no server ran \
+         refused by PutTargets, and so are parameters of other targets and dead-letter queues, as SQS is not \
+         served. `HttpParameters` are taken as they are, without dynamic paths. Roles are checked by their shape alone. A schedule that came due while no server ran \
          fires once when one runs again. A target that is away keeps at most 1,000 events. Reasons of \
          `InvalidEventPatternException` are worded as near to AWS's as is known to us.",
     ),

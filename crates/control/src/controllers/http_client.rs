@@ -49,13 +49,32 @@ impl HttpClient {
         body: String,
         patience: Duration,
     ) -> Result<(u16, Bytes), Box<dyn Error + Send + Sync>> {
-        let request = hyper::Request::post(url)
-            .header("content-type", "application/json")
-            .header(
-                "user-agent",
-                concat!("longshore/", env!("CARGO_PKG_VERSION")),
-            )
-            .body(Full::new(Bytes::from(body)))?;
+        self.post_with(url, &[], body, patience).await
+    }
+
+    /// The same with further headers; a `content-type` among them is taken instead of JSON's.
+    ///
+    /// # Errors
+    /// There is no answer within `patience`.
+    pub async fn post_with(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        body: String,
+        patience: Duration,
+    ) -> Result<(u16, Bytes), Box<dyn Error + Send + Sync>> {
+        let mut request = hyper::Request::post(url).header(
+            "user-agent",
+            concat!("longshore/", env!("CARGO_PKG_VERSION")),
+        );
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let mut names = headers.iter().map(|(name, _)| name);
+        if !names.any(|name| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(Full::new(Bytes::from(body)))?;
         let answered = tokio::time::timeout(patience, async {
             let answer = self.inner().request(request).await?;
             let status = answer.status().as_u16();

@@ -3,6 +3,7 @@
 //! A target is refused where its deliveries could never arrive as they were asked for.
 
 use crate::destination::{Destination, NotADestination};
+use crate::http_parameters;
 use crate::input::Path;
 use crate::records::{ENDPOINTS, RuleKey, TARGETS, TargetKey, TargetRecord};
 use crate::rules::{TARGETS_MAX, ask_rule, check_bus, invalid, limit_exceeded, not_valid, rule};
@@ -81,10 +82,11 @@ fn check(world: &World, scope: &Scope, target: &Target) -> Result<(), AwsError> 
         Destination::LogGroup(_) => {}
         Destination::Cluster(_) => check_tasks(target, arn)?,
         Destination::Endpoint(name) => {
-            if world.get(&ENDPOINTS, &Key::of(&[name])).is_none() {
+            let Some(endpoint) = world.get(&ENDPOINTS, &Key::of(&[name])) else {
                 let reason = format!("API destination {name} is not declared in longshore.toml.");
                 return Err(not_valid(arn, &reason));
-            }
+            };
+            check_path(target, &endpoint.url)?;
         }
     }
     check_parameters(target, &destination)?;
@@ -111,9 +113,29 @@ fn check_tasks(target: &Target, arn: &str) -> Result<(), AwsError> {
     }
 }
 
+/// Each `*` in the path of an endpoint's URL takes one value.
+fn check_path(target: &Target, url: &str) -> Result<(), AwsError> {
+    let Some(given) = &target.http_parameters else {
+        return Ok(());
+    };
+    let values = given.path_parameter_values.as_ref().map_or(0, Vec::len);
+    let wildcards = http_parameters::wildcards(url);
+    match values == wildcards {
+        true => Ok(()),
+        false => {
+            let id = target.id.as_deref().unwrap_or_default();
+            Err(invalid(format!(
+                "PathParameterValues for target {id} must have one value for each of the {wildcards} path \
+                 wildcards of the API destination's endpoint."
+            )))
+        }
+    }
+}
+
 /// Parameters of targets that there are not would be promises that nobody keeps.
 fn check_parameters(target: &Target, destination: &Destination) -> Result<(), AwsError> {
     let is_cluster = matches!(destination, Destination::Cluster(_));
+    let is_endpoint = matches!(destination, Destination::Endpoint(_));
     let given = [
         ("KinesisParameters", target.kinesis_parameters.is_some()),
         (
@@ -126,7 +148,10 @@ fn check_parameters(target: &Target, destination: &Destination) -> Result<(), Aw
         ),
         ("BatchParameters", target.batch_parameters.is_some()),
         ("SqsParameters", target.sqs_parameters.is_some()),
-        ("HttpParameters", target.http_parameters.is_some()),
+        (
+            "HttpParameters",
+            target.http_parameters.is_some() && !is_endpoint,
+        ),
         (
             "RedshiftDataParameters",
             target.redshift_data_parameters.is_some(),
@@ -148,8 +173,12 @@ fn check_parameters(target: &Target, destination: &Destination) -> Result<(), Aw
         None => Ok(()),
         Some((name, _)) => {
             let id = target.id.as_deref().unwrap_or_default();
+            let why = match *name {
+                "DeadLetterConfig" => " This Longshore serves no SQS queue.",
+                _ => "",
+            };
             Err(invalid(format!(
-                "Parameter {name} is not supported for target: {id}."
+                "Parameter {name} is not supported for target: {id}.{why}"
             )))
         }
     }

@@ -1,4 +1,5 @@
-//! Deliveries to an HTTP endpoint that the operator declared: a POST each, in order.
+//! Deliveries to an HTTP endpoint that the operator declared: a POST each, in order, with what the target
+//! adds to it.
 //!
 //! Redirects are not followed: where events go is the operator's word, and nobody else's.
 //! Rule: EventBridge user guide, "API destinations": five seconds for an answer; 401, 407, 409, 429 and
@@ -7,7 +8,8 @@
 use super::super::Controllers;
 use super::super::http_client::HttpClient;
 use super::{Failed, Failure, Turn, gone};
-use events::records::{DeliveryRecord, ENDPOINTS};
+use events::http_parameters::{self, Call};
+use events::records::{DeliveryRecord, ENDPOINTS, TargetRecord};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Key;
@@ -19,6 +21,7 @@ pub async fn post(
     own: &Controllers,
     http: &HttpClient,
     name: &str,
+    target: &TargetRecord,
     due: &[Arc<DeliveryRecord>],
 ) -> Turn {
     let endpoint = own
@@ -29,9 +32,16 @@ pub async fn post(
     let Some(endpoint) = endpoint else {
         return gone(due, "the endpoint is declared no more");
     };
+    let given = target.target.http_parameters.as_ref();
+    let Some(call) = http_parameters::call(&endpoint.url, given) else {
+        return gone(
+            due,
+            "the endpoint's path takes other values than the target gives",
+        );
+    };
     let mut turn = Turn::default();
     for delivery in due {
-        match post_one(http, &endpoint.url, &delivery.input).await {
+        match post_one(http, &call, &delivery.input).await {
             Ok(()) => turn.taken.push(delivery.key.clone()),
             Err((failure, why)) => {
                 turn.failed = Some(Failed {
@@ -46,8 +56,9 @@ pub async fn post(
     turn
 }
 
-async fn post_one(http: &HttpClient, url: &str, body: &str) -> Result<(), (Failure, String)> {
-    let answered = http.post_json(url, body.to_owned(), PATIENCE).await;
+async fn post_one(http: &HttpClient, call: &Call, body: &str) -> Result<(), (Failure, String)> {
+    let sent = http.post_with(&call.url, &call.headers, body.to_owned(), PATIENCE);
+    let answered = sent.await;
     let (status, _) = answered.map_err(|error| (Failure::ForNow, error.to_string()))?;
     verdict(status)
 }

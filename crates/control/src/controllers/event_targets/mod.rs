@@ -183,7 +183,7 @@ async fn attempt(
             log_group::write(own, &group, &target.stream, due).await
         }
         Ok(Destination::Cluster(cluster)) => tasks::run(own, &cluster, target, due).await,
-        Ok(Destination::Endpoint(name)) => Ok(endpoint::post(own, http, &name, due).await),
+        Ok(Destination::Endpoint(name)) => Ok(endpoint::post(own, http, &name, target, due).await),
         Err(_) => Ok(gone(due, "the target's ARN names no destination")),
     }
 }
