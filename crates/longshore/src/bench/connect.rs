@@ -40,7 +40,8 @@ pub async fn run(settings: &Settings, what: &ConnectBench) -> anyhow::Result<Rep
     let names = Names::new();
     let space = names.make(&mut session).await?;
     let measured = measure(&mut session, &subject.settings, (&names, network), what).await;
-    // A running Longshore keeps nothing of it either way.
+    // A running Longshore keeps nothing of it either way. Its server has closed what was silent for the loads' time.
+    let mut session = subject.root()?.connect().await?;
     names.remove(&mut session, &space).await?;
     let mut report = measured?;
     report.note(format!(
