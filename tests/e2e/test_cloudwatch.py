@@ -38,7 +38,7 @@ def alarm(name: str, **members) -> dict:
 
 
 def test_samples_come_back_as_statistics(client):
-    metric = {"MetricName": f"m-{uuid.uuid4()}", "Dimensions": [{"Name": "b", "Value": "ü <&>"}, {"Name": "a", "Value": "1"}]}
+    metric = {"MetricName": f"m-{uuid.uuid4()}", "Dimensions": [{"Name": "b", "Value": "u <&>"}, {"Name": "a", "Value": "1"}]}
     at = minute(2)
     client.put_metric_data(Namespace="tests", MetricData=[
         metric | {"Timestamp": at, "Value": 1.5},
@@ -55,9 +55,9 @@ def test_samples_come_back_as_statistics(client):
 
     stat = {"Metric": {"Namespace": "tests"} | metric, "Period": 60, "Stat": "Sum"}
     data = client.get_metric_data(StartTime=at, EndTime=minute(), ScanBy="TimestampAscending", MetricDataQueries=[
-        {"Id": "m1", "MetricStat": stat, "ReturnData": False}, {"Id": "e1", "Expression": "m1 * 2 + IF(m1 > 10, 1, 0)", "Label": "l"}])
+        {"Id": "m1", "MetricStat": stat, "ReturnData": False}, {"Id": "e1", "Expression": "m1 * 2 + IF(m1 > 10, 1, 0)", "Label": "ü <&>"}])
     [result] = data["MetricDataResults"]
-    assert (result["Id"], result["Label"], result["StatusCode"]) == ("e1", "l", "Complete")
+    assert (result["Id"], result["Label"], result["StatusCode"]) == ("e1", "ü <&>", "Complete")
     assert (result["Values"], result["Timestamps"]) == ([19.0, 101.0], [at, minute(1)])
 
     listed = client.list_metrics(Namespace="tests", MetricName=metric["MetricName"], Dimensions=[{"Name": "a"}], RecentlyActive="PT3H")
