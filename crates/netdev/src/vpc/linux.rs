@@ -34,7 +34,7 @@ use crate::namespace;
 /// Calls that are in the kernel at once; the others wait.
 const THREADS_MAX: usize = 8;
 /// The session that brings rows and the one that brings tasks are two: either may be first.
-const ROW_PATIENCE: Duration = Duration::from_secs(5);
+const ROW_PATIENCE: Duration = Duration::from_secs(60);
 const HOST_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
 /// The VPCs of this kernel, for one data directory.
