@@ -186,20 +186,25 @@ def test_a_hook_that_fails_returns_to_the_same_blue_tasks(longshore, hook):
 
 
 def test_a_canary_asks_before_each_step(longshore, hook):
-    def says(told: dict) -> tuple[int, object]:
-        if "hookDetails" not in told and len(hook.told) == 1:
+    details = {"suite": ["smoke", None, 1.5], "deep": {"limit": 3}}
+
+    def says(_: dict) -> tuple[int, object]:
+        if len(hook.told) == 1:
             return 200, {"hookStatus": "IN_PROGRESS", "callBackDelay": 1, "hookDetails": {"asked": 1}}
         return 200, {"hookStatus": "SUCCEEDED"}
 
     hook.says = says
     service, before = blue(longshore)
     green(service, strategy="CANARY", canaryConfiguration={"canaryPercent": 12.5, "canaryBakeTimeInMinutes": 0},
-          lifecycleHooks=[lambda_hook("ask", "PRE_PRODUCTION_TRAFFIC_SHIFT")])
+          lifecycleHooks=[lambda_hook("ask", "PRE_PRODUCTION_TRAFFIC_SHIFT") | {"hookDetails": details}])
     done = ends(service, "SUCCESSFUL")
     service.stable()
     weights = [told["productionTrafficWeights"][told["targetServiceRevisionArn"]] for told in hook.told]
     assert weights == [0.0, 0.0, 12.5]
-    assert hook.told[1]["hookDetails"] == {"asked": 1}
+    # An answer's details replace the service's until the hook is over.
+    assert [told["hookDetails"] for told in hook.told] == [details, {"asked": 1}, details]
+    held, = service.describe()["deploymentConfiguration"]["lifecycleHooks"]
+    assert held["hookDetails"] == details
     assert hook.told[0]["executionId"] == hook.told[1]["executionId"] != hook.told[2]["executionId"]
     assert done["deploymentConfiguration"]["canaryConfiguration"] == {"canaryPercent": 12.5, "canaryBakeTimeInMinutes": 0}
     assert not before & arns(service)

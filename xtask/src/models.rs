@@ -217,7 +217,10 @@ fn shape_facts(name: &str, shape: &Value, naming: &Naming<'_>) -> Shape {
     };
     let values = shape["enum"].as_array().into_iter().flatten();
     Shape {
-        kind: text(&shape["type"]).unwrap_or_default(),
+        kind: match shape["document"] == true {
+            true => "document".into(),
+            false => text(&shape["type"]).unwrap_or_default(),
+        },
         members: members
             .filter(|(member, _)| !naming.omit.contains(&format!("{name}.{member}")))
             .map(|(name, member)| naming.member(name, member, required.contains(&name.as_str())))

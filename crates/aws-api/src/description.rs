@@ -103,6 +103,8 @@ pub enum Kind {
     Timestamp,
     /// `Vec<u8>`.
     Blob,
+    /// `Document`.
+    Document,
     /// A structure.
     Structure(&'static StructDescription),
     /// `Vec` of this.

@@ -62,6 +62,12 @@ pub trait ShapeWriter {
     fn timestamp(&mut self, value: Timestamp);
     /// Bytes, in the protocol's own form.
     fn blob(&mut self, value: &[u8]);
+    /// Nothing; stands in documents only.
+    fn null(&mut self);
+    /// Any JSON.
+    fn document(&mut self, value: &serde_json::Value) {
+        crate::document::write(value, self);
+    }
 }
 
 /// Where values come from: one per protocol.
@@ -95,6 +101,10 @@ pub trait ShapeReader {
     fn timestamp(&mut self) -> Result<Timestamp, ReadError>;
     /// Bytes.
     fn blob(&mut self) -> Result<Vec<u8>, ReadError>;
+    /// Any JSON. Protocols of forms and XML have no documents (Smithy), nor a shape that holds one.
+    fn document(&mut self) -> Result<serde_json::Value, ReadError> {
+        Err(ReadError::new("this protocol has no documents"))
+    }
 }
 
 /// Anything that travels: structures, lists, maps and scalars.

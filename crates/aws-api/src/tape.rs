@@ -7,6 +7,7 @@
 use crate::description::{Member, StructDescription};
 use crate::shape::{ReadError, ShapeReader, ShapeWriter};
 use aws_types::Timestamp;
+use serde_json::{Map, Value};
 use std::ops::Range;
 
 /// One step of a walk over a value.
@@ -117,6 +118,9 @@ impl ShapeWriter for Tape {
     fn blob(&mut self, value: &[u8]) {
         let range = self.push_bytes(value);
         self.tokens.push(Token::Blob(range));
+    }
+    fn null(&mut self) {
+        self.tokens.push(Token::Null);
     }
 }
 
@@ -292,5 +296,24 @@ impl ShapeReader for TapeReader<'_> {
                 .collect(),
             _ => Err(unlike("bytes")),
         }
+    }
+    fn document(&mut self) -> Result<Value, ReadError> {
+        Ok(match self.next()? {
+            Token::Null => Value::Null,
+            Token::Boolean(value) => (*value).into(),
+            Token::Integer(value) => (*value).into(),
+            Token::Double(value) => (*value).into(),
+            Token::Float(value) => (*value).into(),
+            Token::String(range) => self.tape.text(range).into(),
+            Token::Name(name) => (*name).into(),
+            Token::Blob(_) => return Err(unlike("a document")),
+            Token::List(len) => (0..*len)
+                .map(|_| self.document())
+                .collect::<Result<_, _>>()?,
+            Token::Map(len) => (0..*len)
+                .map(|_| Ok((self.text()?.to_owned(), self.document()?)))
+                .collect::<Result<Map<_, _>, ReadError>>()?
+                .into(),
+        })
     }
 }

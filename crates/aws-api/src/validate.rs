@@ -254,6 +254,11 @@ impl ShapeWriter for Walk {
         self.check_count(value.len(), "");
         self.rules = None;
     }
+    fn null(&mut self) {}
+    // The model has no constraints on what is in one.
+    fn document(&mut self, _: &serde_json::Value) {
+        self.rules = None;
+    }
 }
 
 #[cfg(test)]

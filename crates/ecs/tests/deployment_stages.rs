@@ -354,7 +354,7 @@ fn a_pause_waits_for_its_action_or_its_time() {
 fn with_lambda(name: &str) -> Value {
     json!({"strategy": "BLUE_GREEN", "lifecycleHooks": [{
         "hookTargetArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{name}"),
-        "lifecycleStages": ["POST_SCALE_UP"]}]})
+        "hookDetails": {"suite": "smoke"}, "lifecycleStages": ["POST_SCALE_UP"]}]})
 }
 
 fn declare(house: &mut House) {
@@ -398,6 +398,7 @@ fn a_hook_is_asked_until_it_says_so() {
     let told: Value = serde_json::from_str(body).unwrap();
     assert_eq!(told["lifecycleStage"], "POST_SCALE_UP");
     assert_eq!(told["serviceArn"], key.arn());
+    assert_eq!(told["hookDetails"], json!({"suite": "smoke"}));
     let green = told["targetServiceRevisionArn"].as_str().unwrap();
     assert_eq!(told["productionTrafficWeights"][green], 0.0);
     assert_eq!(

@@ -41,6 +41,9 @@ fn uses(body: &str) -> String {
         lines.push_str("Member, ");
     }
     lines.push_str("StructDescription};\nuse crate::shape::structure;\n");
+    if body.contains("Document>") {
+        lines.push_str("use crate::document::Document;\n");
+    }
     if body.contains("Timestamp>") {
         lines.push_str("use aws_types::Timestamp;\n");
     }
@@ -115,6 +118,7 @@ fn rust_type(facts: &Facts, name: &str) -> Result<String> {
         "boolean" => "bool".into(),
         "timestamp" => "Timestamp".into(),
         "blob" => "Vec<u8>".into(),
+        "document" => "Document".into(),
         other => bail!("shape {name} has the unknown type {other}"),
     })
 }

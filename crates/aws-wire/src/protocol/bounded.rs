@@ -81,6 +81,9 @@ impl ShapeReader for Bounded<'_> {
     fn blob(&mut self) -> Result<Vec<u8>, ReadError> {
         self.reader.blob()
     }
+    fn document(&mut self) -> Result<serde_json::Value, ReadError> {
+        self.reader.document()
+    }
 }
 
 #[cfg(test)]

@@ -136,6 +136,9 @@ impl ShapeWriter for XmlWriter {
     fn blob(&mut self, value: &[u8]) {
         self.text(&STANDARD.encode(value));
     }
+    fn null(&mut self) {
+        self.text("");
+    }
 }
 
 /// The whole answer around the members.

@@ -104,7 +104,7 @@ A deployment controller cannot be changed.",
         "Lifecycle hooks",
         "An AWS_LAMBDA hook's `hookTargetArn` names a target that the operator declared in \
          longshore.toml (docs/hooks.md): a URL or a task. Others are refused. `roleArn` is stored \
-         and shown; `hookDetails` come back from an answer IN_PROGRESS, and are refused in a request.",
+         and shown; `hookDetails` are at most 64 KiB.",
     ),
     (
         "GPUs",

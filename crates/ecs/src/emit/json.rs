@@ -98,4 +98,7 @@ impl ShapeWriter for Writer {
         let text = base64::engine::general_purpose::STANDARD.encode(value);
         self.put(text.into());
     }
+    fn null(&mut self) {
+        self.put(Value::Null);
+    }
 }

@@ -7,6 +7,9 @@ use super::task::TaskKey;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Bytes of a hook's `hookDetails`, as JSON text.
+pub const HOOK_DETAILS_LEN_MAX: usize = 64 * 1024;
+
 /// `deploymentConfiguration.strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Strategy {
@@ -234,7 +237,7 @@ pub struct HookRun {
     pub failures: u32,
     /// It is not asked before.
     pub next: Option<Timestamp>,
-    /// `hookDetails` of its last answer, JSON text, given back with the next call.
+    /// `hookDetails` for the next call, JSON text: those of its last answer, before one those of the service.
     pub details: Option<String>,
     /// The task that was started for it.
     pub task: Option<TaskKey>,

@@ -5,8 +5,9 @@
 //! recording of the texts is known to us.
 
 use super::invalid_parameter;
-use crate::records::deployment_stage::{HookAction, Stage, Strategy};
+use crate::records::deployment_stage::{HOOK_DETAILS_LEN_MAX, HookAction, Stage, Strategy};
 use crate::records::service::{Controller, Scheduling};
+use aws_api::Document;
 use aws_api::ecs::{
     CanaryConfiguration, DeploymentConfiguration, DeploymentEarlySuccessCriteria,
     DeploymentLifecycleHook, LinearConfiguration,
@@ -198,6 +199,7 @@ fn check_hook(hook: &DeploymentLifecycleHook) -> Result<(), AwsError> {
         }
         _ => {}
     }
+    check_details(hook.hook_details.as_ref())?;
     check_stages(hook.lifecycle_stages.as_deref(), is_pause)?;
     let Some(timeout) = &hook.timeout_configuration else {
         return Ok(());
@@ -210,6 +212,22 @@ fn check_hook(hook: &DeploymentLifecycleHook) -> Result<(), AwsError> {
         false => Err(invalid_parameter(
             "lifecycle hook timeout action should be one of [ROLLBACK,CONTINUE]",
         )),
+    }
+}
+
+/// Rule: CloudFormation's reference says that they are a JSON object. The bound is ours.
+fn check_details(given: Option<&Document>) -> Result<(), AwsError> {
+    let Some(details) = given.map(Document::value) else {
+        return Ok(());
+    };
+    if !details.is_object() {
+        return Err(invalid_parameter("hookDetails must be a JSON object."));
+    }
+    match details.to_string().len() <= HOOK_DETAILS_LEN_MAX {
+        true => Ok(()),
+        false => Err(invalid_parameter(format!(
+            "hookDetails must not exceed {HOOK_DETAILS_LEN_MAX} bytes."
+        ))),
     }
 }
 
@@ -353,6 +371,20 @@ mod tests {
             (
                 json!({"targetType": "PAUSE", "lifecycleStages": []}),
                 Some("lifecycleStages cannot be empty."),
+            ),
+            (
+                json!({"hookTargetArn": arn, "lifecycleStages": ["PRE_SCALE_UP"],
+                    "hookDetails": {"suite": ["smoke", null, 1.5]}}),
+                None,
+            ),
+            (
+                json!({"hookTargetArn": arn, "lifecycleStages": ["PRE_SCALE_UP"], "hookDetails": ["smoke"]}),
+                Some("hookDetails must be a JSON object."),
+            ),
+            (
+                json!({"hookTargetArn": arn, "lifecycleStages": ["PRE_SCALE_UP"],
+                    "hookDetails": {"a": "x".repeat(HOOK_DETAILS_LEN_MAX)}}),
+                Some("hookDetails must not exceed 65536 bytes."),
             ),
             (
                 json!({"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"],

@@ -288,7 +288,7 @@ mod tests {
             Kind::Integer | Kind::Long | Kind::Float | Kind::Double | Kind::Timestamp => {
                 leaf(json!(1))
             }
-            Kind::String | Kind::Blob => leaf(json!("x")),
+            Kind::String | Kind::Blob | Kind::Document => leaf(json!("x")),
             Kind::List(item) => leaves(*item)
                 .into_iter()
                 .map(|(path, value)| (path, json!([value])))

@@ -116,14 +116,6 @@ pub const ROWS: &[Row] = &[
     row("vpcLatticeConfigurations", |asked| any(asked.lattice)),
     row("gatewayConnectors", |asked| any(asked.gateways)),
     row("monitoring", |asked| asked.monitoring.is_some()),
-    row(
-        "deploymentConfiguration.lifecycleHooks.hookDetails",
-        |asked| {
-            let hooks = asked.deployment.and_then(|d| d.lifecycle_hooks.as_ref());
-            let mut hooks = hooks.into_iter().flatten();
-            hooks.any(|hook| hook.hook_details.is_some())
-        },
-    ),
 ];
 
 fn exposed<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ServiceConnectService> + use<'a> {
@@ -194,7 +186,6 @@ mod tests {
             json!({"vpcLatticeConfigurations": [{"portName": "a"}]}),
             json!({"gatewayConnectors": [{}]}),
             json!({"monitoring": {}}),
-            json!({"deploymentConfiguration": {"lifecycleHooks": [{"hookDetails": {}}]}}),
         ];
         assert_eq!(samples.len(), ROWS.len());
         for (sample, row) in samples.into_iter().zip(ROWS) {

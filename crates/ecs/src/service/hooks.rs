@@ -7,7 +7,9 @@
 use super::side_by_side;
 use super::waits::earliest;
 use crate::ops::run_task::run_task;
-use crate::records::deployment_stage::{Hook, HookStatus, Staged, WEIGHT_WHOLE};
+use crate::records::deployment_stage::{
+    HOOK_DETAILS_LEN_MAX, Hook, HookStatus, Staged, WEIGHT_WHOLE,
+};
 use crate::records::service::{OPEN_HOOKS, Rollout, SERVICES, ServiceKey, ServiceRecord};
 use crate::records::service_deployment::ServiceDeploymentKey;
 use crate::records::service_revision::RevisionKey;
@@ -30,8 +32,6 @@ const CALL_BACK_MAX_SECONDS: u64 = 24 * 3600;
 const FAILURES_MAX: u32 = 5;
 /// A task that found no room is tried again.
 const PLACE_AGAIN: Duration = Duration::from_secs(15);
-/// Bytes of `hookDetails` that are kept for the next call.
-const DETAILS_LEN_MAX: usize = 64 * 1024;
 /// The variable in which a task reads what a URL is posted.
 const PAYLOAD_VARIABLE: &str = "LONGSHORE_HOOK";
 
@@ -221,7 +221,10 @@ pub fn read(status: u16, body: &[u8]) -> Answer {
                 .as_object()
                 .map(|_| &said["hookDetails"]);
             let details = details.map(Value::to_string);
-            Answer::InProgress(delay, details.filter(|text| text.len() <= DETAILS_LEN_MAX))
+            Answer::InProgress(
+                delay,
+                details.filter(|text| text.len() <= HOOK_DETAILS_LEN_MAX),
+            )
         }
         _ => Answer::Failed,
     }

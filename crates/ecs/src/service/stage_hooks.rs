@@ -42,6 +42,7 @@ fn of(asked: &DeploymentLifecycleHook, stage: Stage, now: Timestamp) -> Hook {
     let wait = Duration::from_secs(minutes.unwrap_or(TIMEOUT_DEFAULT_MINUTES) * 60);
     let action = timeout.and_then(|timeout| timeout.action.as_deref());
     let is_pause = asked.target_type.as_deref() == Some("PAUSE");
+    let details = asked.hook_details.as_ref().filter(|_| !is_pause);
     Hook {
         id: String::new(),
         stage,
@@ -54,7 +55,10 @@ fn of(asked: &DeploymentLifecycleHook, stage: Stage, now: Timestamp) -> Hook {
         on_timeout: action
             .and_then(HookAction::parse)
             .unwrap_or(HookAction::Rollback),
-        run: HookRun::default(),
+        run: HookRun {
+            details: details.map(|details| details.value().to_string()),
+            ..HookRun::default()
+        },
     }
 }
 

@@ -97,4 +97,7 @@ impl ShapeWriter for CborWriter {
     fn blob(&mut self, value: &[u8]) {
         self.counted(BYTES, value);
     }
+    fn null(&mut self) {
+        self.0.push(0xf6);
+    }
 }

@@ -38,6 +38,7 @@ mod tests {
     use aws_api::{ReadError, Shape, ecs};
     use aws_types::Timestamp;
     use proptest::prelude::*;
+    use serde_json::json;
 
     fn read<T: Shape>(text: &str) -> Result<T, ReadError> {
         let mut reader = JsonReader::new(text.as_bytes());
@@ -166,6 +167,29 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_document_has_bounds() {
+        let of = |document: &str| {
+            read::<ecs::DeploymentLifecycleHook>(&format!("{{\"hookDetails\":{document}}}"))
+        };
+        for (document, expected) in [
+            (
+                format!("[{}0]", "0,".repeat(10_000)),
+                "the document has too many values",
+            ),
+            ("[".repeat(5000), "the body is nested too deeply"),
+            ("[1e400]".into(), "a number of the document is too large"),
+            (
+                "{\"a\" 1}".into(),
+                "Could not parse the request body as JSON",
+            ),
+            ("[tru]".into(), "Could not parse the request body as JSON"),
+        ] {
+            assert_eq!(of(&document).unwrap_err().0, expected);
+        }
+        assert!(of(&format!("[{}0]", "0,".repeat(9_990))).is_ok());
+    }
+
     proptest! {
         /// Under a name that no shape has, so that every value is skipped. An exponent may exceed
         /// what serde_json's numbers hold, and a half surrogate is its error: neither is made here.
@@ -192,6 +216,16 @@ mod tests {
         #[test]
         fn no_json_like_text_makes_it_panic(text in r#"[\[\]{}:,"\\a-ftnu0-9.eE+ -]{0,80}"#) {
             let _ = ecs::RegisterTaskDefinitionRequest::read(&mut JsonReader::new(text.as_bytes()));
+        }
+
+        #[test]
+        fn a_document_comes_back_as_it_was(value in any_json()) {
+            let whole = json!({"hookDetails": value, "roleArn": "after it"});
+            let hook = read::<ecs::DeploymentLifecycleHook>(&whole.to_string()).unwrap();
+            prop_assert_eq!(hook.role_arn.as_deref(), Some("after it"));
+            let kept = hook.hook_details.as_ref().map(|details| details.value().clone());
+            prop_assert_eq!(kept.unwrap_or_default(), value);
+            prop_assert_eq!(read::<ecs::DeploymentLifecycleHook>(&written(&hook)), Ok(hook));
         }
 
         #[test]

@@ -9,10 +9,13 @@ use aws_api::{ReadError, ShapeReader};
 use aws_types::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Objects and lists within each other beyond this depth are refused.
 const DEPTH_MAX: usize = 64;
+/// Values within one document beyond this many are refused: a byte of text becomes a whole value.
+const DOCUMENT_VALUES_MAX: usize = 10_000;
 
 /// Reads JSON without building a tree.
 #[derive(Debug)]
@@ -176,6 +179,47 @@ impl<'a> JsonReader<'a> {
     }
 }
 
+impl JsonReader<'_> {
+    /// Any value; `left` more may come with it.
+    fn any(&mut self, left: &mut usize) -> Result<Value, ReadError> {
+        let after = left.checked_sub(1);
+        *left = after.ok_or_else(|| ReadError::new("the document has too many values"))?;
+        match self.lexer.peek() {
+            Some(b'{') => {
+                let mut members = serde_json::Map::new();
+                self.enter(b'{', "")?;
+                while self.more(b'}')? {
+                    self.lexer.peek();
+                    let name = self.lexer.text()?;
+                    self.lexer.expect(b':')?;
+                    members.insert(name.into_owned(), self.any(left)?);
+                }
+                Ok(members.into())
+            }
+            Some(b'[') => {
+                let mut elements = Vec::new();
+                self.enter(b'[', "")?;
+                while self.more(b']')? {
+                    elements.push(self.any(left)?);
+                }
+                Ok(elements.into())
+            }
+            Some(b'"') => self.string().map(Value::from),
+            Some(b'0'..=b'9' | b'-') => {
+                let text = self.lexer.number()?;
+                let number = text.parse::<i64>().map(Value::from).ok();
+                let fraction = || text.parse::<f64>().ok().filter(|number| number.is_finite());
+                let number = number.or_else(|| fraction().map(Value::from));
+                number.ok_or_else(|| ReadError::new("a number of the document is too large"))
+            }
+            _ if self.null() => Ok(Value::Null),
+            _ if self.lexer.literal(b"true") => Ok(true.into()),
+            _ if self.lexer.literal(b"false") => Ok(false.into()),
+            _ => Err(malformed()),
+        }
+    }
+}
+
 impl ShapeReader for JsonReader<'_> {
     fn begin_struct(&mut self, description: &'static StructDescription) -> Result<(), ReadError> {
         self.enter(b'{', description.name)
@@ -276,5 +320,9 @@ impl ShapeReader for JsonReader<'_> {
         STANDARD
             .decode(text)
             .map_err(|_| ReadError::new("a blob is no base64"))
+    }
+    fn document(&mut self) -> Result<Value, ReadError> {
+        let mut left = DOCUMENT_VALUES_MAX;
+        self.any(&mut left)
     }
 }

@@ -133,4 +133,7 @@ impl ShapeWriter for JsonWriter {
     fn blob(&mut self, value: &[u8]) {
         self.string(&STANDARD.encode(value));
     }
+    fn null(&mut self) {
+        self.out.extend_from_slice(b"null");
+    }
 }

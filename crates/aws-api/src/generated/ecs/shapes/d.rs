@@ -3,6 +3,7 @@
 #[allow(unused_imports)]
 use super::*;
 use crate::description::{Kind, Member, StructDescription};
+use crate::document::Document;
 use crate::shape::structure;
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
@@ -510,7 +511,7 @@ structure!(
 /// `DeploymentLifecycleHook` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentLifecycleHook {
-    pub hook_details: Option<HookDetails>,
+    pub hook_details: Option<Document>,
     pub hook_target_arn: Option<String>,
     pub lifecycle_stages: Option<Vec<String>>,
     pub role_arn: Option<String>,
@@ -522,7 +523,7 @@ pub struct DeploymentLifecycleHook {
 pub static DEPLOYMENT_LIFECYCLE_HOOK: StructDescription = StructDescription {
     name: "DeploymentLifecycleHook",
     members: &[
-        Member::new("hookDetails", Kind::Structure(&HOOK_DETAILS)),
+        Member::new("hookDetails", Kind::Document),
         Member::new("hookTargetArn", Kind::String),
         Member::new("lifecycleStages", Kind::List(&Kind::String)),
         Member::new("roleArn", Kind::String),

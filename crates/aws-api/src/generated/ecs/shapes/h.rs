@@ -36,17 +36,6 @@ structure!(
     timeout
 );
 
-/// `HookDetails` of the model.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HookDetails {}
-
-/// Describes [`HookDetails`].
-pub static HOOK_DETAILS: StructDescription = StructDescription {
-    name: "HookDetails",
-    members: &[],
-};
-structure!(HookDetails, HOOK_DETAILS);
-
 /// `HostEntry` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostEntry {
