@@ -5,10 +5,10 @@
 use super::run_task::not_yet;
 use super::{any, invalid_parameter};
 use aws_api::ecs::{
-    CapacityProviderStrategyItem, CreateServiceRequest, CreateTaskSetRequest,
-    DeploymentConfiguration, GatewayConnector, LoadBalancer, LogConfiguration,
-    MonitoringConfiguration, ServiceConnectConfiguration, ServiceConnectService, ServiceRegistry,
-    ServiceVolumeConfiguration, UpdateServiceRequest, VpcLatticeConfiguration,
+    CapacityProviderStrategyItem, CreateServiceRequest, CreateTaskSetRequest, GatewayConnector,
+    LoadBalancer, LogConfiguration, MonitoringConfiguration, ServiceConnectConfiguration,
+    ServiceConnectService, ServiceRegistry, ServiceVolumeConfiguration, UpdateServiceRequest,
+    VpcLatticeConfiguration,
 };
 use aws_types::AwsError;
 
@@ -24,7 +24,6 @@ pub struct Asked<'a> {
     lattice: Option<&'a Vec<VpcLatticeConfiguration>>,
     gateways: Option<&'a Vec<GatewayConnector>>,
     monitoring: Option<&'a MonitoringConfiguration>,
-    deployment: Option<&'a DeploymentConfiguration>,
 }
 
 impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
@@ -39,7 +38,6 @@ impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
             lattice: input.vpc_lattice_configurations.as_ref(),
             gateways: input.gateway_connectors.as_ref(),
             monitoring: input.monitoring.as_ref(),
-            deployment: input.deployment_configuration.as_ref(),
         }
     }
 }
@@ -56,7 +54,6 @@ impl<'a> From<&'a UpdateServiceRequest> for Asked<'a> {
             lattice: input.vpc_lattice_configurations.as_ref(),
             gateways: input.gateway_connectors.as_ref(),
             monitoring: input.monitoring.as_ref(),
-            deployment: input.deployment_configuration.as_ref(),
         }
     }
 }
