@@ -13,12 +13,13 @@ use ecs::records::deployment_stage::{HookStatus, Stage, Staged};
 use ecs::records::service::{Rollout, ServiceKey};
 use ecs::records::service_deployment::{DeploymentStatus, SERVICE_DEPLOYMENTS};
 use ecs::records::target::{TargetKind, TargetRecord};
-use ecs::records::{TASKS, TaskKey};
+use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS, TaskKey, TaskRecord};
 use ecs::service::hooks::{self, Answer, Call};
 use ecs::service::images;
 use ecs::targets;
 use ecs::task::health::HealthStatus;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use support::services::Settings;
 use support::{House, container_change, task_report};
@@ -690,6 +691,39 @@ fn what_is_neither_blue_nor_green_goes_once_blue_is_whole_again() {
         (stage(&house, &key), kept(&house, &key)),
         (Stage::ScaleUp, [3, 0, 3])
     );
+}
+
+#[test]
+fn blue_on_instances_that_are_drained_stays_until_its_own_replacements_count() {
+    let (mut house, key) = steady(json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}));
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    house.deploy(&key, "web", 3);
+    house.change(|txn, _| {
+        let all: Vec<_> = txn.scan(&CONTAINER_INSTANCES).cloned().collect();
+        for instance in all {
+            txn.update(&CONTAINER_INSTANCES, &instance.key, |i| {
+                i.status = InstanceStatus::Draining;
+            });
+        }
+    });
+    house.settle(&key);
+    assert_eq!(
+        (stage(&house, &key), kept(&house, &key)),
+        (Stage::ReconcileService, [3, 0, 0]),
+        "others serve, and yet the traffic is blue's"
+    );
+    let drained = house.kept(&key);
+    house.host("c", 2048, 4096);
+    house.play(&key);
+    house.settle(&key);
+    assert_eq!(kept(&house, &key), [6, 0, 3], "replaced first");
+    scale_up(&mut house, &key);
+    let is_old = |task: &&Arc<TaskRecord>| drained.iter().any(|old| old.key == task.key);
+    let left = house.kept(&key);
+    let of_blue = left.iter().filter(|task| task.revision == 1);
+    assert_eq!(of_blue.clone().count(), 3);
+    assert_eq!(of_blue.filter(is_old).count(), 0, "then stopped");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 use super::facts::{Facts, Member};
 use super::judge;
+use super::plan::Stop;
 use super::replica::{self, Moves};
 use crate::records::deployment_stage::{Stage, Staged};
 use crate::records::service::{Deployment, Rollout};
@@ -28,13 +29,31 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
     beside.members.retain(|member| member.of != primary.number);
     let mut moves = replica::moves(&of_green, primary, green);
     if let Some(blue) = blue(facts, staged) {
-        let of_blue = replica::moves(&beside, &judged(facts, blue), desired);
+        let blue = judged(facts, blue);
+        let of_blue = replica::moves(&beside, &blue, desired);
         moves.start.extend(of_blue.start);
-        moves.stop.extend(of_blue.stop);
-        moves.is_blocked |= of_blue.is_blocked;
+        let (stop, is_blocked) = stops_beside(&beside, &blue, desired);
+        moves.stop.extend(stop);
+        moves.is_blocked |= of_blue.is_blocked || is_blocked;
         moves.is_protected |= of_blue.is_protected;
     }
     moves
+}
+
+/// Of the tasks beside green, what to stop, and whether the limits keep blue from what it has to do. Blue has the
+/// traffic: its own go by what blue has, also where others serve. The others go as soon as blue, drained or not, is
+/// enough without them.
+fn stops_beside(beside: &Facts<'_>, blue: &Deployment, desired: u32) -> (Vec<Stop>, bool) {
+    let (mut own, mut kept) = (beside.clone(), beside.clone());
+    own.members.retain(|member| member.of == blue.number);
+    for member in &mut kept.members {
+        member.is_draining &= member.of != blue.number;
+    }
+    let own = replica::moves(&own, blue, desired);
+    let mut stop = own.stop;
+    let others = replica::moves(&kept, blue, desired).stop.into_iter();
+    stop.extend(others.filter(|stop| stop.of != blue.number));
+    (stop, own.is_blocked)
 }
 
 /// The stage of a deployment that keeps blue whole now.

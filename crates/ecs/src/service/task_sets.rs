@@ -50,7 +50,8 @@ fn throttle(facts: &Facts<'_>, set: &TaskSet) -> Throttle {
     let healthy = facts
         .members
         .iter()
-        .filter(|m| m.of == set.number && m.is_healthy());
+        // One that was asked to stop lifts nothing by growing older.
+        .filter(|m| m.of == set.number && m.is_healthy() && !m.is_stopping);
     let mut started = healthy.filter_map(|member| member.started);
     match started.any(|started| throttle.last.is_none_or(|last| started > last)) {
         true => Throttle::default(),
