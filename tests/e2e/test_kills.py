@@ -92,11 +92,21 @@ def unkilled(longshore, definitions):
     return {COUNT: result(counted), TRAP: result(longshore.wait(arn, "STOPPED"))}
 
 
+def every_line(longshore, life, written):
+    try:
+        eventually(lambda: len(lines(longshore, life)) >= len(written), "every line")
+    except AssertionError as error:
+        there = lines(longshore, life)
+        spool = {path.name: path.stat().st_size for path in (life.dir / "logs" / "app").glob("*")}
+        raise AssertionError(f"{error}: {len(there)} of {len(written)}, without {sorted(set(written) - set(there), key=written.index)};"
+                             f" {life.progress()}, spool {spool}, {life._state()}\n{longshore.tail()}") from None
+    assert lines(longshore, life) == written
+
+
 def check_end(longshore, life, expected, written):
     eventually(longshore.ready, "longshore to be back")
     assert result(longshore.wait(life.arn, "STOPPED")) == expected
-    eventually(lambda: len(lines(longshore, life)) >= len(written), "every line")
-    assert lines(longshore, life) == written
+    every_line(longshore, life, written)
     nothing_left(longshore, life)
 
 
@@ -201,8 +211,7 @@ def test_kills_at_any_moment_change_nothing(fresh, mode):
             eventually(fresh.ready, "longshore to be back")
         task = fresh.wait(life.arn, "STOPPED")
         assert (task["containers"][0]["exitCode"], task["stopCode"]) == (5, "EssentialContainerExited")
-        eventually(lambda: len(lines(fresh, life)) >= 600, "every line")
-        assert lines(fresh, life) == [str(i) for i in range(1, 601)]
+        every_line(fresh, life, [str(i) for i in range(1, 601)])
         nothing_left(fresh, life)
 
 
