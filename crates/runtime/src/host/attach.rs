@@ -50,9 +50,7 @@ impl Inner {
         link::send(&socket, &Request::Attach)
             .await
             .place("asking the shim in", dir)?;
-        let answer = link::receive::<Event>(&socket)
-            .await
-            .place("hearing the shim in", dir)?;
+        let answer = answer(&socket).await.place("hearing the shim in", dir)?;
         // Read again: a shim that was still starting has written it meanwhile.
         let state = state.or(record::read_state(dir).place("reading the state in", dir)?);
         let (
@@ -112,6 +110,17 @@ impl Inner {
     }
 }
 
+/// What the shim answers. A container that ends between the connection and the request is told to everybody first: the
+/// answer, which has the end and the output with it, still comes.
+async fn answer(socket: &AsyncFd<OwnedFd>) -> std::io::Result<Option<(Event, Vec<OwnedFd>)>> {
+    loop {
+        match link::receive::<Event>(socket).await? {
+            Some((Event::Exited(_), _)) => {}
+            other => return Ok(other),
+        }
+    }
+}
+
 /// Of a container whose process and shim are not held.
 fn parts(dir: &Path, state: StateRecord, exit: Option<ExitRecord>) -> Parts {
     Parts {
@@ -134,5 +143,38 @@ pub(super) fn three(
     match (all.next(), all.next(), all.next()) {
         (Some(pidfd), Some(stdout), Some(stderr)) => Ok((pidfd, stdout, stderr)),
         _ => Err(RuntimeError::ShimLost(dir.to_path_buf())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::ExitRecord;
+    use crate::wire;
+    use std::os::fd::AsFd;
+
+    #[tokio::test]
+    async fn an_end_that_is_told_before_the_answer_does_not_stand_for_it() {
+        let exit = ExitRecord {
+            exit_code: Some(9),
+            signal: None,
+            oom_killed: false,
+            exited_at_ms: 1,
+            reason: None,
+        };
+        let (ours, shim) = link::pair().unwrap();
+        wire::send(&shim, &Event::Exited(exit.clone()), &[]).unwrap();
+        let attached = Event::Attached {
+            pid: 7,
+            started_at_ms: 0,
+            exit: Some(exit),
+        };
+        let output = std::io::pipe().unwrap();
+        wire::send(&shim, &attached, &[output.0.as_fd()]).unwrap();
+        let (answer, descriptors) = answer(&ours).await.unwrap().unwrap();
+        assert!(matches!(answer, Event::Attached { exit: Some(_), .. }));
+        assert_eq!(descriptors.len(), 1);
+        drop(shim);
+        assert!(super::answer(&ours).await.unwrap().is_none());
     }
 }
