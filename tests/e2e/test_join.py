@@ -123,8 +123,8 @@ def test_a_lost_host_is_stopped_in_the_records_and_told_when_it_returns(site, la
     instance = server.instance(host)
     assert not instance["agentConnected"]
     assert not free(instance), "freed before the host confirmed"
-    assert (stopped["stopCode"], stopped["desiredStatus"]) == ("TaskFailedToStart" if "startedAt" not in stopped else stopped["stopCode"], "STOPPED")
-    assert instance["ec2InstanceId"] in stopped["stoppedReason"] or "agent" in stopped["stoppedReason"].lower()
+    assert (stopped["stopCode"], stopped["desiredStatus"]) == ("TerminationNotice", "STOPPED")
+    assert stopped["stoppedReason"] == f"Host EC2 (instance {instance['ec2InstanceId']}) terminated."
     refused = server.ecs.run_task(taskDefinition="sleep")
     assert [f["reason"] for f in refused["failures"]] == ["AGENT"]
     back[how]()
