@@ -218,8 +218,8 @@ class Site:
         self.hosts.append(host)
         return host
 
-    def joined(self, *flags: str) -> Host:
-        host = self.host(*flags).join()
+    def joined(self, *flags: str, cluster: str = "default") -> Host:
+        host = self.host(*flags, cluster=cluster).join()
         host.load_image(self.image)
         return host
 
