@@ -165,10 +165,12 @@ class Longshore:
         self.run("image", "load", str(path))
 
     def register(self, family: str, *containers: dict, **members: Any) -> str:
+        """Members that are `None` are left out: of a container, that its task alone bounds its memory."""
         definition = {"networkMode": "host"} | members
         defaults = {"image": "busybox:test", "memory": 64}
         answer = self.ecs.register_task_definition(
-            family=family, containerDefinitions=[defaults | c for c in containers], **definition
+            family=family, containerDefinitions=[
+                {name: value for name, value in (defaults | c).items() if value is not None} for c in containers], **definition
         )
         return answer["taskDefinition"]["taskDefinitionArn"]
 
