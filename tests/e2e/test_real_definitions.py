@@ -1,6 +1,7 @@
 """Task definitions of the kinds that real stacks have, registered by the AWS CLI and run for real."""
 
 import json
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -27,8 +28,16 @@ def container(task, name):
 
 def get(task, name, path="/"):
     port = next(b["hostPort"] for b in container(task, name)["networkBindings"] if b["protocol"] == "tcp")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-        return answer.read().decode()
+
+    def answer():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.read().decode()
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ConnectionRefusedError | ConnectionResetError):
+                return None  # it runs, and does not listen yet
+            raise
+    return eventually(answer, f"{name} to answer")
 
 
 def lines(longshore, group, stream):
