@@ -66,6 +66,20 @@ def test_docker_security_options(longshore, tmp_path, options, name, value):
     assert status(inside(longshore, tmp_path, STATUS, dockerSecurityOptions=options))[name] == value
 
 
+def test_docker_security_option_apparmor(longshore, tmp_path):
+    """Where LONGSHORE_TEST_APPARMOR names a profile that is loaded, which forbids to read /etc/passwd (the test guest has
+    it), it is seen at work; elsewhere what is not there is refused."""
+    profile = os.environ.get("LONGSHORE_TEST_APPARMOR")
+    enabled = Path("/sys/module/apparmor/parameters/enabled")
+    if profile is None:
+        assert not enabled.exists() or enabled.read_text() != "Y\n", "load a profile that forbids to read /etc/passwd, and name it in LONGSHORE_TEST_APPARMOR"
+        why = reason(longshore, dockerSecurityOptions=["apparmor:web"])
+        assert why == 'CannotStartContainerError: Error response from daemon: apparmor profile "web": this host has no AppArmor'
+        return
+    seen = inside(longshore, tmp_path, "cat /proc/self/attr/current; cat /etc/passwd", dockerSecurityOptions=[f"apparmor:{profile}"])
+    assert seen == f"{profile} (enforce)\ncat: can't open '/etc/passwd': Permission denied\n"
+
+
 def test_ulimits(longshore, tmp_path):
     limits = [{"name": "nofile", "softLimit": 100, "hardLimit": 200}, {"name": "core", "softLimit": 0, "hardLimit": 0}]
     seen = inside(longshore, tmp_path, "grep -E 'open files|core file' /proc/self/limits", ulimits=limits)
