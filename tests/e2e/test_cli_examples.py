@@ -75,9 +75,10 @@ def image(busybox, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def second(longshore):
-    """Another host, the only one of the cluster `away`, which its joining makes: it is there to be taken away."""
+    """Another host, the only one of the cluster `away`: it is there to be taken away."""
     # Short: unix sockets lie below it.
     data = Path(tempfile.mkdtemp(prefix="ls-2nd-"))
+    longshore.ecs.create_cluster(clusterName="away")
     token = longshore.run("server", "token").stdout.strip()
     with (data / "agent.log").open("wb") as log:
         agent = subprocess.Popen(
@@ -95,11 +96,8 @@ def second(longshore):
 
 def joined(longshore):
     """The instances of the cluster `away` that are connected."""
-    try:
-        arns = longshore.ecs.list_container_instances(cluster="away")["containerInstanceArns"]
-        found = longshore.ecs.describe_container_instances(cluster="away", containerInstances=arns)["containerInstances"] if arns else []
-    except longshore.ecs.exceptions.ClusterNotFoundException:
-        return None  # its first host makes it
+    arns = longshore.ecs.list_container_instances(cluster="away")["containerInstanceArns"]
+    found = longshore.ecs.describe_container_instances(cluster="away", containerInstances=arns)["containerInstances"] if arns else []
     return [one["containerInstanceArn"] for one in found if one["agentConnected"]]
 
 

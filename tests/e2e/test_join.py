@@ -38,8 +38,14 @@ def test_a_machine_joins_over_tls_and_runs_a_task(site, lan):
 
 def test_a_machine_joins_the_cluster_that_it_names(site):
     server = site.server()
-    elsewhere = site.joined()
-    host = site.joined(cluster="blue")
+    elsewhere, host = site.joined(), site.host(cluster="blue")
+    # No host's joining makes a cluster, but for the default one: it waits.
+    host.start("--server", server.url, "--token", server.token())
+    eventually(lambda: "ClusterNotFoundException: Cluster not found." in host.log(), "the host to miss its cluster")
+    server.ecs.create_cluster(clusterName="blue")
+    host.arn, = eventually(host.instances, "the host to join")
+    eventually(host.connected, "the host to be connected")
+    host.load_image(site.image)
     assert host.arn.split(":container-instance/")[1].split("/")[0] == "blue"
     assert host.instances() == [host.arn] and elsewhere.instances() == [elsewhere.arn]
     counts = {c["clusterName"]: c["registeredContainerInstancesCount"] for c in server.ecs.describe_clusters(clusters=["blue", "default"])["clusters"]}

@@ -229,7 +229,7 @@ def at_work(longshore, aws):
     longshore.ecs.register_task_definition(
         family="far", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512", containerDefinitions=[container])
     vpc_of = ("--launch-type", "FARGATE", "--network-configuration", network)
-    connect = ("--service-connect-configuration", json.dumps({"enabled": True, "namespace": "shown", "services": [{"portName": "web"}]}))
+    connect = ("--service-connect-configuration", json.dumps({"enabled": True, "namespace": "shown", "services": [{"portName": "web", "clientAliases": [{"port": 80}]}]}))
     longshore.client("servicediscovery").create_http_namespace(Name="shown")
     made = aws("create-service", "--service-name", "far", "--task-definition", "far", "--desired-count", "1", *vpc_of, *connect,
                "--platform-version", "LATEST")["service"]
