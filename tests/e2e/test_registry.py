@@ -364,17 +364,18 @@ def test_a_host_trusts_the_registries_of_its_settings_and_no_other(site, of_the_
     refused(vouched, plain)
     host.kill()
     (host.data / "longshore.toml").write_text(
-        f'[[registry]]\nhost = "{vouched.host}"\nca = "{ca}"\n\n[[registry]]\nhost = "{plain.host}"\ninsecure = true\n')
+        f'[[registry]]\nhost = "{vouched.host}"\nca = "{ca}"\n\n[[registry]]\nhost = "{plain.host}"\ninsecure = true\n'
+        '\n[[registry]]\nhost = "127.0.0.1:1"\nca = "/none/such.pem"\n')
     eventually(lambda: not host.connected(), "the host to be away")
     host.start()
     eventually(host.connected, "the host to be back")
     for registry in (vouched, plain):
         runs(server, image(registry), "cat", "/marker")
     refused(stranger, odd)
+    assert "certificate authorities of /none/such.pem: " in reason(server, "127.0.0.1:1/team/app:1")
 
 
 @pytest.mark.parametrize("table, why", [
-    ('host = "a:1"\nca = "/none/such.pem"', "/none/such.pem"),
     ('ca = "/none/such.pem"', "missing field `host`"),
     ('host = "a:1"\nmirror = "b"', "unknown field `mirror`"),
 ])
