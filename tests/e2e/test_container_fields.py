@@ -68,13 +68,14 @@ def test_docker_security_options(longshore, tmp_path, options, name, value):
 
 def test_docker_security_option_apparmor(longshore, tmp_path):
     """Where LONGSHORE_TEST_APPARMOR names a profile that is loaded, which forbids to read /etc/passwd (the test guest has
-    it), it is seen at work; elsewhere what is not there is refused."""
+    it), it is seen at work; elsewhere no host takes the task."""
     profile = os.environ.get("LONGSHORE_TEST_APPARMOR")
     enabled = Path("/sys/module/apparmor/parameters/enabled")
     if profile is None:
         assert not enabled.exists() or enabled.read_text() != "Y\n", "load a profile that forbids to read /etc/passwd, and name it in LONGSHORE_TEST_APPARMOR"
-        why = reason(longshore, dockerSecurityOptions=["apparmor:web"])
-        assert why == 'CannotStartContainerError: Error response from daemon: apparmor profile "web": this host has no AppArmor'
+        definition = longshore.register("confined", {"name": "app", "command": ["true"], "dockerSecurityOptions": ["apparmor:web"]})
+        refused = longshore.ecs.run_task(taskDefinition=definition)
+        assert (refused["tasks"], [failure["reason"] for failure in refused["failures"]]) == ([], ["ATTRIBUTE"])
         return
     seen = inside(longshore, tmp_path, "cat /proc/self/attr/current; cat /etc/passwd", dockerSecurityOptions=[f"apparmor:{profile}"])
     assert seen == f"{profile} (enforce)\ncat: can't open '/etc/passwd': Permission denied\n"
@@ -469,4 +470,4 @@ def test_the_log_driver_none(longshore):
 
 def test_an_option_that_the_driver_does_not_know(longshore):
     why = reason(longshore, logConfiguration={"logDriver": "json-file", "options": {"max-size": "much"}})
-    assert why == "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to initialize logging driver: invalid value for max-size: much"
+    assert why.startswith("CannotStartContainerError: Error response from daemon: ") and "max-size: much" in why
