@@ -44,7 +44,16 @@ def outputs(command):
         try:
             yield json.loads("\n".join(lines))
         except json.JSONDecodeError:
-            continue  # not all examples are JSON as it is printed
+            yield json.loads(repaired(lines))
+
+
+def repaired(lines):
+    """Not all examples are JSON as they are printed: a comma is missing or too many, or the outermost braces are."""
+    text = "\n".join(line for line in lines if line.strip().strip("."))
+    text = text if text.lstrip().startswith("{") else "{" + text
+    text = re.sub(r'(["\d\]}]|true|false|null)(\s*\n\s*")', r"\1,\2", text)
+    text = re.sub(r",(\s*[}\]])", r"\1", text)
+    return text + "}" * (text.count("{") - text.count("}"))
 
 
 def kinds(value, path=""):
@@ -190,7 +199,7 @@ def answers(longshore, second, image, tmp_path_factory):
 
 SERVED = sorted(
     path.stem for path in EXAMPLES.glob("*.rst")
-    if not any(word in path.stem for word in (
+    if "Output::" in path.read_text() and not any(word in path.stem for word in (
         "service", "task-set", "capacity-provider", "execute-command", "put-account-settings",
         # Our agent does not update itself: test_operations.py has it.
         "update-container-agent")))
@@ -201,8 +210,9 @@ def test_an_answer_has_what_the_examples_show(answers, command):
     ours = {}
     for answer in answers[command]:
         ours |= kinds(answer or {})
-    missing, other = {}, {}
-    for output in outputs(command):
+    missing, other, shown = {}, {}, list(outputs(command))
+    assert shown
+    for output in shown:
         for path, kind in kinds(output).items():
             if is_not_here(path):
                 continue
@@ -216,5 +226,5 @@ def test_an_answer_has_what_the_examples_show(answers, command):
 
 
 def test_nothing_is_left_out_that_no_example_shows():
-    shown = [path for file in EXAMPLES.glob("*.rst") for output in outputs(file.stem) for path in kinds(output)]
+    shown = [path for command in SERVED for output in outputs(command) for path in kinds(output)]
     assert [known for known in NOT_HERE if not any(f".{known}" in f".{path.replace('[]', '')}" for path in shown)] == []
