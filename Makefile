@@ -18,6 +18,9 @@ test: setup-test build-test ## Run every test: Rust, rules of the house, end to 
 	cargo test --workspace --quiet
 	$(say) "end to end: the real binary, real containers, boto3 and the AWS CLI"
 	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
+	$(say) "the fields of containers once more, by the public agent's protocol alone"
+	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore LONGSHORE_TEST_PUBLIC_PROTOCOL=1 \
+		.venv/bin/pytest -q $(addprefix tests/e2e/test_,container_fields.py ports.py real_definitions.py)
 
 test-guest: setup-test build ## Boot an older kernel with cgroup v2 in QEMU, run what meets the kernel there
 	@scripts/guest/setup.sh

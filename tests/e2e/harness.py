@@ -10,15 +10,21 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import boto3
 from botocore.config import Config
+
+if TYPE_CHECKING:
+    from public_protocol import PublicProtocol
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("LONGSHORE_BIN", ROOT / "target" / "release" / "longshore"))
 AWS_V1 = ROOT / ".venv" / "bin" / "aws"
 AWS_V2 = Path("/usr/bin/aws")
+# With "1" each agent that is started by `up` reaches its server through a proxy that takes out of payloads what is not of
+# the public agent's protocol: the same tests, by that alone.
+BY_PUBLIC_PROTOCOL = os.environ.get("LONGSHORE_TEST_PUBLIC_PROTOCOL") == "1"
 # How much slower than a usual machine this one is; for emulated ones.
 SLOWNESS = float(os.environ.get("LONGSHORE_TEST_PATIENCE", "1"))
 PATIENCE_S = 30
@@ -50,6 +56,8 @@ class Longshore:
         self.output = directory / "up.log"
         self.supervisor: subprocess.Popen | None = None
         self._clients: dict[str, Any] = {}
+        self.between: PublicProtocol | None = None
+        self.has_started = False
 
     # -- life ------------------------------------------------------------------------------
 
@@ -57,6 +65,8 @@ class Longshore:
         return [str(BINARY), *arguments, "--data", str(self.data)]
 
     def up(self) -> "Longshore":
+        if BY_PUBLIC_PROTOCOL and not self.between:
+            self._stand_between()
         with self.output.open("ab") as log:
             self.supervisor = subprocess.Popen(
                 self.command("up", "--listen", f"127.0.0.1:{self.port}"), stdout=log, stderr=log, cwd="/",
@@ -64,6 +74,16 @@ class Longshore:
             )
         eventually(self.ready, f"longshore to be up; {self.output}:\n{self.output.read_text()[-2000:]}")
         return self
+
+    def _stand_between(self) -> None:
+        """Tells the agent that it joined, with the key that this machine's own agent has, a server at the proxy's address."""
+        from public_protocol import PublicProtocol  # which knows us, too
+
+        self.between = PublicProtocol(self.port)
+        keys = self.data / "keys"
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        joined = {"url": self.between.url, "region": "us-east-1", "account": "000000000000", "host": "local"}
+        (keys / "joined.json").write_text(json.dumps(joined))
 
     def ready(self) -> bool:
         assert self.supervisor is None or self.supervisor.poll() is None, self.tail()
@@ -87,6 +107,10 @@ class Longshore:
         if self.supervisor:
             self.supervisor.wait(timeout=30 * SLOWNESS)
             self.supervisor = None
+        if self.between and not flags:
+            self.between.close()
+            assert self.between.tasks or not self.has_started, "the tasks came another way"
+            assert self.between.removed <= {"longshore"}, self.between.removed
 
     def pid(self, role: str) -> int:
         """Of the process that has the role; 0 while one takes it."""
@@ -165,16 +189,19 @@ class Longshore:
         self.run("image", "load", str(path))
 
     def register(self, family: str, *containers: dict, **members: Any) -> str:
+        """Members that are `None` are left out: of a container, that its task alone bounds its memory."""
         definition = {"networkMode": "host"} | members
         defaults = {"image": "busybox:test", "memory": 64}
         answer = self.ecs.register_task_definition(
-            family=family, containerDefinitions=[defaults | c for c in containers], **definition
+            family=family, containerDefinitions=[
+                {name: value for name, value in (defaults | c).items() if value is not None} for c in containers], **definition
         )
         return answer["taskDefinition"]["taskDefinitionArn"]
 
     def start(self, definition: str, count: int = 1, **members: Any) -> list[str]:
         answer = self.ecs.run_task(taskDefinition=definition, count=count, **members)
         assert answer["failures"] == [], answer
+        self.has_started = True
         return [task["taskArn"] for task in answer["tasks"]]
 
     def describe(self, arn: str) -> dict:

@@ -165,7 +165,7 @@ class Host:
         try:
             return self.server.ecs.list_container_instances(cluster=self.cluster)["containerInstanceArns"]
         except self.server.ecs.exceptions.ClusterNotFoundException:
-            return []  # the first registration makes it
+            return []  # it is not there yet; the first registration makes the default one
 
     def connected(self) -> bool:
         return self.server.instance(self)["agentConnected"]

@@ -28,9 +28,9 @@ HTPASSWD = "tester:$2b$04$bqJNGSjM2lAnCLjaXNPoY.3sYajyF8hAdUZBUyH3fh0108DMGijrq\
 class DockerRegistry:
     """A docker-registry process; `extra` is YAML that goes into its configuration."""
 
-    def __init__(self, directory: Path, extra: str = "", tls: tuple[Path, Path] | None = None):
-        self.directory, self.port = directory, free_port()
-        self.host = f"127.0.0.1:{self.port}"
+    def __init__(self, directory: Path, extra: str = "", tls: tuple[Path, Path] | None = None, address: str = "127.0.0.1"):
+        self.directory, self.address, self.port = directory, address, free_port()
+        self.host = f"{address}:{self.port}"
         self.tls = tls
         http = f"http:\n  addr: {self.host}\n"
         if tls:
@@ -45,7 +45,7 @@ class DockerRegistry:
     def _listens(self) -> bool:
         assert self.process.poll() is None, Path(self.log.name).read_text()
         with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
+            return s.connect_ex((self.address, self.port)) == 0
 
     def push(self, archive: Path, name: str, user: str | None = None) -> None:
         """Copies a `docker save` archive to `name` by skopeo."""
@@ -213,13 +213,13 @@ def certificate(directory: Path, name: str, subject: str) -> tuple[Path, Path]:
     return pem, key
 
 
-def authority(directory: Path) -> tuple[Path, tuple[Path, Path]]:
-    """A private certificate authority, and a certificate (with its key) that it signed. 0.0.0.0 stands for a
-    host that is no loopback address by its name, though nothing leaves the machine."""
+def authority(directory: Path, address: str = "0.0.0.0") -> tuple[Path, tuple[Path, Path]]:
+    """A private certificate authority, and a certificate (with its key) that it signed for an address. 0.0.0.0 stands
+    for a host that is no loopback address by its name, though nothing leaves the machine."""
     ca, ca_key = directory / "ca.pem", directory / "ca.key"
     pem, key, request = directory / "tls.pem", directory / "tls.key", directory / "tls.csr"
     names = directory / "tls.ext"
-    names.write_text("subjectAltName=IP:0.0.0.0\nbasicConstraints=CA:FALSE\n")
+    names.write_text(f"subjectAltName=IP:{address}\nbasicConstraints=CA:FALSE\n")
     for command in (
         ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
          "-keyout", str(ca_key), "-out", str(ca)],

@@ -5,11 +5,13 @@ import json
 import os
 import stat
 import tarfile
+from pathlib import Path
 
 import images
 import pytest
 from botocore.exceptions import ClientError
 from harness import eventually
+from points import Life
 
 WAIT = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
@@ -64,6 +66,21 @@ def test_docker_security_options(longshore, tmp_path, options, name, value):
     assert status(inside(longshore, tmp_path, STATUS, dockerSecurityOptions=options))[name] == value
 
 
+def test_docker_security_option_apparmor(longshore, tmp_path):
+    """Where LONGSHORE_TEST_APPARMOR names a profile that is loaded, which forbids to read /etc/passwd (the test guest has
+    it), it is seen at work; elsewhere no host takes the task."""
+    profile = os.environ.get("LONGSHORE_TEST_APPARMOR")
+    enabled = Path("/sys/module/apparmor/parameters/enabled")
+    if profile is None:
+        assert not enabled.exists() or enabled.read_text() != "Y\n", "load a profile that forbids to read /etc/passwd, and name it in LONGSHORE_TEST_APPARMOR"
+        definition = longshore.register("confined", {"name": "app", "command": ["true"], "dockerSecurityOptions": ["apparmor:web"]})
+        refused = longshore.ecs.run_task(taskDefinition=definition)
+        assert (refused["tasks"], [failure["reason"] for failure in refused["failures"]]) == ([], ["ATTRIBUTE"])
+        return
+    seen = inside(longshore, tmp_path, "cat /proc/self/attr/current; cat /etc/passwd", dockerSecurityOptions=[f"apparmor:{profile}"])
+    assert seen == f"{profile} (enforce)\ncat: can't open '/etc/passwd': Permission denied\n"
+
+
 def test_ulimits(longshore, tmp_path):
     limits = [{"name": "nofile", "softLimit": 100, "hardLimit": 200}, {"name": "core", "softLimit": 0, "hardLimit": 0}]
     seen = inside(longshore, tmp_path, "grep -E 'open files|core file' /proc/self/limits", ulimits=limits)
@@ -109,6 +126,45 @@ def test_devices(longshore, tmp_path):
 def test_a_device_that_is_not_there(longshore):
     why = reason(longshore, linuxParameters={"devices": [{"hostPath": "/dev/none-such"}]})
     assert 'error gathering device information while adding custom device "/dev/none-such": no such file or directory' in why
+
+
+# In a kernel's one hierarchy; with one for each controller. There its shares count from 1 to 10,000.
+@pytest.mark.parametrize("fields, unified, single, values", [
+    ({"cpu": 512}, "cpu.weight", "cpu/cpu.shares", ("20", "512")),
+    ({}, "cpu.weight", "cpu/cpu.shares", ("1", "2")),
+    ({"memory": 96}, "memory.max", "memory/memory.limit_in_bytes", (str(96 << 20),) * 2),
+    ({"memory": 96, "memoryReservation": 40}, "memory.low", "memory/memory.soft_limit_in_bytes", (str(40 << 20),) * 2),
+    # A reservation alone bounds nothing: the second is all that fits the kernel's own counter.
+    ({"memory": None, "memoryReservation": 40}, "memory.max", "memory/memory.limit_in_bytes", ("max", str((1 << 63) - 4096))),
+], ids=["cpu", "no cpu", "memory", "memoryReservation", "memoryReservation alone"])
+def test_cpu_and_memory(longshore, tmp_path, fields, unified, single, values):
+    script = f"cd /sys/fs/cgroup; if [ -e {unified} ]; then echo unified; cat {unified}; else echo single; cat {single}; fi"
+    kind, value = inside(longshore, tmp_path, script, **fields).split()
+    assert value == values[kind == "single"]
+
+
+def of_the_task(arn, *names):
+    """What the control group of a task says, of a kernel with the one hierarchy or with one for each controller."""
+    id_ = arn.rsplit("/", 1)[1]
+    found = [path for name in names for path in Path("/sys/fs/cgroup").glob(f"**/longshore-*/{id_}/{name}")]
+    return found[0].read_text().split()
+
+
+def test_cpu_and_memory_of_the_task(longshore, tmp_path):
+    """Of a container that says nothing of its own, within it: what is above its own group is not to be seen from there."""
+    hungry = "until [ -e /out/now ]; do usleep 50000; done; dd if=/dev/zero of=/dev/null bs=200M count=1; exit $?"
+    arn = longshore.start(longshore.register(
+        "bounded", {"name": "app", "memory": None, "command": ["sh", "-c", hungry], "mountPoints": [{"sourceVolume": "out", "containerPath": "/out"}]},
+        networkMode="none", cpu="256", memory="96", volumes=[{"name": "out", "host": {"sourcePath": str(tmp_path)}}]))[0]
+    task = longshore.wait(arn, "RUNNING")
+    assert (task["cpu"], task["memory"]) == ("256", "96")
+    assert of_the_task(arn, "memory.max", "memory.limit_in_bytes") == [str(96 << 20)]
+    quota = of_the_task(arn, "cpu.max", "cpu.cfs_quota_us")
+    period = quota[1:] or of_the_task(arn, "cpu.cfs_period_us")
+    assert int(quota[0]) * 4 == int(period[0])
+    (tmp_path / "now").touch()
+    container = longshore.wait(arn, "STOPPED")["containers"][0]
+    assert (container["exitCode"], container["reason"]) == (137, "OutOfMemoryError: Container killed due to memory usage")
 
 
 def test_swap(longshore, tmp_path):
@@ -349,3 +405,69 @@ def test_docker_labels(longshore, tmp_path):
     longshore.wait(task, "STOPPED")
     eventually(lambda: "labels" not in shown("--all")["containers"][0], "the host to forget them")
     assert shown() is None
+
+
+SAY = "echo to stdout; echo to stderr >&2; printf unended; trap 'exit 0' TERM; while :; do sleep 0.05; done"
+
+
+def logs_of(longshore, **configuration):
+    """What its container wrote, as the host has it on disk while it runs, by stream; and every file that has it."""
+    fields = {"logConfiguration": configuration} if configuration else {}
+    arn = longshore.start(longshore.register("logs", {"name": "app", "command": ["sh", "-c", SAY]} | fields, networkMode="none"))[0]
+    longshore.wait(arn, "RUNNING")
+    life = Life(longshore, arn)
+
+    def records():
+        # The last may be half written.
+        return [json.loads(line) for file in life.container_dir.glob("log.json*")
+                for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    return arn, records
+
+
+@pytest.mark.parametrize("configuration", [{}, {"logDriver": "json-file"}, {"logDriver": "json-file", "options": {"max-size": "1m", "max-file": "3"}}],
+                         ids=["none asked for", "json-file", "json-file with options"])
+def test_the_log_driver_json_file(longshore, configuration):
+    arn, records = logs_of(longshore, **configuration)
+    eventually(lambda: len(records()) >= 2, "both lines")
+    assert {record["stream"]: record["log"] for record in records()} == {"stdout": "to stdout\n", "stderr": "to stderr\n"}
+    longshore.ecs.stop_task(task=arn)
+    longshore.wait(arn, "STOPPED")
+
+
+def test_the_log_driver_json_file_is_bounded(longshore):
+    """Three files of a kilobyte, whatever is written."""
+    script = f"seq 1 500; echo end; {WAIT}"
+    arn = longshore.start(longshore.register("bounded", {
+        "name": "app", "command": ["sh", "-c", script], "logConfiguration": {"logDriver": "json-file", "options": {"max-size": "1k", "max-file": "3"}}}))[0]
+    longshore.wait(arn, "RUNNING")
+    place = Life(longshore, arn).container_dir
+    newest = place / "log.json"
+    eventually(lambda: newest.exists() and '"end\\n"' in newest.read_text(), "the last line")
+    files = sorted(place.glob("log.json*"))
+    assert [file.name for file in files] == ["log.json", "log.json.1", "log.json.2"]
+    assert all(file.stat().st_size <= 1024 for file in files)
+    # What is kept is the newest of it, in order.
+    kept = [json.loads(line)["log"].strip() for file in reversed(files) for line in file.read_text().splitlines()]
+    assert kept == [*(str(n) for n in range(501 - len(kept) + 1, 501)), "end"]
+    longshore.ecs.stop_task(task=arn)
+    longshore.wait(arn, "STOPPED")
+
+
+def test_the_log_driver_none(longshore):
+    """Nothing of it is anywhere, and writing more than a pipe holds stops nothing."""
+    script = f"seq 1 100000; echo secret; touch /dev/shm/done; {WAIT}"
+    check = {"command": ["CMD", "test", "-e", "/dev/shm/done"], "interval": 5, "retries": 10}
+    arn = longshore.start(longshore.register("silent", {
+        "name": "app", "command": ["sh", "-c", script], "logConfiguration": {"logDriver": "none"}, "healthCheck": check}, networkMode="none"))[0]
+    longshore.wait(arn, "RUNNING")
+    eventually(lambda: longshore.describe(arn)["healthStatus"] == "HEALTHY", "it to have written everything")
+    life = Life(longshore, arn)
+    assert life.dir.exists() and not list(life.dir.rglob("log.json*"))
+    longshore.ecs.stop_task(task=arn)
+    longshore.wait(arn, "STOPPED")
+
+
+def test_an_option_that_the_driver_does_not_know(longshore):
+    why = reason(longshore, logConfiguration={"logDriver": "json-file", "options": {"max-size": "much"}})
+    assert why.startswith("CannotStartContainerError: Error response from daemon: ") and "max-size: much" in why

@@ -14,22 +14,33 @@ def output(longshore, *containers, **members):
     return longshore.run_to_end(*containers, **members)
 
 
-@pytest.mark.parametrize("command, code", [
-    (["true"], 0),
-    (["sh", "-c", "exit 3"], 3),
-    (["sh", "-c", "kill -SEGV $$; sleep 1"], None),
-    (["sh", "-c", "sh -c 'kill -9 $$'; exit $?"], 137),
+# What a first process of a namespace does not handle is not even delivered to it, its own signals included.
+@pytest.mark.parametrize("command, code, linux", [
+    (["true"], 0, {}),
+    (["sh", "-c", "exit 3"], 3, {}),
+    (["sh", "-c", "kill -SEGV $$; exit 5"], 5, {}),
+    (["sh", "-c", "sh -c 'kill -SEGV $$'; exit $?"], 139, {}),
+    (["sh", "-c", "sh -c 'kill -TERM $$'; exit $?"], 143, {}),
+    (["sh", "-c", "sh -c 'kill -9 $$'; exit $?"], 137, {}),
+    # Under an init process the program is not the first: the signal itself ends it.
+    (["sh", "-c", "kill -SEGV $$; exit 5"], 139, {"initProcessEnabled": True}),
+    (["sh", "-c", "kill -TERM $$; exit 5"], 143, {"initProcessEnabled": True}),
 ])
-def test_exit_codes_are_exact(longshore, command, code):
-    task = longshore.run_to_end({"name": "app", "command": command})
-    container = task["containers"][0]
-    if code is None:
-        # pid 1 of a namespace ignores signals it has no handler for, its own included.
-        code = 0
-    assert container["exitCode"] == code
+def test_exit_codes_are_exact(longshore, command, code, linux):
+    task = longshore.run_to_end({"name": "app", "command": command, "linuxParameters": linux})
+    assert task["containers"][0]["exitCode"] == code
     assert task["stopCode"] == "EssentialContainerExited"
     assert task["stoppedReason"] == "Essential container in task exited"
     assert task["startedAt"] <= task["stoppedAt"]
+
+
+def test_a_program_that_does_not_handle_term_ends_by_it_at_a_stop(longshore):
+    arn = longshore.start(longshore.register(
+        "untrapped", {"name": "app", "command": ["sleep", "600"], "stopTimeout": 120, "linuxParameters": {"initProcessEnabled": True}}))[0]
+    longshore.wait(arn, "RUNNING")
+    longshore.ecs.stop_task(task=arn)
+    task = longshore.wait(arn, "STOPPED")
+    assert (task["containers"][0]["exitCode"], task["stopCode"]) == (143, "UserInitiated")
 
 
 def test_environment_user_directory_and_arguments(longshore, tmp_path):

@@ -1,7 +1,9 @@
 """Machines that join a server over TLS, and hosts that are lost."""
 
+import hashlib
 import os
 import signal
+import ssl
 import stat
 import subprocess
 import time
@@ -32,6 +34,36 @@ def test_a_machine_joins_over_tls_and_runs_a_task(site, lan):
     eventually(host.connected, "the host to be back")
     server.ecs.stop_task(task=task, reason="enough")
     assert server.wait(task, "STOPPED")["stoppedReason"] == "enough"
+
+
+def test_a_machine_joins_the_cluster_that_it_names(site):
+    server = site.server()
+    elsewhere, host = site.joined(), site.host(cluster="blue")
+    # No host's joining makes a cluster, but for the default one: it waits.
+    host.start("--server", server.url, "--token", server.token())
+    eventually(lambda: "ClusterNotFoundException: Cluster not found." in host.log(), "the host to miss its cluster")
+    server.ecs.create_cluster(clusterName="blue")
+    host.arn, = eventually(host.instances, "the host to join")
+    eventually(host.connected, "the host to be connected")
+    host.load_image(site.image)
+    assert host.arn.split(":container-instance/")[1].split("/")[0] == "blue"
+    assert host.instances() == [host.arn] and elsewhere.instances() == [elsewhere.arn]
+    counts = {c["clusterName"]: c["registeredContainerInstancesCount"] for c in server.ecs.describe_clusters(clusters=["blue", "default"])["clusters"]}
+    assert counts == {"blue": 1, "default": 1}
+    definition = server.register("sleep", SLEEP)
+    task = server.start(definition, cluster="blue")[0]
+    described = lambda: server.ecs.describe_tasks(cluster="blue", tasks=[task])["tasks"][0]
+    eventually(lambda: described()["lastStatus"] == "RUNNING", "the task to run")
+    assert described()["containerInstanceArn"] == host.arn and described()["clusterArn"].endswith(":cluster/blue")
+    assert server.ecs.list_tasks()["taskArns"] == []
+    # A later agent is the same instance of the same cluster.
+    host.kill()
+    eventually(lambda: not host.connected(), "the host to be away")
+    host.start()
+    eventually(host.connected, "the host to be back")
+    assert host.instances() == [host.arn] and elsewhere.instances() == [elsewhere.arn]
+    server.ecs.stop_task(cluster="blue", task=task)
+    eventually(lambda: described()["lastStatus"] == "STOPPED", "the task to be stopped")
 
 
 def test_the_stock_cli_trusts_what_env_exports(site):
@@ -90,6 +122,19 @@ def test_a_token_is_good_once_and_for_this_server_alone(site, lan):
     assert token.split(".")[1] not in state
 
 
+def test_a_token_says_by_what_certificate_the_server_is_known(site):
+    server = site.server()
+    printed = server.run("server", "token", "--expires", "5m")
+    token = printed.stdout.strip()
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(server.ca.read_text())).hexdigest()
+    openssl = subprocess.run(["openssl", "x509", "-in", server.ca, "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True)
+    assert openssl.stdout.strip().rpartition("=")[2].replace(":", "").lower() == fingerprint
+    known_by, worth, command = printed.stderr.splitlines()
+    assert known_by == f"CA fingerprint (SHA-256, part of the token): {fingerprint}"
+    assert worth.startswith("Good once, for 5m.") and command == f"  longshore agent --server {server.url} --token {token}"
+    assert token.rsplit(".", 1)[1] == fingerprint
+
+
 def test_beyond_loopback_there_is_no_plain_http(site, lan):
     server = site.server()
     done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{lan.address}:{server.port}/healthz"],
@@ -123,8 +168,8 @@ def test_a_lost_host_is_stopped_in_the_records_and_told_when_it_returns(site, la
     instance = server.instance(host)
     assert not instance["agentConnected"]
     assert not free(instance), "freed before the host confirmed"
-    assert (stopped["stopCode"], stopped["desiredStatus"]) == ("TaskFailedToStart" if "startedAt" not in stopped else stopped["stopCode"], "STOPPED")
-    assert instance["ec2InstanceId"] in stopped["stoppedReason"] or "agent" in stopped["stoppedReason"].lower()
+    assert (stopped["stopCode"], stopped["desiredStatus"]) == ("TerminationNotice", "STOPPED")
+    assert stopped["stoppedReason"] == f"Host EC2 (instance {instance['ec2InstanceId']}) terminated."
     refused = server.ecs.run_task(taskDefinition="sleep")
     assert [f["reason"] for f in refused["failures"]] == ["AGENT"]
     back[how]()

@@ -25,10 +25,16 @@ def container(task, name):
     return next(c for c in task["containers"] if c["name"] == name)
 
 
-def get(task, name):
+def get(task, name, path="/"):
     port = next(b["hostPort"] for b in container(task, name)["networkBindings"] if b["protocol"] == "tcp")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-        return answer.read().decode()
+
+    def answer():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:  # it runs, and does not listen yet
+            return None
+    return eventually(answer, f"{name} to answer")
 
 
 def lines(longshore, group, stream):
@@ -54,8 +60,14 @@ def test_what_is_described_can_be_registered_again_with_the_same_result(longshor
 
 def test_a_web_application_with_a_log_router_and_a_sidecar(longshore):
     task = run(longshore, "web")
-    assert "Hello" in get(task, "web")
-    assert lines(longshore, "/ecs/storefront", f"web/web/{task['taskArn'].rsplit('/')[-1]}")
+    id_ = task["taskArn"].rsplit("/")[-1]
+    assert lines(longshore, "/ecs/storefront", f"web/web/{id_}") == ["serving"]
+    assert get(task, "web") == get(task, "web", "/index.html") == "Hello from production\n"
+    # The router reads what the web server writes to their common volume, and forwards it.
+    forwarded = [f"storefront {what}" for what in ("url:/", "response:200", "url:/index.html", "response:200")]
+    routed = lambda: lines(longshore, "/ecs/storefront/access", f"router/log-router/{id_}")
+    eventually(lambda: len(routed()) >= len(forwarded), "the router to have forwarded all")
+    assert routed() == forwarded
     longshore.aws("ecs", "stop-task", "--task", task["taskArn"])
     stopped = longshore.wait(task["taskArn"], "STOPPED")
     ends = {c["name"]: (c.get("exitCode"), c.get("reason")) for c in stopped["containers"]}

@@ -12,7 +12,7 @@ import images
 import leaks
 import pytest
 import registries
-from harness import Longshore
+from harness import SLOWNESS, Longshore, eventually
 from registries import PASSWORD, USER, DockerRegistry, Fault, Listener, Proxy, TokenServer, is_blob, is_manifest
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -333,3 +333,58 @@ def test_plain_http_is_spoken_on_loopback_only(longshore):
         assert listener.first_bytes and all(first[:1] == b"\x16" for first in listener.first_bytes), listener.first_bytes
     finally:
         listener.close()
+
+
+@pytest.fixture
+def of_the_lan(lan, tmp_path, archive):
+    """Registries that a host of the LAN reaches: two of a private authority's, two of plain HTTP; and the authority."""
+    ca, tls = registries.authority(tmp_path, lan.address)
+    servers = [DockerRegistry(tmp_path, tls=tls if secure else None, address=lan.address) for secure in (True, True, False, False)]
+    try:
+        for server in servers:
+            server.push(archive, "team/app:1")
+        yield ca, servers
+    finally:
+        for server in servers:
+            server.close()
+
+
+def test_a_host_trusts_the_registries_of_its_settings_and_no_other(site, of_the_lan):
+    """`[[registry]]` of longshore.toml, on a machine that joined."""
+    ca, (vouched, stranger, plain, odd) = of_the_lan
+    server, host = site.server(), site.host().join()
+    image = lambda registry: f"{registry.host}/team/app:1"
+
+    def refused(*registries):
+        for registry in registries:
+            text = reason(server, image(registry))
+            assert text.startswith("CannotPullImageManifestError: Error response from daemon: "), text
+            assert ("certificate" in text) == (registry in (vouched, stranger)), text
+
+    refused(vouched, plain)
+    host.kill()
+    (host.data / "longshore.toml").write_text(
+        f'[[registry]]\nhost = "{vouched.host}"\nca = "{ca}"\n\n[[registry]]\nhost = "{plain.host}"\ninsecure = true\n'
+        '\n[[registry]]\nhost = "127.0.0.1:1"\nca = "/none/such.pem"\n')
+    eventually(lambda: not host.connected(), "the host to be away")
+    host.start()
+    eventually(host.connected, "the host to be back")
+    for registry in (vouched, plain):
+        runs(server, image(registry), "cat", "/marker")
+    refused(stranger, odd)
+    assert "certificate authorities of /none/such.pem: " in reason(server, "127.0.0.1:1/team/app:1")
+
+
+@pytest.mark.parametrize("table, why", [
+    ('ca = "/none/such.pem"', "missing field `host`"),
+    ('host = "a:1"\nmirror = "b"', "unknown field `mirror`"),
+])
+def test_a_registry_that_is_set_wrongly_ends_the_agent_and_says_so(site, table, why):
+    site.server()
+    host = site.host()
+    host.data.mkdir()
+    (host.data / "longshore.toml").write_text(f"[[registry]]\n{table}\n")
+    host.start("--server", host.server.url, "--token", host.server.token())
+    assert host.process.wait(timeout=30 * SLOWNESS) != 0
+    assert why in host.log() and host.instances() == []
+    (host.data / "longshore.toml").unlink()

@@ -91,6 +91,11 @@ for what in "$@"; do
             tests/e2e/test_thin_line.py tests/e2e/test_containers.py \
             -k "by_the_aws_cli or exit_codes or confinement or limits or bridge_ports"
         ;;
+    fields)
+        cd "$repository" || exit 1
+        part "fields of containers" timeout --signal=INT 480 .venv/bin/pytest -v --tb=short -p no:cacheprovider --durations=30 \
+            tests/e2e/test_container_fields.py -k "apparmor or cpu_and_memory or swap"
+        ;;
     encrypt)
         cd "$repository" || exit 1
         modprobe wireguard
