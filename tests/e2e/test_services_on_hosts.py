@@ -1,4 +1,4 @@
-"""Services over several hosts: drained, added, lost and returned ones."""
+"""Services over several hosts: drained, added, lost and returned ones, and which tasks go first."""
 
 from __future__ import annotations
 
@@ -143,3 +143,71 @@ def test_a_lost_host_stops_what_was_replaced_before_it_starts_anything(site, tmp
     assert {arn for _, arn in on_host[6:]}.isdisjoint(orphans)
     # On machines, too, there never were more, but for the one that nobody could reach.
     assert [told.most(service) for service in services] == [4, 3, 3]
+
+
+def zones(tasks: list[dict]) -> Counter[str]:
+    return Counter(task["availabilityZone"] for task in tasks)
+
+
+def test_scaling_in_takes_the_newest_of_the_fullest_zone_and_no_protected_one(site):
+    api = site.server("--timing", "fast")
+    for zone in ("us-east-1a", "us-east-1b"):
+        site.joined("--zone", zone)
+    service = Service(api, api.register("nap", NAP, networkMode="none"), 1)
+    service.stable()
+    for count in range(2, 7):
+        service.update(desiredCount=count)
+        service.stable()
+        assert max(zones(service.tasks()).values()) - min(zones(service.tasks()).values()) <= 1, "spread over zones"
+
+    def scaled_in(to: int) -> tuple[list[dict], dict]:
+        """The tasks before, and the one that went."""
+        before = service.tasks()
+        service.update(desiredCount=to)
+        service.stable()
+        kept = {task["taskArn"] for task in service.tasks()}
+        [gone] = [task for task in before if task["taskArn"] not in kept]
+        assert api.describe(gone["taskArn"])["stoppedReason"].startswith("Scaling activity initiated by (deployment ecs-svc/")
+        return before, gone
+
+    newest = lambda tasks: max(tasks, key=lambda task: task["createdAt"])
+    before, gone = scaled_in(5)
+    assert gone["taskArn"] == newest(before)["taskArn"], "of two zones that are as full the newest of all"
+    before, gone = scaled_in(4)
+    assert zones(before)[gone["availabilityZone"]] == 3, "of the zone that has more"
+    assert gone["taskArn"] == newest([t for t in before if t["availabilityZone"] == gone["availabilityZone"]])["taskArn"]
+    assert set(zones(service.tasks()).values()) == {2}
+    shielded = newest(service.tasks())["taskArn"]
+    api.ecs.update_task_protection(cluster="default", tasks=[shielded], protectionEnabled=True, expiresInMinutes=5)
+    before, gone = scaled_in(3)
+    assert gone["taskArn"] == newest([task for task in before if task["taskArn"] != shielded])["taskArn"]
+    api.ecs.update_task_protection(cluster="default", tasks=[shielded], protectionEnabled=False)
+    before, gone = scaled_in(2)
+    assert zones(before)[gone["availabilityZone"]] == 2 and set(zones(service.tasks()).values()) == {1}
+
+
+def test_a_daemon_comes_and_goes_with_what_its_constraint_asks_of_hosts(site):
+    api = site.server("--timing", "fast")
+    ecs = api.ecs
+    web, other = site.joined("--attribute", "role=web"), site.joined("--attribute", "role=db")
+    nap = api.register("nap", NAP, networkMode="none")
+    daemon = Service(api, nap, None, schedulingStrategy="DAEMON",
+                     placementConstraints=[{"type": "memberOf", "expression": "attribute:role == web"}])
+    assert daemon.stable()["desiredCount"] == 1
+    assert where(daemon) == {web.arn: 1}
+    role = lambda host, value: {"name": "role", "value": value, "targetId": host.arn}
+    ecs.put_attributes(attributes=[role(other, "web")])
+    eventually(lambda: where(daemon) == {web.arn: 1, other.arn: 1}, "the daemon to be on what matches now")
+    assert daemon.stable()["desiredCount"] == 2
+    [task] = [task for task in daemon.tasks() if task["containerInstanceArn"] == web.arn]
+    ecs.put_attributes(attributes=[role(web, "db")])
+    eventually(lambda: api.describe(task["taskArn"])["lastStatus"] == "STOPPED", "the daemon to leave what does not match")
+    told = f"(task {task['taskArn'].rsplit('/', 1)[1]})"
+    violated = lambda: [e for e in daemon.events() if "no longer meets the placement constraints" in e]
+    assert violated() == [f"(service {daemon.name}) stopped {told} because its container instance no longer meets the placement constraints."]
+    assert daemon.stable()["desiredCount"] == 1 and where(daemon) == {other.arn: 1}
+    third = site.joined("--attribute", "role=web")
+    eventually(lambda: where(daemon) == {other.arn: 1, third.arn: 1}, "the daemon to be on a new host")
+    ecs.deregister_container_instance(containerInstance=third.arn, force=True)
+    eventually(lambda: where(daemon) == {other.arn: 1}, "the daemon to go with its host")
+    assert daemon.stable()["desiredCount"] == 1
