@@ -61,9 +61,11 @@ unit: ## Only the Rust tests
 e2e: setup-test build ## Only the end-to-end tests
 	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
 
-bench: build ## Measure this build on this machine (some two minutes; root)
+BENCHES := launch api state placement services pull logs replace deploy health network connect
+
+bench: build ## Measure this build on this machine, all there is (a quarter of an hour; root)
 	$(say) "measuring; absolute figures move with the machine, compare within one run"
-	@for what in launch api state placement pull logs; do echo; $(SUDO) target/release/longshore bench $$what || exit 1; done
+	@for what in $(BENCHES); do echo; $(SUDO) target/release/longshore bench $$what || exit 1; done
 
 codegen: ## Generate the wire shapes again
 	cargo xtask codegen

@@ -2,11 +2,12 @@
 
 import glob
 import json
+import re
 import subprocess
 import tempfile
 
 import pytest
-from harness import BINARY
+from harness import BINARY, ROOT
 
 SMALL = {
     "launch": (["--samples", "2", "--count", "3"], {"start, bridge": "p50_ms", "rate, host": "per_second", "memory, idle": "rss_mib"}),
@@ -56,6 +57,14 @@ def test_a_bench_measures_and_leaves_nothing(name):
     for row, figure in expected.items():
         assert report["rows"][row][figure] > 0, report
     assert not glob.glob(f"{tempfile.gettempdir()}/longshore-bench-*")
+
+
+def test_make_bench_runs_every_bench():
+    done = subprocess.run([str(BINARY), "bench", "--help"], capture_output=True, text=True, check=True)
+    offered = re.findall(r"^  ([a-z]+) ", done.stdout.split("Commands:")[1].split("Options:")[0], re.M)
+    listed = subprocess.run(["make", "-C", str(ROOT), "-n", "bench"], capture_output=True, text=True, check=True)
+    [loop] = re.findall(r"for what in ([a-z ]+);.* bench \$what", listed.stdout)
+    assert sorted(loop.split()) == sorted(set(offered) - {"help"}) == sorted(SMALL)
 
 
 def test_a_bench_of_a_running_longshore_leaves_it_running(longshore):

@@ -140,6 +140,27 @@ def test_a_log_group_sees_every_state_of_a_task_with_the_version_of_the_api(long
     drop(longshore, rule)
 
 
+def test_a_rule_hears_that_a_task_took_room_of_an_instance_and_gave_it_back(longshore: Longshore) -> None:
+    group = name("/rooms")
+    longshore.logs.create_log_group(logGroupName=group)
+    rule = listen(longshore, {"detail-type": ["ECS Container Instance State Change"]},
+                  Arn=f"arn:aws:logs:us-east-1:000000000000:log-group:{group}")
+    task = longshore.start(longshore.register("roomy", NAP | {"memory": 77}))[0]
+    instance = longshore.wait(task, "RUNNING")["containerInstanceArn"]
+    longshore.ecs.stop_task(task=task)
+    longshore.wait(task, "STOPPED")
+
+    def left() -> list[int]:
+        """MiB, in the order of the events, without what repeats."""
+        events = [event["detail"] for event in logged(longshore, group) if event["resources"] == [instance]]
+        memory = lambda detail: next(r["integerValue"] for r in detail["remainingResources"] if r["name"] == "MEMORY")
+        return [memory(detail) for detail in sorted(events, key=lambda detail: detail["updatedAt"])]
+
+    steps = lambda: [after - before for before, after in zip(left(), left()[1:])]
+    eventually(lambda: 77 in steps(), "the room to be free again, after it was taken")
+    drop(longshore, rule)
+
+
 def test_patterns_choose_and_inputs_shape(longshore: Longshore) -> None:
     group = name("/chosen")
     longshore.logs.create_log_group(logGroupName=group)
@@ -254,6 +275,55 @@ def test_the_history_can_be_followed(longshore: Longshore) -> None:
     assert f"task {id} STOPPED (desired STOPPED) version {task['version']} group family:once" in shown
     assert "instance " in shown
     assert longshore.run("events", "--cluster", "elsewhere").stdout == ""
+
+
+def test_all_four_types_can_be_followed(longshore: Longshore) -> None:
+    follow = [subprocess.Popen(longshore.command("events", "--follow", *form), stdout=subprocess.PIPE, text=True)
+              for form in ((), ("--json",))]
+    told: list[list[str]] = [[], []]
+    for process, lines in zip(follow, told):
+        threading.Thread(target=lambda p=process, to=lines: [to.append(line.rstrip()) for line in p.stdout], daemon=True).start()
+    service = name("followed")
+    try:
+        definition = longshore.register("followed", NAP)
+        made = longshore.ecs.create_service(serviceName=service, taskDefinition=definition, desiredCount=1)["service"]
+        steady = lambda: "steady state" in longshore.ecs.describe_services(services=[service])["services"][0]["events"][0]["message"]
+        eventually(lambda: longshore.ecs.list_tasks(serviceName=service)["taskArns"] and steady(), f"{service} to be steady")
+        [task] = longshore.ecs.list_tasks(serviceName=service)["taskArns"]
+        instance = longshore.describe(task)["containerInstanceArn"]
+        deployment = made["deployments"][0]["id"]
+        events = lambda of, kind: [e for e in map(json.loads, list(told[1])) if e["resources"] == [of] and e["detail-type"] == kind]
+        details = lambda of, kind: [event["detail"] for event in events(of, kind)]
+
+        # What each type has to say of this service, in the order in which it came to be.
+        actions = lambda: [(d["eventType"], d["eventName"]) for d in details(made["serviceArn"], "ECS Service Action")]
+        eventually(lambda: ("INFO", "SERVICE_STEADY_STATE") in actions(), "the Service Action events")
+        deployments = lambda: [(d["eventName"], d["deploymentId"]) for d in details(made["serviceArn"], "ECS Deployment State Change")]
+        eventually(lambda: len(deployments()) == 2, "the Deployment State Change events")
+        assert deployments() == [("SERVICE_DEPLOYMENT_IN_PROGRESS", deployment), ("SERVICE_DEPLOYMENT_COMPLETED", deployment)]
+        states = lambda: list(dict.fromkeys(d["lastStatus"] for d in details(task, "ECS Task State Change")))
+        eventually(lambda: states() == ["PENDING", "RUNNING"], "the Task State Change events")
+        # The agent goes and comes back, and the task goes on.
+        instances = lambda: details(instance, "ECS Container Instance State Change")
+        known = longshore.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]["version"]
+        longshore.kill("agent")
+        connected = lambda: list(dict.fromkeys(d["agentConnected"] for d in instances() if d["version"] > known))
+        eventually(lambda: connected() == [False, True], "the Container Instance State Change events")
+        versions = [d["version"] for d in instances()]
+        assert versions == sorted(set(versions))
+
+        # The same without --json: a line each.
+        id, seat = task.rsplit("/", 1)[1], instance.rsplit("/", 1)[1]
+        for words in (f" task {id} RUNNING (desired RUNNING) version ", f" instance {seat} ACTIVE (agent away) version ",
+                      f" instance {seat} ACTIVE (agent connected) version ", f" service {service} INFO SERVICE_DEPLOYMENT_COMPLETED: ",
+                      f" service {service} INFO SERVICE_STEADY_STATE"):
+            eventually(lambda: any(words in line for line in list(told[0])), f"a line that has {words!r}")
+    finally:
+        for process in follow:
+            process.kill()
+            process.wait()
+        longshore.ecs.delete_service(service=service, force=True)
+        eventually(lambda: not longshore.ecs.list_tasks(serviceName=service)["taskArns"], f"{service} to be gone")
 
 
 def test_a_target_adds_headers_query_and_path_to_a_call(longshore: Longshore, listener: Listener) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import threading
@@ -11,12 +10,13 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
+import images
 import pytest
+from clients import Clients, ask, fewest
 from harness import eventually
 
 HELLO = {"name": "app", "image": "longshore/hello", "memory": 32, "portMappings": [{"containerPort": 80}]}
 NAP = {"name": "app", "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"], "memory": 32, "cpu": 16}
-HALF = {"minimumHealthyPercent": 50, "maximumPercent": 100}
 
 
 class Service:
@@ -66,17 +66,6 @@ class Service:
         eventually(gone, f"{self.name} to be gone")
 
 
-def answers(address: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(address, port, timeout=2)
-    try:
-        connection.request("GET", "/", headers={"Connection": "close"})
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
 class Watch(threading.Thread):
     """Asks every 20 ms how many answer, and keeps the least."""
 
@@ -112,7 +101,7 @@ def serving(service: Service) -> int:
     """How many tasks answer; one that was stopped between being read and being asked is read again."""
     for _ in range(3):
         before = ports(service)
-        good = {arn for arn, port in before.items() if answers("127.0.0.1", port)}
+        good = {arn for arn, port in before.items() if ask("127.0.0.1", port) is not None}
         if good == set(before) or set(ports(service)) == set(before):
             break
     return len(good)
@@ -132,10 +121,33 @@ def processes(mark: str) -> list[int]:
     return found
 
 
-def test_a_service_is_updated_without_ever_serving_less(longshore):
-    definition = longshore.register("web", HELLO, networkMode="bridge")
-    service = Service(longshore, definition, enableECSManagedTags=True, propagateTags="SERVICE",
-                      tags=[{"key": "team", "value": "web"}])
+def web_image(directory: Path, tag: str) -> str:
+    """A saved image whose web server says its tag."""
+    command = ["sh", "-c", "trap 'exit 0' TERM; busybox httpd -f -p 80 -h /www & wait"]
+    layers = [images.busybox_layer(), images.layer({"www/index.html": (tag.encode(), 0o644)})]
+    images.save(directory / f"{tag}.tar", f"e2e/web:{tag}", layers, {"Cmd": command, "Env": ["PATH=/bin"]})
+    return str(directory / f"{tag}.tar")
+
+
+def pages_of_processes() -> Counter[str]:
+    """By what its root file system has to say: how many processes there are of each tag of `web_image`."""
+    found: Counter[str] = Counter()
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes().startswith(b"busybox\0httpd"):
+                found[(entry / "root/www/index.html").read_text()] += 1
+        except OSError:
+            pass  # ended meanwhile, or another's
+    return found
+
+
+def test_an_image_is_updated_without_a_failed_request(longshore, tmp_path):
+    old, new = (f"{tag}-{uuid.uuid4().hex[:8]}" for tag in ("old", "new"))
+    for tag in (old, new):
+        longshore.run("image", "load", web_image(tmp_path, tag))
+    register = lambda tag: longshore.register("web", HELLO | {"image": f"e2e/web:{tag}"}, networkMode="bridge")
+    older = register(old)
+    service = Service(longshore, older, enableECSManagedTags=True, propagateTags="SERVICE", tags=[{"key": "team", "value": "web"}])
     assert service.created["status"] == "ACTIVE" and service.created["runningCount"] == 0
     first = service.stable()
     primary = first["deployments"][0]
@@ -150,14 +162,32 @@ def test_a_service_is_updated_without_ever_serving_less(longshore):
     assert {tag["key"]: tag["value"] for tag in tags} == {
         "team": "web", "aws:ecs:clusterName": "default", "aws:ecs:serviceName": service.name}
 
-    newer = longshore.register("web", HELLO | {"environment": [{"name": "N", "value": "2"}]}, networkMode="bridge")
-    with Watch(lambda: serving(service)) as watch:
-        time.sleep(0.1)
+    newer = register(new)
+    with Clients(lambda: {arn: ("127.0.0.1", port) for arn, port in ports(service).items()}) as clients:
+        eventually(lambda: len(clients.of) == 3 and clients.each_asked(20), "three clients to ask")
+        begun = time.time()
         answer = service.update(taskDefinition=newer)
         assert [d["status"] for d in answer["deployments"]] == ["PRIMARY", "ACTIVE"]
         second = service.stable()
-    assert len(watch.seen) > 20 and min(watch.seen) >= 3, Counter(watch.seen)
-    assert {task["taskDefinitionArn"] for task in service.tasks()} == {newer}
+        eventually(lambda: clients.each_asked(50), "the new tasks to be asked")
+        over = time.time()
+    every = longshore.ecs.describe_tasks(tasks=list(clients.of))["tasks"]
+    known = {task["taskArn"]: (clients.of[task["taskArn"]], task) for task in every}
+    assert len(known) == 6
+    broken = {arn: (lost[:3], client.serving(task)) for arn, (client, task) in known.items() if (lost := client.broken(task))}
+    assert not broken, f"requests failed at tasks that were to answer: {broken}"
+    spans = [client.serving(task) for client, task in known.values()]
+    assert fewest(spans, (begun, over)) == 3, spans
+
+    # The old image is gone, from the records and from the machine; each task served its own to its end.
+    pages = {arn: clients.of[arn].pages() for arn in clients.of}
+    now = service.tasks()
+    assert {task["taskDefinitionArn"] for task in now} == {newer}
+    assert {task["containers"][0]["image"] for task in now} == {f"e2e/web:{new}"}
+    assert pages == {task["taskArn"]: {old} for task in tasks} | {task["taskArn"]: {new} for task in now}
+    eventually(lambda: pages_of_processes()[new] == 3, "one web server for each task")
+    assert pages_of_processes()[old] == 0
+    assert [d["taskDefinition"] for d in second["deployments"]] == [newer]
     assert second["deployments"][0]["id"] != primary["id"]
     stopped = {task["taskArn"]: task for task in service.tasks("STOPPED")}
     reason = f"Scaling activity initiated by (deployment {second['deployments'][0]['id']})"
@@ -242,6 +272,34 @@ def test_scaling_and_its_waiters(longshore):
     again.delete()
 
 
+def test_what_does_not_run_is_scaled_in_before_what_is_newer(longshore, tmp_path):
+    # A task that begins while the gate is shut waits for ever.
+    script = "trap 'exit 0' TERM; test -e /gate/open || while :; do sleep 0.1; done"
+    gate = {"name": "gate", "essential": False, "command": ["sh", "-c", script], "memory": 16,
+            "mountPoints": [{"sourceVolume": "gate", "containerPath": "/gate"}]}
+    gated = NAP | {"dependsOn": [{"containerName": "gate", "condition": "SUCCESS"}]}
+    definition = longshore.register("gated", gated, gate, networkMode="none",
+                                    volumes=[{"name": "gate", "host": {"sourcePath": str(tmp_path)}}])
+    (tmp_path / "open").touch()
+    service = Service(longshore, definition, 2)
+    service.stable()
+    first = {task["taskArn"] for task in service.tasks()}
+    (tmp_path / "open").unlink()
+    service.update(desiredCount=3)
+    waits = lambda: [t for t in service.tasks() if [c["lastStatus"] for c in t["containers"] if c["name"] == "gate"] == ["RUNNING"]]
+    [pending] = eventually(waits, "the third to wait at the gate")
+    assert pending["lastStatus"] == "PENDING"
+    (tmp_path / "open").touch()
+    service.update(desiredCount=4)
+    eventually(lambda: service.describe()["runningCount"] == 3, "the fourth to run")
+    [newest] = [t["taskArn"] for t in service.tasks() if t["taskArn"] not in first | {pending["taskArn"]}]
+    service.update(desiredCount=3)
+    assert service.stable()["runningCount"] == 3
+    assert {task["taskArn"] for task in service.tasks()} == first | {newest}
+    assert longshore.describe(pending["taskArn"])["lastStatus"] == "STOPPED"
+    service.delete()
+
+
 def test_a_task_without_room_says_what_is_lacking(longshore):
     big = longshore.register("big", NAP | {"memory": 4_000_000}, networkMode="none")
     service = Service(longshore, big, 1)
@@ -301,61 +359,3 @@ def test_kills_leave_three_tasks(fresh, roles):
     eventually(lambda: len(processes(mark)) == 3, "no container but those of the three")
     service.delete()
     eventually(lambda: not processes(mark), "nothing to be left")
-
-
-def test_draining_and_daemons_over_three_hosts(site):
-    api = site.server("--timing", "fast")
-    hosts = [site.joined() for _ in range(3)]
-    nap = api.register("nap", NAP, networkMode="none")
-    replicas = Service(api, nap, 3)
-    daemon = Service(api, nap, None, schedulingStrategy="DAEMON")
-    assert replicas.stable()["runningCount"] == 3
-    assert daemon.stable()["desiredCount"] == 3
-    where = lambda service: Counter(task["containerInstanceArn"] for task in service.tasks())
-    assert set(where(replicas).values()) == {1} and set(where(daemon).values()) == {1}
-
-    with Watch(lambda: sum(t["lastStatus"] == "RUNNING" for t in replicas.tasks())) as watch:
-        api.ecs.update_container_instances_state(containerInstances=[hosts[0].arn], status="DRAINING")
-        left = lambda: hosts[0].arn not in where(replicas) and hosts[0].arn not in where(daemon)
-        eventually(left, "the drained host to be left")
-    assert min(watch.seen) >= 3, watch.seen
-    assert replicas.stable()["runningCount"] == 3
-    assert daemon.stable()["desiredCount"] == 2
-    api.ecs.update_container_instances_state(containerInstances=[hosts[0].arn], status="ACTIVE")
-    eventually(lambda: where(daemon)[hosts[0].arn] == 1, "the daemon to be on it again")
-    later = site.joined()
-    eventually(lambda: where(daemon)[later.arn] == 1, "the daemon to be on a new host")
-
-
-def test_a_static_port_on_three_hosts_is_updated_host_by_host(site):
-    api = site.server("--timing", "fast")
-    hosts = [site.joined() for _ in range(3)]
-    web = HELLO | {"portMappings": [{"containerPort": 80, "hostPort": 8080}]}
-    service = Service(api, api.register("web", web, networkMode="bridge"), 3, deploymentConfiguration=HALF)
-    service.stable()
-    serve = lambda: sum(answers(host.address, 8080) for host in hosts)
-    assert serve() == 3
-    newer = api.register("web", web | {"environment": [{"name": "N", "value": "2"}]}, networkMode="bridge")
-    with Watch(serve) as watch:
-        service.update(taskDefinition=newer)
-        service.stable()
-    assert min(watch.seen) >= 2, Counter(watch.seen)
-    assert {task["taskDefinitionArn"] for task in service.tasks()} == {newer}
-
-
-def test_a_lost_host_is_replaced_and_stops_what_was_replaced(site):
-    api = site.server("--timing", "fast", "--host-lost-after", "5s")
-    hosts = [site.joined() for _ in range(3)]
-    mark = uuid.uuid4().hex
-    marked = NAP | {"environment": [{"name": "MARK", "value": mark}]}
-    service = Service(api, api.register("marked", marked, networkMode="none"), 3)
-    service.stable()
-    site.lan.plug(hosts[0].cable, "down")
-    elsewhere = lambda: {t["containerInstanceArn"] for t in service.tasks() if t["lastStatus"] == "RUNNING"} == {hosts[1].arn, hosts[2].arn} and service.describe()["runningCount"] == 3
-    eventually(elsewhere, "the lost task to be replaced", 90)
-    stopped = [t for t in service.tasks("STOPPED") if t["containerInstanceArn"] == hosts[0].arn]
-    assert stopped[0]["stopCode"] == "TerminationNotice", stopped
-    assert len(processes(mark)) == 4, "the host that was cut off still runs its own"
-    site.lan.plug(hosts[0].cable, "up")
-    eventually(lambda: len(processes(mark)) == 3, "the returning host to stop it", 60)
-    assert service.stable()["runningCount"] == 3

@@ -54,7 +54,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let timing = settings.timing.unwrap_or(Timing::Fast);
     println!("\nwaits ({timing:?} of --timing):");
     for (name, wait) in settings.waits(timing).rows() {
-        println!("  {name}: {} s", wait.as_secs());
+        println!("  {name}: {} s", wait.as_secs_f64());
     }
     Ok(if missing {
         ExitCode::FAILURE
