@@ -228,6 +228,7 @@ impl Play {
             platform_version: None,
             network: None,
             registries: Vec::new(),
+            load_balancers: Vec::new(),
             connect: None,
         };
         self.want(Wanted {

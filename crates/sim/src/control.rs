@@ -37,6 +37,7 @@ impl Simulation {
         }
         self.check_lost();
         self.watch_services();
+        self.balance_load();
         let is_done = self.look_after_hosts();
         self.ask_hooks();
         self.sweep();

@@ -22,6 +22,7 @@
 //! can show that each is found.
 
 mod agent;
+mod balancer;
 mod check;
 mod client;
 mod control;

@@ -86,7 +86,10 @@ fn left_alone(before: &View, after: &View, now: Timestamp) -> Option<(u8, String
         if is_protected && !for_health && !drains && !is_daemon {
             return Some((3, format!("{arn} is protected and was stopped")));
         }
-        (for_health && !before.is_sick(task, now))
+        // As it was: a target that leaves is no longer unwell, nor RUNNING.
+        let mut was = before.live.iter().filter(|(was, _)| was.key == task.key);
+        let was_sick = was.any(|(was, _)| before.is_sick(was, now));
+        (for_health && !was_sick)
             .then(|| (3, format!("{arn} was stopped for its health too early")))
     })
 }

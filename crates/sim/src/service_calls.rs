@@ -1,6 +1,7 @@
 //! The users' services: what they ask for, with images that are good, cannot be pulled, crash, never
 //! become healthy or do so now and then. What they ask for at the end is in [`crate::service_end`].
 
+use crate::balancer;
 use crate::event::{Event, Request};
 use crate::plan::Load;
 use crate::rollout_calls::RolloutCall;
@@ -325,7 +326,10 @@ impl Simulation {
         match call {
             ServiceCall::Create(input) => {
                 let run = |txn: &mut store::Txn, ctx: &mut aws_types::Ctx| {
-                    ops::create_service::create_service(txn, ctx, input)
+                    let made = ops::create_service::create_service(txn, ctx, input)?;
+                    let name = input.service_name.as_deref().unwrap_or_default();
+                    balancer::balance(txn, &ServiceKey::new(&ctx.scope, "default", name));
+                    Ok(made)
                 };
                 server.submit(now, None, run)?;
                 self.statistics.services += 1;

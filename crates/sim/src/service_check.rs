@@ -18,6 +18,7 @@ use ecs::records::service_deployment::{
 };
 use ecs::records::task_set::TaskSetStatus;
 use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
+use ecs::records::traffic::Traffic;
 use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS, TaskKey, TaskRecord};
 use ecs::task::health::HealthStatus;
 use ecs::task::status::{DesiredStatus, TaskStatus};
@@ -115,9 +116,9 @@ impl View {
     pub fn is_sick(&self, task: &TaskRecord, now: Timestamp) -> bool {
         let grace = u64::from(self.record.grace_seconds.unwrap_or(0)) * 1000;
         let mut containers = task.containers.iter();
-        task.last_status == TaskStatus::Running
-            && containers.any(|c| c.essential && c.health == HealthStatus::Unhealthy)
-            && age_ms(task, now) >= grace
+        let is_ill = task.traffic == Some(Traffic::Unhealthy)
+            || containers.any(|c| c.essential && c.health == HealthStatus::Unhealthy);
+        task.last_status == TaskStatus::Running && is_ill && age_ms(task, now) >= grace
     }
 
     /// RUNNING, and no known trouble.
@@ -128,10 +129,13 @@ impl View {
     /// Counts towards the minimum.
     pub fn is_healthy(&self, task: &TaskRecord, now: Timestamp) -> bool {
         let mut containers = task.containers.iter();
+        let is_target = matches!(task.traffic, None | Some(Traffic::Healthy));
         self.is_serving(task, now)
+            && is_target
             && match CHECKED.contains(&task.family.as_str()) {
                 true => containers.all(|c| c.health == HealthStatus::Healthy),
-                false => age_ms(task, now) >= HEALTHY_AFTER_MS,
+                // A target that is well need not be old.
+                false => task.traffic.is_some() || age_ms(task, now) >= HEALTHY_AFTER_MS,
             }
     }
 }

@@ -2,6 +2,7 @@
 //! `ecs`: a service is looked at when a commit concerns it, when its plan said so, and at a slow tick
 //! that is as rare as there.
 
+use crate::balancer;
 use crate::event::Event;
 use crate::plan::{Mutation, Wake};
 use crate::service_check::View;
@@ -237,6 +238,9 @@ impl Simulation {
             let kept = tamper::begin(txn, key, mutation);
             let outcome = apply::step(txn, ctx, key, waits);
             tamper::end(txn, key, kept);
+            if mutation == Some(Mutation::TargetForgotten) {
+                balancer::forget_targets(txn);
+            }
             Ok((outcome, before, View::of(txn, key)))
         });
         self.wait_for_commit(None);

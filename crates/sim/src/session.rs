@@ -256,6 +256,7 @@ impl Simulation {
     }
 
     fn send_down(&mut self, session: u64, frame: Down) {
+        self.check_stops(&frame);
         let Some(at) = self.arrival(session, |session| &mut session.last_down) else {
             return;
         };

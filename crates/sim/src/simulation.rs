@@ -1,6 +1,7 @@
 //! The run itself: one queue, one step after the other.
 
 use crate::agent::Agent;
+use crate::balancer::Targets;
 use crate::check::Check;
 use crate::client::Client;
 use crate::event::{AgentId, Answer, Effect, Event, HostIndex};
@@ -63,6 +64,7 @@ pub struct Simulation {
     pub check: Check,
     pub interfaces: Known,
     pub services: Services,
+    pub targets: Targets,
     pub statistics: Statistics,
     pub seen: Seen,
     /// No load and no faults any more.
@@ -114,6 +116,7 @@ impl Simulation {
             client: Client::default(),
             check: Check::default(),
             services: Services::default(),
+            targets: Targets::default(),
             statistics: Statistics::default(),
             seen: Seen::default(),
             is_calm: false,

@@ -63,6 +63,12 @@ fn a_service_that_stops_its_old_tasks_too_early_is_found() {
 }
 
 #[test]
+fn a_host_that_is_told_to_stop_what_still_gets_requests_is_found() {
+    let violation = found(Mutation::TargetForgotten);
+    assert!(violation.what.contains("is still a target"), "{violation}");
+}
+
+#[test]
 fn that_a_lost_host_still_runs_its_tasks_and_was_forgotten_is_found() {
     let violation = found(Mutation::ForgottenHost);
     assert!([2, 5].contains(&violation.invariant), "{violation}");

@@ -90,8 +90,10 @@ pub fn update_service(
     let is_concerned = is_new || input.deployment_configuration.is_some();
     let of = definition.as_deref().filter(|_| is_concerned);
     let connect = connect(txn, ctx, (&record, of), (input, present.as_ref()))?;
+    let kept = present.as_ref().map(|of| of.load_balancers.clone());
     let workload = changed.map(|one| Workload {
         connect,
+        load_balancers: kept.unwrap_or_default(),
         ..workload(one, terms, (network.as_ref(), &registries))
     });
     let wanted = Wanted {

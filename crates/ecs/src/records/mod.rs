@@ -23,6 +23,7 @@ pub mod task;
 pub mod task_definition;
 pub mod task_set;
 pub mod task_table;
+pub mod traffic;
 pub mod workload;
 
 pub use account_setting::ACCOUNT_SETTINGS;

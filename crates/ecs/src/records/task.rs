@@ -13,6 +13,7 @@ use crate::records::connect::TaskConnect;
 use crate::records::container_instance::{InstanceId, InstanceKey};
 use crate::records::overrides::TaskOverrides;
 use crate::records::registration::RegistrationRecord;
+use crate::records::traffic::Traffic;
 use crate::task::health::HealthStatus;
 use crate::task::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::task::stop_reason::StopReason;
@@ -120,6 +121,9 @@ pub struct TaskRecord {
     /// Where it is registered, with a service registry.
     #[serde(default)]
     pub registration: Option<Box<RegistrationRecord>>,
+    /// What it is to load balancers, with any.
+    #[serde(default)]
+    pub traffic: Option<Traffic>,
     /// What ties it to Service Connect.
     #[serde(default)]
     pub connect: Option<Box<TaskConnect>>,

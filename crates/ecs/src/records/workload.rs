@@ -2,7 +2,7 @@
 
 use super::connect::ConnectRecord;
 use aws_api::Stored;
-use aws_api::ecs::{NetworkConfiguration, ServiceRegistry};
+use aws_api::ecs::{LoadBalancer, NetworkConfiguration, ServiceRegistry};
 use serde::{Deserialize, Serialize};
 
 /// What a service's tasks are made from. A change of any of it makes a new deployment.
@@ -23,6 +23,9 @@ pub struct Workload {
     /// `serviceRegistries`: one at most.
     #[serde(default)]
     pub registries: Vec<Stored<ServiceRegistry>>,
+    /// `loadBalancers`.
+    #[serde(default)]
+    pub load_balancers: Vec<Stored<LoadBalancer>>,
     /// `serviceConnectConfiguration`, where it is enabled.
     #[serde(default)]
     pub connect: Option<Box<ConnectRecord>>,
@@ -33,5 +36,12 @@ impl Workload {
     #[must_use]
     pub fn shown_registries(&self) -> Vec<ServiceRegistry> {
         self.registries.iter().map(|one| one.0.clone()).collect()
+    }
+
+    /// `loadBalancers` as answers show them.
+    #[must_use]
+    pub fn shown_load_balancers(&self) -> Vec<LoadBalancer> {
+        let all = self.load_balancers.iter();
+        all.map(|one| one.0.clone()).collect()
     }
 }

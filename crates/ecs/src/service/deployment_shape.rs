@@ -94,6 +94,7 @@ pub fn revision(record: &ServiceRevisionRecord) -> api::ServiceRevision {
         platform_version: shape::platform_version(&record.workload),
         platform_family: shape::platform_family(&record.workload),
         network_configuration: shape::network(&record.workload),
+        load_balancers: Some(record.workload.shown_load_balancers()).filter(|all| !all.is_empty()),
         service_registries: Some(record.workload.shown_registries()).filter(|all| !all.is_empty()),
         container_images: Some(
             images

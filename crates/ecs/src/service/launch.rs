@@ -87,6 +87,7 @@ pub fn of(
             interfaces: u32::from(network.is_some()),
             zones: None,
         },
+        is_target: !workload.load_balancers.is_empty(),
         registration: registered(service, number, workload, (definition, &effective)),
         connect,
         constraints: constraint::read(Some(&constraints), definition).ok()?,

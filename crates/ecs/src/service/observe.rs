@@ -21,6 +21,7 @@ use crate::records::service_deployment::{
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{Membership, TASKS, TaskKey, TaskRecord};
 use crate::records::task_table::{BY_SERVICE, ENDED, LIVE, service_parts};
+use crate::records::traffic::Traffic;
 use crate::records::{ClusterKey, TASK_DEFINITIONS, TaskDefinitionKey};
 use crate::task::health::HealthStatus;
 use crate::task::launch::Launch;
@@ -124,14 +125,20 @@ impl Eye<'_> {
         let Some(started) = task.times.started.filter(|_| is_running(task)) else {
             return Health::Waiting(None);
         };
-        let world = self.world;
-        let scope = &task.key.scope;
-        let name = (task.family.clone(), task.revision);
-        let checked = self.checks.entry(name).or_insert_with(|| {
-            let key = TaskDefinitionKey::new(scope, &task.family, task.revision);
-            checked(world, &key)
-        });
-        let grace = Duration::from_secs(self.service.grace_seconds.unwrap_or(0).into());
+        let of_containers = self.health_of_containers(task, started);
+        match task.traffic {
+            None | Some(Traffic::Leaving | Traffic::Left) => of_containers,
+            Some(_) if of_containers == Health::Unhealthy => Health::Unhealthy,
+            Some(Traffic::Joining | Traffic::Initial) => Health::Waiting(None),
+            Some(Traffic::Unhealthy) => self.unhealthy(started),
+            // A target that is well need not be old.
+            Some(Traffic::Healthy) if self.checked(task).is_empty() => Health::Healthy,
+            Some(Traffic::Healthy) => of_containers,
+        }
+    }
+
+    fn health_of_containers(&mut self, task: &TaskRecord, started: Timestamp) -> Health {
+        let checked = self.checked(task);
         if checked.is_empty() {
             return after(
                 started.plus(self.waits.healthy_after),
@@ -142,16 +149,33 @@ impl Eye<'_> {
         let of = |name: &String| task.containers.iter().find(|c| c.name == *name);
         let health = || checked.iter().filter_map(of).map(|c| c.health);
         if health().any(|health| health == HealthStatus::Unhealthy) {
-            // Without a grace period the clock has no say: it may have been set back.
-            match grace.is_zero() {
-                true => Health::Unhealthy,
-                false => after(started.plus(grace), self.now, Health::Unhealthy),
-            }
+            self.unhealthy(started)
         } else if health().all(|health| health == HealthStatus::Healthy) {
             Health::Healthy
         } else {
             Health::Waiting(None)
         }
+    }
+
+    /// Checks failed: that counts after the grace period.
+    fn unhealthy(&self, started: Timestamp) -> Health {
+        let grace = Duration::from_secs(self.service.grace_seconds.unwrap_or(0).into());
+        // Without a grace period the clock has no say: it may have been set back.
+        match grace.is_zero() {
+            true => Health::Unhealthy,
+            false => after(started.plus(grace), self.now, Health::Unhealthy),
+        }
+    }
+
+    /// The essential containers of its definition that have a health check.
+    fn checked(&mut self, task: &TaskRecord) -> Vec<String> {
+        let (world, scope) = (self.world, &task.key.scope);
+        let name = (task.family.clone(), task.revision);
+        let checked = self.checks.entry(name).or_insert_with(|| {
+            let key = TaskDefinitionKey::new(scope, &task.family, task.revision);
+            checked(world, &key)
+        });
+        checked.clone()
     }
 
     fn has_neighbours(&self, task: &TaskRecord) -> bool {

@@ -28,13 +28,14 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
     let ServiceKey { scope, cluster, .. } = &service.key;
     let workload = super::wanted::workload(world, service);
     let registries = workload.as_ref().map(Workload::shown_registries);
+    let balancers = workload.as_ref().map(Workload::shown_load_balancers);
     let (running, pending) = (Count::Running, Count::Pending);
     let has_sets = service.controller.has_task_sets();
     api::Service {
         service_arn: Some(service.key.arn()),
         service_name: Some(service.key.name.clone()),
         cluster_arn: Some(cluster_arn(scope, cluster)),
-        load_balancers: Some(Vec::new()),
+        load_balancers: Some(balancers.unwrap_or_default()),
         service_registries: Some(registries.unwrap_or_default()),
         status: Some(service.status.name().into()),
         desired_count: Some(shown(service.desired)),
@@ -119,7 +120,7 @@ pub fn task_set(
         platform_version: platform_version(&set.workload),
         platform_family: platform_family(&set.workload),
         network_configuration: network(&set.workload),
-        load_balancers: Some(Vec::new()),
+        load_balancers: Some(set.workload.shown_load_balancers()),
         service_registries: Some(set.workload.shown_registries()),
         scale: Some(Scale {
             value: Some(f64::from(set.scale_hundredths) / 100.0),

@@ -12,6 +12,7 @@ use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey};
 use crate::rules::client;
 use crate::task::reference;
 use crate::task::status::{DesiredStatus, TaskStatus};
+use crate::task::traffic;
 use aws_api::agent::{IamRoleCredentials, IamRoleCredentialsMessage, Task};
 use aws_types::{Arn, AwsError, Scope, Timestamp};
 use iam::session::{RoleKind, RoleSession, SessionKey};
@@ -49,7 +50,7 @@ pub fn check_roles(scope: &Scope, roles: [Option<&String>; 2]) -> Result<(), Aws
 
 /// Puts a task's credentials into what its agent reads.
 pub fn add(world: &World, record: &TaskRecord, task: &mut Task, key: &SessionKey, now: Timestamp) {
-    if record.desired == DesiredStatus::Stopped {
+    if traffic::told(record) == DesiredStatus::Stopped {
         return;
     }
     for (kind, role) in roles(world, record) {

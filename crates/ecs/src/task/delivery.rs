@@ -12,7 +12,7 @@ use crate::records::cluster::cluster_arn;
 use crate::records::container_instance::InstanceKey;
 use crate::records::task::{TaskKey, TaskRecord};
 use crate::records::task_table::{TASKS, UNDELIVERED};
-use crate::task::reference;
+use crate::task::{reference, traffic};
 use aws_api::agent::{Task, TaskIdentifier};
 use aws_types::Ctx;
 use store::{TableKey, Txn, World};
@@ -57,7 +57,8 @@ pub fn undelivered(world: &World, instance: &InstanceKey, sent: &[(TaskKey, u32)
 #[must_use]
 pub fn manifest(world: &World, instance: &InstanceKey) -> Vec<TaskIdentifier> {
     let held = load::held(world, instance);
-    held.map(|task| identifier(task, task.desired)).collect()
+    held.map(|task| identifier(task, traffic::told(task)))
+        .collect()
 }
 
 /// The host acknowledged these tasks, each with the count that was sent.
@@ -96,7 +97,8 @@ pub fn stop_verification(
         );
         let record = key.and_then(|key| world.get(&TASKS, &key));
         record.is_some_and(|task| {
-            task.instance_key() == *instance && task.holds && task.desired == DesiredStatus::Running
+            let is_wanted = traffic::told(task) == DesiredStatus::Running;
+            task.instance_key() == *instance && task.holds && is_wanted
         })
     };
     let confirmed = candidates.iter().filter(|candidate| !wanted(candidate));

@@ -28,6 +28,7 @@ use crate::records::registration::RegistrationRecord;
 use crate::records::task::{
     ContainerRecord, Delivery, Membership, Reserved, TASKS, TaskId, TaskKey, TaskRecord, TaskTimes,
 };
+use crate::records::traffic::Traffic;
 use crate::records::{Tags, TaskDefinitionRecord, TaskDefinitionStatus};
 use crate::rules::{self, client, invalid_parameter, launch_type, run_task};
 use crate::task_definition;
@@ -60,6 +61,8 @@ pub struct Launch {
     pub(crate) network: Option<Network>,
     /// What each is registered as, with a service registry.
     pub(crate) registration: Option<Box<RegistrationRecord>>,
+    /// Whether each is a target of load balancers.
+    pub(crate) is_target: bool,
     /// What ties each to Service Connect; its id is each one's own.
     pub(crate) connect: Option<Box<TaskConnect>>,
     /// On what terms, of launch type FARGATE.
@@ -127,6 +130,7 @@ pub fn prepare(
         service: None,
         network,
         registration: None,
+        is_target: false,
         connect: None,
     })
 }
@@ -281,6 +285,7 @@ impl Launch {
             service: self.service,
             attachment: attachment.map(Box::new),
             registration: self.registration.clone(),
+            traffic: self.is_target.then_some(Traffic::Joining),
             connect: self.connected(ctx),
             fargate: self
                 .fargate

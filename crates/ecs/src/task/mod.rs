@@ -23,3 +23,4 @@ pub mod shape;
 pub mod status;
 pub mod stop_reason;
 pub mod tokens;
+pub mod traffic;

@@ -6,7 +6,7 @@
 use super::docker_config;
 use super::effective::{self, Effective};
 use super::log_mode;
-use super::network;
+use super::{network, traffic};
 use crate::connect;
 use crate::records::cluster::cluster_arn;
 use crate::records::task::{ContainerRecord, TaskRecord};
@@ -35,7 +35,7 @@ pub fn task(world: &World, record: &TaskRecord) -> Task {
         task_cluster_arn: Some(cluster_arn(&key.scope, &key.cluster)),
         family: Some(record.family.clone()),
         version: Some(record.revision.to_string()),
-        desired_status: Some(record.desired.name().into()),
+        desired_status: Some(traffic::told(record).name().into()),
         overrides: Some(NO_OVERRIDES.into()),
         launch_type: Some(record.launch_type().into()),
         group: Some(record.group.clone()),

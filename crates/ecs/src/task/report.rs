@@ -4,9 +4,9 @@
 //! only what moves forward counts. An agent blocks its later reports on an error, so nothing here
 //! fails. Rule: the public agent's SubmitTaskStateChange; ECS guide, "Task lifecycle".
 
-use super::network;
 use super::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use super::stop_reason::StopReason;
+use super::{network, traffic};
 use crate::records::task::{BindingRecord, ContainerRecord, TaskRecord};
 use aws_types::Timestamp;
 
@@ -72,14 +72,16 @@ pub fn ask_to_stop(task: &mut TaskRecord, why: StopReason, now: Timestamp) -> bo
         return false;
     }
     wind_down(task, why, now);
-    task.delivery.wanted += 1;
+    if traffic::leave(task) {
+        task.delivery.wanted += 1;
+    }
     task.version += 1;
     true
 }
 
 /// Counts a task as STOPPED without its host's word; it holds its resources until that word comes.
 pub fn count_as_stopped(task: &mut TaskRecord, why: StopReason, now: Timestamp) {
-    if task.desired == DesiredStatus::Running {
+    if traffic::told(task) == DesiredStatus::Running {
         task.delivery.wanted += 1;
     }
     wind_down(task, why, now);
@@ -100,9 +102,8 @@ fn apply_to_living(task: &mut TaskRecord, report: &TaskReport, now: Timestamp) {
     for container in &report.containers {
         apply_to_container(&mut task.containers, container);
     }
-    let advance = report
-        .status
-        .filter(|next| task.last_status.may_become(*next));
+    let reported = report.status.map(|status| traffic::reported(task, status));
+    let advance = reported.filter(|next| task.last_status.may_become(*next));
     match advance {
         Some(TaskStatus::Stopped) => {
             let ran = task.times.started.is_some();
@@ -125,6 +126,7 @@ fn apply_to_living(task: &mut TaskRecord, report: &TaskReport, now: Timestamp) {
         let ran = task.times.started.is_some();
         let why = StopReason::from_report(ran, None, &task.containers);
         wind_down(task, why, now);
+        traffic::leave(task);
     }
 }
 
@@ -151,6 +153,7 @@ fn wind_down(task: &mut TaskRecord, why: StopReason, now: Timestamp) {
 }
 
 fn finish(task: &mut TaskRecord, now: Timestamp) {
+    traffic::leave(task);
     task.last_status = TaskStatus::Stopped;
     task.times.stopped.get_or_insert(now);
     if task.times.started.is_some() {

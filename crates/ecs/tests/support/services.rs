@@ -108,6 +108,7 @@ impl House {
             platform_version: None,
             network: None,
             registries: Vec::new(),
+            load_balancers: Vec::new(),
             connect: None,
         };
         self.change(|txn, ctx| {
