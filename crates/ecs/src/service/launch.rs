@@ -21,7 +21,7 @@ use crate::task::effective::Effective;
 use crate::task::fargate::Terms;
 use crate::task::launch::Launch;
 use crate::task::network::{self, Network};
-use crate::task::{effective, registration};
+use crate::task::{effective, registration, requirement};
 use aws_api::ecs::{PlacementConstraint, PlacementStrategy, TaskDefinition};
 use aws_types::{AwsError, Ctx, Scope};
 use store::{TableKey, Txn, World};
@@ -69,10 +69,10 @@ pub fn of(
     let is_fargate = fargate::is(&workload.launch_type);
     let version = workload.platform_version.as_deref().unwrap_or("LATEST");
     let network = network(world, scope, workload).ok()?;
-    let requires = definition.requires_attributes.iter().flatten();
-    let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
+    let mut requirement = requirement::of(definition, &effective, network.is_some());
     let connect = connect::task::of(service, number, workload, (definition, &effective));
     let proxy = connect.as_ref().map(|_| connect::task::CAPABILITY);
+    requirement.attributes.extend(proxy);
     let proxy = proxy.map(|name| (name.to_owned(), None));
     Some(Launch {
         cluster: service.key.cluster.clone(),
@@ -80,13 +80,7 @@ pub fn of(
         revision: record.revision,
         group: service.key.group(),
         started_by: Some(deployment_id(number)),
-        requirement: Requirement {
-            reserved: effective::reserved(&effective),
-            attributes: requires.filter_map(attribute).chain(proxy).collect(),
-            gpus: effective.containers.iter().map(effective::gpus).sum(),
-            interfaces: u32::from(network.is_some()),
-            zones: None,
-        },
+        requirement,
         registration: registered(service, number, workload, (definition, &effective)),
         connect,
         constraints: constraint::read(Some(&constraints), definition).ok()?,
