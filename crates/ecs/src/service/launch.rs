@@ -7,7 +7,6 @@ use crate::connect;
 use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
-use crate::place::problem::Requirement;
 use crate::place::solve::{Decision, Placement, Reason, Refusal, Refused, refuses};
 use crate::place::strategy::Criterion;
 use crate::place::{constraint, strategy};
@@ -69,11 +68,12 @@ pub fn of(
     let is_fargate = fargate::is(&workload.launch_type);
     let version = workload.platform_version.as_deref().unwrap_or("LATEST");
     let network = network(world, scope, workload).ok()?;
+    let network = network.map(|one| one.started_by(world, scope, &service.created_by));
     let mut requirement = requirement::of(definition, &effective, network.is_some());
     let connect = connect::task::of(service, number, workload, (definition, &effective));
     let proxy = connect.as_ref().map(|_| connect::task::CAPABILITY);
-    requirement.attributes.extend(proxy);
     let proxy = proxy.map(|name| (name.to_owned(), None));
+    requirement.attributes.extend(proxy);
     Some(Launch {
         cluster: service.key.cluster.clone(),
         family: record.family.clone(),
