@@ -172,6 +172,9 @@ def test_swap(longshore, tmp_path):
               " || cat /sys/fs/cgroup/memory.swap.max")
     seen = inside(longshore, tmp_path, script, memory=64, linuxParameters={"maxSwap": 32, "swappiness": 11}).split()
     assert seen in ([str(96 << 20), "11"], [str(32 << 20)])
+    # Without maxSwap it is ignored.
+    script = "cat /sys/fs/cgroup/memory/memory.swappiness 2> /dev/null || echo none"
+    assert inside(longshore, tmp_path, script, memory=64, linuxParameters={"swappiness": 11}).strip() != "11"
 
 
 def test_hostname_and_names(longshore, tmp_path):
@@ -250,6 +253,32 @@ def test_docker_volumes(longshore, tmp_path):
     assert first.splitlines()[0] == "bound" and first.splitlines()[-1] == "own"
     second = inside(longshore, tmp_path, script, volumes=volumes, mountPoints=mounts).splitlines()
     assert second[1] == "kept" and "/own/note" in second[2]
+
+
+def test_labels_of_docker_volumes(longshore):
+    name = f"labelled-{os.getpid()}"
+
+    def shown(label):
+        volumes = [
+            {"name": name, "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local", "labels": {"by": label, "x.y": ""}}},
+            {"name": "own", "dockerVolumeConfiguration": {"scope": "task", "labels": {"by": label}}},
+            {"name": "plain", "dockerVolumeConfiguration": {"scope": "task"}},
+            {"name": "unseen", "dockerVolumeConfiguration": {"scope": "task", "labels": {"by": label}}},
+        ]
+        mounts = [{"sourceVolume": volume, "containerPath": f"/{volume}"} for volume in (name, "own", "plain")]
+        containers = [{"name": "app", "command": ["sh", "-c", WAIT], "mountPoints": mounts}, {"name": "bare", "command": ["sh", "-c", WAIT]}]
+        arn = longshore.start(longshore.register("volumes", *containers, volumes=volumes, networkMode="none"))[0]
+        longshore.wait(arn, "RUNNING")
+        tasks = [one for one in json.loads(longshore.run("ps", "--json").stdout) if one["taskArn"] == arn]
+        longshore.ecs.stop_task(task=arn)
+        longshore.wait(arn, "STOPPED")
+        by_name = {container["name"]: container for container in tasks[0]["containers"]}
+        assert "volumeLabels" not in by_name["bare"]
+        return by_name["app"]["volumeLabels"]
+
+    assert shown("first") == {name: {"by": "first", "x.y": ""}, "own": {"by": "first"}}
+    # A shared volume is there already; it keeps those of its making.
+    assert shown("second") == {name: {"by": "first", "x.y": ""}, "own": {"by": "second"}}
 
 
 @pytest.fixture(scope="module")

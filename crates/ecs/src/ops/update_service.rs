@@ -20,7 +20,7 @@ use crate::targets;
 use crate::task::{credentials, launch, network};
 use aws_api::Stored;
 use aws_api::ecs::{
-    NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry, TaskDefinition,
+    LoadBalancer, NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry, TaskDefinition,
     UpdateServiceRequest, UpdateServiceResponse,
 };
 use aws_types::{AwsError, Ctx};
@@ -90,10 +90,9 @@ pub fn update_service(
     let is_concerned = is_new || input.deployment_configuration.is_some();
     let of = definition.as_deref().filter(|_| is_concerned);
     let connect = connect(txn, ctx, (&record, of), (input, present.as_ref()))?;
-    let kept = present.as_ref().map(|of| of.load_balancers.clone());
     let workload = changed.map(|one| Workload {
         connect,
-        load_balancers: kept.unwrap_or_default(),
+        load_balancers: load_balancers(present.as_ref()),
         ..workload(one, terms, (network.as_ref(), &registries))
     });
     let wanted = Wanted {
@@ -155,6 +154,12 @@ fn network_of(
 fn registries(input: &UpdateServiceRequest, present: Option<&Workload>) -> Vec<ServiceRegistry> {
     let kept = || present.map(Workload::shown_registries).unwrap_or_default();
     input.service_registries.clone().unwrap_or_else(kept)
+}
+
+/// `loadBalancers` as they will be: not to be changed yet.
+fn load_balancers(present: Option<&Workload>) -> Vec<Stored<LoadBalancer>> {
+    let kept = present.map(|present| present.load_balancers.clone());
+    kept.unwrap_or_default()
 }
 
 /// What Service Connect will be: what is not given stays, and is checked against what else changes.
