@@ -427,6 +427,17 @@ impl Play {
             && !self.is_unhealthy(task)
     }
 
+    /// Whether it counts towards the minimum: of those that the PRIMARY wants only what is healthy, of
+    /// those that it replaces also what is RUNNING and still young. Rule: semantics 6.1.
+    fn counts(&self, view: &View, task: &TaskRecord) -> bool {
+        let is_old = |started| self.house.ctx.now.since(started).as_secs() >= HEALTHY_AFTER;
+        let is_healthy = || match task.family.as_str() {
+            "checked" => task.containers[0].health == HealthStatus::Healthy,
+            _ => task.times.started.is_some_and(is_old),
+        };
+        self.is_serving(task) && (!self.is_good(view, task) || is_healthy())
+    }
+
     fn check_replica(&self, before: &View, after: &View) {
         let (lower, upper) = self.limits(after.record.desired);
         let kept = before.kept().count();
@@ -440,6 +451,10 @@ impl Play {
         let serving = after.kept().filter(|task| self.is_serving(task)).count();
         if gone.iter().any(|task| self.is_serving(task)) {
             assert!(serving >= lower, "{serving} serve, at least {lower}");
+        }
+        let counting = after.kept().filter(|task| self.counts(after, task)).count();
+        if gone.iter().any(|task| self.counts(after, task)) {
+            assert!(counting >= lower, "{counting} count, at least {lower}");
         }
         let good = before.kept().filter(|t| self.is_good(after, t)).count();
         for task in gone {
@@ -476,12 +491,12 @@ impl Play {
                 "a second task on one instance"
             );
         }
-        let counts = |task: &&&Arc<TaskRecord>| self.is_serving(task) && !self.is_draining(task);
+        let counts = |task: &&&Arc<TaskRecord>| self.counts(after, task) && !self.is_draining(task);
         let gone = before.kept().filter(|t| !after.is_kept(&t.key));
         if gone.collect::<Vec<_>>().iter().any(|t| counts(&t)) {
             let serving = after.kept().collect::<Vec<_>>();
             let serving = serving.iter().filter(counts).count();
-            assert!(serving >= lower, "{serving} serve, at least {lower}");
+            assert!(serving >= lower, "{serving} count, at least {lower}");
         }
     }
 

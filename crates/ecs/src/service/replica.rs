@@ -134,7 +134,8 @@ fn stop_surplus(
     let serving = sorted.current.iter().filter(|m| m.is_serving()).count() + sorted.old.len();
     let allowed = Allowance {
         tasks: surplus,
-        healthy: count(serving).saturating_sub(limits.lower),
+        serving: count(serving).saturating_sub(limits.lower),
+        healthy: sorted.serving().saturating_sub(limits.lower),
     };
     let chosen = victims::choose(&sorted.current, allowed);
     let unprotected = sorted.current.iter().filter(|m| !m.is_protected());

@@ -84,6 +84,7 @@ fn keep(facts: &Facts<'_>, set: &TaskSet, members: &[&Member], progress: &mut Pr
     let surplus = count(good.len()).saturating_sub(desired);
     let allowed = Allowance {
         tasks: surplus,
+        serving: surplus,
         healthy: surplus,
     };
     let mut leaving: Vec<&Member> = victims::choose(&good, allowed);
