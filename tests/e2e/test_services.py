@@ -313,6 +313,28 @@ def test_a_task_without_room_says_what_is_lacking(longshore):
     service.delete()
 
 
+def test_a_daemon_has_the_room_of_an_instance_before_others(fresh):
+    """One instance with room for one of two tasks: the DAEMON's goes there, though the other service waited longer."""
+    instance = fresh.ecs.list_container_instances()["containerInstanceArns"][0]
+    described = fresh.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
+    cpu = next(r["integerValue"] for r in described["registeredResources"] if r["name"] == "CPU")
+    big = fresh.register("big", NAP | {"cpu": cpu * 6 // 10}, networkMode="none")
+    state = lambda status: fresh.ecs.update_container_instances_state(containerInstances=[instance], status=status)
+    assert state("DRAINING")["failures"] == []
+    # By name, and by how long it has waited, the other service comes first.
+    other = Service(fresh, big, 1, name="a-other")
+    eventually(lambda: any("was unable to place a task" in e for e in other.events()), "the other to wait for room")
+    daemon = Service(fresh, big, None, name="z-daemon", schedulingStrategy="DAEMON")
+    assert not daemon.tasks() and not other.tasks()
+    assert state("ACTIVE")["failures"] == []
+    running = lambda service: [t for t in service.tasks() if t["lastStatus"] == "RUNNING"]
+    eventually(lambda: running(daemon), f"the daemon's task; {other.events()}")
+    assert not other.tasks()
+    daemon.delete()
+    eventually(lambda: running(other), "the other's task in its place", 60)
+    other.delete()
+
+
 def test_unhealthy_tasks_are_replaced(longshore, tmp_path):
     # Only the first container falls sick.
     check = {"command": ["CMD-SHELL", "! test -e /tmp/first || ! test -e /state/sick"], "interval": 5, "timeout": 2, "retries": 1}
