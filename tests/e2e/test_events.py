@@ -274,6 +274,20 @@ def test_the_history_can_be_followed(longshore: Longshore) -> None:
     id = task["taskArn"].rsplit("/", 1)[1]
     assert f"task {id} STOPPED (desired STOPPED) version {task['version']} group family:once" in shown
     assert "instance " in shown
+    # The task took resources of its instance and freed them: two changes more, each told once.
+    instance = task["containerInstanceArn"]
+    def versions() -> list[int]:
+        told = [json.loads(line) for line in longshore.run("events", "--json").stdout.splitlines()]
+        return [event["detail"]["version"] for event in told if event["resources"] == [instance]]
+
+    def described() -> int:
+        found = longshore.ecs.describe_container_instances(containerInstances=[instance])
+        return found["containerInstances"][0]["version"]
+
+    last = described()
+    eventually(lambda: last in versions(), f"version {last} of {instance} to be told")
+    told = versions()
+    assert len(told) >= 2 and told == sorted(set(told)), told
     assert longshore.run("events", "--cluster", "elsewhere").stdout == ""
 
 

@@ -42,14 +42,14 @@ pub(super) fn task(world: &World, record: &TaskRecord, at: Timestamp) -> Value {
     updated(json::of(&shown), at)
 }
 
-pub(super) fn instance(key: &InstanceKey, shown: &ContainerInstance, at: Timestamp) -> Value {
+pub(super) fn instance(key: &InstanceKey, shown: ContainerInstance, at: Timestamp) -> Value {
     let shown = ContainerInstance {
         tags: None,
         attachments: None,
         registered_at: None,
         running_tasks_count: None,
         pending_tasks_count: None,
-        ..shown.clone()
+        ..shown
     };
     let mut detail = updated(json::of(&shown), at);
     detail["clusterArn"] = cluster_arn(&key.scope, &key.cluster).into();
