@@ -466,6 +466,40 @@ fn a_hook_that_fails_or_cannot_be_asked_rolls_back() {
     }
 }
 
+/// What the PRIMARY says while it is a rollback.
+fn rolls_back(house: &mut House, key: &ServiceKey) -> String {
+    house.settle(key);
+    let record = house.record(key);
+    let primary = record.primary().unwrap();
+    assert!(primary.is_rollback && primary.rollout == Rollout::InProgress);
+    let to = format!(" rolling back to deploymentId {}.", primary.id());
+    let reason = primary.reason.strip_suffix(&to);
+    reason.unwrap_or(&primary.reason).into()
+}
+
+#[test]
+fn a_rollback_says_what_began_it() {
+    let (mut house, key) = steady(with_lambda("ask"));
+    declare(&mut house);
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    answer(&mut house, Answer::Failed);
+    let began = rolls_back(&mut house, &key);
+    assert_eq!(began, "ECS deployment lifecycle hook:");
+
+    let (mut house, key) = steady(json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 60}));
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    let input = StopServiceDeploymentRequest {
+        service_deployment_arn: newest(&mut house).service_deployment_arn,
+        stop_type: Some("ROLLBACK".into()),
+    };
+    let stopped = house
+        .write(|txn, ctx| ops::stop_service_deployment::stop_service_deployment(txn, ctx, &input));
+    stopped.unwrap();
+    assert_eq!(rolls_back(&mut house, &key), "ECS deployment stopped:");
+}
+
 #[test]
 fn a_tasks_exit_code_decides() {
     for (exit_code, expected) in [(0, HookStatus::Succeeded), (3, HookStatus::Failed)] {

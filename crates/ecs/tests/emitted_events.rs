@@ -306,6 +306,39 @@ fn a_service_tells_its_deployments_and_its_actions() {
 }
 
 #[test]
+fn a_tripped_breaker_has_words_of_its_own_in_events() {
+    let mut house = house();
+    house.host("h", 4096, 4096);
+    house.define("f", vec![container("app", 10, 10)]);
+    listen(&mut house);
+    let settings = Settings {
+        breaker: Some(false),
+        ..Settings::default()
+    };
+    let key = house.service("web", "f", settings);
+    house.settle(&key);
+    for task in house.kept(&key) {
+        house.fail_to_start(&task.key);
+    }
+    house.settle(&key);
+    let events = taken(&mut house);
+    let failed = of_type(&events, DEPLOYMENT)
+        .into_iter()
+        .find(|e| e["detail"]["eventType"] == "ERROR")
+        .unwrap();
+    assert_eq!(failed["detail"]["eventName"], "SERVICE_DEPLOYMENT_FAILED");
+    assert_eq!(
+        failed["detail"]["reason"],
+        "ECS deployment circuit breaker: task failed to start."
+    );
+    let shown = house.record(&key).primary().unwrap().reason.clone();
+    assert_eq!(
+        shown,
+        "ECS deployment circuit breaker: tasks failed to start."
+    );
+}
+
+#[test]
 fn a_task_without_room_is_an_error_with_its_reason() {
     let mut house = house();
     house.host("h", 15, 1024);

@@ -35,7 +35,7 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
         let (stop, is_blocked) = stops_beside(&beside, &blue, desired);
         moves.stop.extend(stop);
         moves.is_blocked |= of_blue.is_blocked || is_blocked;
-        moves.is_protected |= of_blue.is_protected;
+        moves.protected.extend(of_blue.protected);
     }
     moves
 }
