@@ -18,6 +18,7 @@ use ecs::service::hooks::{self, Answer, Call};
 use ecs::service::images;
 use ecs::targets;
 use ecs::task::health::HealthStatus;
+use ecs::task::status::DesiredStatus;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -758,6 +759,50 @@ fn blue_on_instances_that_are_drained_stays_until_its_own_replacements_count() {
     let of_blue = left.iter().filter(|task| task.revision == 1);
     assert_eq!(of_blue.clone().count(), 3);
     assert_eq!(of_blue.filter(is_old).count(), 0, "then stopped");
+}
+
+#[test]
+fn blue_that_never_starts_keeps_nothing_from_what_comes_after_it() {
+    let mut house = House::new();
+    house.host("a", 4096, 4096);
+    for _ in 0..3 {
+        house.define_app("web", 128);
+    }
+    let key = house.service("web", "web", Settings::default());
+    configure(
+        &mut house,
+        &key,
+        json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1}),
+    );
+    house.settle(&key);
+    house.play(&key);
+    // Nothing ever completed: what was deployed last is blue, and its tasks fail to start.
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    house.deploy(&key, "web", 3);
+    house.settle(&key);
+    assert_eq!(stage(&house, &key), Stage::ReconcileService);
+    for _ in 0..400 {
+        for task in house.kept(&key) {
+            match task.revision {
+                2 => house.fail_to_start(&task.key),
+                _ if task.times.started.is_none() => house.report_running(&task.key, &["app"]),
+                _ => {}
+            }
+        }
+        for task in house.live(&key) {
+            if task.desired == DesiredStatus::Stopped {
+                house.report_stopped(&task.key, &["app"], 143);
+            }
+        }
+        house.settle(&key);
+        if house.record(&key).steady.is_some() {
+            break;
+        }
+        house.pass(20);
+    }
+    assert_eq!(status(&house), DeploymentStatus::Successful);
+    assert_eq!(kept(&house, &key), [0, 0, 3]);
 }
 
 #[test]
