@@ -27,17 +27,31 @@ class HookServer:
     def __init__(self) -> None:
         self.told: list[dict] = []
         self.says: Callable[[dict], tuple[int, object]] = lambda _: (200, {"hookStatus": "SUCCEEDED"})
+        # Paths that were called beside the hook's own.
+        self.astray: list[str] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self) -> None:
+                server.astray.append(self.path)
+                body = b'{"hookStatus": "SUCCEEDED"}'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def do_POST(self) -> None:
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path != "/hook":
+                    return self.do_GET()
                 server.told.append(told)
                 status, said = server.says(told)
                 body = json.dumps(said).encode()
                 self.send_response(status)
+                if status == 307:
+                    self.send_header("Location", server.url.replace("/hook", "/astray"))
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -182,6 +196,20 @@ def test_a_hook_that_fails_returns_to_the_same_blue_tasks(longshore, hook):
     assert first["targetServiceRevisionArn"] == done["targetServiceRevision"]["arn"]
     blue_arn = done["sourceServiceRevisions"][0]["arn"]
     assert first["productionTrafficWeights"] == {blue_arn: 100.0, first["targetServiceRevisionArn"]: 0.0}
+    service.delete()
+
+
+def test_a_hooks_redirect_is_not_followed(longshore, hook):
+    """The second URL would say that all is well: it is never asked, and the deployment goes back."""
+    service, before = blue(longshore)
+    hook.says = lambda _: (307, {})
+    try:
+        green(service, strategy="BLUE_GREEN", bakeTimeInMinutes=0, lifecycleHooks=[lambda_hook("ask", "PRE_SCALE_UP")])
+        ends(service, "ROLLBACK_SUCCESSFUL")
+    finally:
+        hook.says = lambda _: (200, {"hookStatus": "SUCCEEDED"})
+    assert hook.told and hook.astray == []
+    assert arns(service) == before
     service.delete()
 
 

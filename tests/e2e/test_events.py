@@ -32,18 +32,34 @@ class Listener:
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.refused = 0
         self.failing = False
+        # Where calls are sent on to, and what called there: nobody is to.
+        self.elsewhere = ""
+        self.led_astray: list[str] = []
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                listener.led_astray.append(self.path)
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
             def do_POST(self) -> None:
                 event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if self.path == "/astray":
+                    return self.do_GET()
                 assert self.headers["content-type"].startswith("application/json")
                 if listener.failing:
                     listener.refused += 1
                 else:
                     listener.taken.append(event)
                     listener.calls.append((self.path, dict(self.headers.items())))
-                self.send_response(500 if listener.failing else 200)
+                if listener.elsewhere:
+                    # 307 asks for the same POST again, with its body.
+                    self.send_response(307)
+                    self.send_header("location", listener.elsewhere)
+                else:
+                    self.send_response(500 if listener.failing else 200)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -256,6 +272,51 @@ def test_users_publish_events_of_their_own(longshore: Longshore, listener: Liste
     drop(longshore, rule)
 
 
+def test_a_redirect_is_not_followed(longshore: Longshore, listener: Listener) -> None:
+    rule = listen(longshore, {"source": ["astray"]}, Arn=f"{PREFIX}/hook", InputPath="$.detail")
+    put = lambda order: longshore.events.put_events(Entries=[
+        {"Source": "astray", "DetailType": "order", "Detail": json.dumps({"resources": [order]})}])
+    first, second = name("order"), name("order")
+    listener.elsewhere = listener.url.replace("/hook", "/astray")
+    try:
+        put(first)
+        eventually(lambda: listener.of(first), "the call that is sent on")
+    finally:
+        listener.elsewhere = ""
+    # What comes next is delivered: the first was given up, and no call is still under way.
+    put(second)
+    eventually(lambda: listener.of(second), "the event after it")
+    assert listener.led_astray == [] and len(listener.of(first)) == 1
+    drop(longshore, rule)
+
+
+def test_a_task_of_a_rule_waits_for_room(longshore: Longshore) -> None:
+    """Where no instance has room the delivery is tried again, until one has."""
+    instance = longshore.ecs.list_container_instances()["containerInstanceArns"][0]
+    described = longshore.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
+    free = next(r["integerValue"] for r in described["remainingResources"] if r["name"] == "CPU")
+    filler = longshore.start(longshore.register("filler", NAP | {"cpu": free - 64}))[0]
+    longshore.wait(filler, "RUNNING")
+    definition = longshore.register("late", {"name": "app", "command": ["true"], "cpu": 128})
+    source = name("full")
+    rule = listen(longshore, {"source": [source]}, Arn=CLUSTER, RoleArn=ROLE,
+                  EcsParameters={"TaskDefinitionArn": definition, "TaskCount": 1})
+    longshore.events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": "{}"}])
+
+    def failures() -> int:
+        rows = map(json.loads, longshore.run("state", "get", "events.deliveries").stdout.splitlines())
+        return max((row["record"]["failures"] for row in rows if rule in row["key"]), default=0)
+
+    eventually(lambda: failures() >= 2, "two tries without room")
+    ran = lambda: longshore.ecs.list_tasks(startedBy=f"events-rule/{rule}", desiredStatus="STOPPED")["taskArns"]
+    assert not ran() and not longshore.ecs.list_tasks(startedBy=f"events-rule/{rule}")["taskArns"]
+    longshore.ecs.stop_task(task=filler)
+    task = eventually(ran, "the task to run once there is room", 60)
+    assert longshore.describe(task[0])["containers"][0]["exitCode"] == 0
+    assert failures() == 0 and len(ran()) == 1
+    drop(longshore, rule)
+
+
 def test_the_history_can_be_followed(longshore: Longshore) -> None:
     follow = subprocess.Popen(longshore.command("events", "--follow", "--json", "--type", "task"),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -274,6 +335,20 @@ def test_the_history_can_be_followed(longshore: Longshore) -> None:
     id = task["taskArn"].rsplit("/", 1)[1]
     assert f"task {id} STOPPED (desired STOPPED) version {task['version']} group family:once" in shown
     assert "instance " in shown
+    # The task took resources of its instance and freed them: two changes more, each told once.
+    instance = task["containerInstanceArn"]
+    def versions() -> list[int]:
+        told = [json.loads(line) for line in longshore.run("events", "--json").stdout.splitlines()]
+        return [event["detail"]["version"] for event in told if event["resources"] == [instance]]
+
+    def described() -> int:
+        found = longshore.ecs.describe_container_instances(containerInstances=[instance])
+        return found["containerInstances"][0]["version"]
+
+    last = described()
+    eventually(lambda: last in versions(), f"version {last} of {instance} to be told")
+    told = versions()
+    assert len(told) >= 2 and told == sorted(set(told)), told
     assert longshore.run("events", "--cluster", "elsewhere").stdout == ""
 
 

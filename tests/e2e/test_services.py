@@ -300,6 +300,62 @@ def test_what_does_not_run_is_scaled_in_before_what_is_newer(longshore, tmp_path
     service.delete()
 
 
+def test_an_external_services_task_sets_run_side_by_side(longshore):
+    """Two task sets with real containers: each keeps its share, says why it cannot, and one takes over from the other."""
+    ecs, name, mark = longshore.ecs, f"ext-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    blue = longshore.register("sets", NAP, networkMode="none")
+    green = longshore.register("sets", NAP | {"environment": [{"name": "MARK", "value": mark}]}, networkMode="none")
+    ecs.create_service(serviceName=name, desiredCount=2, deploymentController={"type": "EXTERNAL"})
+    of = {"cluster": "default", "service": name}
+    create = lambda definition, share: ecs.create_task_set(
+        **of, taskDefinition=definition, scale={"value": share, "unit": "PERCENT"})["taskSet"]
+    sets = lambda: {s["id"]: s for s in ecs.describe_task_sets(**of)["taskSets"]}
+    told = lambda: [e["message"] for e in ecs.describe_services(services=[name])["services"][0]["events"]]
+
+    def running(task_set: dict) -> list[str]:
+        arns = ecs.list_tasks(startedBy=task_set["id"])["taskArns"]
+        tasks = ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
+        return [t["taskArn"] for t in tasks if t["lastStatus"] == "RUNNING" and t["desiredStatus"] == "RUNNING"]
+
+    def steady(task_set: dict, count: int) -> None:
+        is_steady = lambda: (found := sets()[task_set["id"]])["stabilityStatus"] == "STEADY_STATE" and found["runningCount"] == count
+        eventually(is_steady, f"{count} tasks of {task_set['id']}; {sets()}; {told()}", 120)
+
+    first = create(blue, 100.0)
+    steady(first, 2)
+    assert f"(service {name}, taskSet {first['id']}) updated state to STEADY_STATE." in told()
+    assert sets()[first["id"]]["status"] == "ACTIVE"
+    assert ecs.update_service_primary_task_set(**of, primaryTaskSet=first["id"])["taskSet"]["status"] == "PRIMARY"
+
+    second = create(green, 50.0)
+    steady(second, 1)
+    assert (len(running(first)), len(running(second)), len(processes(mark))) == (2, 1, 1)
+    before = running(second)
+    os.kill(processes(mark)[0], signal.SIGKILL)
+    eventually(lambda: running(second) and running(second) != before, "another task of the second set")
+    ecs.update_task_set(**of, taskSet=second["id"], scale={"value": 100.0, "unit": "PERCENT"})
+    steady(second, 2)
+    assert len(processes(mark)) == 2
+    ecs.update_service_primary_task_set(**of, primaryTaskSet=second["id"])
+    assert {s["id"]: s["status"] for s in sets().values()} == {first["id"]: "ACTIVE", second["id"]: "PRIMARY"}
+
+    kept = running(first)
+    assert ecs.update_task_protection(cluster="default", tasks=kept, protectionEnabled=True)["failures"] == []
+    ecs.update_task_set(**of, taskSet=first["id"], scale={"value": 0.0, "unit": "PERCENT"})
+    why = (f"(service {name}) was unable to reach steady state because (taskSet {first['id']}) was unable to scale in due to "
+           "(reason 2 tasks under protection)")
+    eventually(lambda: why in told(), f"why it does not scale in; {told()}")
+    assert sorted(running(first)) == sorted(kept)
+    ecs.update_task_protection(cluster="default", tasks=kept, protectionEnabled=False)
+    eventually(lambda: not running(first), "the first set to scale in", 60)
+    ecs.delete_task_set(**of, taskSet=first["id"])
+    eventually(lambda: list(sets()) == [second["id"]], "the first set to be gone", 60)
+    assert len(running(second)) == 2
+    ecs.delete_service(service=name, force=True)
+    gone = lambda: ecs.describe_services(services=[name])["services"][0]["status"] == "INACTIVE" and not processes(mark)
+    eventually(gone, "the service to be gone with its containers", 60)
+
+
 def test_a_task_without_room_says_what_is_lacking(longshore):
     big = longshore.register("big", NAP | {"memory": 4_000_000}, networkMode="none")
     service = Service(longshore, big, 1)
@@ -311,6 +367,28 @@ def test_a_task_without_room_says_what_is_lacking(longshore):
     service.update(taskDefinition=longshore.register("big", NAP, networkMode="none"))
     service.stable()
     service.delete()
+
+
+def test_a_daemon_has_the_room_of_an_instance_before_others(fresh):
+    """One instance with room for one of two tasks: the DAEMON's goes there, though the other service waited longer."""
+    instance = fresh.ecs.list_container_instances()["containerInstanceArns"][0]
+    described = fresh.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
+    cpu = next(r["integerValue"] for r in described["registeredResources"] if r["name"] == "CPU")
+    big = fresh.register("big", NAP | {"cpu": cpu * 6 // 10}, networkMode="none")
+    state = lambda status: fresh.ecs.update_container_instances_state(containerInstances=[instance], status=status)
+    assert state("DRAINING")["failures"] == []
+    # By name, and by how long it has waited, the other service comes first.
+    other = Service(fresh, big, 1, name="a-other")
+    eventually(lambda: any("was unable to place a task" in e for e in other.events()), "the other to wait for room")
+    daemon = Service(fresh, big, None, name="z-daemon", schedulingStrategy="DAEMON")
+    assert not daemon.tasks() and not other.tasks()
+    assert state("ACTIVE")["failures"] == []
+    running = lambda service: [t for t in service.tasks() if t["lastStatus"] == "RUNNING"]
+    eventually(lambda: running(daemon), f"the daemon's task; {other.events()}")
+    assert not other.tasks()
+    daemon.delete()
+    eventually(lambda: running(other), "the other's task in its place", 60)
+    other.delete()
 
 
 def test_unhealthy_tasks_are_replaced(longshore, tmp_path):

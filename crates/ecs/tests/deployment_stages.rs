@@ -18,6 +18,7 @@ use ecs::service::hooks::{self, Answer, Call};
 use ecs::service::images;
 use ecs::targets;
 use ecs::task::health::HealthStatus;
+use ecs::task::status::DesiredStatus;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -466,6 +467,40 @@ fn a_hook_that_fails_or_cannot_be_asked_rolls_back() {
     }
 }
 
+/// What the PRIMARY says while it is a rollback.
+fn rolls_back(house: &mut House, key: &ServiceKey) -> String {
+    house.settle(key);
+    let record = house.record(key);
+    let primary = record.primary().unwrap();
+    assert!(primary.is_rollback && primary.rollout == Rollout::InProgress);
+    let to = format!(" rolling back to deploymentId {}.", primary.id());
+    let reason = primary.reason.strip_suffix(&to);
+    reason.unwrap_or(&primary.reason).into()
+}
+
+#[test]
+fn a_rollback_says_what_began_it() {
+    let (mut house, key) = steady(with_lambda("ask"));
+    declare(&mut house);
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    answer(&mut house, Answer::Failed);
+    let began = rolls_back(&mut house, &key);
+    assert_eq!(began, "ECS deployment lifecycle hook:");
+
+    let (mut house, key) = steady(json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 60}));
+    house.deploy(&key, "web", 2);
+    scale_up(&mut house, &key);
+    let input = StopServiceDeploymentRequest {
+        service_deployment_arn: newest(&mut house).service_deployment_arn,
+        stop_type: Some("ROLLBACK".into()),
+    };
+    let stopped = house
+        .write(|txn, ctx| ops::stop_service_deployment::stop_service_deployment(txn, ctx, &input));
+    stopped.unwrap();
+    assert_eq!(rolls_back(&mut house, &key), "ECS deployment stopped:");
+}
+
 #[test]
 fn a_tasks_exit_code_decides() {
     for (exit_code, expected) in [(0, HookStatus::Succeeded), (3, HookStatus::Failed)] {
@@ -724,6 +759,50 @@ fn blue_on_instances_that_are_drained_stays_until_its_own_replacements_count() {
     let of_blue = left.iter().filter(|task| task.revision == 1);
     assert_eq!(of_blue.clone().count(), 3);
     assert_eq!(of_blue.filter(is_old).count(), 0, "then stopped");
+}
+
+#[test]
+fn blue_that_never_starts_keeps_nothing_from_what_comes_after_it() {
+    let mut house = House::new();
+    house.host("a", 4096, 4096);
+    for _ in 0..3 {
+        house.define_app("web", 128);
+    }
+    let key = house.service("web", "web", Settings::default());
+    configure(
+        &mut house,
+        &key,
+        json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1}),
+    );
+    house.settle(&key);
+    house.play(&key);
+    // Nothing ever completed: what was deployed last is blue, and its tasks fail to start.
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    house.deploy(&key, "web", 3);
+    house.settle(&key);
+    assert_eq!(stage(&house, &key), Stage::ReconcileService);
+    for _ in 0..400 {
+        for task in house.kept(&key) {
+            match task.revision {
+                2 => house.fail_to_start(&task.key),
+                _ if task.times.started.is_none() => house.report_running(&task.key, &["app"]),
+                _ => {}
+            }
+        }
+        for task in house.live(&key) {
+            if task.desired == DesiredStatus::Stopped {
+                house.report_stopped(&task.key, &["app"], 143);
+            }
+        }
+        house.settle(&key);
+        if house.record(&key).steady.is_some() {
+            break;
+        }
+        house.pass(20);
+    }
+    assert_eq!(status(&house), DeploymentStatus::Successful);
+    assert_eq!(kept(&house, &key), [0, 0, 3]);
 }
 
 #[test]

@@ -139,6 +139,8 @@ fn each_transition_of_a_task_is_told_once_with_the_version_of_the_api() {
     let remaining = load[0]["detail"]["remainingResources"].as_array().unwrap();
     let cpu = remaining.iter().find(|r| r["name"] == "CPU").unwrap();
     assert_eq!(cpu["integerValue"], 1014);
+    let taken_at = house.instance(&instance).version.unwrap();
+    assert_eq!(load[0]["detail"]["version"], json!(taken_at));
     house.deliver(&instance);
     expect(&mut house, "PENDING", "RUNNING");
     house.report_running(&task, &["app"]);
@@ -159,7 +161,40 @@ fn each_transition_of_a_task_is_told_once_with_the_version_of_the_api() {
         (&json!("enough"), &json!("UserInitiated"))
     );
     assert_eq!(last["containers"][0]["exitCode"], 3);
-    assert_eq!(of_type(&events, INSTANCE).len(), 1);
+    let freed = of_type(&events, INSTANCE);
+    assert_eq!(freed.len(), 1);
+    assert_eq!(freed[0]["detail"]["version"], json!(taken_at + 1));
+    assert_eq!(house.instance(&instance).version, Some(taken_at + 1));
+}
+
+#[test]
+fn an_instance_is_told_of_once_for_each_version_whatever_changed() {
+    let mut house = house();
+    listen(&mut house);
+    let instance = house.host("h", 1024, 1024);
+    let definition = house.define("f", vec![container("app", 10, 10)]);
+    let tasks = house.run_all(&definition, 5);
+    house.change(|txn, ctx| ecs::instance::life::disconnected(txn, ctx, &instance));
+    house.change(|txn, ctx| {
+        // The instance itself, and a task that it may still run.
+        let _ = ecs::instance::life::lost(txn, ctx, &instance, 1);
+    });
+    for task in &tasks {
+        house.report_stopped(task, &["app"], 0);
+    }
+    let versions = ecs::instance::life::SessionVersions::default();
+    house.change(|txn, _| ecs::instance::life::connected(txn, &instance, &versions));
+    house.run_all(&definition, 1);
+    let events = taken(&mut house);
+    let told = of_type(&events, INSTANCE);
+    let mut versions: Vec<i64> = told
+        .iter()
+        .map(|e| e["detail"]["version"].as_i64().unwrap())
+        .collect();
+    versions.sort_unstable();
+    let last = house.instance(&instance).version.unwrap();
+    assert!(last > 5, "{last}");
+    assert_eq!(versions, (1..=last).collect::<Vec<_>>());
 }
 
 #[test]
@@ -268,6 +303,39 @@ fn a_service_tells_its_deployments_and_its_actions() {
         .unwrap();
     assert_eq!(scaled["detail"]["desiredCount"], 1);
     assert!(named(&events, ACTION).contains("TASKS_STOPPED"));
+}
+
+#[test]
+fn a_tripped_breaker_has_words_of_its_own_in_events() {
+    let mut house = house();
+    house.host("h", 4096, 4096);
+    house.define("f", vec![container("app", 10, 10)]);
+    listen(&mut house);
+    let settings = Settings {
+        breaker: Some(false),
+        ..Settings::default()
+    };
+    let key = house.service("web", "f", settings);
+    house.settle(&key);
+    for task in house.kept(&key) {
+        house.fail_to_start(&task.key);
+    }
+    house.settle(&key);
+    let events = taken(&mut house);
+    let failed = of_type(&events, DEPLOYMENT)
+        .into_iter()
+        .find(|e| e["detail"]["eventType"] == "ERROR")
+        .unwrap();
+    assert_eq!(failed["detail"]["eventName"], "SERVICE_DEPLOYMENT_FAILED");
+    assert_eq!(
+        failed["detail"]["reason"],
+        "ECS deployment circuit breaker: task failed to start."
+    );
+    let shown = house.record(&key).primary().unwrap().reason.clone();
+    assert_eq!(
+        shown,
+        "ECS deployment circuit breaker: tasks failed to start."
+    );
 }
 
 #[test]

@@ -786,6 +786,47 @@ fn the_history_of_a_service_is_listed_and_described() {
     assert_eq!(revision["guardDutyEnabled"], false);
 }
 
+fn revision(house: &mut House, arn: &Value) -> Value {
+    let world = house.world.clone();
+    let asked = input(json!({"serviceRevisionArns": [arn]}));
+    let found =
+        ops::describe_service_revisions::describe_service_revisions(&world, &mut house.ctx, &asked);
+    let found = found.unwrap();
+    assert_eq!(found.failures, Some(vec![]));
+    shown(found.service_revisions.unwrap().remove(0))
+}
+
+#[test]
+fn an_update_leaves_the_earlier_revision_as_it_was() {
+    let mut house = house();
+    let service = web(&mut house);
+    let newest = |house: &mut House| {
+        let all = deployments(house, json!({"service": "web"})).unwrap();
+        json!(all[0].target_service_revision_arn)
+    };
+    let first = newest(&mut house);
+    let before = revision(&mut house, &first);
+    assert_eq!(
+        before["taskDefinition"],
+        "arn:aws:ecs:us-east-1:000000000000:task-definition/web:1"
+    );
+    assert_eq!(before["serviceArn"], json!(service.service_arn));
+    for asked in [
+        json!({"service": "web", "taskDefinition": "web:2", "desiredCount": 5}),
+        json!({"service": "web", "taskDefinition": "web:1", "forceNewDeployment": true}),
+        json!({"service": "web", "deploymentConfiguration": {"maximumPercent": 150}}),
+    ] {
+        house.pass(10);
+        update(&mut house, asked.clone()).unwrap();
+        assert_eq!(revision(&mut house, &first), before, "{asked}");
+    }
+    let last = newest(&mut house);
+    assert_ne!(last, first, "the same definition again is a revision anew");
+    assert!(revision(&mut house, &last)["createdAt"].as_f64() > before["createdAt"].as_f64());
+    delete(&mut house, json!({"service": "web", "force": true})).unwrap();
+    assert_eq!(revision(&mut house, &first), before, "deleted");
+}
+
 #[test]
 fn a_deployment_under_way_can_be_stopped_once() {
     let mut house = house();

@@ -10,7 +10,7 @@ use ecs::records::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus, TaskKey};
 use ecs::service::concerned::all;
 use std::collections::BTreeSet;
 use store::visited;
-use support::services::Settings;
+use support::services::{Deploys, Settings};
 use support::{House, registration, run};
 
 const DAEMON: Settings = Settings {
@@ -21,6 +21,7 @@ const DAEMON: Settings = Settings {
     breaker: None,
     rebalances: false,
     grace: 0,
+    deploys: Deploys::ROLLING,
 };
 
 /// A host in this zone, whose agent is connected.

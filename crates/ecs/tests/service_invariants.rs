@@ -6,9 +6,13 @@
 
 mod support;
 
-use aws_api::ecs::Attribute;
+use aws_api::ecs::{Attribute, StopServiceDeploymentRequest};
+use aws_types::Timestamp;
 use ecs::instance::life;
+use ecs::ops;
+use ecs::records::deployment_stage::{Stage, Staged};
 use ecs::records::service::{Rollout, Scheduling, ServiceKey, ServiceRecord, Workload};
+use ecs::records::service_deployment::ServiceDeploymentKey;
 use ecs::records::{
     CONTAINER_INSTANCES, InstanceKey, InstanceStatus, SERVICES, TASKS, TaskKey, TaskRecord,
 };
@@ -21,7 +25,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use support::services::Settings;
+use support::services::{Deploys, Settings};
 use support::{House, registration};
 
 const CASES: u32 = 200;
@@ -46,14 +50,40 @@ const LIMITS: [(i32, i32); 9] = [
 ];
 /// `healthCheckGracePeriodSeconds`.
 const GRACES: [u32; 4] = [0, 0, 30, 600];
+/// How its deployments go: every strategy, with and without a wait between its steps, and early success.
+const DEPLOYS: [Deploys; 9] = [
+    Deploys::ROLLING,
+    deploys("ROLLING", 1, None),
+    deploys("ROLLING", 0, Some((50, "BLOCKING"))),
+    deploys("ROLLING", 1, Some((60, "DEFERRED"))),
+    deploys("BLUE_GREEN", 0, None),
+    deploys("BLUE_GREEN", 1, None),
+    deploys("LINEAR", 0, None),
+    deploys("LINEAR", 1, None),
+    deploys("CANARY", 1, None),
+];
 /// `minimumHealthyPercent` of a DAEMON, whose maximum is 100.
 const DAEMON_MINIMA: [i32; 5] = [0, 25, 50, 75, 100];
+
+const fn deploys(
+    strategy: &'static str,
+    bake_minutes: i32,
+    early: Option<(i32, &'static str)>,
+) -> Deploys {
+    Deploys {
+        strategy,
+        bake_minutes,
+        early,
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Deploy(usize),
     Force,
     Scale(u32),
+    /// StopServiceDeployment, to roll back or to leave everything.
+    StopDeployment(bool),
     Run(usize),
     Fail(usize),
     Crash(usize),
@@ -80,6 +110,7 @@ fn moves() -> impl Strategy<Value = Vec<(Move, bool)>> {
         3 => (0..WORKLOADS.len()).prop_map(Move::Deploy),
         1 => Just(Move::Force),
         3 => (0..8_u32).prop_map(Move::Scale),
+        1 => prop::bool::weighted(0.6).prop_map(Move::StopDeployment),
         12 => task.clone().prop_map(Move::Run),
         4 => task.clone().prop_map(Move::Fail),
         4 => task.clone().prop_map(Move::Crash),
@@ -103,8 +134,12 @@ fn replicas() -> impl Strategy<Value = Settings> {
     let breaker = prop_oneof![3 => Just(None), 1 => Just(Some(false)), 1 => Just(Some(true))];
     let limits = prop::sample::select(&LIMITS[..]);
     let grace = prop::sample::select(&GRACES[..]);
-    (0..7_u32, limits, breaker, any::<bool>(), grace).prop_map(
-        |(desired, (minimum, maximum), breaker, rebalances, grace)| Settings {
+    let deploys = prop_oneof![
+        2 => Just(Deploys::ROLLING),
+        3 => prop::sample::select(&DEPLOYS[..]),
+    ];
+    (0..7_u32, limits, breaker, any::<bool>(), grace, deploys).prop_map(
+        |(desired, (minimum, maximum), breaker, rebalances, grace, deploys)| Settings {
             desired,
             minimum,
             maximum,
@@ -112,6 +147,7 @@ fn replicas() -> impl Strategy<Value = Settings> {
             breaker,
             rebalances,
             grace,
+            deploys,
         },
     )
 }
@@ -126,6 +162,7 @@ fn daemons() -> impl Strategy<Value = Settings> {
         breaker: None,
         rebalances: false,
         grace,
+        deploys: Deploys::ROLLING,
     })
 }
 
@@ -146,6 +183,21 @@ impl View {
     fn is_kept(&self, key: &TaskKey) -> bool {
         self.kept().any(|task| task.key == *key)
     }
+
+    /// The stage of the PRIMARY while it keeps blue.
+    fn kept_beside(&self) -> Option<&Staged> {
+        let primary = self.record.primary()?;
+        let staged = primary.staged.as_ref()?;
+        (primary.rollout == Rollout::InProgress && staged.keeps_blue()).then_some(staged)
+    }
+
+    /// The tasks of one deployment.
+    fn part(&self, number: u64) -> Self {
+        let mut part = self.clone();
+        part.live
+            .retain(|_, task| task.service.is_some_and(|of| of.deployment == number));
+        part
+    }
 }
 
 fn fails_checks(task: &TaskRecord) -> bool {
@@ -158,6 +210,8 @@ struct Play {
     key: ServiceKey,
     with: Settings,
     hosts: Vec<InstanceKey>,
+    /// When the last step wanted to look again.
+    wake_at: Option<Timestamp>,
 }
 
 impl Play {
@@ -172,6 +226,7 @@ impl Play {
             house,
             with,
             hosts: Vec::new(),
+            wake_at: None,
         };
         for _ in 0..HOSTS {
             play.add_host(768);
@@ -286,6 +341,7 @@ impl Play {
                     });
                 }
             }
+            Move::StopDeployment(rolls_back) => self.stop_deployment(rolls_back),
             Move::Run(at) => {
                 if let Some(task) = self.pick(at, is_pending) {
                     self.house.report_running(&task, &["app"]);
@@ -336,6 +392,28 @@ impl Play {
         }
     }
 
+    /// The deployment under way, if one is.
+    fn stop_deployment(&mut self, rolls_back: bool) {
+        let record = self.house.record(&self.key);
+        let primary = record.primary().filter(|primary| !primary.is_rollback);
+        let Some(id) = primary.and_then(|primary| primary.part_of.clone()) else {
+            return;
+        };
+        let of = ServiceDeploymentKey {
+            service: self.key.clone(),
+            id,
+        };
+        let kind = if rolls_back { "ROLLBACK" } else { "ABORT" };
+        let input = StopServiceDeploymentRequest {
+            service_deployment_arn: Some(of.arn()),
+            stop_type: Some(kind.into()),
+        };
+        // One that is not under way is refused.
+        let _ = self.house.write(|txn, ctx| {
+            ops::stop_service_deployment::stop_service_deployment(txn, ctx, &input)
+        });
+    }
+
     fn make_to_host(&mut self, one: Move) {
         match one {
             Move::Drain(at) => self.set_status(&self.host(at), InstanceStatus::Draining),
@@ -381,8 +459,12 @@ impl Play {
     fn step(&mut self) -> bool {
         let before = self.view();
         let outcome = self.house.step(&self.key);
+        self.wake_at = outcome.wake_at;
         let after = self.view();
         match self.with.scheduling {
+            Scheduling::Replica if after.kept_beside().is_some() => {
+                self.check_staged(&before, &after);
+            }
             Scheduling::Replica => self.check_replica(&before, &after),
             Scheduling::Daemon => self.check_daemon(&before, &after),
         }
@@ -428,6 +510,17 @@ impl Play {
             && !self.is_unhealthy(task)
     }
 
+    /// Whether it counts towards the minimum: of those that the PRIMARY wants only what is healthy, of
+    /// those that it replaces also what is RUNNING and still young. Rule: semantics 6.1.
+    fn counts(&self, view: &View, task: &TaskRecord) -> bool {
+        let is_old = |started| self.house.ctx.now.since(started).as_secs() >= HEALTHY_AFTER;
+        let is_healthy = || match task.family.as_str() {
+            "checked" => task.containers[0].health == HealthStatus::Healthy,
+            _ => task.times.started.is_some_and(is_old),
+        };
+        self.is_serving(task) && (!self.is_good(view, task) || is_healthy())
+    }
+
     fn check_replica(&self, before: &View, after: &View) {
         let (lower, upper) = self.limits(after.record.desired);
         let kept = before.kept().count();
@@ -441,6 +534,10 @@ impl Play {
         let serving = after.kept().filter(|task| self.is_serving(task)).count();
         if gone.iter().any(|task| self.is_serving(task)) {
             assert!(serving >= lower, "{serving} serve, at least {lower}");
+        }
+        let counting = after.kept().filter(|task| self.counts(after, task)).count();
+        if gone.iter().any(|task| self.counts(after, task)) {
+            assert!(counting >= lower, "{counting} count, at least {lower}");
         }
         let good = before.kept().filter(|t| self.is_good(after, t)).count();
         for task in gone {
@@ -456,6 +553,57 @@ impl Play {
                 !is_protected || self.is_draining(task) || self.is_unhealthy(task),
                 "one that is protected was stopped"
             );
+        }
+    }
+
+    /// While blue is kept, each side is a service of its own, and what is neither goes.
+    fn check_staged(&self, before: &View, after: &View) {
+        let (lower, upper) = self.limits(after.record.desired);
+        let staged = after.kept_beside().unwrap();
+        let green = after.record.primary().unwrap().number;
+        let sides = [Some(green), staged.blue].into_iter().flatten();
+        for side in sides {
+            let (was, is) = (before.part(side), after.part(side));
+            let kept = was.kept().count();
+            let is_new = |key: &&TaskKey| !was.live.contains_key(*key);
+            let started = is.live.keys().filter(is_new).count();
+            assert!(
+                started == 0 || kept + started <= upper,
+                "{started} of one side were started beside {kept}, at most {upper}"
+            );
+        }
+        let is_known = |task: &TaskRecord| {
+            let of = task.service.unwrap().deployment;
+            of == green || Some(of) == staged.blue
+        };
+        let mut new = after.live.values();
+        assert!(
+            new.all(|task| before.live.contains_key(&task.key) || is_known(task)),
+            "a task of neither side was started"
+        );
+        // Blue has the traffic; without it whatever serves.
+        let parts = match staged.blue {
+            Some(blue) => vec![
+                (before.part(blue), after.part(blue)),
+                (before.clone(), after.clone()),
+            ],
+            None => vec![(before.clone(), after.clone())],
+        };
+        for (was, is) in parts {
+            let gone = was.kept().filter(|task| !is.is_kept(&task.key));
+            let serving = is.kept().filter(|task| self.is_serving(task)).count();
+            for task in gone {
+                assert!(
+                    !self.is_serving(task) || serving >= lower,
+                    "{serving} serve, at least {lower}"
+                );
+                let until = task.protected_until;
+                let is_protected = until.is_some_and(|until| until > self.house.ctx.now);
+                assert!(
+                    !is_protected || self.is_draining(task) || self.is_unhealthy(task),
+                    "one that is protected was stopped"
+                );
+            }
         }
     }
 
@@ -477,12 +625,12 @@ impl Play {
                 "a second task on one instance"
             );
         }
-        let counts = |task: &&&Arc<TaskRecord>| self.is_serving(task) && !self.is_draining(task);
+        let counts = |task: &&&Arc<TaskRecord>| self.counts(after, task) && !self.is_draining(task);
         let gone = before.kept().filter(|t| !after.is_kept(&t.key));
         if gone.collect::<Vec<_>>().iter().any(|t| counts(&t)) {
             let serving = after.kept().collect::<Vec<_>>();
             let serving = serving.iter().filter(counts).count();
-            assert!(serving >= lower, "{serving} serve, at least {lower}");
+            assert!(serving >= lower, "{serving} count, at least {lower}");
         }
     }
 
@@ -523,6 +671,12 @@ impl Play {
         if is_moving || is_held || primary.rollout == Rollout::Failed || view.record.lacks_room {
             return;
         }
+        if primary.rollout == Rollout::InProgress
+            && let Some(staged) = &primary.staged
+            && staged.stage != Stage::CleanUp
+        {
+            return self.check_stage(&view, staged);
+        }
         if self.is_as_desired(&view) {
             assert_eq!(primary.rollout, Rollout::Completed);
             assert!(view.record.steady.is_some());
@@ -545,6 +699,30 @@ impl Play {
         assert!(
             view.record.told.contains_key("blocked"),
             "it does not say why"
+        );
+    }
+
+    /// At rest between two stages: it waits for a moment, or says what is in the way.
+    fn check_stage(&self, view: &View, staged: &Staged) {
+        let waits = self.wake_at.is_some_and(|at| at > self.house.ctx.now);
+        let waits_for_time = match staged.stage {
+            Stage::ProductionTrafficShift | Stage::BakeTime => true,
+            Stage::ReconcileService | Stage::ScaleUp => false,
+            stage => panic!("nothing holds up {stage:?}"),
+        };
+        if waits_for_time {
+            return assert!(waits, "nothing ends {:?}", staged.stage);
+        }
+        let earlier = view.record.deployments.iter();
+        let mut held = earlier.filter_map(|one| one.throttle.until);
+        let is_protected = view.kept().any(|task| task.protected_until.is_some());
+        assert!(
+            held.any(|until| until > self.house.ctx.now)
+                || is_protected
+                || view.record.told.contains_key("blocked"),
+            "it does not say why it stays at {:?}: {:#?}",
+            staged.stage,
+            self.house.events(&self.key)
         );
     }
 

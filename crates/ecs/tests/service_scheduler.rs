@@ -7,7 +7,7 @@ use aws_api::ecs::{RegisterTaskDefinitionRequest, RuntimePlatform};
 use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{Rollout, Scheduling, ServiceStatus};
 use ecs::records::service_deployment::{DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS};
-use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS};
+use ecs::records::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus, TASKS};
 use ecs::service::apply;
 use ecs::service::waits::Waits;
 use ecs::task::health::HealthStatus;
@@ -331,13 +331,47 @@ fn protected_tasks_stay() {
     let wake_at = house.settle(&key);
     assert_eq!(house.kept(&key).len(), 3);
     assert_eq!(wake_at, Some(until));
-    assert!(
-        house.events(&key)[0]
-            .contains("The number of protected tasks are more than the desired count")
-    );
+    let id = house.record(&key).primary().unwrap().id();
+    assert_eq!(house.events(&key)[0], in_the_way("web", &id, 3));
     house.ctx.now = until;
     house.settle(&key);
     assert_eq!(house.kept(&key).len(), 1);
+    assert!(house.record(&key).told.is_empty(), "no more in the way");
+}
+
+fn in_the_way(service: &str, deployment: &str, tasks: u32) -> String {
+    format!(
+        "(service {service}) was unable to reach steady state because (taskSet {deployment}) was \
+         unable to scale in due to (reason {tasks} tasks under protection)"
+    )
+}
+
+#[test]
+fn a_deployment_says_once_that_protected_tasks_are_all_that_it_waits_for() {
+    let mut house = house();
+    let key = house.service("web", "web", Settings::default());
+    house.until_steady(&key);
+    let until = house.ctx.now.plus(std::time::Duration::from_secs(3600));
+    let old = house.kept(&key)[0].key.clone();
+    house.change(|txn, _| txn.update(&TASKS, &old, |task| task.protected_until = Some(until)));
+    let id = house.record(&key).primary().unwrap().id();
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    let told = |house: &House| {
+        let events = house.events(&key).into_iter();
+        events.filter(|e| *e == in_the_way("web", &id, 1)).count()
+    };
+    assert_eq!(told(&house), 0, "there is more to wait for");
+    for _ in 0..5 {
+        house.play(&key);
+        house.pass(40);
+        house.settle(&key);
+    }
+    assert_eq!((house.kept(&key).len(), told(&house)), (4, 1));
+    house.ctx.now = until;
+    house.until_steady(&key);
+    assert!(house.kept(&key).iter().all(|task| task.revision == 2));
+    assert_eq!(told(&house), 1);
 }
 
 #[test]
@@ -604,23 +638,55 @@ fn a_daemon_is_left_alone_where_the_agent_is_away() {
     assert!(house.record(&key).steady.is_some());
 }
 
+/// A host in this zone.
+fn zoned(house: &mut House, name: &str, zone: &str) -> InstanceKey {
+    let key = house.host(name, 2048, 4096);
+    house.change(|txn, _| {
+        txn.update(&CONTAINER_INSTANCES, &key, |i| {
+            i.attributes.retain(|a| a.name != "ecs.availability-zone");
+            let value = Some(zone.into());
+            i.attributes.push(AttributeRecord {
+                name: "ecs.availability-zone".into(),
+                value,
+            });
+        })
+    });
+    key
+}
+
+#[test]
+fn a_service_without_a_strategy_is_spread_over_zones() {
+    let mut house = House::new();
+    for name in ["a1", "a2", "a3"] {
+        zoned(&mut house, name, "us-east-1a");
+    }
+    let b = zoned(&mut house, "b", "us-east-1b");
+    house.define_app("web", 128);
+    house.define_app("web", 128);
+    let settings = Settings {
+        desired: 6,
+        rebalances: false,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    let by_zone = |house: &House| {
+        let kept = house.kept(&key);
+        let in_b = kept.iter().filter(|task| task.instance == b.id).count();
+        (kept.len() - in_b, in_b)
+    };
+    house.until_steady(&key);
+    assert_eq!(by_zone(&house), (3, 3), "three hosts, and one");
+    house.deploy(&key, "web", 2);
+    house.until_steady(&key);
+    assert_eq!(by_zone(&house), (3, 3), "the next deployment too");
+    house.edit(&key, |service| service.desired = 4);
+    house.until_steady(&key);
+    assert_eq!(by_zone(&house), (2, 2), "the richer zone loses first");
+}
+
 #[test]
 fn zones_are_evened_out_when_the_poor_one_has_room_again() {
     let mut house = House::new();
-    let zoned = |house: &mut House, name: &str, zone: &str| {
-        let key = house.host(name, 2048, 4096);
-        house.change(|txn, _| {
-            txn.update(&CONTAINER_INSTANCES, &key, |i| {
-                i.attributes.retain(|a| a.name != "ecs.availability-zone");
-                let value = Some(zone.into());
-                i.attributes.push(AttributeRecord {
-                    name: "ecs.availability-zone".into(),
-                    value,
-                });
-            })
-        });
-        key
-    };
     let a = zoned(&mut house, "a", "us-east-1a");
     house.define_app("web", 128);
     let key = house.service(
@@ -654,6 +720,8 @@ fn zones_are_evened_out_when_the_poor_one_has_room_again() {
     assert_eq!((on(&a.id), on(&b.id)), (2, 2));
     assert!(!house.record(&key).is_rebalancing);
     let events = house.events(&key).join("\n");
+    let started = "(service web) has started 1 tasks in us-east-1b to AZ Rebalance: (task ";
+    assert!(events.contains(started), "{events}");
     assert!(events.contains("(service web) is not AZ balanced with 4 tasks in us-east-1a, 0 tasks in us-east-1b. AZ Rebalancing in progress."), "{events}");
     assert!(
         events.contains(

@@ -11,6 +11,7 @@ use ecs::ops;
 use ecs::records::{TASKS, TaskKey};
 use ecs::task::protection;
 use std::time::Duration;
+use support::services::Settings;
 use support::{House, container};
 
 fn update(
@@ -113,6 +114,41 @@ fn only_living_tasks_of_services_are_protected() {
     house.stop(&task.id.0, None).unwrap();
     let failures = get(&mut house, &task.arn()).failures.unwrap();
     assert_eq!(failures[0].reason.as_deref(), Some("TASK_NOT_VALID"));
+}
+
+#[test]
+fn no_other_task_joins_those_that_hold_up_their_service() {
+    let mut house = House::new();
+    house.host("h", 1024, 1024);
+    house.define_app("web", 10);
+    let key = house.service("web", "web", Settings::default());
+    house.until_steady(&key);
+    let tasks: Vec<_> = house.kept(&key).iter().map(|t| t.key.arn()).collect();
+    let failed = |house: &mut House, tasks: &[&str], enabled: bool| -> Vec<String> {
+        let answer = update(house, tasks, Some(enabled), None).unwrap();
+        assert_eq!(
+            answer.protected_tasks.unwrap().len() + answer.failures.as_ref().unwrap().len(),
+            tasks.len()
+        );
+        let failures = answer.failures.unwrap().into_iter();
+        failures.map(|f| f.reason.unwrap()).collect()
+    };
+    assert!(failed(&mut house, &[&tasks[0], &tasks[1]], true).is_empty());
+    house.edit(&key, |service| service.desired = 1);
+    assert_eq!(
+        failed(&mut house, &[&tasks[2], &tasks[0]], true),
+        ["DEPLOYMENT_BLOCKED"],
+        "two are protected and one is wanted; one of the two may be so for longer"
+    );
+    let third = get(&mut house, &tasks[2]).protected_tasks.unwrap();
+    assert_eq!(third[0].protection_enabled, Some(false));
+    assert!(failed(&mut house, &[&tasks[1], &tasks[2]], false).is_empty());
+    assert!(
+        failed(&mut house, &[&tasks[2]], true).is_empty(),
+        "as many as wanted"
+    );
+    house.edit(&key, |service| service.desired = 3);
+    assert!(failed(&mut house, &[&tasks[1]], true).is_empty());
 }
 
 #[test]

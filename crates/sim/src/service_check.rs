@@ -327,14 +327,22 @@ fn daemon_step(before: &View, after: &View, now: Timestamp) -> Option<String> {
         }
     }
     let (lower, _) = after.limits();
-    let counts = |(task, drains): &&(Arc<TaskRecord>, bool)| after.is_serving(task, now) && !drains;
+    let primary = before.record.primary()?.number;
+    let counts = |(task, drains): &&(Arc<TaskRecord>, bool)| {
+        let is_replaced = task.service.is_some_and(|of| of.deployment != primary);
+        !drains
+            && match is_replaced {
+                true => after.is_serving(task, now),
+                false => after.is_healthy(task, now),
+            }
+    };
     let stops = before
         .kept()
         .filter(counts)
         .any(|(task, _)| !after.keeps(&task.key));
-    let serving = after.kept().filter(counts).count();
-    (stops && serving < lower)
-        .then(|| format!("{serving} serve after its own stops, at least {lower}"))
+    let counting = after.kept().filter(counts).count();
+    (stops && counting < lower)
+        .then(|| format!("{counting} count after its own stops, at least {lower}"))
 }
 
 /// Mean milliseconds for which a program of such a task runs.

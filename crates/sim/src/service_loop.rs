@@ -14,7 +14,7 @@ use ecs::records::service::{SERVICES, ServiceKey};
 use ecs::records::service_deployment::SERVICE_DEPLOYMENTS;
 use ecs::records::task::TASKS;
 use ecs::service::apply;
-use ecs::service::concerned::{all, concerned};
+use ecs::service::concerned::{all, concerned, goes_first};
 use ecs::service::waits::Waits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -188,7 +188,8 @@ impl Simulation {
         let world = self.server.published.clone();
         let now = self.server.now(self.now);
         let due = self.services.due.iter().filter(|(_, at)| **at <= now);
-        let keys: Vec<ServiceKey> = due.map(|(key, _)| key.clone()).collect();
+        let mut keys: Vec<ServiceKey> = due.map(|(key, _)| key.clone()).collect();
+        keys.sort_by_key(|key| !goes_first(&world, key));
         for key in keys {
             if !self.server.has_room() {
                 return self.turn_after(10);

@@ -143,7 +143,8 @@ A deployment controller cannot be changed.",
          operator declared in longshore.toml, in the rule's own account and region; anything else is \
          refused by PutTargets, and so are parameters of other targets and dead-letter queues, as SQS is not \
          served. `HttpParameters` are taken as they are, without dynamic paths. Roles are checked by their shape alone. A schedule that came due while no server ran \
-         fires once when one runs again. A target that is away keeps at most 1,000 events. Reasons of \
+         fires once when one runs again. A target that is away keeps at most 1,000 events. `accountType` of \
+         an instance's event, whose values AWS documents nowhere, is left out. Reasons of \
          `InvalidEventPatternException` are worded as near to AWS's as is known to us.",
     ),
     (

@@ -16,6 +16,7 @@ mod queue;
 mod retention;
 mod schedules;
 mod services;
+mod turns;
 
 use crate::clock;
 use crate::decision_log::{Asked, DecisionLog, Entry};

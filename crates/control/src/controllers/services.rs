@@ -2,14 +2,15 @@
 //! each do what its plan says.
 
 use super::Controllers;
-use super::queue::Queue;
+use super::turns::Turns;
 use crate::clock;
 use aws_types::{AwsError, Timestamp};
 use ecs::records::service::ServiceKey;
 use ecs::service::apply;
-use ecs::service::concerned::{all, concerned};
+use ecs::service::concerned::{all, concerned, goes_first};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
+use store::World;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
@@ -68,47 +69,53 @@ fn wake_at(key: &ServiceKey, ended: Result<Option<Timestamp>, String>) -> Option
 /// Runs until the store's writer ends.
 pub async fn run(shared: Controllers) {
     let mut changes = shared.state.subscribe();
-    let mut queue = Queue::default();
+    let mut turns = Turns::default();
     let mut active = Active::default();
     let mut tick = Instant::now();
     loop {
         while !active.is_full()
-            && let Some(key) = queue.take(clock::now())
+            && let Some(key) = turns.take(clock::now())
         {
             active.start(&shared, key);
         }
-        let alarm = alarm(&queue, active.is_full());
+        let alarm = alarm(&turns, active.is_full());
         tokio::select! {
             batch = changes.next() => match batch {
                 None => return,
                 Some(Ok(batch)) => {
                     let changes = batch.changes.iter().map(|(table, key)| (*table, key));
-                    add(&mut queue, concerned(&shared.state.snapshot(), changes));
+                    let world = shared.state.snapshot();
+                    add(&mut turns, &world, concerned(&world, changes));
                 }
                 // Fell behind: look at everything.
-                Some(Err(_)) => add(&mut queue, all(&shared.state.snapshot())),
+                Some(Err(_)) => add_all(&mut turns, &shared.state.snapshot()),
             },
-            (key, wake_at) = active.next() => queue.done(key, wake_at),
+            (key, wake_at) = active.next() => turns.done(key, wake_at),
             () = sleep_until(alarm) => {}
             () = sleep_until(tick) => {
                 tick = Instant::now() + shared.timing.slow_tick;
-                add(&mut queue, all(&shared.state.snapshot()));
+                add_all(&mut turns, &shared.state.snapshot());
             }
         }
     }
 }
 
-fn add(queue: &mut Queue<ServiceKey>, keys: BTreeSet<ServiceKey>) {
+fn add_all(turns: &mut Turns, world: &World) {
+    add(turns, world, all(world));
+}
+
+fn add(turns: &mut Turns, world: &World, keys: BTreeSet<ServiceKey>) {
     let now = clock::now();
     for key in keys {
-        queue.add(key, now);
+        let is_first = goes_first(world, &key);
+        turns.add(key, is_first, now);
     }
 }
 
 /// When the next key is due; with no room for it, only something else can happen first.
-fn alarm(queue: &Queue<ServiceKey>, is_full: bool) -> Instant {
+fn alarm(turns: &Turns, is_full: bool) -> Instant {
     let idle = Duration::from_secs(3600);
-    let due = queue.next_due().filter(|_| !is_full);
+    let due = turns.next_due().filter(|_| !is_full);
     Instant::now() + due.map_or(idle, |due| due.since(clock::now()))
 }
 

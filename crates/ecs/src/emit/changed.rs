@@ -2,7 +2,7 @@
 
 use super::said::Fact;
 use crate::fargate;
-use crate::instance::shape;
+use crate::instance::load;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey,
 };
@@ -49,8 +49,9 @@ pub(super) fn facts(txn: &Txn) -> Vec<Fact> {
     facts
 }
 
-/// The instances on which tasks took or freed resources, their own record being as it was.
-pub(super) fn loads(txn: &Txn) -> Vec<Fact> {
+/// The instances on which tasks took or freed resources, their own record being as it was; counts their
+/// versions up.
+pub(super) fn loads(txn: &mut Txn) -> Vec<Fact> {
     let mut keys: BTreeSet<InstanceKey> = BTreeSet::new();
     for (before, now) in txn.changed(&TASKS) {
         let holds =
@@ -66,11 +67,14 @@ pub(super) fn loads(txn: &Txn) -> Vec<Fact> {
             keys.remove(&now.key);
         }
     }
-    let found = keys
-        .iter()
-        .filter(|key| is_shown(key))
-        .filter_map(|key| txn.get(&CONTAINER_INSTANCES, key));
-    found.map(|record| instance(txn, record)).collect()
+    let mut facts = Vec::new();
+    for key in keys.iter().filter(|key| is_shown(key)) {
+        if let Some(record) = txn.get(&CONTAINER_INSTANCES, key).cloned() {
+            load::changed(txn, key);
+            facts.push(instance(txn, &record));
+        }
+    }
+    facts
 }
 
 /// A host that only lends FARGATE capacity is no container instance of anybody's.
@@ -81,8 +85,9 @@ fn is_shown(instance: &InstanceKey) -> bool {
 fn instance(world: &World, record: &Arc<ContainerInstanceRecord>) -> Fact {
     // Made now: what is left of an instance is another thing later.
     Fact::Instance {
-        key: record.key.clone(),
-        shown: Box::new(shape::instance(world, record, false)),
+        record: record.clone(),
+        load: Box::new(load::of(world, record)),
+        version: load::version(world, record),
     }
 }
 

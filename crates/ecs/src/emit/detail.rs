@@ -9,6 +9,7 @@ use crate::records::container_instance::InstanceKey;
 use crate::records::service::{Deployment, Rollout, ServiceKey};
 use crate::records::task::{TaskKey, TaskRecord};
 use crate::service::action::Action;
+use crate::service::progress::TRIPPED;
 use crate::service::shape::task_set_arn;
 use crate::task::shape;
 use aws_api::ecs::ContainerInstance;
@@ -16,6 +17,8 @@ use aws_types::Timestamp;
 use serde_json::{Value, json};
 use store::World;
 
+/// What the event of a tripped circuit breaker says; the API has "tasks". Rule: semantics 12, 6.2.
+const TRIPPED_HERE: &str = "ECS deployment circuit breaker: task failed to start.";
 /// The type of an `awsvpc` task's attachment, as the API names it.
 const ENI: &str = "ElasticNetworkInterface";
 
@@ -42,14 +45,14 @@ pub(super) fn task(world: &World, record: &TaskRecord, at: Timestamp) -> Value {
     updated(json::of(&shown), at)
 }
 
-pub(super) fn instance(key: &InstanceKey, shown: &ContainerInstance, at: Timestamp) -> Value {
+pub(super) fn instance(key: &InstanceKey, shown: ContainerInstance, at: Timestamp) -> Value {
     let shown = ContainerInstance {
         tags: None,
         attachments: None,
         registered_at: None,
         running_tasks_count: None,
         pending_tasks_count: None,
-        ..shown.clone()
+        ..shown
     };
     let mut detail = updated(json::of(&shown), at);
     detail["clusterArn"] = cluster_arn(&key.scope, &key.cluster).into();
@@ -67,13 +70,17 @@ pub(super) fn deployment(service: &ServiceKey, deployment: &Deployment) -> Value
         Rollout::Completed => ("INFO", "SERVICE_DEPLOYMENT_COMPLETED"),
         Rollout::Failed => ("ERROR", "SERVICE_DEPLOYMENT_FAILED"),
     };
+    let reason = match deployment.reason.as_str() {
+        TRIPPED => TRIPPED_HERE,
+        reason => reason,
+    };
     json!({
         "eventType": kind,
         "eventName": name,
         "clusterArn": cluster_arn(&service.scope, &service.cluster),
         "deploymentId": deployment.id(),
         "updatedAt": deployment.updated.iso8601(),
-        "reason": deployment.reason,
+        "reason": reason,
     })
 }
 

@@ -1,8 +1,8 @@
 //! The events that ECS emits: made of what a transaction changed, inside of it.
 //!
-//! A task or an instance is told of when its `version` grew, a deployment when its rollout state
-//! changed, a service's action when it is stored with the service's own events. So each transition
-//! is told once, with the version that the API shows.
+//! A task or an instance is told of when its `version` grew, which an instance's does with its resources
+//! as well, a deployment when its rollout state changed, a service's action when it is stored with the
+//! service's own events. So each transition is told once, with the version that the API shows.
 //! Rule: semantics 12; developer guide, "Amazon ECS events".
 
 mod changed;
@@ -22,7 +22,9 @@ use store::Txn;
 pub fn emit(txn: &mut Txn, ctx: &mut Ctx) {
     let is_heard = bus::has_listeners(txn);
     let mut dropped = 0;
-    for fact in changed::facts(txn) {
+    let mut facts = changed::facts(txn);
+    facts.extend(changed::loads(txn));
+    for fact in facts {
         let said = Said {
             id: ctx.ids.uuid(),
             at: ctx.now,
@@ -33,17 +35,6 @@ pub fn emit(txn: &mut Txn, ctx: &mut Ctx) {
             dropped += bus::publish(txn, ctx.now, &event).dropped;
         }
         history::note(txn, Arc::new(said));
-    }
-    if is_heard {
-        for instance in changed::loads(txn) {
-            let said = Said {
-                id: ctx.ids.uuid(),
-                at: ctx.now,
-                fact: instance,
-            };
-            let event = said.event(txn);
-            dropped += bus::publish(txn, ctx.now, &event).dropped;
-        }
     }
     history::note_dropped(txn, dropped);
 }

@@ -1,11 +1,12 @@
 //! An event as it is kept until somebody wants to see it.
 
 use super::detail;
-use crate::records::container_instance::InstanceKey;
+use crate::instance::load::Load;
+use crate::instance::shape;
+use crate::records::container_instance::ContainerInstanceRecord;
 use crate::records::service::{Deployment, ServiceKey};
 use crate::records::task::TaskRecord;
 use crate::service::action::Action;
-use aws_api::ecs::ContainerInstance;
 use aws_types::{Scope, Timestamp};
 use events::event::Event;
 use events::history::Tell;
@@ -18,8 +19,9 @@ use store::World;
 pub(super) enum Fact {
     Task(Arc<TaskRecord>),
     Instance {
-        key: InstanceKey,
-        shown: Box<ContainerInstance>,
+        record: Arc<ContainerInstanceRecord>,
+        load: Box<Load>,
+        version: u64,
     },
     Deployment {
         service: ServiceKey,
@@ -48,11 +50,19 @@ impl Tell for Said {
                 task.key.arn(),
                 detail::task(world, task, self.at),
             ),
-            Fact::Instance { key, shown } => (
+            Fact::Instance {
+                record,
+                load,
+                version,
+            } => (
                 "ECS Container Instance State Change",
-                &key.scope,
-                key.arn(),
-                detail::instance(key, shown, self.at),
+                &record.key.scope,
+                record.key.arn(),
+                detail::instance(
+                    &record.key,
+                    shape::with_load(record, load, *version, false),
+                    self.at,
+                ),
             ),
             Fact::Deployment {
                 service,

@@ -10,6 +10,7 @@ use crate::instance::load;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, Connection, ContainerInstanceRecord, InstanceKey, InstanceStatus,
 };
+use crate::records::instance_load::INSTANCE_LOADS;
 use crate::records::task::{TASKS, TaskKey, TaskRecord};
 use crate::task::report::count_as_stopped;
 use crate::task::status::TaskStatus;
@@ -177,6 +178,7 @@ pub fn expired(world: &World, now: Timestamp, keep: Duration) -> Vec<InstanceKey
 pub fn remove(txn: &mut Txn, keys: &[InstanceKey]) {
     for key in keys {
         txn.delete(&CONTAINER_INSTANCES, key);
+        txn.delete(&INSTANCE_LOADS, key);
     }
 }
 

@@ -6,12 +6,13 @@
 
 use crate::place::problem::Free;
 use crate::records::container_instance::{ContainerInstanceRecord, InstanceKey};
+use crate::records::instance_load::{INSTANCE_LOADS, InstanceLoadRecord};
 use crate::records::task::TaskRecord;
 use crate::records::task_table::{
     BY_INSTANCE, Count, HOLDS_PORTS, INTERFACES, OF_INSTANCE, TASKS, group_parts, held_by, measure,
 };
 use std::sync::Arc;
-use store::World;
+use store::{Txn, World};
 
 /// An instance's tasks, counted, and what they leave of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,25 @@ pub fn of(world: &World, instance: &ContainerInstanceRecord) -> Load {
         held: sum(Count::Held.name()),
         unconfirmed: sum(Count::Unconfirmed.name()),
     }
+}
+
+/// `version`: it grows with each change of the instance and of its resources. Rule: semantics 12.
+#[must_use]
+pub fn version(world: &World, instance: &ContainerInstanceRecord) -> u64 {
+    let load = world.get(&INSTANCE_LOADS, &instance.key);
+    instance.version + load.map_or(0, |load| load.changes)
+}
+
+/// Tasks took or freed resources of the instance, whose record is as it was.
+pub fn changed(txn: &mut Txn, key: &InstanceKey) {
+    let before = txn.get(&INSTANCE_LOADS, key).map_or(0, |load| load.changes);
+    txn.put(
+        &INSTANCE_LOADS,
+        InstanceLoadRecord {
+            key: key.clone(),
+            changes: before + 1,
+        },
+    );
 }
 
 /// Tasks of this group on the instance that are not asked to stop.

@@ -2,7 +2,8 @@
 //!
 //! Rule: API reference, ContainerInstance; members present and absent as recorded from AWS.
 
-use super::{load, resources};
+use super::load::{self, Load};
+use super::resources;
 use crate::records::container_instance::{AttributeRecord, ContainerInstanceRecord};
 use crate::rules::tags;
 use aws_api::ecs::{Attribute, ContainerInstance, VersionInfo};
@@ -15,12 +16,23 @@ pub fn instance(
     record: &ContainerInstanceRecord,
     with_tags: bool,
 ) -> ContainerInstance {
-    let load = load::of(world, record);
+    let (load, version) = (load::of(world, record), load::version(world, record));
+    with_load(record, &load, version, with_tags)
+}
+
+/// The instance as it was when it had this load and version.
+#[must_use]
+pub fn with_load(
+    record: &ContainerInstanceRecord,
+    load: &Load,
+    version: u64,
+    with_tags: bool,
+) -> ContainerInstance {
     let count = |count: u32| Some(i32::try_from(count).unwrap_or(i32::MAX));
     ContainerInstance {
         container_instance_arn: Some(record.key.arn()),
         ec2_instance_id: Some(record.ec2_instance_id.clone()),
-        version: Some(i64::try_from(record.version).unwrap_or(i64::MAX)),
+        version: Some(i64::try_from(version).unwrap_or(i64::MAX)),
         version_info: Some(VersionInfo {
             agent_version: record.versions.agent_version.clone(),
             agent_hash: record.versions.agent_hash.clone(),

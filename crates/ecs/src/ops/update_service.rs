@@ -20,8 +20,8 @@ use crate::targets;
 use crate::task::{credentials, launch, network};
 use aws_api::Stored;
 use aws_api::ecs::{
-    LoadBalancer, NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry, TaskDefinition,
-    UpdateServiceRequest, UpdateServiceResponse,
+    LoadBalancer, NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry,
+    TaskDefinition, UpdateServiceRequest, UpdateServiceResponse,
 };
 use aws_types::{AwsError, Ctx};
 use iam::Ask;

@@ -40,7 +40,13 @@ pub fn update_task_protection(
     let until = protection::end(ctx.now, enabled, input.expires_in_minutes)?;
     let (mut shown, mut failures) = (Vec::new(), Vec::new());
     for text in named {
-        match protection::protectable(txn, ctx, &cluster.name, text) {
+        let found = protection::protectable(txn, ctx, &cluster.name, text).and_then(|key| {
+            if enabled {
+                protection::check_not_blocked(txn, ctx.now, &key)?;
+            }
+            Ok(key)
+        });
+        match found {
             Ok(key) => {
                 txn.update(&TASKS, &key, |task| task.protected_until = until);
                 let task = txn.get(&TASKS, &key);

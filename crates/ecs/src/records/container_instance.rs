@@ -103,7 +103,8 @@ pub struct ContainerInstanceRecord {
     pub host: String,
     /// `ec2InstanceId`.
     pub ec2_instance_id: String,
-    /// Grows with every change that an answer shows; starts at 1.
+    /// Grows with every change of it that an answer shows; starts at 1. The version that is shown grows
+    /// with its resources as well: `instance::load::version`.
     pub version: u64,
     /// `status`.
     pub status: InstanceStatus,

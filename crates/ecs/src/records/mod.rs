@@ -10,6 +10,7 @@ pub mod container_instance;
 pub mod deployment;
 pub mod deployment_alarms;
 pub mod deployment_stage;
+pub mod instance_load;
 pub mod overrides;
 pub mod registration;
 pub mod run_token;
@@ -33,6 +34,7 @@ pub use container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceKey, InstanceStatus,
     SERVER_ENDPOINT,
 };
+pub use instance_load::INSTANCE_LOADS;
 pub use run_token::RUN_TOKENS;
 pub use service::{SERVICES, ServiceKey, ServiceRecord, ServiceStatus};
 pub use service_deployment::SERVICE_DEPLOYMENTS;
@@ -58,6 +60,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &TASK_DEFINITIONS,
         &TASKS,
         &CONTAINER_INSTANCES,
+        &INSTANCE_LOADS,
         &RUN_TOKENS,
         &SERVER_ENDPOINT,
         &TARGETS,

@@ -67,7 +67,9 @@ impl Action {
     #[must_use]
     pub fn of_message(message: &Message) -> Option<Self> {
         Some(match message {
-            Message::Started(tasks) => Self::on("TASKS_STARTED", tasks),
+            Message::Started(tasks) | Message::StartedIn(_, tasks) => {
+                Self::on("TASKS_STARTED", tasks)
+            }
             Message::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
             Message::OfTaskSet(set, news) => Self {
                 task_set: Some(*set),
@@ -75,6 +77,7 @@ impl Action {
                     TaskSetNews::Started(tasks) => Self::on("TASKS_STARTED", tasks),
                     TaskSetNews::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
                     TaskSetNews::Steady => Self::of("TASKSET_STEADY_STATE"),
+                    TaskSetNews::Impaired => Self::of("SERVICE_TASK_START_IMPAIRED"),
                 }
             },
             Message::Steady => Self::of("SERVICE_STEADY_STATE"),
@@ -94,7 +97,7 @@ impl Action {
             | Message::RollingBack(_)
             | Message::Blocked
             | Message::Unhealthy(_)
-            | Message::Protected => return None,
+            | Message::Protected(..) => return None,
         })
     }
 }
@@ -116,6 +119,14 @@ mod tests {
             (
                 Message::OfTaskSet(1, TaskSetNews::Steady),
                 Some(("INFO", "TASKSET_STEADY_STATE")),
+            ),
+            (
+                Message::OfTaskSet(1, TaskSetNews::Impaired),
+                Some(("WARN", "SERVICE_TASK_START_IMPAIRED")),
+            ),
+            (
+                Message::StartedIn("us-east-1a".into(), vec![task.clone()]),
+                Some(("INFO", "TASKS_STARTED")),
             ),
             (
                 Message::Started(vec![task.clone()]),

@@ -223,9 +223,10 @@ impl Work {
             self.tell(
                 txn,
                 ctx,
-                &match self.service.controller.has_task_sets() {
-                    true => Message::OfTaskSet(start.of, TaskSetNews::Started(tasks.clone())),
-                    false => Message::Started(tasks.clone()),
+                &match (&start.place, self.service.controller.has_task_sets()) {
+                    (_, true) => Message::OfTaskSet(start.of, TaskSetNews::Started(tasks.clone())),
+                    (Place::In(zone), _) => Message::StartedIn(zone.clone(), tasks.clone()),
+                    (Place::Anywhere | Place::On(_), _) => Message::Started(tasks.clone()),
                 },
             );
         }
@@ -276,12 +277,12 @@ impl Work {
         if let Some(kind) = message.standing() {
             let text = message.text(&self.service.key.name);
             let again = |told: &Told| told.at.plus(self.waits.tell_again) <= ctx.now;
-            let told = self.service.told.get(kind);
+            let told = self.service.told.get(&kind);
             if told.is_some_and(|told| told.text == text && !again(told)) {
                 return;
             }
             let told = Told { text, at: ctx.now };
-            self.service.told.insert(kind.into(), told);
+            self.service.told.insert(kind, told);
         }
         events::tell(txn, ctx, &mut self.service, message);
     }

@@ -35,6 +35,14 @@ pub fn all(world: &World) -> BTreeSet<ServiceKey> {
     kept.map(|service| service.key.clone()).collect()
 }
 
+/// Whether a service's turn comes before that of those of its cluster which are no DAEMON. Rule:
+/// semantics 6.8: a DAEMON's tasks are placed before those of others.
+#[must_use]
+pub fn goes_first(world: &World, key: &ServiceKey) -> bool {
+    let service = world.get(&SERVICES, key);
+    service.is_some_and(|service| service.scheduling == Scheduling::Daemon)
+}
+
 /// The services that these changes, table and key of each row, may concern; `world` holds them.
 #[must_use]
 pub fn concerned<'c>(
@@ -115,11 +123,8 @@ impl Wakes<'_> {
             return;
         }
         let services = load::held(world, &instance.key).filter_map(|task| service_of(task));
-        let is_daemon = |key: &ServiceKey| {
-            let service = world.get(&SERVICES, key);
-            service.is_some_and(|service| service.scheduling == Scheduling::Daemon)
-        };
-        self.keys.extend(services.filter(is_daemon));
+        self.keys
+            .extend(services.filter(|key| goes_first(world, key)));
     }
 
     fn instance(&mut self, instance: &ContainerInstanceRecord) {

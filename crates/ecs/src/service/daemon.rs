@@ -43,7 +43,12 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment) -> Moves {
         return moves;
     }
     // What is on an instance that it leaves goes in any case: it must not pay for what is replaced.
-    let stays = |member: &&Member| member.is_serving() && seats.contains(&member.instance);
+    // Of what is new only what is healthy counts; what it replaces need not have become so.
+    let counts = |member: &Member| match facts.is_current(member, primary) {
+        true => member.is_healthy(),
+        false => member.is_serving(),
+    };
+    let stays = |member: &&Member| counts(member) && seats.contains(&member.instance);
     let serving = facts.live().filter(stays).count();
     let mut budget = serving.saturating_sub(limits.lower as usize);
     let is_held = held_until(primary.throttle, facts.now).is_some();

@@ -3,6 +3,7 @@
 //! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
 
 use super::action::Action;
+use super::standing::kind_of;
 use crate::place::solve::{CAPACITY, Reason, Refused};
 use crate::records::service::{ServiceRecord, deployment_id};
 use crate::records::service_event::{
@@ -17,6 +18,8 @@ use store::{Txn, World};
 pub enum Message {
     /// Tasks were started.
     Started(Vec<TaskId>),
+    /// Tasks were started in this zone to even out the zones.
+    StartedIn(String, Vec<TaskId>),
     /// Running tasks are being stopped.
     Stopped(Vec<TaskId>),
     /// Something of a task set.
@@ -39,8 +42,8 @@ pub enum Message {
     Unhealthy(TaskId),
     /// A task is stopped because its instance no longer matches.
     Violated(TaskId),
-    /// Protected tasks keep the service from what is desired.
-    Protected,
+    /// Protected tasks of this deployment or task set, so many, keep the service from what is desired.
+    Protected(u64, u32),
     /// Zones are being evened out; tasks by zone.
     Rebalancing(Vec<(String, u32)>),
     /// Zones are even again; tasks by zone.
@@ -56,6 +59,8 @@ pub enum TaskSetNews {
     Stopped(Vec<TaskId>),
     /// It became steady.
     Steady,
+    /// Its tasks fail to start again and again.
+    Impaired,
 }
 
 impl TaskSetNews {
@@ -64,6 +69,7 @@ impl TaskSetNews {
             Self::Started(tasks) => started(of, tasks),
             Self::Stopped(tasks) => stopped(of, tasks),
             Self::Steady => format!("{of} updated state to STEADY_STATE."),
+            Self::Impaired => impaired(of),
         }
     }
 }
@@ -77,6 +83,17 @@ pub struct Unplaced {
     pub reason: Option<&'static str>,
 }
 
+impl Unplaced {
+    fn text(&self, of: &str) -> String {
+        let of_instances = " because no container instance met all of its requirements.";
+        let what = match self.reason == Some(CAPACITY) {
+            true => ". Reason:",
+            false => of_instances,
+        };
+        format!("{of} was unable to place a task{what} {} {SEE}", self.why)
+    }
+}
+
 const SEE: &str =
     "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
@@ -88,19 +105,16 @@ impl Message {
         match self {
             Self::OfTaskSet(set, news) => news.text(&of_set(service, *set)),
             Self::Started(tasks) => started(&of, tasks),
+            Self::StartedIn(zone, tasks) => format!(
+                "{of} has started {} tasks in {zone} to AZ Rebalance: {}.",
+                tasks.len(),
+                named(tasks)
+            ),
             Self::Stopped(tasks) => stopped(&of, tasks),
             Self::Steady => format!("{of} has reached a steady state."),
-            Self::Completed(number) => {
-                format!(
-                    "{of} (deployment {}) deployment completed.",
-                    deployment_id(*number)
-                )
-            }
+            Self::Completed(number) => format!("{of} {} deployment completed.", deployed(*number)),
             Self::Failed(number, why) => {
-                format!(
-                    "{of} (deployment {}) deployment failed: {why}.",
-                    deployment_id(*number)
-                )
+                format!("{of} {} deployment failed: {why}.", deployed(*number))
             }
             Self::RollingBack(number) => {
                 format!(
@@ -108,17 +122,8 @@ impl Message {
                     deployment_id(*number)
                 )
             }
-            Self::Unplaced(Unplaced { why, reason }) => {
-                let of_instances = " because no container instance met all of its requirements.";
-                let what = match *reason == Some(CAPACITY) {
-                    true => ". Reason:",
-                    false => of_instances,
-                };
-                format!("{of} was unable to place a task{what} {why} {SEE}")
-            }
-            Self::Impaired => {
-                format!("{of} is unable to consistently start tasks successfully. {SEE}")
-            }
+            Self::Unplaced(unplaced) => unplaced.text(&of),
+            Self::Impaired => impaired(&of),
             Self::Blocked => format!(
                 "{of} was unable to stop or start tasks during a deployment because of the service \
                  deployment configuration. Update the minimumHealthyPercent or maximumPercent value \
@@ -132,9 +137,11 @@ impl Message {
                  placement constraints.",
                 task.0
             ),
-            Self::Protected => format!(
-                "{of} was unable to reach steady state because it was unable to scale in. Reason: \
-                 The number of protected tasks are more than the desired count of tasks."
+            // As services show it; the guide has another text for the same.
+            Self::Protected(number, tasks) => format!(
+                "{of} was unable to reach steady state because (taskSet {}) was unable to scale in \
+                 due to (reason {tasks} tasks under protection)",
+                deployment_id(*number)
             ),
             Self::Rebalancing(zones) => format!(
                 "{of} is not AZ balanced with {}. AZ Rebalancing in progress.",
@@ -147,12 +154,13 @@ impl Message {
     /// Under which name a standing trouble is told once until it is over or six hours have passed;
     /// `None` for what is told each time.
     #[must_use]
-    pub fn standing(&self) -> Option<&'static str> {
+    pub fn standing(&self) -> Option<String> {
         match self {
-            Self::Unplaced(_) => Some("unplaced"),
-            Self::Impaired => Some("impaired"),
-            Self::Blocked => Some("blocked"),
-            Self::Protected => Some("protected"),
+            Self::Unplaced(_) => Some("unplaced".into()),
+            Self::Impaired => Some("impaired".into()),
+            Self::OfTaskSet(set, TaskSetNews::Impaired) => Some(kind_of("impaired", *set)),
+            Self::Blocked => Some("blocked".into()),
+            Self::Protected(number, _) => Some(kind_of("protected", *number)),
             _ => None,
         }
     }
@@ -167,12 +175,20 @@ fn stopped(of: &str, tasks: &[TaskId]) -> String {
     format!("{of} has stopped {} running tasks: {named}.", tasks.len())
 }
 
+fn impaired(of: &str) -> String {
+    format!("{of} is unable to consistently start tasks successfully. {SEE}")
+}
+
 fn named(tasks: &[TaskId]) -> String {
     let each: Vec<String> = tasks
         .iter()
         .map(|task| format!("(task {})", task.0))
         .collect();
     each.join(" ")
+}
+
+fn deployed(number: u64) -> String {
+    format!("(deployment {})", deployment_id(number))
 }
 
 fn of_set(service: &str, set: u64) -> String {

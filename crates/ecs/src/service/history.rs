@@ -53,7 +53,13 @@ pub fn roll_back(
     to: RollBack,
 ) -> u64 {
     let now = ctx.now;
-    let by_alarms = matches!(to.by, By::Alarms(_));
+    // The first as AWS shows it; it documents none for the others.
+    let what = match to.by {
+        By::Breaker => "ECS deployment circuit breaker",
+        By::Alarms(_) => "ECS deployment alarms",
+        By::Hook => "ECS deployment lifecycle hook",
+        By::Asked => "ECS deployment stopped",
+    };
     change(txn, before, now, |record| {
         record.status = DeploymentStatus::RollbackInProgress;
         record.reason = Some(to.reason.clone());
@@ -65,10 +71,6 @@ pub fn roll_back(
         trigger(record, &to.by);
         record.alarms.finish();
     });
-    let what = match by_alarms {
-        true => "alarms",
-        false => "circuit breaker",
-    };
     let number = match return_to_blue(before, service, to.revision, now) {
         Some(blue) => blue,
         None => {
@@ -80,7 +82,7 @@ pub fn roll_back(
     if let Some(primary) = service.deployments.first_mut() {
         primary.is_rollback = true;
         primary.reason = format!(
-            "ECS deployment {what}: rolling back to deploymentId {}.",
+            "{what}: rolling back to deploymentId {}.",
             deployment_id(number)
         );
     }
@@ -165,6 +167,6 @@ fn trigger(record: &mut ServiceDeploymentRecord, by: &By) {
     match by {
         By::Breaker => record.breaker = Monitor::Triggered,
         By::Alarms(names) => record.alarms.trigger(names.clone()),
-        By::Other => {}
+        By::Asked | By::Hook => {}
     }
 }

@@ -9,7 +9,8 @@
 //! deployment, then [`replica`], [`side_by_side`], [`daemon`] or [`task_sets`] what to start and to stop
 //! within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
 //! [`concerned`] says which services a change wakes.
-//! What is told has its words in [`events`] and its names in [`action`]; what becomes of the service
+//! What is told has its words in [`events`] and its names in [`action`]; [`standing`] tells a trouble once;
+//! what becomes of the service
 //! deployment is written by [`history`]; [`explain`] says what a service waits for.
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
@@ -44,6 +45,7 @@ pub mod shape;
 pub mod side_by_side;
 pub mod stage;
 pub mod stage_hooks;
+mod standing;
 pub mod task_sets;
 pub mod victims;
 pub mod waits;

@@ -8,12 +8,13 @@ use super::daemon;
 use super::early_success;
 use super::events::{Message, TaskSetNews};
 use super::facts::Facts;
-use super::judge::{self, IMPAIRED_ROUNDS, held_until, judged};
+use super::judge::{self, held_until, judged};
 use super::progress::{self, Note, Progress, RollBack};
 use super::rebalance::{self, Evenness};
 use super::replica::Moves;
 use super::side_by_side;
 use super::stage::{self, Outcome, Seen};
+use super::standing;
 use super::task_sets;
 use super::waits::earliest;
 use crate::records::container_instance::InstanceId;
@@ -164,12 +165,18 @@ fn of_task_sets(facts: &Facts<'_>) -> Plan {
         .map(|set| held_until(set.throttle, facts.now));
     let mut held = held.flatten().peekable();
     if plan.start.is_empty() && held.peek().is_none() {
-        plan.next.lacks_room = false;
-        plan.next.told.remove("unplaced");
+        standing::placed(&mut plan);
     }
     let by_time = [held.min(), facts.next_unprotected()];
     plan.wake_at = by_time.into_iter().fold(facts.next_healthy(), earliest);
+    for set in &progress.sets {
+        let message = Message::OfTaskSet(set.number, TaskSetNews::Impaired);
+        standing::impaired(facts, set.throttle, message, &mut plan);
+    }
+    standing::protected(&progress.protected, &mut plan);
     plan.next.task_sets = progress.sets;
+    standing::forget_sets(&mut plan);
+    standing::leave_out_told(facts, &mut plan);
     plan
 }
 
@@ -260,34 +267,12 @@ fn merge(facts: &Facts<'_>, primary: &Deployment, desired: u32, moves: Moves, pl
     } else if desired == 0 || !moves.start.is_empty() || !moves.stop.is_empty() {
         plan.next.told.remove("blocked");
     }
-    if moves.is_protected {
-        plan.messages.push(Message::Protected);
-    } else {
-        plan.next.told.remove("protected");
-    }
-    match primary.throttle.rounds {
-        0 => {
-            plan.next.told.remove("impaired");
-        }
-        rounds if rounds >= IMPAIRED_ROUNDS && !facts.ended.is_empty() => {
-            plan.messages.push(Message::Impaired);
-        }
-        _ => {}
-    }
+    standing::protected(&moves.protected, plan);
+    standing::impaired(facts, primary.throttle, Message::Impaired, plan);
     if moves.start.is_empty() && judge::held_until(primary.throttle, facts.now).is_none() {
-        plan.next.lacks_room = false;
-        plan.next.told.remove("unplaced");
+        standing::placed(plan);
     }
-    let told = &facts.service.told;
-    let again = |at: Timestamp| at.plus(facts.waits.tell_again) <= facts.now;
-    plan.messages.retain(|message| match message.standing() {
-        Some(kind) => {
-            let text = message.text(&facts.service.key.name);
-            told.get(kind)
-                .is_none_or(|told| told.text != text || again(told.at))
-        }
-        None => true,
-    });
+    standing::leave_out_told(facts, plan);
     plan.start = moves.start;
     plan.stop = moves.stop;
 }

@@ -55,11 +55,14 @@ pub enum By {
     Breaker,
     /// These alarms.
     Alarms(Vec<String>),
-    /// A user, or a hook.
-    Other,
+    /// A user, by StopServiceDeployment.
+    Asked,
+    /// A lifecycle hook.
+    Hook,
 }
 
-const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
+/// `rolloutStateReason` of a deployment that the circuit breaker ended.
+pub const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
 const ALARMED: &str = "ECS deployment failed: alarm(s) detected.";
 const ASKED: &str = "Service deployment was rolled back by a StopServiceDeployment request.";
 const ABORTED: &str = "Service deployment was stopped by a StopServiceDeployment request.";
@@ -78,11 +81,11 @@ pub fn advance(facts: &Facts<'_>, primary: &Deployment, outcome: &Outcome) -> Pr
     }
     match facts.requested {
         Some(DeploymentStatus::RollbackRequested) => {
-            roll_back(facts, ASKED, By::Other, &mut progress);
+            roll_back(facts, ASKED, By::Asked, &mut progress);
         }
         Some(DeploymentStatus::StopRequested) => {
             fail(ABORTED, &mut progress);
-            progress.note = Some(Note::Stopped(ABORTED.into(), By::Other));
+            progress.note = Some(Note::Stopped(ABORTED.into(), By::Asked));
         }
         _ if is_tripped(facts, primary) => trip(facts, &mut progress),
         _ if !judge::alarmed(facts, primary).is_empty() => alarm(facts, &mut progress),
@@ -90,7 +93,7 @@ pub fn advance(facts: &Facts<'_>, primary: &Deployment, outcome: &Outcome) -> Pr
             Outcome::Fails(reason) => {
                 let failed = Message::Failed(primary.number, reason.trim_end_matches('.').into());
                 progress.messages.push(failed);
-                roll_back(facts, reason, By::Other, &mut progress);
+                roll_back(facts, reason, By::Hook, &mut progress);
             }
             Outcome::Completes => complete(&mut progress),
             Outcome::Waits(_) => {}

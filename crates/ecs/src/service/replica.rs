@@ -11,6 +11,7 @@ use super::plan::{Start, Stop, Why};
 use super::victims::{self, Allowance};
 use crate::records::service::{Deployment, Rollout};
 use crate::task::status::TaskStatus;
+use std::collections::BTreeMap;
 
 /// What to do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub struct Moves {
     pub stop: Vec<Stop>,
     /// Whether the limits allow neither a start nor a stop, though something is to be done.
     pub is_blocked: bool,
-    /// Whether only protected tasks are too many.
-    pub is_protected: bool,
+    /// The deployments of which only protected tasks are too many; how many of each are protected.
+    pub protected: Vec<(u64, u32)>,
 }
 
 /// The tasks of a service, sorted by what is to become of them.
@@ -95,6 +96,7 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
     }
     stop_idle(&sorted, &mut moves);
     stop_old(&sorted, limits, gone, &mut moves);
+    moves.protected.extend(in_the_way(&sorted, desired));
     stop_unhealthy(
         facts,
         &sorted,
@@ -134,11 +136,16 @@ fn stop_surplus(
     let serving = sorted.current.iter().filter(|m| m.is_serving()).count() + sorted.old.len();
     let allowed = Allowance {
         tasks: surplus,
-        healthy: count(serving).saturating_sub(limits.lower),
+        serving: count(serving).saturating_sub(limits.lower),
+        healthy: sorted.serving().saturating_sub(limits.lower),
     };
     let chosen = victims::choose(&sorted.current, allowed);
-    let unprotected = sorted.current.iter().filter(|m| !m.is_protected());
-    moves.is_protected = count(unprotected.count()) < surplus;
+    let protected = sorted.current.iter().filter(|m| m.is_protected());
+    let protected = count(protected.count());
+    if protected > desired {
+        let of = sorted.current.first().map(|member| member.of);
+        moves.protected.extend(of.map(|of| (of, protected)));
+    }
     let healthy = chosen.iter().filter(|member| member.is_healthy()).count();
     moves
         .stop
@@ -172,6 +179,19 @@ fn stop_old(sorted: &Sorted<'_>, limits: Limits, gone: u32, moves: &mut Moves) {
     moves
         .stop
         .extend(chosen.map(|member| stop(member, Why::Scaling)));
+}
+
+/// The deployments whose protected tasks are all that is left to replace, with as many of each.
+fn in_the_way(sorted: &Sorted<'_>, desired: u32) -> BTreeMap<u64, u32> {
+    let healthy = sorted.current.iter().filter(|member| member.is_healthy());
+    let mut of: BTreeMap<u64, u32> = BTreeMap::new();
+    if count(healthy.count()) >= desired && sorted.unhealthy.is_empty() {
+        let old = sorted.old.iter().chain(&sorted.idle);
+        for member in old.filter(|m| m.is_protected() && !m.is_draining) {
+            *of.entry(member.of).or_default() += 1;
+        }
+    }
+    of
 }
 
 fn stop_unhealthy(

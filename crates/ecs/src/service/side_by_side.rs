@@ -2,11 +2,11 @@
 //!
 //! Each is kept by the rules of a service of its own: green at the desired count once it scales up,
 //! blue until CLEAN_UP, when all goes on as in a rolling deployment. Blue replaces the tasks of any
-//! other deployment, within the limits. Where blue failed and starts none, they stay until CLEAN_UP.
+//! other deployment, within the limits. Where it cannot, as its own fail to start, they stay until CLEAN_UP.
 //! Rule: semantics 6.7.
 
 use super::facts::{Facts, Member};
-use super::judge;
+use super::judge::{self, IMPAIRED_ROUNDS};
 use super::plan::Stop;
 use super::replica::{self, Moves};
 use crate::records::deployment_stage::{Stage, Staged};
@@ -35,7 +35,7 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
         let (stop, is_blocked) = stops_beside(&beside, &blue, desired);
         moves.stop.extend(stop);
         moves.is_blocked |= of_blue.is_blocked || is_blocked;
-        moves.is_protected |= of_blue.is_protected;
+        moves.protected.extend(of_blue.protected);
     }
     moves
 }
@@ -63,13 +63,17 @@ pub fn kept_beside(primary: &Deployment) -> Option<&Staged> {
     (primary.rollout == Rollout::InProgress && staged.keeps_blue()).then_some(staged)
 }
 
-/// Whether no task is left but blue's and green's, or none that blue would replace.
+/// Whether no task is left but blue's and green's, or none that blue would replace: one that failed starts
+/// none, and one whose tasks fail again and again may never be whole. Green does not wait for that.
 #[must_use]
 pub fn is_reconciled(facts: &Facts<'_>, primary: &Deployment) -> bool {
     let Some(staged) = &primary.staged else {
         return true;
     };
-    if blue(facts, staged).is_none_or(|blue| blue.rollout == Rollout::Failed) {
+    let is_given_up = |blue: &Deployment| {
+        blue.rollout == Rollout::Failed || judged(facts, blue).throttle.rounds >= IMPAIRED_ROUNDS
+    };
+    if blue(facts, staged).is_none_or(is_given_up) {
         return true;
     }
     let mut members = facts.members.iter();

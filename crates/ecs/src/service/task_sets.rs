@@ -21,6 +21,8 @@ pub struct Progress {
     pub sets: Vec<TaskSet>,
     /// Numbers of those that became steady.
     pub steadied: Vec<u64>,
+    /// Numbers of those of which only protected tasks are too many; how many of each are protected.
+    pub protected: Vec<(u64, u32)>,
 }
 
 /// What to do now for each task set of the service.
@@ -84,9 +86,14 @@ fn keep(facts: &Facts<'_>, set: &TaskSet, members: &[&Member], progress: &mut Pr
     let surplus = count(good.len()).saturating_sub(desired);
     let allowed = Allowance {
         tasks: surplus,
+        serving: surplus,
         healthy: surplus,
     };
     let mut leaving: Vec<&Member> = victims::choose(&good, allowed);
+    let protected = count(good.iter().filter(|m| m.is_protected()).count());
+    if protected > desired {
+        progress.protected.push((set.number, protected));
+    }
     let healthy = count(good.iter().filter(|m| m.is_healthy()).count());
     let bad = live
         .iter()

@@ -4,7 +4,9 @@
 //! Rule: API reference, UpdateTaskProtection; semantics 6.9.
 
 use super::reference;
+use crate::records::service::{GROUP_PREFIX, SERVICES, ServiceKey};
 use crate::records::task::{TASKS, TaskKey, TaskRecord};
+use crate::records::task_table::{BY_SERVICE, LIVE, service_parts};
 use crate::rules::invalid_parameter;
 use crate::task::status::{DesiredStatus, TaskStatus};
 use aws_api::ecs::{Failure, ProtectedTask};
@@ -17,8 +19,6 @@ use store::World;
 const MINUTES_DEFAULT: i32 = 120;
 /// API reference, `expiresInMinutes`: the most.
 const MINUTES_MAX: i32 = 2880;
-/// What the group of a service's tasks begins with; no caller may name such a group.
-const OF_SERVICE: &str = "service:";
 
 /// Until when the task is protected; `None` where it is not, or no longer.
 #[must_use]
@@ -103,7 +103,36 @@ pub fn protectable(
 
 fn is_protectable(task: &TaskRecord) -> bool {
     let ends = task.desired == DesiredStatus::Stopped || task.last_status == TaskStatus::Stopped;
-    task.group.starts_with(OF_SERVICE) && !ends
+    task.group.starts_with(GROUP_PREFIX) && !ends
+}
+
+/// Fails where the task is to be protected anew, and more tasks of its service are protected already
+/// than it wants: these hold up what it deploys, and no other joins them. One that is protected may be
+/// so for longer. Rule: semantics 4.5, `DEPLOYMENT_BLOCKED`; API reference, UpdateTaskProtection.
+///
+/// # Errors
+/// The failure to answer: `DEPLOYMENT_BLOCKED`.
+pub fn check_not_blocked(world: &World, now: Timestamp, key: &TaskKey) -> Result<(), Failure> {
+    let task = world.get(&TASKS, key);
+    match task.filter(|task| until(task, now).is_none() && is_blocked(world, now, task)) {
+        None => Ok(()),
+        Some(_) => Err(Failure {
+            arn: Some(key.arn()),
+            reason: Some("DEPLOYMENT_BLOCKED".into()),
+            detail: None,
+        }),
+    }
+}
+
+/// Whether more tasks of this one's service are protected than the service wants.
+fn is_blocked(world: &World, now: Timestamp, task: &TaskRecord) -> bool {
+    let name = task.group.strip_prefix(GROUP_PREFIX).unwrap_or_default();
+    let TaskKey { scope, cluster, .. } = &task.key;
+    let service = world.get(&SERVICES, &ServiceKey::new(scope, cluster, name));
+    let parts = service_parts(&task.key, &task.group, LIVE);
+    let live = world.find(&TASKS, &BY_SERVICE, &parts);
+    let protected = live.filter(|task| is_protectable(task) && until(task, now).is_some());
+    service.is_some_and(|service| protected.count() > service.desired as usize)
 }
 
 /// A task's protection as answers show it.

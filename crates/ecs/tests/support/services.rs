@@ -3,7 +3,10 @@
 
 use super::{House, container, container_change, task_report};
 use aws_api::Stored;
-use aws_api::ecs::{DeploymentCircuitBreaker, DeploymentConfiguration, HealthCheck};
+use aws_api::ecs::{
+    CanaryConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentEarlySuccessCriteria, HealthCheck, LinearConfiguration,
+};
 use aws_types::Timestamp;
 use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{
@@ -29,6 +32,51 @@ pub struct Settings {
     pub rebalances: bool,
     /// `healthCheckGracePeriodSeconds`; 0 is none.
     pub grace: u32,
+    pub deploys: Deploys,
+}
+
+/// How a service of these tests deploys.
+#[derive(Clone, Copy, Debug)]
+pub struct Deploys {
+    pub strategy: &'static str,
+    /// It bakes so long, at the end and after each step.
+    pub bake_minutes: i32,
+    /// `healthyPercent` and `sourceServiceRevisionCleanup` of early success.
+    pub early: Option<(i32, &'static str)>,
+}
+
+impl Deploys {
+    /// As a service does of which nothing else is said.
+    pub const ROLLING: Self = Self {
+        strategy: "ROLLING",
+        bake_minutes: 0,
+        early: None,
+    };
+
+    /// `deploymentConfiguration` with this.
+    fn configured(self, with: DeploymentConfiguration) -> DeploymentConfiguration {
+        let is = |strategy: &str| self.strategy == strategy;
+        DeploymentConfiguration {
+            strategy: Some(self.strategy.into()),
+            bake_time_in_minutes: Some(self.bake_minutes),
+            linear_configuration: is("LINEAR").then_some(LinearConfiguration {
+                step_percent: Some(40.0),
+                step_bake_time_in_minutes: Some(self.bake_minutes),
+            }),
+            canary_configuration: is("CANARY").then_some(CanaryConfiguration {
+                canary_percent: Some(20.0),
+                canary_bake_time_in_minutes: Some(self.bake_minutes),
+            }),
+            early_success_criteria: self.early.map(|(percent, cleanup)| {
+                DeploymentEarlySuccessCriteria {
+                    enable: Some(true),
+                    healthy_percent: Some(percent),
+                    source_service_revision_cleanup: Some(cleanup.into()),
+                }
+            }),
+            ..with
+        }
+    }
 }
 
 impl Default for Settings {
@@ -41,6 +89,7 @@ impl Default for Settings {
             breaker: None,
             rebalances: false,
             grace: 0,
+            deploys: Deploys::ROLLING,
         }
     }
 }
@@ -64,7 +113,7 @@ impl House {
             desired: with.desired,
             launch_type: "EC2".into(),
             platform_version: None,
-            configuration: Stored(DeploymentConfiguration {
+            configuration: Stored(with.deploys.configured(DeploymentConfiguration {
                 maximum_percent: Some(with.maximum),
                 minimum_healthy_percent: Some(with.minimum),
                 deployment_circuit_breaker: with.breaker.map(|rollback| DeploymentCircuitBreaker {
@@ -73,7 +122,7 @@ impl House {
                     ..DeploymentCircuitBreaker::default()
                 }),
                 ..DeploymentConfiguration::default()
-            }),
+            })),
             constraints: Vec::new(),
             strategy: Vec::new(),
             grace_seconds: Some(with.grace).filter(|grace| *grace > 0),

@@ -1,0 +1,74 @@
+//! Standing troubles of a service: each is told once, and again only when it is over and comes back, or
+//! six hours have passed.
+//!
+//! Those of a deployment hold one at a time; those of task sets have the set in their name.
+//! Rule: semantics 6.3 ("Duplicates suppressed until resolved or 6 h").
+
+use super::events::Message;
+use super::facts::Facts;
+use super::judge::IMPAIRED_ROUNDS;
+use super::plan::Plan;
+use crate::records::service::{Throttle, deployment_id};
+use crate::records::task_set::TaskSet;
+use aws_types::Timestamp;
+
+/// A task found its place.
+pub(super) fn placed(plan: &mut Plan) {
+    plan.next.lacks_room = false;
+    plan.next.told.remove("unplaced");
+}
+
+/// Tasks of this deployment or task set fail again and again, which `message` tells.
+pub(super) fn impaired(facts: &Facts<'_>, throttle: Throttle, message: Message, plan: &mut Plan) {
+    match throttle.rounds {
+        0 => {
+            let kind = message.standing();
+            kind.and_then(|kind| plan.next.told.remove(&kind));
+        }
+        rounds if rounds >= IMPAIRED_ROUNDS && !facts.ended.is_empty() => {
+            plan.messages.push(message);
+        }
+        _ => {}
+    }
+}
+
+/// Protected tasks of these deployments or task sets, as many of each, are in the way.
+pub(super) fn protected(of: &[(u64, u32)], plan: &mut Plan) {
+    let messages = of
+        .iter()
+        .map(|(number, tasks)| Message::Protected(*number, *tasks));
+    let messages: Vec<Message> = messages.collect();
+    let holds: Vec<String> = messages.iter().filter_map(Message::standing).collect();
+    let told = &mut plan.next.told;
+    told.retain(|kind, _| !kind.starts_with("protected") || holds.contains(kind));
+    plan.messages.extend(messages);
+}
+
+/// Forgets what was told of task sets that are gone.
+pub(super) fn forget_sets(plan: &mut Plan) {
+    let left: Vec<String> = plan.next.task_sets.iter().map(TaskSet::id).collect();
+    let told = &mut plan.next.told;
+    told.retain(|kind, _| match kind.split_once(' ') {
+        Some((_, set)) => left.iter().any(|left| left == set),
+        None => true,
+    });
+}
+
+/// Leaves out what was told, and not long ago.
+pub(super) fn leave_out_told(facts: &Facts<'_>, plan: &mut Plan) {
+    let told = &facts.service.told;
+    let again = |at: Timestamp| at.plus(facts.waits.tell_again) <= facts.now;
+    plan.messages.retain(|message| match message.standing() {
+        Some(kind) => {
+            let text = message.text(&facts.service.key.name);
+            told.get(&kind)
+                .is_none_or(|told| told.text != text || again(told.at))
+        }
+        None => true,
+    });
+}
+
+/// The name of a trouble of one deployment or task set.
+pub(super) fn kind_of(kind: &str, number: u64) -> String {
+    format!("{kind} {}", deployment_id(number))
+}
