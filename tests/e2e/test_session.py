@@ -8,7 +8,7 @@ import select
 import subprocess
 import urllib.request
 
-from harness import AWS_V1, BINARY, ROOT, eventually
+from harness import AWS_V1, BINARY, ROOT, SLOWNESS, eventually
 
 
 def test_the_session_of_the_readme(longshore, tmp_path):
@@ -159,3 +159,25 @@ def test_the_service_of_the_readme_in_ten_lines(longshore, tmp_path):
         eventually(lambda: service()["status"] == "INACTIVE" and not longshore.ecs.list_tasks(serviceName="web")["taskArns"], "it to be gone")
     finally:
         shell.close()
+
+
+def test_the_fargate_service_of_the_readme_answers_at_both_its_public_addresses(longshore):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= longshore.environment() | {"AWS_PAGER": "", "PATH": f"{AWS_V1.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-e", "-u", "-o", "pipefail", "-c", "\n".join(block("A Fargate service in a VPC"))],
+        capture_output=True, text=True, env=environment, timeout=600 * SLOWNESS)
+    assert done.returncode == 0, f"{done.stderr}\n{longshore.tail()}"
+    ec2 = longshore.client("ec2")
+    interfaces = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert len(interfaces) == 2
+    hosts = set()
+    for interface in interfaces:
+        address = interface["Association"]["PublicIp"]
+        page = subprocess.run(["curl", "-sS", "-m", "5", f"http://{address}/"], capture_output=True, text=True).stdout
+        # It has the address in it, as the request's own; the README's lines got the same.
+        assert page.startswith("Hello from Longshore!") and address in page and page in done.stdout
+        hosts.update(re.findall("^host: (.+)$", page, re.MULTILINE))
+    assert len(hosts) == 2, "each answers for itself"
+    longshore.ecs.delete_service(service="fargate-service", force=True)
+    eventually(lambda: not ec2.describe_network_interfaces()["NetworkInterfaces"], "the interfaces to be gone")
