@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import leaks
 import pytest
 import vpc
 from botocore.exceptions import ClientError
@@ -207,11 +208,31 @@ def test_a_full_subnet_places_no_more_and_says_so(longshore):
     stopped(longshore, again, *tasks[1:])
 
 
+def kept(data):
+    """What the router of the one VPC holds, and what this machine holds for it."""
+    router, = (data / "run" / "net" / "vpc" / "routers").iterdir()
+    tag = leaks.tag(data)
+    machine = leaks.held("/proc/self/ns/net")
+    # The machine has links, routes and tables of others, too.
+    return leaks.held(router), {kind: [row for row in rows if tag in row] for kind, rows in machine.items()}
+
+
+def same(before, data):
+    """What is other than before: nothing, once all is done."""
+    now = kept(data)
+    return [
+        (kind, sorted(set(was[kind]) ^ set(is_[kind]))) for was, is_ in zip(before, now) for kind in was if was[kind] != is_[kind]]
+
+
 def test_kills_while_interfaces_come_and_go_leave_nothing(fresh):
     subnet, definition = vpc.default_subnet(fresh), vpc.hello(fresh, "killed")
     network, dice = vpc.network(subnet["SubnetId"]), random.Random(7)
     instance, = fresh.ecs.list_container_instances()["containerInstanceArns"]
     of = lambda: fresh.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
+    # Its interface keeps the VPC's router, with which each round is compared.
+    keeper, = started(fresh, definition, network)
+    before = kept(fresh.data)
+    assert all(rows for kind, rows in before[0].items() if kind != "neighbours"), before
     for role in ("agent", "server", "agent", "server"):
         eventually(lambda: of()["agentConnected"], "the agent to be back")
         tasks = fresh.start(definition, 5, networkConfiguration=network)
@@ -220,6 +241,7 @@ def test_kills_while_interfaces_come_and_go_leave_nothing(fresh):
         eventually(fresh.ready, "the server to answer")
         running = [fresh.wait(task, "RUNNING", 60) for task in tasks]
         assert vpc.reaches(fresh.data, running[0], vpc.address(running[1]), 80)
+        assert same(before, fresh.data), "five interfaces are seen"
         for task in tasks:
             fresh.ecs.stop_task(task=task)
         time.sleep(dice.random() * 0.05)
@@ -227,6 +249,11 @@ def test_kills_while_interfaces_come_and_go_leave_nothing(fresh):
         eventually(fresh.ready, "the server to answer")
         for task in tasks:
             fresh.wait(task, "STOPPED", 60)
+        try:
+            eventually(lambda: not same(before, fresh.data), "links, routes and rules to be as before")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {same(before, fresh.data)}") from None
+    stopped(fresh, keeper)
     assert vpc.ec2(fresh).describe_network_interfaces()["NetworkInterfaces"] == []
     namespaces = fresh.data / "run" / "net" / "vpc" / "ns"
     eventually(lambda: not list(namespaces.iterdir()), "the namespaces to be gone")
@@ -271,7 +298,7 @@ def test_three_hosts_are_one_vpc(site, lan):
     # A whole page of 64 KiB and more passes the tunnel: path MTU is right end to end.
     mtu = vpc.within(hosts[0].data, tasks[0], "ip", "link", "show", "eth0").stdout
     assert "mtu 1450" in mtu, mtu
-    # A host whose agent is gone goes on; one that is gone frees its addresses when it is given up.
+    # A host whose agent is gone goes on. One that is cut off: test_vpc_hosts.
     hosts[2].kill()
     assert vpc.reaches(hosts[0].data, tasks[0], vpc.address(tasks[2]), 80)
     hosts[2].start()
