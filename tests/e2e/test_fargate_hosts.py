@@ -64,10 +64,14 @@ def test_the_getting_started_guide_on_three_machines(site, lan):
     details = [{one["name"]: one["value"] for one in task["attachments"][0]["details"]} for task in tasks]
     ids = [one["networkInterfaceId"] for one in details]
     interfaces = aws("ec2", "describe-network-interfaces", "--network-interface-ids", *ids)["NetworkInterfaces"]
-    # Each public address answers, from the machine that has the task as from the others.
+    # Each public address answers, on the machine that has the task as on the others.
+    private = {task["taskArn"].rsplit("/", 1)[1]: one["privateIPv4Address"] for task, one in zip(tasks, details)}
+    machine = {private[task]: host for host in hosts for task in tasks_of(host)}
+    assert sorted(machine) == sorted(interface["PrivateIpAddress"] for interface in interfaces)
     for interface in interfaces:
-        address = interface["Association"]["PublicIp"]
-        assert any("Longshore" in page(host, address) for host in hosts), address
+        address, own = interface["Association"]["PublicIp"], machine[interface["PrivateIpAddress"]]
+        for host in (own, *(host for host in hosts if host is not own)):
+            eventually(lambda: "Longshore" in page(host, address), f"{address} to answer on {host.namespace}; its task is on {own.namespace}")
     aws("ecs", "update-service", "--cluster", "fargate-cluster", "--service", "fargate-service", "--desired-count", "0")
     aws("ecs", "delete-service", "--cluster", "fargate-cluster", "--service", "fargate-service")
     eventually(lambda: not aws("ec2", "describe-network-interfaces", "--network-interface-ids", *ids, check=False).stdout.strip(),
