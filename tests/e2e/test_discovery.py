@@ -1,13 +1,18 @@
 """Cloud Map, and services whose tasks are registered in it: found while they run, gone before they are killed."""
 
 import json
+import os
+import signal
 
 import boto3
+import connect
+import names
 import pytest
 import vpc
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from harness import eventually
+from test_packets import made, started, stopped
 
 STEADY_S = 60
 
@@ -20,8 +25,8 @@ def cloud_map(longshore):
         aws_secret_access_key=key["secret_access_key"], config=Config(inject_host_prefix=False))
 
 
-def namespace(longshore, name):
-    of = vpc.default_subnet(longshore)["VpcId"]
+def namespace(longshore, name, of=None):
+    of = of or vpc.default_subnet(longshore)["VpcId"]
     asked = cloud_map(longshore).create_private_dns_namespace(Name=name, Vpc=of)
     done = cloud_map(longshore).get_operation(OperationId=asked["OperationId"])["Operation"]
     assert done["Status"] == "SUCCESS"
@@ -94,6 +99,85 @@ def test_a_bridge_task_is_found_at_the_port_of_its_host(longshore):
     assert attributes["AWS_INSTANCE_PORT"] == str(bound)
     longshore.ecs.delete_service(service="api", force=True)
     eventually(lambda: not found(longshore, "ports.local", "api"), "nothing to be found", STEADY_S)
+
+
+# A program that will not end when it is asked to.
+STUBBORN = {"name": "app", "image": "busybox:test", "memory": 16, "stopTimeout": 60,
+            "portMappings": [{"containerPort": 80}],
+            "command": ["sh", "-c", "trap : TERM; while :; do sleep 0.1; done"]}
+
+
+def service(longshore, name, definition, subnet, registry, count=1):
+    """A service whose tasks are in the registry; those that run, once all are found in it."""
+    longshore.ecs.create_service(
+        serviceName=name, taskDefinition=definition, desiredCount=count, networkConfiguration=vpc.network(subnet),
+        serviceRegistries=[registry])
+    eventually(lambda: len(found(longshore, "names.local", name)) == count, "the tasks to be found", STEADY_S)
+    return connect.tasks(longshore, name)
+
+
+def kill_what_is_left(longshore, task):
+    """SIGKILL, of a container that would take its stopTimeout."""
+    os.kill(connect.pid(longshore.data, task), signal.SIGKILL)
+    longshore.wait(task["taskArn"], "STOPPED")
+
+
+def test_a_task_resolves_other_tasks_by_every_type_of_record_and_none_that_is_to_stop(longshore):
+    """A, AAAA and SRV of Cloud Map, by the VPC's resolver; a name is gone while its container still lives."""
+    vpc_id, [subnet] = made(longshore, "10.83.0.0/16", "10.83.1.0/24", ipv6=True)
+    of = namespace(longshore, "names.local", vpc_id)
+    web, api = registry(longshore, of, "web", "A", "AAAA"), registry(longshore, of, "api", "SRV")
+    asker, = started(longshore, "asker", vpc.network(subnet))
+
+    def ask(name, kind):
+        answers = [names.ask(longshore.data, asker, server, f"{name}.names.local", kind) for server in ("10.83.0.2", "169.254.169.253")]
+        return answers[0] if answers[0] == answers[1] else None
+
+    answers = lambda name, kind, *wanted: eventually(
+        lambda: ask(name, kind) == (0, sorted(wanted)), f"{kind} of {name} to be {wanted}", STEADY_S)
+    # A service without an instance has its name and no address; what is no service has no name.
+    answers("web", "A")
+    answers("api", "SRV")
+    assert ask("other", "A") == (names.NXDOMAIN, [])
+    stubborn = longshore.register("stubborn", STUBBORN, networkMode="awsvpc")
+    first, second = service(longshore, "web", stubborn, subnet, {"registryArn": web["Arn"]}, count=2)
+    four, six = vpc.address, lambda task: vpc.details(task)["ipv6Address"]
+    answers("web", "A", four(first), four(second))
+    answers("web", "AAAA", six(first), six(second))
+    assert ask("web", "SRV") == (0, [])
+    only, = service(
+        longshore, "api", vpc.hello(longshore, "served", 8080), subnet,
+        {"registryArn": api["Arn"], "containerName": "app", "containerPort": 8080})
+    # SRV leads to a name of the instance's own, and that to its addresses.
+    target = f"{only['taskArn'].rsplit('/', 1)[1]}.api"
+    answers("api", "SRV", (1, 1, 8080, f"{target}.names.local"))
+    answers(target, "A", four(only))
+    answers(target, "AAAA", six(only))
+    assert vpc.reaches(longshore.data, asker, four(only), 8080)
+    # One is asked to stop, which it does not heed: no name leads there, and it still lives.
+    longshore.ecs.stop_task(task=first["taskArn"])
+    gone = lambda kind, address: eventually(lambda: address not in ask("web", kind)[1], f"{address} not to be answered")
+    gone("A", four(first))
+    gone("AAAA", six(first))
+    os.kill(connect.pid(longshore.data, first), 0)
+    assert longshore.describe(first["taskArn"])["lastStatus"] in ("RUNNING", "DEACTIVATING", "STOPPING")
+    assert four(second) in ask("web", "A")[1]
+    kill_what_is_left(longshore, first)
+    # Another takes its place and is answered; none is answered when none is wanted.
+    both = lambda: [task for task in connect.tasks(longshore, "web") if task["taskArn"] != first["taskArn"]]
+    tasks = eventually(lambda: len(both()) == 2 and both(), "another task to run", STEADY_S)
+    answers("web", "A", *map(four, tasks))
+    for name in ("web", "api"):
+        longshore.ecs.update_service(service=name, desiredCount=0)
+    answers("web", "A")
+    answers("web", "AAAA")
+    answers("api", "SRV")
+    eventually(lambda: ask(target, "A") == (names.NXDOMAIN, []), "the instance's own name to be gone")
+    for task in tasks:
+        kill_what_is_left(longshore, task)
+    for name in ("web", "api"):
+        longshore.ecs.delete_service(service=name, force=True)
+    stopped(longshore, [asker])
 
 
 def test_the_documented_commands_of_cloud_map(longshore):
