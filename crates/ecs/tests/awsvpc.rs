@@ -180,10 +180,26 @@ fn a_lost_hosts_addresses_are_kept_until_it_confirms_or_is_given_up() {
         1,
         "the host may still run it"
     );
-    house.change(|txn, ctx| life::deregister(txn, ctx, &host));
-    let step = house.change(|txn, ctx| life::orphan(txn, ctx, &host, 32));
-    assert_eq!(step, life::Step::Done);
-    assert_eq!(house.world.count(&INTERFACES), 0);
+    let mut deregister = |force| {
+        let input = DeregisterContainerInstanceRequest {
+            container_instance: Some(host.arn()),
+            force,
+            ..Default::default()
+        };
+        let done = house.write(|txn, ctx| {
+            ops::deregister_container_instance::deregister_container_instance(txn, ctx, &input)
+        });
+        (done.map(drop), house.world.count(&INTERFACES))
+    };
+    let (refused, count) = deregister(None);
+    assert_eq!(
+        refused.unwrap_err().message(),
+        "Found running tasks on the instance."
+    );
+    assert_eq!(count, 1);
+    let (done, count) = deregister(Some(true));
+    done.unwrap();
+    assert_eq!(count, 0);
 }
 
 #[test]

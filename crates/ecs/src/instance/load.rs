@@ -45,6 +45,14 @@ pub fn is_busy(world: &World, instance: &InstanceKey) -> bool {
     world.sum(&TASKS, &OF_INSTANCE, &unfinished) > 0
 }
 
+/// Whether a task holds anything of this instance: one that is not STOPPED, or that counts as STOPPED while its host,
+/// which was lost, has not said so and may still run it.
+#[must_use]
+pub fn is_held(world: &World, instance: &InstanceKey) -> bool {
+    let held = measure(instance, Count::Held.name());
+    world.sum(&TASKS, &OF_INSTANCE, &held) > 0
+}
+
 /// Sums up an instance's tasks. Of these it visits only those that hold static ports or
 /// GPUs.
 #[must_use]

@@ -32,7 +32,7 @@ pub fn authorisation(
 ///
 /// # Errors
 /// `ClusterNotFoundException`; `InvalidParameterException` for an instance that is not there, or
-/// that has tasks where `force` is not given.
+/// that has tasks, or is lost with some, where `force` is not given.
 pub fn deregister_container_instance(
     txn: &mut Txn,
     ctx: &mut Ctx,
@@ -47,7 +47,8 @@ pub fn deregister_container_instance(
     });
     let not_found = || invalid_parameter("The referenced container instance was not found.");
     let key = key.ok_or_else(not_found)?;
-    if load::is_busy(txn, &key) && !input.force.unwrap_or(false) {
+    // Of a lost host, tasks that count as STOPPED may still run: their addresses would go to others.
+    if load::is_held(txn, &key) && !input.force.unwrap_or(false) {
         return Err(invalid_parameter("Found running tasks on the instance."));
     }
     life::deregister(txn, ctx, &key);
