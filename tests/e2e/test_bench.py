@@ -36,12 +36,17 @@ SMALL = {
         ["--rounds", "1", "--seconds", "1", "--connections", "2"],
         {"straight": "gbit_per_s", "http": "req_per_s", "tcp": "conn_per_s", "memory, proxy": "rss_mib"},
     ),
+    "interfaces": (
+        ["--tasks", "6", "--calls", "5"],
+        {"6 tasks started": "per_second", "calls between random pairs, all answered": "n", "stopped": "gone_s"},
+    ),
     "network": (
         ["--rounds", "1", "--members", "10", "--interfaces", "4"],
         {
             **dict.fromkeys(("one host: interfaces", "one host: tracking alone", "one host: veth and bridge"), "conn_per_s"),
             **dict.fromkeys(("two hosts: interfaces", "two hosts: tracking alone", "two hosts: VXLAN without rules"), "gbit_per_s"),
-            "10 members, as many rules": "rule_p50_ms", "4 interfaces, then 4 at once": "detach_per_s",
+            "10 members, 10 rules": "revoke_p50_ms", "calls, 10 members": "leave_p50_ms",
+            "4 interfaces, then 4 at once": "detach_per_s",
         },
     ),
 }
@@ -56,6 +61,8 @@ def test_a_bench_measures_and_leaves_nothing(name):
     assert report["bench"] == name
     for row, figure in expected.items():
         assert report["rows"][row][figure] > 0, report
+    if name == "interfaces":
+        assert report["rows"]["left, of 6 addresses"] == {"interfaces": 0, "namespaces": 0, "devices": 0}
     assert not glob.glob(f"{tempfile.gettempdir()}/longshore-bench-*")
 
 

@@ -4,9 +4,9 @@ mod bench;
 mod hosts;
 
 pub use bench::{
-    ApiBench, BenchCommand, BenchOptions, ConnectBench, DeployBench, HealthBench, LaunchBench,
-    LogsBench, NetworkBench, PlacementBench, PlacementStrategy, PullBench, ReplaceBench,
-    ServicesBench, StateBench,
+    ApiBench, BenchCommand, BenchOptions, ConnectBench, DeployBench, HealthBench, InterfacesBench,
+    LaunchBench, LogsBench, NetworkBench, PlacementBench, PlacementStrategy, PullBench,
+    ReplaceBench, ServicesBench, StateBench,
 };
 pub use hosts::{AgentOptions, Fargate, ServerCommand, ServerSubcommand, TlsOptions, TokenOptions};
 

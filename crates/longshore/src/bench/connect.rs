@@ -240,15 +240,16 @@ fn exposed(name: &str, port: u16) -> ServiceConnectService {
     }
 }
 
-fn address(task: &Task) -> Option<Ipv4Addr> {
+/// Of a task's interface.
+pub fn address(task: &Task) -> Option<Ipv4Addr> {
     let attachments = task.attachments.iter().flatten();
     let mut details = attachments.flat_map(|one| one.details.iter().flatten());
     let detail = details.find(|detail| detail.name.as_deref() == Some("privateIPv4Address"))?;
     detail.value.as_ref()?.parse().ok()
 }
 
-/// Of a task of this machine.
-fn netns(tasks: &Path, task: &Task) -> anyhow::Result<PathBuf> {
+/// Of a task of this machine, by its first container's process.
+pub fn netns(tasks: &Path, task: &Task) -> anyhow::Result<PathBuf> {
     let arn = task.task_arn.as_deref().unwrap_or_default();
     let pid = services::first_process(tasks, arn)?;
     Ok(PathBuf::from(format!(

@@ -10,10 +10,12 @@ mod connect;
 mod connect_load;
 mod deploy;
 mod health;
+mod interfaces;
 mod launch;
 mod logs;
 mod memory;
 mod network;
+mod network_calls;
 mod placement;
 mod processor;
 mod pull;
@@ -52,6 +54,7 @@ pub fn run(settings: &Settings, options: &BenchOptions) -> anyhow::Result<ExitCo
             BenchCommand::Health(what) => health::run(settings, what).await,
             BenchCommand::Replace(what) => replace::run(settings, what).await,
             BenchCommand::Network(what) => network::run(what),
+            BenchCommand::Interfaces(what) => interfaces::run(settings, what).await,
             BenchCommand::Connect(what) => connect::run(settings, what).await,
             BenchCommand::Deploy(what) => deploy::run(settings, what).await,
         }

@@ -1,9 +1,10 @@
 //! The VPC's data plane on this machine: what passes, beside ways with less rules and with none; what a
 //! change costs; how fast interfaces come and go.
 
+use super::network_calls;
 use super::report::{Report, Row};
 use crate::cli::NetworkBench;
-use netdev::vpc::bench::{Attaching, Figures, Way, attaching, figures, ways};
+use netdev::vpc::bench::{Attaching, Figures, Size, Way, attaching, figures, ways};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,9 +16,13 @@ pub fn run(what: &NetworkBench) -> anyhow::Result<Report> {
     for way in ways(&directory.part("ways")?, what.rounds.max(1))? {
         report.push(traffic(&way));
     }
+    for size in sizes(&what.members) {
+        let part = directory.part(&format!("size{}-{}", size.members, size.rules))?;
+        report.push(change(size, &figures(&part, size)?));
+    }
     for members in &what.members {
-        let part = directory.part(&format!("members{members}"))?;
-        report.push(change(&figures(&part, *members)?));
+        let part = directory.part(&format!("calls{members}"))?;
+        report.push(network_calls::row(&part, *members)?);
     }
     let counts = BTreeSet::from([what.interfaces.min(100), what.interfaces]);
     for count in counts {
@@ -27,7 +32,21 @@ pub fn run(what: &NetworkBench) -> anyhow::Result<Report> {
     report.note(
         "the best of the rounds, and the least: client, server and kernel share the processors",
     );
+    report.note(
+        "calls: from an operation's transaction, durable, over the rows of host sync to the kernel of a host, in one \
+         process; rows_ms and host_ms are parts of rule_p50_ms",
+    );
     Ok(report)
+}
+
+/// Members and rules beside which the others grow.
+const FEW: u32 = 10;
+
+/// Ever more members beside a few rules, and ever more rules beside a few members.
+fn sizes(counts: &[u32]) -> BTreeSet<Size> {
+    let of = |members, rules| Size { members, rules };
+    let both = |count: &u32| [of(*count, FEW), of(FEW, *count)];
+    counts.iter().flat_map(both).collect()
 }
 
 fn traffic(way: &Way) -> Row {
@@ -47,13 +66,17 @@ fn traffic(way: &Way) -> Row {
         .with("n", way.rounds.len() as f64)
 }
 
-fn change(figures: &Figures) -> Row {
-    Row::new(format!("{} members, as many rules", figures.members))
+fn change(size: Size, figures: &Figures) -> Row {
+    Row::new(format!("{} members, {} rules", size.members, size.rules))
         .with("first_load_ms", millis(figures.first_load))
-        .with("member_p50_ms", millis(figures.member.0))
-        .with("member_max_ms", millis(figures.member.1))
-        .with("rule_p50_ms", millis(figures.rule.0))
-        .with("rule_max_ms", millis(figures.rule.1))
+        .with("join_p50_ms", millis(figures.member_joins.0))
+        .with("join_max_ms", millis(figures.member_joins.1))
+        .with("leave_p50_ms", millis(figures.member_leaves.0))
+        .with("leave_max_ms", millis(figures.member_leaves.1))
+        .with("allow_p50_ms", millis(figures.rule_comes.0))
+        .with("allow_max_ms", millis(figures.rule_comes.1))
+        .with("revoke_p50_ms", millis(figures.rule_goes.0))
+        .with("revoke_max_ms", millis(figures.rule_goes.1))
         .with("conn_per_s", figures.traffic.connections_per_second)
         .with(
             "tracked_conn_s",
@@ -71,7 +94,8 @@ fn many(count: u32, attaching: &Attaching) -> Row {
         .with("detach_per_s", attaching.detached_per_second)
 }
 
-fn millis(duration: Duration) -> f64 {
+/// As figures are told.
+pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 

@@ -36,6 +36,8 @@ pub enum BenchCommand {
     Deploy(DeployBench),
     /// Interfaces of a VPC: traffic beside ways without rules, changes, many at once; starts no task
     Network(NetworkBench),
+    /// Many tasks with interfaces on one host: started, called in pairs, stopped, and what is left of them
+    Interfaces(InterfacesBench),
     /// Requests, connections and bytes through Service Connect, beside the same straight to the target
     Connect(ConnectBench),
 }
@@ -175,7 +177,7 @@ pub struct NetworkBench {
     /// Times that each way is measured, in turn; two seconds each
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
-    /// Members of a group, and as many rules, of which one more comes and goes
+    /// Members of a group beside a few rules, then as many rules beside a few members, of which one more comes and goes
     #[arg(long, value_delimiter = ',', default_value = "10,1000,10000")]
     pub members: Vec<u32>,
     /// Interfaces on one host, once one after another and once more at once
@@ -184,14 +186,24 @@ pub struct NetworkBench {
 }
 
 #[derive(Args, Debug)]
+pub struct InterfacesBench {
+    /// Tasks, each with an interface, all on this machine
+    #[arg(long, default_value_t = 1000)]
+    pub tasks: usize,
+    /// Calls from one task to another, drawn by chance
+    #[arg(long, default_value_t = 100)]
+    pub calls: usize,
+}
+
+#[derive(Args, Debug)]
 pub struct ConnectBench {
     /// Kept connections at once
     #[arg(long, default_value_t = 16)]
     pub connections: usize,
-    /// Seconds of each load: requests on kept connections, connections, one stream
-    #[arg(long, default_value_t = 3)]
+    /// Seconds of each load, of which there are nine a round: requests on kept connections, connections, one stream
+    #[arg(long, default_value_t = 1)]
     pub seconds: u64,
     /// Times that each way is measured, in turn
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     pub rounds: usize,
 }

@@ -163,17 +163,21 @@ impl Desired {
                 }
             }
         }
+        // Interfaces of the same groups lose the same flows: which, is asked once.
+        let mut known: BTreeMap<(RowKey, RowKey), Vec<Cut>> = BTreeMap::new();
         for (old, now) in concerned {
-            let (was, is) = (set_of(&old), set_of(&now));
-            let was = match before.get(&was) {
-                Some(old) => old.as_ref(),
-                None => self.rows.get(&was),
-            };
-            let Some(was) = group_set(was) else {
-                continue;
-            };
-            let cuts = cuts(was, group_set(self.rows.get(&is))).into_iter();
-            delta.cuts.extend(cuts.map(|cut| (now.clone(), cut)));
+            let sets = (set_of(&old), set_of(&now));
+            let lost = known.entry(sets).or_insert_with_key(|(was, is)| {
+                let was = match before.get(was) {
+                    Some(old) => old.as_ref(),
+                    None => self.rows.get(was),
+                };
+                let of = |was| cuts(was, group_set(self.rows.get(is)));
+                group_set(was).map(of).unwrap_or_default()
+            });
+            delta
+                .cuts
+                .extend(lost.iter().map(|cut| (now.clone(), *cut)));
         }
     }
 

@@ -31,17 +31,28 @@ const CHANGES: u16 = 21;
 /// The first of the two gates' rules asks nothing of a flow that stands; here every flow stands or begins.
 const TRACKING_ALONE: &str = "flush chain inet vpc antispoof\nflush chain inet vpc gate_out\nflush chain inet vpc gate_in\nflush chain inet vpc acl\nadd rule inet vpc gate_in ct state established accept\nadd rule inet vpc gate_in accept\n";
 
-/// One size of a VPC.
+/// How much a host holds of a VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size {
+    /// Members of the group that may call; all but the caller are elsewhere.
+    pub members: u32,
+    /// Rules of the group that is called, each of one address and port.
+    pub rules: u32,
+}
+
+/// What a VPC of some size costs. Of changes the median and the longest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
-    /// Members of the group that may call, and as many rules by address.
-    pub members: u32,
     /// The message with all of it.
     pub first_load: Duration,
-    /// One interface elsewhere joins the group (median, longest).
-    pub member: (Duration, Duration),
-    /// One rule more (median, longest).
-    pub rule: (Duration, Duration),
+    /// One interface elsewhere joins the group.
+    pub member_joins: (Duration, Duration),
+    /// And leaves it.
+    pub member_leaves: (Duration, Duration),
+    /// One rule more.
+    pub rule_comes: (Duration, Duration),
+    /// The same rule less.
+    pub rule_goes: (Duration, Duration),
     /// What passes from one interface to another.
     pub traffic: Traffic,
     /// The same with tracking alone: `ct state established accept; accept`.
@@ -65,10 +76,21 @@ pub struct Attaching {
 ///
 /// # Errors
 /// Whatever the data plane lacks; root, for one.
-pub fn figures(run_dir: &Path, members: u32) -> Result<Figures, NetworkError> {
+pub fn figures(run_dir: &Path, size: Size) -> Result<Figures, NetworkError> {
     apart(run_dir, |net, runtime| {
-        runtime.block_on(measure(&net, members))
+        runtime.block_on(measure(&net, size))
     })
+}
+
+/// Gives the VPCs of a host in a namespace of its own, and a runtime, to what is to be measured with them.
+///
+/// # Errors
+/// As [`figures`].
+pub fn on_a_host<T: Send>(
+    run_dir: &Path,
+    work: impl FnOnce(&LinuxVpcs, &tokio::runtime::Runtime) -> T + Send,
+) -> Result<T, NetworkError> {
+    apart(run_dir, |net, runtime| Ok(work(&net, runtime)))
 }
 
 /// Measures attaching and detaching of `count` interfaces, by turns and at once.
@@ -108,27 +130,31 @@ fn apart<T: Send>(
     })
 }
 
-async fn measure(net: &LinuxVpcs, members: u32) -> Result<Figures, NetworkError> {
+async fn measure(net: &LinuxVpcs, size: Size) -> Result<Figures, NetworkError> {
+    let Size { members, rules } = size;
     let mut rows = base();
-    // As many rules by address as there are members, each of one address and port.
-    let mut rules: Vec<FromRange> = (0..members).map(rule).collect();
-    rows.push(Row::GroupSet(server(rules.clone())));
+    let mut ranges: Vec<FromRange> = (0..rules).map(rule).collect();
+    rows.push(Row::GroupSet(server(ranges.clone())));
     rows.extend((2..members.max(2)).map(|n| Row::Interface(interface(n, "sg-client", true))));
     let since = Instant::now();
     net.apply(&ToHost::State { revision: 1, rows }).await?;
     let first_load = since.elapsed();
     let client = net.attach("client", &interface(0, "", false).id).await?;
     let server_at = net.attach("server", &interface(1, "", false).id).await?;
-    let mut joins = Vec::new();
-    let mut rule_changes = Vec::new();
+    let mut changes: [Vec<Duration>; 4] = Default::default();
     for change in 0..CHANGES {
         let member = interface(members + 10 + u32::from(change), "sg-client", true);
         let key = RowKey::Interface(member.id.clone());
-        joins.push(timed(net, vec![Row::Interface(member)], vec![]).await?);
-        joins.push(timed(net, vec![], vec![key]).await?);
-        rules.push(rule(members + u32::from(change)));
-        let row = Row::GroupSet(server(rules.clone()));
-        rule_changes.push(timed(net, vec![row], vec![]).await?);
+        changes[0].push(timed(net, vec![Row::Interface(member)], vec![]).await?);
+        changes[1].push(timed(net, vec![], vec![key]).await?);
+        // In the middle of the others, as one whose address is between theirs.
+        let at = usize::from(change) * ranges.len() / usize::from(CHANGES);
+        ranges.insert(at, rule(rules + u32::from(change)));
+        let row = Row::GroupSet(server(ranges.clone()));
+        changes[2].push(timed(net, vec![row], vec![]).await?);
+        ranges.remove(at);
+        let row = Row::GroupSet(server(ranges.clone()));
+        changes[3].push(timed(net, vec![row], vec![]).await?);
     }
     let to = server_at.addresses[0];
     serve(&server_at.netns)?;
@@ -137,11 +163,13 @@ async fn measure(net: &LinuxVpcs, members: u32) -> Result<Figures, NetworkError>
         run_in(&router, || run_nft("vpc", TRACKING_ALONE))??;
     }
     let tracking_alone = traffic::measure(&client.netns, to)?;
+    let [member_joins, member_leaves, rule_comes, rule_goes] = changes.map(spread);
     Ok(Figures {
-        members,
         first_load,
-        member: spread(joins),
-        rule: spread(rule_changes),
+        member_joins,
+        member_leaves,
+        rule_comes,
+        rule_goes,
         traffic,
         tracking_alone,
     })
