@@ -71,14 +71,18 @@ fn of_vpc(
     let mut own = BTreeMap::new();
     for one in world.find_after(&INTERFACES, &INTERFACES_OF_VPC, &of, None) {
         let Some(at) = &one.host else { continue };
-        let at = hosts.known(at);
-        combinations.insert(one.group_set());
-        match at == host {
-            true => drop(own.insert(one.group_set(), one.groups.clone())),
-            false => drop(others.insert(at.to_owned())),
+        let (at, set) = (hosts.known(at), one.group_set());
+        // Thousands have the same host and the same groups: what is known is not made anew.
+        if at == host {
+            own.insert(set.clone(), one.groups.clone());
+        } else if !others.contains(at) {
+            others.insert(at.to_owned());
+        }
+        if !combinations.contains(&set) {
+            combinations.insert(set.clone());
         }
         let elsewhere = (at != host).then(|| at.to_owned());
-        rows.push(Row::Interface(interface_row(one, elsewhere)));
+        rows.push(Row::Interface(interface_row(one, set, elsewhere)));
     }
     let lists = prefix_list::ranges(world, &vpc.key.scope);
     let around = Surroundings {
@@ -114,7 +118,7 @@ fn subnet_row(world: &World, subnet: &Arc<SubnetRecord>) -> SubnetRow {
     }
 }
 
-fn interface_row(one: &InterfaceRecord, host: Option<String>) -> InterfaceRow {
+fn interface_row(one: &InterfaceRecord, groups: String, host: Option<String>) -> InterfaceRow {
     InterfaceRow {
         id: one.key.id.clone(),
         vpc: one.vpc.clone(),
@@ -123,7 +127,7 @@ fn interface_row(one: &InterfaceRecord, host: Option<String>) -> InterfaceRow {
         addresses: one.addresses.clone(),
         ipv6_addresses: one.ipv6_addresses.clone(),
         public: one.public.as_ref().map(|public| public.address),
-        groups: one.group_set(),
+        groups,
         source_dest_check: one.source_dest_check,
         host,
     }
