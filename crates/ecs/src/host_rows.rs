@@ -201,12 +201,11 @@ mod tests {
                     .filter(|key| !is.contains_key(key))
                     .cloned()
                     .collect();
-                let expected =
-                    (!news.is_empty() || !gone.is_empty()).then_some(ToHost::Change {
-                        revision: 2,
-                        put: news,
-                        remove: gone,
-                    });
+                let expected = (!news.is_empty() || !gone.is_empty()).then_some(ToHost::Change {
+                    revision: 2,
+                    put: news,
+                    remove: gone,
+                });
                 assert_eq!(told.change(all(after).collect()), expected);
                 assert_eq!(told.rows(), &is);
             }
