@@ -61,7 +61,7 @@ unit: ## Only the Rust tests
 e2e: setup-test build ## Only the end-to-end tests
 	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
 
-BENCHES := launch api state placement services pull logs replace deploy health network connect
+BENCHES := launch api state placement services pull logs replace deploy health network interfaces connect
 
 bench: build ## Measure this build on this machine, all there is (a quarter of an hour; root)
 	$(say) "measuring; absolute figures move with the machine, compare within one run"
