@@ -9,6 +9,7 @@ use aws_types::{AwsError, Caller, Principal};
 use ec2::records::SUBNETS;
 use ecs::instance::life;
 use ecs::ops;
+use ecs::records::container_instance::{AttributeRecord, CONTAINER_INSTANCES};
 use ecs::records::{InstanceKey, TaskKey};
 use ecs::service::apply;
 use ecs::service::waits::Waits;
@@ -241,6 +242,34 @@ fn subnets_decide_the_zone_and_a_host_serves_its_own_or_all() {
     let answer = house.run(input).unwrap();
     assert_eq!(answer.tasks.unwrap().len(), 3);
     assert_eq!(answer.failures.unwrap().len(), 1);
+}
+
+#[test]
+fn a_processor_that_no_host_has_is_capacity_that_no_host_lends() {
+    let mut house = house();
+    let attribute = AttributeRecord {
+        name: "ecs.cpu-architecture".into(),
+        value: Some("x86_64".into()),
+    };
+    let host = lender(&mut house, "a", None);
+    house.change(|txn, _| {
+        txn.update(&CONTAINER_INSTANCES, &host, |instance| {
+            instance.attributes.push(attribute);
+        })
+    });
+    for (architecture, reasons) in [("ARM64", &["RESOURCE:FARGATE"][..]), ("X86_64", &[])] {
+        let arn = house.define_with(RegisterTaskDefinitionRequest {
+            runtime_platform: Some(RuntimePlatform {
+                cpu_architecture: Some(architecture.into()),
+                ..RuntimePlatform::default()
+            }),
+            ..definition("web")
+        });
+        let input = call(&house, &arn, 1);
+        let failures = house.run(input).unwrap().failures.unwrap();
+        let found: Vec<_> = failures.into_iter().map(|f| f.reason.unwrap()).collect();
+        assert_eq!(found, reasons, "{architecture}");
+    }
 }
 
 #[test]

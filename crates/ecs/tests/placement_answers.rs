@@ -201,6 +201,89 @@ fn gpus_are_given_by_id_told_to_the_agent_and_shown() {
     let mut house = House::new();
     let host = house.host_with_gpus("h", 1000, 1000, 3);
     let asks = |name: &str, count: &str| ContainerDefinition {
+/// A definition for this processor.
+fn define_for(house: &mut House, architecture: &str) -> String {
+    house.define_with(RegisterTaskDefinitionRequest {
+        family: Some(architecture.to_lowercase()),
+        container_definitions: Some(vec![container("app", 10, 10)]),
+        runtime_platform: Some(RuntimePlatform {
+            cpu_architecture: Some(architecture.into()),
+            ..RuntimePlatform::default()
+        }),
+        ..RegisterTaskDefinitionRequest::default()
+    })
+}
+
+/// A host that registers this processor, or says nothing of it.
+fn host_of(house: &mut House, name: &str, architecture: Option<&str>) -> InstanceKey {
+    let mut input = registration(1000, 1000);
+    let said = architecture.map(|value| attribute("ecs.cpu-architecture", value));
+    input.attributes.as_mut().unwrap().extend(said);
+    let key = house.register_with(name, input);
+    house.change(|txn, _| life::connected(txn, &key, &life::SessionVersions::default()));
+    key
+}
+
+#[test]
+fn a_definition_for_a_processor_goes_to_hosts_that_have_it_or_do_not_say() {
+    let mut house = House::new();
+    let mut hosts = vec![host_of(&mut house, "x", Some("x86_64"))];
+    let (arm, x86) = (
+        define_for(&mut house, "ARM64"),
+        define_for(&mut house, "X86_64"),
+    );
+    house.define("any", vec![container("app", 10, 10)]);
+    let refused = (vec![0], vec!["ATTRIBUTE".to_owned()]);
+    assert_eq!(placed(&mut house, &hosts, run(&arm, 1)), refused);
+    assert_eq!(placed(&mut house, &hosts, run(&x86, 1)), (vec![1], vec![]));
+    assert_eq!(placed(&mut house, &hosts, run("any", 1)), (vec![1], vec![]));
+    let start = StartTaskRequest {
+        task_definition: Some(arm.clone()),
+        container_instances: Some(vec![hosts[0].arn()]),
+        ..StartTaskRequest::default()
+    };
+    let answer = house.write(|txn, ctx| ops::start_task::start_task(txn, ctx, &start));
+    let failures = answer.unwrap().failures.unwrap();
+    assert_eq!(failures[0].reason.as_deref(), Some("ATTRIBUTE"));
+    hosts.push(host_of(&mut house, "arm", Some("arm64")));
+    assert_eq!(placed(&mut house, &hosts, run(&arm, 2)).0, [0, 2]);
+    assert_eq!(placed(&mut house, &hosts, run(&x86, 2)).0, [2, 0]);
+    // As AWS's agent does on EC2.
+    hosts.push(host_of(&mut house, "silent", None));
+    assert_eq!(placed(&mut house, &hosts, run(&arm, 2)).0, [0, 0, 2]);
+}
+
+#[test]
+fn of_an_instance_of_ec2_the_identity_document_says_its_processor() {
+    let mut house = House::new();
+    let processor = |house: &mut House, name: &str, document: &str, sent: &[&str]| {
+        let mut input = registration(1000, 1000);
+        input.instance_identity_document = Some(document.into());
+        let sent = sent
+            .iter()
+            .map(|value| attribute("ecs.cpu-architecture", value));
+        input.attributes.as_mut().unwrap().extend(sent);
+        let key = house.register_with(name, input);
+        let attributes = house.instance(&key).attributes.unwrap().into_iter();
+        let of_name = |a: &Attribute| a.name.as_deref() == Some("ecs.cpu-architecture");
+        let found = attributes.filter(of_name).map(|a| a.value.unwrap());
+        found.collect::<Vec<_>>()
+    };
+    let arm = r#"{"instanceId": "i-1", "architecture": "arm64"}"#;
+    for (document, sent, expected) in [
+        (arm, &[][..], &["arm64"][..]),
+        (arm, &["x86_64"], &["x86_64"]),
+        (r#"{"architecture": "i386"}"#, &[], &[]),
+        ("", &[], &[]),
+    ] {
+        assert_eq!(
+            processor(&mut house, document, document, sent),
+            expected,
+            "{document}"
+        );
+    }
+}
+
         resource_requirements: Some(vec![ResourceRequirement {
             r#type: Some("GPU".into()),
             value: Some(count.into()),

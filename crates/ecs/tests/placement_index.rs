@@ -282,6 +282,7 @@ fn question(ask: &Ask) -> (Requirement, Vec<Constraint>) {
             .into_iter()
             .collect(),
         gpus: ask.wanted.gpus,
+        platform: Vec::new(),
         interfaces: ask.wanted.interfaces,
         zones: None,
     };

@@ -3,6 +3,7 @@
 
 mod support;
 
+use aws_api::ecs::{RegisterTaskDefinitionRequest, RuntimePlatform};
 use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{Rollout, Scheduling, ServiceStatus};
 use ecs::records::service_deployment::{DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS};
@@ -10,8 +11,8 @@ use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS};
 use ecs::service::apply;
 use ecs::service::waits::Waits;
 use ecs::task::health::HealthStatus;
-use support::House;
 use support::services::Settings;
+use support::{House, container};
 
 fn house() -> House {
     let mut house = House::new();
@@ -470,6 +471,64 @@ fn a_task_without_room_is_told_once_and_placed_when_there_is_room() {
     house.host("b", 2048, 4096);
     house.until_steady(&key);
     assert!(!house.record(&key).lacks_room && house.record(&key).told.is_empty());
+}
+
+/// Every host says that its processor is this.
+fn of_processor(house: &mut House, value: &str) {
+    let keys: Vec<_> = house.world.scan(&CONTAINER_INSTANCES).collect();
+    let keys: Vec<_> = keys.into_iter().map(|i| i.key.clone()).collect();
+    for key in keys {
+        let attribute = AttributeRecord {
+            name: "ecs.cpu-architecture".into(),
+            value: Some(value.into()),
+        };
+        house.change(|txn, _| {
+            txn.update(&CONTAINER_INSTANCES, &key, |i| i.attributes.push(attribute))
+        });
+    }
+}
+
+#[test]
+fn a_service_for_another_processor_is_told_of_and_placed_where_there_is_one() {
+    for scheduling in [Scheduling::Replica, Scheduling::Daemon] {
+        let mut house = house();
+        of_processor(&mut house, "x86_64");
+        house.define_with(RegisterTaskDefinitionRequest {
+            family: Some("arm".into()),
+            container_definitions: Some(vec![container("app", 10, 10)]),
+            runtime_platform: Some(RuntimePlatform {
+                cpu_architecture: Some("ARM64".into()),
+                ..RuntimePlatform::default()
+            }),
+            ..RegisterTaskDefinitionRequest::default()
+        });
+        let with = Settings {
+            desired: 1,
+            minimum: 0,
+            maximum: 100,
+            scheduling,
+            ..Settings::default()
+        };
+        let key = house.service("web", "arm", with);
+        house.settle(&key);
+        assert_eq!(house.kept(&key).len(), 0, "{scheduling:?}");
+        if scheduling == Scheduling::Replica {
+            let told = &house.events(&key)[0];
+            assert!(
+                told.contains("is missing an attribute required by your task."),
+                "{told}"
+            );
+        }
+        // One that does not say which it has.
+        let silent = house.host("c", 2048, 4096);
+        house.until_steady(&key);
+        let on: Vec<_> = house
+            .kept(&key)
+            .iter()
+            .map(|task| task.instance.clone())
+            .collect();
+        assert_eq!(on, [silent.id], "{scheduling:?}");
+    }
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl Decision for Placed {
             + self.refused.len()
             + self.strategy.len()
             + self.constraints.len()
-            + needs.attributes.len();
+            + needs.attributes.len()
+            + needs.platform.len();
         let ports = needs.reserved.tcp.len() + needs.reserved.udp.len();
         EACH * (lists + 2) + self.definition.len() + self.group.len() + 2 * ports
     }
@@ -93,7 +94,16 @@ impl Decision for Placed {
                 "detail": one.reason.detail(),
             })
         };
-        let attributes = self.needs.attributes.iter();
+        let attributes = self
+            .needs
+            .attributes
+            .iter()
+            .map(|(name, value)| match value {
+                Some(value) => format!("{name}={value}"),
+                None => name.clone(),
+            });
+        let platform = self.needs.platform.iter();
+        let platform = platform.map(|(name, value)| format!("{name}={value}"));
         json!({
             "kind": "placement",
             "cluster": self.cluster,
@@ -104,10 +114,7 @@ impl Decision for Placed {
             "needs": {
                 "cpu_units": reserved.cpu_units, "memory_mib": reserved.memory_mib,
                 "gpus": self.needs.gpus, "interfaces": self.needs.interfaces, "tcp": reserved.tcp, "udp": reserved.udp,
-                "attributes": attributes.map(|(name, value)| match value {
-                    Some(value) => format!("{name}={value}"),
-                    None => name.clone(),
-                }).collect::<Vec<_>>(),
+                "attributes": attributes.chain(platform).collect::<Vec<_>>(),
             },
             "strategy": self.strategy.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "constraints": self.constraints.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@
 use super::attributes::after_registration;
 use super::{interfaces, resources};
 use crate::fargate;
-use crate::place::problem::ZONE;
+use crate::place::problem::{ARCHITECTURE, ZONE};
 use crate::records::Tags;
 use crate::records::container_instance::{
     AgentVersions, AttributeRecord, BY_HOST, CONTAINER_INSTANCES, Connection,
@@ -19,6 +19,7 @@ use crate::rules::tags;
 use crate::task::reference;
 use aws_api::ecs::{Attribute, RegisterContainerInstanceRequest};
 use aws_types::{AwsError, Ctx};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Txn, World};
@@ -90,7 +91,7 @@ fn again(
     input: &RegisterContainerInstanceRequest,
 ) -> ContainerInstanceRecord {
     let cluster = &earlier.key.cluster;
-    let mut sent = attributes(ctx, cluster, input.attributes.as_deref());
+    let mut sent = attributes(ctx, cluster, input);
     let interfaces = interfaces::quota(world, ctx, cluster, Some(earlier), &mut sent);
     ContainerInstanceRecord {
         version: earlier.version + 1,
@@ -117,7 +118,7 @@ fn first(
 ) -> ContainerInstanceRecord {
     let ec2_instance_id =
         identity(input).unwrap_or_else(|| format!("i-{}", ctx.ids.hex(EC2_ID_DIGITS)));
-    let mut attributes = attributes(ctx, cluster, input.attributes.as_deref());
+    let mut attributes = attributes(ctx, cluster, input);
     let interfaces = interfaces::quota(world, ctx, cluster, None, &mut attributes);
     ContainerInstanceRecord {
         key: InstanceKey {
@@ -150,13 +151,28 @@ fn offered(input: &RegisterContainerInstanceRequest) -> HostResources {
     resources::with_devices(host, devices)
 }
 
-/// A host that lends FARGATE capacity and names no zone serves all.
-fn attributes(ctx: &Ctx, cluster: &str, given: Option<&[Attribute]>) -> Vec<AttributeRecord> {
+/// Those sent, and what the service adds: a zone, and on EC2 the processor of the instance type. A
+/// host that lends FARGATE capacity and names no zone serves all.
+fn attributes(
+    ctx: &Ctx,
+    cluster: &str,
+    input: &RegisterContainerInstanceRequest,
+) -> Vec<AttributeRecord> {
     let record = |given: &Attribute| AttributeRecord {
         name: given.name.clone().unwrap_or_default(),
         value: given.value.clone(),
     };
-    let mut records: Vec<_> = given.unwrap_or_default().iter().map(record).collect();
+    let mut records: Vec<_> = input.attributes.iter().flatten().map(record).collect();
+    let architecture = document(input).and_then(|document| architecture(&document));
+    if !records
+        .iter()
+        .any(|attribute| attribute.name == ARCHITECTURE)
+    {
+        records.extend(architecture.map(|value| AttributeRecord {
+            name: ARCHITECTURE.into(),
+            value: Some(value),
+        }));
+    }
     if cluster != fargate::CLUSTER && !records.iter().any(|attribute| attribute.name == ZONE) {
         records.push(AttributeRecord {
             name: ZONE.into(),
@@ -175,10 +191,22 @@ fn versions(input: &RegisterContainerInstanceRequest) -> AgentVersions {
     }
 }
 
-/// The EC2 id in the instance identity document, a JSON object; empty for external machines.
+/// The instance identity document, a JSON object; empty for external machines.
+fn document(input: &RegisterContainerInstanceRequest) -> Option<Value> {
+    serde_json::from_str(input.instance_identity_document.as_deref()?).ok()
+}
+
+/// `architecture` of the document, where tasks can ask for it.
+fn architecture(document: &Value) -> Option<String> {
+    let named = document.get("architecture")?.as_str()?;
+    ["x86_64", "arm64"]
+        .contains(&named)
+        .then(|| named.to_owned())
+}
+
+/// The EC2 id in the document.
 fn identity(input: &RegisterContainerInstanceRequest) -> Option<String> {
-    let document = input.instance_identity_document.as_deref()?;
-    let document: serde_json::Value = serde_json::from_str(document).ok()?;
+    let document = document(input)?;
     let id = document.get("instanceId")?.as_str()?;
     let plain =
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');

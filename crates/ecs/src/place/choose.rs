@@ -154,13 +154,8 @@ fn compare(search: &Search<'_>, one: (u32, &Reach<'_>), other: (u32, &Reach<'_>)
 }
 
 fn admits(search: &Search<'_>, attributes: &Attributes) -> bool {
-    let has = |(name, wanted): &(String, Option<String>)| match (attributes.get(name), wanted) {
-        (None, _) => false,
-        (Some(_), None) => true,
-        (Some(has), Some(_)) => has == wanted,
-    };
     let question = search.question;
-    question.requirement.attributes.iter().all(has)
+    question.requirement.lacks(attributes).is_none()
         && question.requirement.is_located(attributes)
         && question.constraints.iter().all(|one| match one {
             Constraint::MemberOf(asked) if asked.asks_attributes_only() => {

@@ -16,6 +16,9 @@ pub struct Requirement {
     pub reserved: Reserved,
     /// Attributes that the instance must have; with a value, exactly that one.
     pub attributes: Vec<(String, Option<String>)>,
+    /// Attributes that the instance, where it has them, must have with this value. AWS's own agent
+    /// says its architecture on external machines alone, and is not to be shut out for that.
+    pub platform: Vec<(String, String)>,
     /// How many GPUs.
     pub gpus: u32,
     /// How many interfaces of its own.
@@ -26,6 +29,10 @@ pub struct Requirement {
 
 /// The attribute that names an instance's Availability Zone.
 pub const ZONE: &str = "ecs.availability-zone";
+/// The attribute that names its processor: `x86_64` or `arm64`.
+pub const ARCHITECTURE: &str = "ecs.cpu-architecture";
+/// The attribute that names its operating system: `linux` or `windows`.
+pub const OS_TYPE: &str = "ecs.os-type";
 
 impl Requirement {
     /// Whether an instance with these attributes is in one of the zones. One without a zone, which only
@@ -38,6 +45,24 @@ impl Requirement {
             None => !zones.is_empty(),
         };
         self.zones.as_ref().is_none_or(is_one)
+    }
+
+    /// The first attribute that an instance with these lacks, or has with another value.
+    #[must_use]
+    pub fn lacks(&self, has: &BTreeMap<String, Option<String>>) -> Option<&str> {
+        let mut attributes = self.attributes.iter();
+        let lacking = attributes.find(|(name, wanted)| match has.get(name) {
+            None => true,
+            Some(value) => wanted.is_some() && value != wanted,
+        });
+        let mut platform = self.platform.iter();
+        let is_other = |(name, wanted): &&(String, String)| {
+            let value = has.get(name).and_then(Option::as_ref);
+            value.is_some_and(|value| value != wanted)
+        };
+        lacking
+            .map(|(name, _)| name.as_str())
+            .or_else(|| platform.find(is_other).map(|(name, _)| name.as_str()))
     }
 }
 

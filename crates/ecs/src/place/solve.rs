@@ -285,14 +285,8 @@ fn lacks_resource(candidate: &Candidate, requirement: &Requirement) -> Option<Re
 }
 
 fn lacks_attribute(candidate: &Candidate, requirement: &Requirement) -> Option<Reason> {
-    let lacking = requirement.attributes.iter().find(|(name, value)| {
-        match (candidate.attributes.get(name), value) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(has), Some(value)) => has.as_ref() != Some(value),
-        }
-    });
-    lacking.map(|(name, _)| Reason::Attribute(name.clone()))
+    let lacking = requirement.lacks(&candidate.attributes);
+    lacking.map(|name| Reason::Attribute(name.to_owned()))
 }
 
 #[cfg(test)]
@@ -363,6 +357,18 @@ mod tests {
             ),
             (
                 |_, r| r.attributes = vec![("os".into(), Some("linux".into()))],
+                None,
+            ),
+            (
+                |_, r| r.platform = vec![("os".into(), "windows".into())],
+                Some("ATTRIBUTE"),
+            ),
+            (
+                |_, r| r.platform = vec![("os".into(), "linux".into())],
+                None,
+            ),
+            (
+                |_, r| r.platform = vec![("unsaid".into(), "x".into())],
                 None,
             ),
         ] {

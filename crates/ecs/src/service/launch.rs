@@ -7,7 +7,6 @@ use crate::connect;
 use crate::fargate;
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
-use crate::place::problem::Requirement;
 use crate::place::solve::{Decision, Placement, Reason, Refusal, Refused, refuses};
 use crate::place::strategy::Criterion;
 use crate::place::{constraint, strategy};
@@ -21,7 +20,7 @@ use crate::task::effective::Effective;
 use crate::task::fargate::Terms;
 use crate::task::launch::Launch;
 use crate::task::network::{self, Network};
-use crate::task::{effective, registration};
+use crate::task::{effective, registration, requirement};
 use aws_api::ecs::{PlacementConstraint, PlacementStrategy, TaskDefinition};
 use aws_types::{AwsError, Ctx, Scope};
 use store::{TableKey, Txn, World};
@@ -69,24 +68,18 @@ pub fn of(
     let is_fargate = fargate::is(&workload.launch_type);
     let version = workload.platform_version.as_deref().unwrap_or("LATEST");
     let network = network(world, scope, workload).ok()?;
-    let requires = definition.requires_attributes.iter().flatten();
-    let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
+    let mut requirement = requirement::of(definition, &effective, network.is_some());
     let connect = connect::task::of(service, number, workload, (definition, &effective));
     let proxy = connect.as_ref().map(|_| connect::task::CAPABILITY);
     let proxy = proxy.map(|name| (name.to_owned(), None));
+    requirement.attributes.extend(proxy);
     Some(Launch {
         cluster: service.key.cluster.clone(),
         family: record.family.clone(),
         revision: record.revision,
         group: service.key.group(),
         started_by: Some(deployment_id(number)),
-        requirement: Requirement {
-            reserved: effective::reserved(&effective),
-            attributes: requires.filter_map(attribute).chain(proxy).collect(),
-            gpus: effective.containers.iter().map(effective::gpus).sum(),
-            interfaces: u32::from(network.is_some()),
-            zones: None,
-        },
+        requirement,
         is_target: !workload.load_balancers.is_empty(),
         registration: registered(service, number, workload, (definition, &effective)),
         connect,

@@ -314,13 +314,9 @@ fn sits(
         Standing::AgentAway => false,
         Standing::Draining | Standing::Inactive => return None,
     };
-    let has = |(name, wanted): &(String, Option<String>)| {
-        let value = candidate.attributes.get(name);
-        value.is_some_and(|value| wanted.is_none() || value == wanted)
-    };
     let ServiceKey { scope, cluster, .. } = &service.key;
     let mut constraints = launch.constraints.iter();
-    let matches = launch.requirement.attributes.iter().all(has)
+    let matches = launch.requirement.lacks(&candidate.attributes).is_none()
         && constraints.all(|constraint| match constraint {
             Constraint::DistinctInstance => true,
             Constraint::MemberOf(asked) => {

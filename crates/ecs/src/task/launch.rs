@@ -8,6 +8,7 @@ use super::effective::{self, Effective};
 use super::fargate::Terms;
 use super::log_mode;
 use super::network::{self, Network};
+use super::requirement;
 use super::status::{DesiredStatus, TaskStatus};
 use crate::decisions::{Placed, Seated};
 use crate::fargate;
@@ -102,8 +103,6 @@ pub fn prepare(
     rules::overrides::check_effect(definition, &overrides, &effective, is_fargate)?;
     let roles = [&effective.task_role_arn, &effective.execution_role_arn];
     credentials::check_roles(&ctx.scope, roles.map(Option::as_ref))?;
-    let requires = definition.requires_attributes.iter().flatten();
-    let attribute = |a: &aws_api::ecs::Attribute| Some((a.name.clone()?, a.value.clone()));
     Ok(Launch {
         cluster: cluster.name.clone(),
         family: record.family.clone(),
@@ -112,13 +111,7 @@ pub fn prepare(
             .group
             .map_or_else(|| format!("family:{}", record.family), Into::into),
         started_by: asked.started_by.map(Into::into),
-        requirement: Requirement {
-            reserved: effective::reserved(&effective),
-            attributes: requires.filter_map(attribute).collect(),
-            gpus: effective.containers.iter().map(effective::gpus).sum(),
-            interfaces: u32::from(network.is_some()),
-            zones: None,
-        },
+        requirement: requirement::of(definition, &effective, network.is_some()),
         constraints: constraint::read(asked.constraints, definition)?,
         strategy: strategy::read(asked.strategy)?,
         fargate: version.map(|version| Terms::of(&version, definition, &overrides)),

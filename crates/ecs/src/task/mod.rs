@@ -18,6 +18,7 @@ pub mod protection;
 pub mod reference;
 pub mod registration;
 pub mod report;
+pub mod requirement;
 pub mod retention;
 pub mod shape;
 pub mod status;

@@ -8,7 +8,7 @@ use super::health;
 use super::network;
 use crate::connect;
 use crate::fargate;
-use crate::place::problem::ZONE;
+use crate::place::problem::{ARCHITECTURE, ZONE};
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use crate::records::overrides::ContainerOverrides;
 use crate::records::task::{BindingRecord, ContainerRecord, FargateRecord, TaskRecord};
@@ -25,9 +25,6 @@ use aws_api::ecs::{
     KeyValuePair, NetworkBinding, NetworkInterface, Task, TaskEphemeralStorage, TaskOverride,
 };
 use store::World;
-
-/// The attribute of an instance that a task shows as its own.
-const ARCHITECTURE: &str = "ecs.cpu-architecture";
 
 /// A task as an answer shows it; `tags` only where they were asked for, else an empty list.
 #[must_use]
@@ -112,6 +109,7 @@ fn with_times(task: Task, times: &TaskTimes) -> Task {
     }
 }
 
+/// Of its instance's attributes a task shows one as its own.
 fn attributes(instance: Option<&ContainerInstanceRecord>) -> Vec<Attribute> {
     let value = instance.and_then(|i| i.attribute(ARCHITECTURE)).flatten();
     let shown = value.map(|value| Attribute {
