@@ -255,6 +255,32 @@ def test_docker_volumes(longshore, tmp_path):
 @pytest.fixture(scope="module")
 def furnished(longshore, tmp_path_factory):
     """An image with a directory that has content, an owner and a mode of its own."""
+def test_labels_of_docker_volumes(longshore):
+    name = f"labelled-{os.getpid()}"
+
+    def shown(label):
+        volumes = [
+            {"name": name, "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local", "labels": {"by": label, "x.y": ""}}},
+            {"name": "own", "dockerVolumeConfiguration": {"scope": "task", "labels": {"by": label}}},
+            {"name": "plain", "dockerVolumeConfiguration": {"scope": "task"}},
+            {"name": "unseen", "dockerVolumeConfiguration": {"scope": "task", "labels": {"by": label}}},
+        ]
+        mounts = [{"sourceVolume": volume, "containerPath": f"/{volume}"} for volume in (name, "own", "plain")]
+        containers = [{"name": "app", "command": ["sh", "-c", WAIT], "mountPoints": mounts}, {"name": "bare", "command": ["sh", "-c", WAIT]}]
+        arn = longshore.start(longshore.register("volumes", *containers, volumes=volumes, networkMode="none"))[0]
+        longshore.wait(arn, "RUNNING")
+        tasks = [one for one in json.loads(longshore.run("ps", "--json").stdout) if one["taskArn"] == arn]
+        longshore.ecs.stop_task(task=arn)
+        longshore.wait(arn, "STOPPED")
+        by_name = {container["name"]: container for container in tasks[0]["containers"]}
+        assert "volumeLabels" not in by_name["bare"]
+        return by_name["app"]["volumeLabels"]
+
+    assert shown("first") == {name: {"by": "first", "x.y": ""}, "own": {"by": "first"}}
+    # A shared volume is there already; it keeps those of its making.
+    assert shown("second") == {name: {"by": "first", "x.y": ""}, "own": {"by": "second"}}
+
+
     path = tmp_path_factory.mktemp("images") / "furnished.tar"
 
     def layer(*members):

@@ -23,6 +23,9 @@ pub struct ContainerLabels {
     pub runtime_id: String,
     /// By name.
     pub labels: BTreeMap<String, String>,
+    /// Of the volumes of Docker's that it sees: by the volume's name those that have labels.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, BTreeMap<String, String>>,
     /// `sha256:…`.
     #[serde(default)]
     pub image_id: String,

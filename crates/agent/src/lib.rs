@@ -41,6 +41,7 @@ mod server;
 mod session;
 pub mod submit;
 pub mod task;
+mod volume_labels;
 mod volumes;
 
 pub use config::{AgentConfig, FargateConfig};

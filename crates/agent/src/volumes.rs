@@ -7,11 +7,18 @@
 
 use crate::anonymous;
 use crate::bundle::Place;
-use crate::task::definition::{ContainerDefinition, TaskDefinition, VolumeDefinition};
+use crate::task::definition::{
+    ContainerDefinition, DockerVolume, TaskDefinition, VolumeDefinition,
+};
 use crate::task::relations;
+use crate::volume_labels::{self, Labels};
 use runtime::image::Image;
 use runtime::spec::BindMount;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Of the data directory or of a task's files: the volumes.
+const DIR: &str = "volumes";
 
 /// The container's own mounts and those of others. Makes the directories that are missing.
 ///
@@ -26,6 +33,7 @@ pub fn mounts(
     let mut mounts = Vec::new();
     for wanted in wanted(task, container) {
         let source = source(task, &wanted.volume, place)?;
+        keep_labels(task, &wanted.volume, place)?;
         ensure(&source)?;
         mounts.push(BindMount {
             source,
@@ -43,6 +51,49 @@ pub fn mounts(
         anonymous::add(&mut mounts, mount);
     }
     Ok(mounts)
+}
+
+/// The labels of each volume of Docker's that the container sees and that has some, by the volume's
+/// name in the task.
+pub fn labels(
+    task: &TaskDefinition,
+    container: &ContainerDefinition,
+    place: &Place<'_>,
+) -> BTreeMap<String, Labels> {
+    let seen = wanted(task, container).into_iter();
+    let each = seen.filter_map(|wanted| {
+        let docker = docker(task, &wanted.volume)?;
+        let parent = directory_of(docker, place);
+        let labels = volume_labels::read(&parent, &volume_directory(&wanted.volume));
+        Some((wanted.volume, labels))
+    });
+    each.filter(|(_, labels)| !labels.is_empty()).collect()
+}
+
+fn keep_labels(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<(), String> {
+    let Some(docker) = docker(task, name) else {
+        return Ok(());
+    };
+    let parent = directory_of(docker, place);
+    let is_elsewhere = docker.bind_source().is_some();
+    let directory = volume_directory(name);
+    volume_labels::keep(&parent, &directory, &docker.labels, is_elsewhere)
+        .map_err(|error| format!("cannot keep the labels of {name}: {error}"))
+}
+
+fn docker<'t>(task: &'t TaskDefinition, name: &str) -> Option<&'t DockerVolume> {
+    let volume = task.volumes.iter().find(|volume| volume.name == name);
+    volume?.docker.as_ref()
+}
+
+/// Where volumes of its scope lie. Named ones lie in Longshore's own directory, as Docker's lie in
+/// Docker's, and stay there.
+fn directory_of(docker: &DockerVolume, place: &Place<'_>) -> PathBuf {
+    let of_scope = match docker.scope.as_str() {
+        "shared" => place.forbidden,
+        _ => place.task_files,
+    };
+    of_scope.join(DIR)
 }
 
 fn ensure(source: &Path) -> Result<(), String> {
@@ -89,16 +140,11 @@ fn source(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<PathBu
     match volume.and_then(path_of) {
         Some(path) => host_source(Path::new(path), place.forbidden),
         None => {
-            let is_shared = volume
-                .and_then(|volume| volume.docker.as_ref())
-                .is_some_and(|docker| docker.scope == "shared");
-            // Named volumes lie in Longshore's own directory, as Docker's lie in Docker's, and stay there.
-            let parent = if is_shared {
-                place.forbidden
-            } else {
-                place.task_files
+            let parent = match docker(task, name) {
+                Some(docker) => directory_of(docker, place),
+                None => place.task_files.join(DIR),
             };
-            Ok(parent.join("volumes").join(volume_directory(name)))
+            Ok(parent.join(volume_directory(name)))
         }
     }
 }

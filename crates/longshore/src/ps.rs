@@ -9,7 +9,7 @@ use aws_api::ecs::operations::{DescribeTasks, ListTasks};
 use aws_api::ecs::{Container, DescribeTasksRequest, ListTasksRequest, Task};
 use aws_wire::protocol::json::JsonWriter;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 /// Prints the tasks of a cluster.
@@ -35,22 +35,20 @@ pub fn run(settings: &Settings, options: &PsOptions) -> anyhow::Result<ExitCode>
 }
 
 /// The labels of this machine's containers by their runtime ids; none where no agent runs.
-async fn labels(settings: &Settings) -> anyhow::Result<HashMap<String, BTreeMap<String, String>>> {
+async fn labels(settings: &Settings) -> anyhow::Result<HashMap<String, ContainerLabels>> {
     let Ok(lines) = agent::ask(&settings.data.run(), &HostRequest::Labels).await else {
         return Ok(HashMap::new());
     };
     let each = lines.iter().map(|line| {
         let of: ContainerLabels = serde_json::from_str(line)?;
-        Ok((of.runtime_id, of.labels))
+        Ok((of.runtime_id.clone(), of))
     });
     each.collect()
 }
 
-/// A JSON list: each task as the API has it, and `labels` of each container that is here.
-fn json(
-    tasks: &[Task],
-    labels: &HashMap<String, BTreeMap<String, String>>,
-) -> anyhow::Result<String> {
+/// A JSON list: each task as the API has it, with `labels` of each container that is here, and
+/// `volumeLabels` of the volumes that it sees and that have some.
+fn json(tasks: &[Task], labels: &HashMap<String, ContainerLabels>) -> anyhow::Result<String> {
     let mut all = Vec::new();
     for task in tasks {
         let mut writer = JsonWriter::default();
@@ -61,7 +59,10 @@ fn json(
                 .as_str()
                 .and_then(|id| labels.get(id));
             if let Some(of) = of {
-                container["labels"] = serde_json::to_value(of)?;
+                container["labels"] = serde_json::to_value(&of.labels)?;
+                if !of.volumes.is_empty() {
+                    container["volumeLabels"] = serde_json::to_value(&of.volumes)?;
+                }
             }
         }
         all.push(shown);

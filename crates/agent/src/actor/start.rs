@@ -11,6 +11,7 @@ use crate::logs::{LogStreamSpec, Pipes};
 use crate::task::definition::NetworkMode;
 use crate::task::machine::Event;
 use crate::task::state::{ContainerIndex, TaskState};
+use crate::volumes;
 use aws_types::Timestamp;
 use runtime::host::Phase;
 use runtime::image::{Image, PullBehavior};
@@ -131,6 +132,7 @@ impl TaskContext {
         let kept = ContainerLabels {
             runtime_id: place.runtime_id.to_owned(),
             labels: labels::of(task, container, image, task.cluster()),
+            volumes: volumes::labels(task, container, place),
             image_id: image.id.clone(),
             created_at: now(),
         };

@@ -57,6 +57,9 @@ pub struct DockerVolume {
     /// None, or those of a bind: `type=none`, `o=bind`, `device=PATH`.
     #[serde(deserialize_with = "null_as_default")]
     pub driver_opts: BTreeMap<String, String>,
+    /// Kept with the volume (`volume_labels`).
+    #[serde(deserialize_with = "null_as_default")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A directory of the host.
