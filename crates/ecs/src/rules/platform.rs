@@ -2,7 +2,7 @@
 //!
 //! Rule: API reference, RegisterTaskDefinition.
 
-use super::{check_one_of, client, fargate};
+use super::{check_one_of, client, external, fargate, managed_instances};
 use crate::place::constraint;
 use crate::task_definition::compatibility::asks_for;
 use aws_api::ecs::{EphemeralStorage, TaskDefinition, enums};
@@ -46,10 +46,11 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
     if asks_for(definition, "FARGATE") {
         fargate::check(definition)?;
     }
-    if asks_for(definition, "EXTERNAL") && definition.network_mode.as_deref() == Some("awsvpc") {
-        return Err(client(
-            "The EXTERNAL launch type does not support network mode awsvpc.",
-        ));
+    if asks_for(definition, "EXTERNAL") {
+        external::check(definition)?;
+    }
+    if asks_for(definition, "MANAGED_INSTANCES") {
+        managed_instances::check(definition)?;
     }
     Ok(())
 }
@@ -162,18 +163,11 @@ mod tests {
             task(patch)
         };
         let platform = |platform: Value| task(json!({"runtimePlatform": platform}));
-        let external = json!({
-            "requiresCompatibilities": ["EXTERNAL"], "networkMode": "awsvpc"
-        });
         answers(&[
             (asks(json!(["EC2", "EXTERNAL"])), FINE),
             (
                 asks(json!(["ECS"])),
                 "Compatibility should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]",
-            ),
-            (
-                task(external),
-                "The EXTERNAL launch type does not support network mode awsvpc.",
             ),
             (platform(json!({"cpuArchitecture": "ARM64"})), FINE),
             (

@@ -1,7 +1,7 @@
 //! `compatibilities`: the launch types for which a task definition would be accepted, asked for or
 //! not. Rule: recorded answers (semantics 3.1).
 
-use crate::rules::fargate;
+use crate::rules::{external, fargate, managed_instances};
 use aws_api::ecs::TaskDefinition;
 
 /// The launch types, in the order in which AWS shows them.
@@ -15,7 +15,8 @@ pub fn of(definition: &TaskDefinition) -> Vec<String> {
     if fargate::check(definition).is_ok() {
         list.push("FARGATE");
     }
-    if asks_for(definition, "MANAGED_INSTANCES") {
+    // Recorded answers of definitions that did not ask for it do not show it.
+    if asks_for(definition, "MANAGED_INSTANCES") && managed_instances::check(definition).is_ok() {
         list.push("MANAGED_INSTANCES");
     }
     list.into_iter().map(Into::into).collect()
@@ -31,20 +32,11 @@ pub fn asks_for(definition: &TaskDefinition, launch_type: &str) -> bool {
         .any(|named| named == launch_type)
 }
 
-/// ECS Anywhere has no task interfaces and no EFS volumes. Recorded answers of network mode `host`
-/// show EC2 alone unless EXTERNAL was asked for.
+/// Recorded answers of network mode `host` show EC2 alone unless EXTERNAL was asked for.
 fn runs_external(definition: &TaskDefinition) -> bool {
-    let mode_fits = match definition.network_mode.as_deref() {
-        None | Some("bridge" | "none") => true,
-        Some("host") => asks_for(definition, "EXTERNAL"),
-        Some(_) => false,
-    };
-    let local_volumes = definition
-        .volumes
-        .iter()
-        .flatten()
-        .all(|volume| volume.efs_volume_configuration.is_none());
-    mode_fits && local_volumes
+    let is_host = definition.network_mode.as_deref() == Some("host");
+    let is_shown = !is_host || asks_for(definition, "EXTERNAL");
+    is_shown && external::check(definition).is_ok()
 }
 
 #[cfg(test)]
