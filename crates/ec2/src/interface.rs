@@ -33,6 +33,8 @@ pub struct Wanted {
     pub groups: Vec<String>,
     /// `assignPublicIp`.
     pub assign_public_ip: bool,
+    /// No IPv6 address, also where its subnet would give one.
+    pub without_ipv6: bool,
     /// `Description`: the ARN of the task's attachment.
     pub description: String,
     /// Tags, reserved ones too.
@@ -57,7 +59,7 @@ pub fn create_for_task(
     let first = address::take_any(txn, &subnet, &made.key.id)?;
     made.addresses.push(first);
     made.private_dns_name = private_dns_name(&ctx.scope, first);
-    if subnet.assign_ipv6 {
+    if subnet.assign_ipv6 && !wanted.without_ipv6 {
         made.ipv6_addresses
             .push(address::ipv6(txn, ctx, &subnet, None)?);
     }

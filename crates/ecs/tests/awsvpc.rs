@@ -6,10 +6,11 @@ mod support;
 
 use aws_api::ecs::*;
 use aws_types::AwsError;
+use ec2::records::vpc::CidrAssociation;
 use ec2::records::{GROUPS, INTERFACES, ResourceKey, SUBNETS, SubnetRecord};
 use ecs::instance::life;
 use ecs::ops;
-use ecs::records::{InstanceKey, TaskKey};
+use ecs::records::{InstanceKey, TASKS, TaskKey};
 use ecs::task::reference;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -243,6 +244,106 @@ fn a_subnet_gives_each_address_once_and_then_none() {
     assert_eq!(house.world.count(&INTERFACES), before);
 }
 
+/// The subnet gives an IPv6 address to each interface.
+fn with_ipv6(house: &mut House, subnet: &str) {
+    let association = CidrAssociation {
+        id: "subnet-cidr-assoc-1".into(),
+        cidr: "fd10::/64".parse().unwrap(),
+    };
+    house.change(|txn, ctx| {
+        let key = ResourceKey::new(&ctx.scope, subnet);
+        txn.update(&SUBNETS, &key, |record| {
+            record.ipv6 = Some(association);
+            record.assign_ipv6 = true;
+        })
+    });
+}
+
+fn set_dual_stack(house: &mut House, value: &str, principal: &str) {
+    let input = PutAccountSettingRequest {
+        name: Some("dualStackIPv6".into()),
+        value: Some(value.into()),
+        principal_arn: Some(principal.into()),
+    };
+    house
+        .write(|txn, ctx| ops::put_account_setting::put_account_setting(txn, ctx, &input))
+        .unwrap();
+}
+
+/// Of the interfaces that are not known yet, whether each has an IPv6 address.
+fn have_ipv6(house: &House, known: &BTreeSet<String>) -> Vec<bool> {
+    let all = house.world.scan(&INTERFACES);
+    let new = all.filter(|one| !known.contains(one.id()));
+    new.map(|one| !one.ipv6_addresses.is_empty()).collect()
+}
+
+fn interfaces(house: &House) -> BTreeSet<String> {
+    let all = house.world.scan(&INTERFACES);
+    all.map(|one| one.id().to_owned()).collect()
+}
+
+#[test]
+fn the_account_setting_of_who_starts_a_task_decides_on_its_ipv6_address() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+    with_ipv6(&mut house, &subnet);
+    let root = house.ctx.caller.clone();
+    let ann = "arn:aws:iam::000000000000:user/ann".to_owned();
+    // What root set, then what Ann set, and whether a task of each gets an address.
+    for (setting_of_root, of_ann, expected) in [
+        (None, None, [true, true]),
+        (Some("disabled"), None, [false, false]),
+        (None, Some("enabled"), [false, true]),
+        (Some("enabled"), Some("disabled"), [true, false]),
+    ] {
+        house.ctx.caller = root.clone();
+        for (value, principal) in [(setting_of_root, &root.arn), (of_ann, &ann)] {
+            if let Some(value) = value {
+                set_dual_stack(&mut house, value, principal);
+            }
+        }
+        for (arn, expected) in [&root.arn, &ann].into_iter().zip(expected) {
+            house.ctx.caller.arn.clone_from(arn);
+            let known = interfaces(&house);
+            let answer = start(&mut house, &definition, 1, configuration(&[&subnet])).unwrap();
+            assert_eq!(have_ipv6(&house, &known), [expected], "{arn}");
+            let task = house.world.get(&TASKS, &keys(&house, &answer)[0]).unwrap();
+            let attachment = task.attachment.as_ref().unwrap();
+            assert_eq!(attachment.ipv6_address.is_some(), expected, "{arn}");
+        }
+    }
+}
+
+#[test]
+fn a_services_tasks_have_an_ipv6_address_by_the_setting_of_who_made_it() {
+    for (value, expected) in [("enabled", true), ("disabled", false)] {
+        let mut house = house();
+        host_in(&mut house, "a", "us-east-1a");
+        let (definition, subnet) = (define(&mut house), subnet_in(&house, "us-east-1a"));
+        with_ipv6(&mut house, &subnet);
+        let root = house.ctx.caller.arn.clone();
+        let ann = "arn:aws:iam::000000000000:user/ann";
+        set_dual_stack(&mut house, "disabled", &root);
+        set_dual_stack(&mut house, value, ann);
+        house.ctx.caller.arn = ann.into();
+        let create = CreateServiceRequest {
+            service_name: Some("web".into()),
+            task_definition: Some(definition),
+            desired_count: Some(1),
+            network_configuration: Some(configuration(&[&subnet])),
+            ..CreateServiceRequest::default()
+        };
+        house
+            .write(|txn, ctx| ops::create_service::create_service(txn, ctx, &create))
+            .unwrap();
+        house.ctx.caller.arn = root;
+        let key = house.service_key("web");
+        house.settle(&key);
+        assert_eq!(have_ipv6(&house, &BTreeSet::new()), [expected]);
+    }
+}
+
 #[test]
 fn what_cannot_be_has_awss_words() {
     let mut house = house();
@@ -256,7 +357,33 @@ fn what_cannot_be_has_awss_words() {
         network
     };
     let group = house.world.scan(&GROUPS).next().unwrap().key.id.clone();
+    house.change(|txn, ctx| {
+        let elsewhere = SubnetRecord {
+            key: ResourceKey::new(&ctx.scope, "subnet-elsewhere"),
+            vpc: "vpc-other".into(),
+            ..txn.scan(&SUBNETS).next().unwrap().as_ref().clone()
+        };
+        txn.put(&SUBNETS, elsewhere);
+    });
+    let mut of_two = with(&[group.as_str()], None);
+    of_two.awsvpc_configuration.as_mut().unwrap().subnets = Some(vec!["subnet-elsewhere".into()]);
     for (network, text) in [
+        (
+            configuration(&[subnet.as_str(); 17]),
+            "subnets can have at most 16 items.",
+        ),
+        (
+            configuration(&[&subnet, "subnet-elsewhere"]),
+            "All subnets must belong to the same VPC.",
+        ),
+        (
+            of_two,
+            "Security Groups and Subnets must belong to the same VPC.",
+        ),
+        (
+            with(&[], Some("enabled")),
+            "assignPublicIp should be one of [ENABLED,DISABLED]",
+        ),
         (configuration(&[]), "subnets can not be empty."),
         (
             configuration(&["subnet-none"]),

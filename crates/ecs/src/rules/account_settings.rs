@@ -46,6 +46,8 @@ pub const AWSVPC_TRUNKING: &str = "awsvpcTrunking";
 pub const CONTAINER_INSIGHTS: &str = "containerInsights";
 /// The `mode` of log drivers whose options name none.
 pub const DEFAULT_LOG_DRIVER_MODE: &str = "defaultLogDriverMode";
+/// Whether a task gets an IPv6 address where its subnet gives one.
+pub const DUAL_STACK_IPV6: &str = "dualStackIPv6";
 /// Whether tags given to a new resource need `ecs:TagResource`.
 pub const TAG_RESOURCE_AUTHORIZATION: &str = "tagResourceAuthorization";
 
@@ -99,7 +101,8 @@ pub static ALL: &[Definition] = &[
         "non-blocking",
     ),
     user("fargateEventWindows", SWITCH, "disabled"),
-    user("dualStackIPv6", SWITCH, "disabled"),
+    // Recorded of an account that never set it.
+    user(DUAL_STACK_IPV6, SWITCH, "enabled"),
 ];
 
 /// The setting of this name.

@@ -68,6 +68,7 @@ pub fn of(
     let is_fargate = fargate::is(&workload.launch_type);
     let version = workload.platform_version.as_deref().unwrap_or("LATEST");
     let network = network(world, scope, workload).ok()?;
+    let network = network.map(|one| one.started_by(world, scope, &service.created_by));
     let mut requirement = requirement::of(definition, &effective, network.is_some());
     let connect = connect::task::of(service, number, workload, (definition, &effective));
     let proxy = connect.as_ref().map(|_| connect::task::CAPABILITY);

@@ -90,12 +90,10 @@ pub fn prepare(
     launch_type::check(definition, asked.launch_type, version.as_deref())?;
     run_task::check_network(definition, asked.network.is_some())?;
     let network = match asked.network {
-        Some(given) => Some(network::resolve(
-            world,
-            &ctx.scope,
-            Some(given),
-            is_fargate,
-        )?),
+        Some(given) => {
+            let resolved = network::resolve(world, &ctx.scope, Some(given), is_fargate)?;
+            Some(resolved.started_by(world, &ctx.scope, &ctx.caller.arn))
+        }
         None => None,
     };
     let overrides = rules::overrides::read(asked.overrides, definition, is_fargate)?;

@@ -4,10 +4,12 @@
 //! transaction in which the task holds nothing any more ([`settle`]).
 //! Rule: semantics 4.6; API reference, AwsVpcConfiguration; design section 8, invariant 5.
 
+use crate::account_settings;
 use crate::place::problem::Requirement;
 use crate::records::Tags;
 use crate::records::attachment::{AttachmentRecord, AttachmentStatus};
 use crate::records::task::{TASKS, TaskKey, TaskRecord};
+use crate::rules::account_settings::DUAL_STACK_IPV6;
 use crate::rules::invalid_parameter;
 use aws_api::agent::{Eni, Ipv4Address, Ipv6Address};
 use aws_api::ecs::{Attachment, KeyValuePair, NetworkConfiguration};
@@ -31,6 +33,8 @@ pub struct Network {
     groups: Vec<String>,
     /// Whether each gets a public address.
     assign_public_ip: bool,
+    /// Whether none gets an IPv6 address.
+    without_ipv6: bool,
 }
 
 /// Checks what was asked for against the VPCs.
@@ -75,6 +79,7 @@ pub fn resolve(
         subnets,
         groups: groups.to_vec(),
         assign_public_ip,
+        without_ipv6: false,
     })
 }
 
@@ -130,6 +135,15 @@ fn check_group(world: &World, scope: &Scope, id: &str, vpc: &str) -> Result<(), 
 }
 
 impl Network {
+    /// Of tasks that this principal starts: an IPv6 address of a subnet that gives one is theirs only
+    /// with the account setting `dualStackIPv6`. Rule: API reference, PutAccountSetting.
+    #[must_use]
+    pub fn started_by(mut self, world: &World, scope: &Scope, principal_arn: &str) -> Self {
+        let value = account_settings::value(world, scope, principal_arn, DUAL_STACK_IPV6);
+        self.without_ipv6 = value != "enabled";
+        self
+    }
+
     /// Only its subnets of this zone.
     #[must_use]
     pub fn in_zone(mut self, zone: &str) -> Self {
@@ -189,6 +203,7 @@ impl Network {
             subnet: chosen,
             groups: self.groups.clone(),
             assign_public_ip: self.assign_public_ip,
+            without_ipv6: self.without_ipv6,
             description: arn(&task.scope, &id),
             tags: tags
                 .0
