@@ -172,6 +172,9 @@ def test_swap(longshore, tmp_path):
               " || cat /sys/fs/cgroup/memory.swap.max")
     seen = inside(longshore, tmp_path, script, memory=64, linuxParameters={"maxSwap": 32, "swappiness": 11}).split()
     assert seen in ([str(96 << 20), "11"], [str(32 << 20)])
+    # Without maxSwap it is ignored.
+    script = "cat /sys/fs/cgroup/memory/memory.swappiness 2> /dev/null || echo none"
+    assert inside(longshore, tmp_path, script, memory=64, linuxParameters={"swappiness": 11}).strip() != "11"
 
 
 def test_hostname_and_names(longshore, tmp_path):
@@ -252,9 +255,6 @@ def test_docker_volumes(longshore, tmp_path):
     assert second[1] == "kept" and "/own/note" in second[2]
 
 
-@pytest.fixture(scope="module")
-def furnished(longshore, tmp_path_factory):
-    """An image with a directory that has content, an owner and a mode of its own."""
 def test_labels_of_docker_volumes(longshore):
     name = f"labelled-{os.getpid()}"
 
@@ -281,6 +281,9 @@ def test_labels_of_docker_volumes(longshore):
     assert shown("second") == {name: {"by": "first", "x.y": ""}, "own": {"by": "second"}}
 
 
+@pytest.fixture(scope="module")
+def furnished(longshore, tmp_path_factory):
+    """An image with a directory that has content, an owner and a mode of its own."""
     path = tmp_path_factory.mktemp("images") / "furnished.tar"
 
     def layer(*members):

@@ -151,7 +151,8 @@ fn health_check(check: &HealthCheck) -> Healthcheck {
     }
 }
 
-/// `maxSwap` counts on top of the memory limit, Docker's MemorySwap is the sum of both.
+/// `maxSwap` counts on top of the memory limit, Docker's MemorySwap is the sum of both. Without it
+/// `swappiness` is ignored (API reference, LinuxParameters).
 fn with_linux_parameters(
     own: HostConfig,
     linux: &LinuxParameters,
@@ -173,7 +174,7 @@ fn with_linux_parameters(
             .as_ref()
             .map(|all| all.iter().map(tmpfs).collect()),
         memory_swap: swap.map(|(swap, memory)| bytes(swap) + bytes(memory)),
-        memory_swappiness: linux.swappiness.map(i64::from),
+        memory_swappiness: linux.max_swap.and(linux.swappiness).map(i64::from),
         ..own
     }
 }
@@ -202,5 +203,31 @@ fn device(given: &ecs::Device) -> Device {
                 .as_ref()
                 .map_or_else(|| "rwm".into(), letters),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swappiness_counts_beside_max_swap_alone() {
+        for (max_swap, swappiness, expected) in [
+            (None, Some(60), None),
+            (Some(0), Some(60), Some(60)),
+            (Some(32), Some(0), Some(0)),
+            (Some(32), None, None),
+            (None, None, None),
+        ] {
+            let given = LinuxParameters {
+                max_swap,
+                swappiness,
+                ..LinuxParameters::default()
+            };
+            let host = with_linux_parameters(HostConfig::default(), &given, Some(64));
+            assert_eq!(host.memory_swappiness, expected, "{given:?}");
+            let swap = max_swap.map(|swap| bytes(swap + 64));
+            assert_eq!(host.memory_swap, swap, "{given:?}");
+        }
     }
 }
