@@ -43,7 +43,26 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          the second by its name with its id behind. ECS announces a task with a health check when that first \
          passes, not before; a task passes ACTIVATING and DEACTIVATING in one transaction, unseen.",
     ),
-    ("TLS", "The API is plain HTTP on a loopback address."),
+    (
+        "TLS",
+        "On a loopback address the API is plain HTTP unless `--tls-cert` and `--tls-key` are given; beyond \
+         it HTTPS, by that certificate or by an authority of this Longshore's own, whose certificate \
+         `longshore env` exports as `AWS_CA_BUNDLE`.",
+    ),
+    (
+        "runtimePlatform on instances",
+        "A definition that names its `cpuArchitecture` goes to instances that register it as \
+         `ecs.cpu-architecture`, or that register none and have no identity document that says it: AWS \
+         knows the type of its instances, where such a one is here taken at its user's word.",
+    ),
+    (
+        "swappiness",
+        "Without effect on hosts with cgroup v2, which has one value for the whole host.",
+    ),
+    (
+        "Labels of Docker volumes",
+        "Shown by `longshore ps --json` beside the container's own, as there is no Docker to ask.",
+    ),
     (
         "Stopped tasks",
         "Described for one hour; longer with `stopped_tasks_visible = \"24h\"` in longshore.toml, \
@@ -113,10 +132,10 @@ A deployment controller cannot be changed.",
          driver's version are not registered.",
     ),
     (
-        "Texts of services, PutAttributes and account settings",
+        "Texts of services, launch types, PutAttributes and account settings",
         "Where no recording of AWS's error text is known to us, the error's code is AWS's and the \
          text is ours: task sets out of place, zone rebalancing that cannot be, stopping an ended \
-         deployment, strategies, steps and hooks out of their ranges, reserved attribute names, malformed attributes, a principal that is none.",
+         deployment, strategies, steps and hooks out of their ranges, what EXTERNAL and MANAGED_INSTANCES do not take, reserved attribute names, malformed attributes, a principal that is none.",
     ),
     (
         "EventBridge",

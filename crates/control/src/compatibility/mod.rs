@@ -5,15 +5,16 @@ mod differences;
 
 use differences::DIFFERENCES;
 use ecs::rules::account_settings;
-use ecs::rules::not_yet::{CONTAINER, EFFECTIVE, KEPT, TASK};
+use ecs::rules::not_yet::{CONTAINER, DROPPED_IN_CALLS, EFFECTIVE, KEPT, REFUSED_IN_CALLS, TASK};
 use ecs::rules::service_not_yet::ROWS;
 use std::fmt::Write;
 
 /// The account settings that change what Longshore does.
-const EFFECTIVE_SETTINGS: [&str; 4] = [
+const EFFECTIVE_SETTINGS: [&str; 5] = [
     account_settings::AWSVPC_TRUNKING,
     account_settings::CONTAINER_INSIGHTS,
     account_settings::DEFAULT_LOG_DRIVER_MODE,
+    account_settings::DUAL_STACK_IPV6,
     account_settings::TAG_RESOURCE_AUTHORIZATION,
 ];
 
@@ -26,6 +27,7 @@ pub fn document() -> String {
     );
     operations(&mut text);
     fields(&mut text);
+    calls(&mut text);
     services(&mut text);
     settings(&mut text);
     known(&mut text);
@@ -70,20 +72,39 @@ fn fields(text: &mut String) {
     list(
         text,
         "Kept",
-        "They are stored and shown, with everything under them; they change nothing else.",
+        "What AWS answers of a revision, as AWS answers it. The tags go to tasks where \
+         `propagateTags` says so.",
         KEPT.iter().copied(),
     );
-    let containers = CONTAINER.iter().map(|row| row.field);
-    let tasks = TASK.iter().map(|row| row.field);
     list(
         text,
         "Refused when a task starts",
         "A definition that uses one is registered, stored and shown as on AWS; RunTask and \
          StartTask answer `ClientException` \"Longshore does not yet support FIELD\". Of the task:",
-        tasks,
+        std::iter::empty(),
     );
+    TASK.iter().for_each(|row| part(text, row.field, row.when));
     text.push_str("\nOf a container:\n\n");
-    bullets(text, containers);
+    CONTAINER
+        .iter()
+        .for_each(|row| part(text, row.field, row.when));
+}
+
+/// Members of the calls themselves.
+fn calls(text: &mut String) {
+    list(
+        text,
+        "Refused in RunTask and StartTask",
+        "`ClientException` \"Longshore does not yet support FIELD\", and so is a `launchType` other \
+         than EC2 and FARGATE.",
+        REFUSED_IN_CALLS.iter().copied(),
+    );
+    list(
+        text,
+        "Dropped in RunTask and StartTask",
+        "They are checked; nothing shows them, as on AWS.",
+        DROPPED_IN_CALLS.iter().copied(),
+    );
 }
 
 fn services(text: &mut String) {
@@ -92,8 +113,9 @@ fn services(text: &mut String) {
         "Refused in a service",
         "CreateService, UpdateService and CreateTaskSet answer `ClientException` \"Longshore does not \
          yet support FIELD\".",
-        ROWS.iter().map(|row| row.member),
+        std::iter::empty(),
     );
+    ROWS.iter().for_each(|row| part(text, row.member, row.when));
 }
 
 fn settings(text: &mut String) {
@@ -118,6 +140,14 @@ fn known(text: &mut String) {
 fn list<'a>(text: &mut String, heading: &str, meaning: &str, items: impl Iterator<Item = &'a str>) {
     let _ = write!(text, "\n### {heading}\n\n{meaning}\n\n");
     bullets(text, items);
+}
+
+/// A field, or the part of it that is meant.
+fn part(text: &mut String, field: &str, when: &str) {
+    let _ = match when.is_empty() {
+        true => writeln!(text, "- `{field}`"),
+        false => writeln!(text, "- `{field}`: {when}"),
+    };
 }
 
 fn bullets<'a>(text: &mut String, items: impl Iterator<Item = &'a str>) {

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct Row<T: 'static> {
     /// The path as users write it; a prefix of a nested field stands for all under it.
     pub field: &'static str,
+    /// Of a field that is built in part: what of it is not, in words; else empty.
+    pub when: &'static str,
     asks: fn(&T) -> bool,
 }
 
@@ -25,7 +27,11 @@ impl<T> std::fmt::Debug for Row<T> {
 }
 
 const fn row<T>(field: &'static str, asks: fn(&T) -> bool) -> Row<T> {
-    Row { field, asks }
+    row_when(field, "", asks)
+}
+
+const fn row_when<T>(field: &'static str, when: &'static str, asks: fn(&T) -> bool) -> Row<T> {
+    Row { field, when, asks }
 }
 
 fn some<T>(list: &Option<Vec<T>>) -> bool {
@@ -53,27 +59,39 @@ fn is_bind(options: &BTreeMap<String, String>) -> bool {
 pub static TASK: &[Row<TaskDefinition>] = &[
     row("proxyConfiguration", |d| d.proxy_configuration.is_some()),
     row("inferenceAccelerators", |d| some(&d.inference_accelerators)),
-    row("runtimePlatform.operatingSystemFamily", |d| {
-        let platform = d.runtime_platform.as_ref();
-        let system = platform.and_then(|p| p.operating_system_family.as_deref());
-        system.is_some_and(|system| system != "LINUX")
-    }),
+    row_when(
+        "runtimePlatform.operatingSystemFamily",
+        "another than `LINUX`",
+        |d| {
+            let platform = d.runtime_platform.as_ref();
+            let system = platform.and_then(|p| p.operating_system_family.as_deref());
+            system.is_some_and(|system| system != "LINUX")
+        },
+    ),
     row("enableFaultInjection", |d| on(d.enable_fault_injection)),
     row("trustedExecutionConfiguration", |d| {
         d.trusted_execution_configuration.is_some()
     }),
-    row("volumes.dockerVolumeConfiguration.driver", |d| {
-        docker_volumes(d).any(|docker| {
-            let driver = docker.driver.as_deref();
-            driver.is_some_and(|driver| driver != "local")
-        })
-    }),
+    row_when(
+        "volumes.dockerVolumeConfiguration.driver",
+        "another than `local`",
+        |d| {
+            docker_volumes(d).any(|docker| {
+                let driver = docker.driver.as_deref();
+                driver.is_some_and(|driver| driver != "local")
+            })
+        },
+    ),
     // A directory of the host is the one thing that driver `local` mounts here.
-    row("volumes.dockerVolumeConfiguration.driverOpts", |d| {
-        docker_volumes(d)
-            .filter_map(|docker| docker.driver_opts.as_ref())
-            .any(|options| !options.is_empty() && !is_bind(options))
-    }),
+    row_when(
+        "volumes.dockerVolumeConfiguration.driverOpts",
+        "others than those of a directory of the host: `type` `none` or `bind`, `o` with `bind`, `device`",
+        |d| {
+            docker_volumes(d)
+                .filter_map(|docker| docker.driver_opts.as_ref())
+                .any(|options| !options.is_empty() && !is_bind(options))
+        },
+    ),
     row("volumes.efsVolumeConfiguration", |d| {
         d.volumes
             .iter()
@@ -110,24 +128,37 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     }),
     row("environmentFiles", |c| some(&c.environment_files)),
     row("secrets", |c| some(&c.secrets)),
-    row("dockerSecurityOptions label", |c| {
-        let mut options = c.docker_security_options.iter().flatten();
-        options.any(|option| option.starts_with("label:") && option != "label:disable")
-    }),
+    row_when(
+        "dockerSecurityOptions label",
+        "another than `label:disable`",
+        |c| {
+            let mut options = c.docker_security_options.iter().flatten();
+            options.any(|option| option.starts_with("label:") && option != "label:disable")
+        },
+    ),
     // GPUs are placed; nothing else is, and none is shared.
-    row("resourceRequirements", |c| {
-        let mut all = c.resource_requirements.iter().flatten();
-        all.any(|r| r.r#type.as_deref().is_some_and(|t| t != "GPU") || r.sharing_strategy.is_some())
-    }),
+    row_when(
+        "resourceRequirements",
+        "of another type than `GPU`, or with a `sharingStrategy`",
+        |c| {
+            let mut all = c.resource_requirements.iter().flatten();
+            let is_gpu = |t: &str| t == "GPU";
+            all.any(|r| !r.r#type.as_deref().is_none_or(is_gpu) || r.sharing_strategy.is_some())
+        },
+    ),
     row("firelensConfiguration", |c| {
         c.firelens_configuration.is_some()
     }),
     row("credentialSpecs", |c| some(&c.credential_specs)),
-    row("logConfiguration.logDriver", |c| {
-        let log = c.log_configuration.as_ref();
-        let driver = log.and_then(|log| log.log_driver.as_deref());
-        driver.is_some_and(|driver| !["awslogs", "json-file", "none"].contains(&driver))
-    }),
+    row_when(
+        "logConfiguration.logDriver",
+        "another than `awslogs`, `json-file` and `none`",
+        |c| {
+            let log = c.log_configuration.as_ref();
+            let driver = log.and_then(|log| log.log_driver.as_deref());
+            driver.is_some_and(|driver| !["awslogs", "json-file", "none"].contains(&driver))
+        },
+    ),
     row("logConfiguration.secretOptions", |c| {
         c.log_configuration
             .as_ref()
@@ -138,6 +169,8 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
 /// Leaves of a task definition that have their effect, each by its whole path.
 pub static EFFECTIVE: &[&str] = &[
     "taskRoleArn",
+    // `awslogs` signs with it.
+    "executionRoleArn",
     "family",
     // Compared with the launch type of a call (`rules::launch_type`).
     "requiresCompatibilities",
@@ -147,7 +180,7 @@ pub static EFFECTIVE: &[&str] = &[
     "volumes.host.sourcePath",
     "cpu",
     "memory",
-    // The instance's `ecs.cpu-architecture` is compared at placement.
+    // Compared with the `ecs.cpu-architecture` of the instance (`task::requirement`).
     "runtimePlatform.cpuArchitecture",
     "placementConstraints.type",
     "placementConstraints.expression",
@@ -160,6 +193,9 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.portMappings.hostPort",
     "containerDefinitions.portMappings.containerPortRange",
     "containerDefinitions.portMappings.protocol",
+    // Service Connect goes by these two.
+    "containerDefinitions.portMappings.name",
+    "containerDefinitions.portMappings.appProtocol",
     "containerDefinitions.essential",
     "containerDefinitions.entryPoint",
     "containerDefinitions.command",
@@ -193,6 +229,7 @@ pub static EFFECTIVE: &[&str] = &[
     "ipcMode",
     "volumes.dockerVolumeConfiguration.scope",
     "volumes.dockerVolumeConfiguration.autoprovision",
+    "volumes.dockerVolumeConfiguration.labels",
     "containerDefinitions.links",
     "containerDefinitions.volumesFrom.sourceContainer",
     "containerDefinitions.volumesFrom.readOnly",
@@ -225,14 +262,10 @@ pub static EFFECTIVE: &[&str] = &[
     "containerDefinitions.systemControls.value",
 ];
 
-/// Fields that are kept and shown, and whose absence of effect changes nothing that was asked for;
-/// a field stands for all under it.
+/// Fields that ask for nothing in a container: the tags, and what AWS answers of a revision; a field
+/// stands for all under it.
 pub static KEPT: &[&str] = &[
     "tags",
-    "executionRoleArn",
-    "volumes.dockerVolumeConfiguration.labels",
-    "containerDefinitions.portMappings.name",
-    "containerDefinitions.portMappings.appProtocol",
     "taskDefinitionArn",
     "revision",
     "status",
@@ -243,6 +276,13 @@ pub static KEPT: &[&str] = &[
     "deleteRequestedAt",
     "registeredBy",
 ];
+
+/// Members of RunTask and StartTask that are refused, each by its own check and by its name where it
+/// asks for something. A launch type other than EC2 and FARGATE is one of them.
+pub static REFUSED_IN_CALLS: &[&str] = &["capacityProviderStrategy", "volumeConfigurations"];
+
+/// Members of RunTask and StartTask that are checked and then dropped: no answer of AWS's shows them.
+pub static DROPPED_IN_CALLS: &[&str] = &["referenceId"];
 
 /// Whether every field that this definition uses has its effect.
 ///
@@ -439,21 +479,14 @@ mod tests {
             "tags",
             "taskDefinition",
         ];
-        // `referenceId` is kept by nobody: no answer shows it. The others are refused, each by its
-        // own check, tested where that check is.
-        const REFUSED_OR_UNSEEN: &[&str] = &[
-            "capacityProviderStrategy",
-            "referenceId",
-            "volumeConfigurations",
-        ];
         for member in RUN_TASK_REQUEST
             .members
             .iter()
             .chain(START_TASK_REQUEST.members)
         {
-            let known =
-                EFFECTIVE.contains(&member.name) || REFUSED_OR_UNSEEN.contains(&member.name);
-            assert!(known, "{}", member.name);
+            let lists = [EFFECTIVE, REFUSED_IN_CALLS, DROPPED_IN_CALLS];
+            let of_lists = lists.iter().filter(|list| list.contains(&member.name));
+            assert_eq!(of_lists.count(), 1, "{}", member.name);
         }
     }
 

@@ -75,12 +75,14 @@ impl<'a> From<&'a CreateTaskSetRequest> for Asked<'a> {
 pub struct Row {
     /// The member's path in the request.
     pub member: &'static str,
+    /// Of a member that is built in part: what of it is not, in words; else empty.
+    pub when: &'static str,
     asks: fn(&Asked<'_>) -> bool,
 }
 
 /// Every member of a service that is refused.
 pub const ROWS: &[Row] = &[
-    row("launchType", |asked| {
+    row_when("launchType", "another than EC2 and FARGATE", |asked| {
         let given = asked.launch_type;
         given.is_some_and(|given| !matches!(given, "EC2" | "FARGATE"))
     }),
@@ -88,8 +90,9 @@ pub const ROWS: &[Row] = &[
         any(asked.capacity_providers)
     }),
     row("loadBalancers", |asked| any(asked.load_balancers)),
-    row(
+    row_when(
         "serviceConnectConfiguration.logConfiguration.logDriver",
+        "another than `awslogs` and `json-file`",
         |asked| {
             let driver = access_log(asked).and_then(|log| log.log_driver.as_deref());
             driver.is_some_and(|driver| !["awslogs", "json-file"].contains(&driver))
@@ -128,7 +131,11 @@ fn access_log<'a>(asked: &Asked<'a>) -> Option<&'a LogConfiguration> {
 }
 
 const fn row(member: &'static str, asks: fn(&Asked<'_>) -> bool) -> Row {
-    Row { member, asks }
+    row_when(member, "", asks)
+}
+
+const fn row_when(member: &'static str, when: &'static str, asks: fn(&Asked<'_>) -> bool) -> Row {
+    Row { member, when, asks }
 }
 
 /// The form of what is asked for, then whether it is built.
