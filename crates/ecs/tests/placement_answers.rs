@@ -117,6 +117,30 @@ fn binpack_fills_one_host_and_spread_uses_every_one() {
 }
 
 #[test]
+fn random_reaches_every_host_and_gives_none_the_most() {
+    let (mut house, hosts) = house();
+    house.define("small", vec![container("app", 1, 6)]);
+    let mut on = vec![0; hosts.len()];
+    for _ in 0..20 {
+        let random = PlacementStrategy {
+            r#type: Some("random".into()),
+            ..PlacementStrategy::default()
+        };
+        let input = RunTaskRequest {
+            placement_strategy: Some(vec![random]),
+            ..run("small", 10)
+        };
+        let (counts, failures) = placed(&mut house, &hosts, input);
+        assert_eq!(failures, [""; 0]);
+        on.iter_mut()
+            .zip(counts)
+            .for_each(|(sum, count)| *sum += count);
+    }
+    // Of 200; each has room for 166.
+    assert!(on.iter().all(|count| (20..=100).contains(count)), "{on:?}");
+}
+
+#[test]
 fn constraints_refuse_with_their_reasons_and_a_part_is_placed() {
     let (mut house, hosts) = house();
     let distinct = RunTaskRequest {
@@ -177,30 +201,6 @@ fn a_definitions_own_constraint_holds_too() {
     assert_eq!(counts, [0, 0, 0, 3]);
 }
 
-#[test]
-fn a_listing_is_filtered_by_an_expression() {
-    let (mut house, hosts) = house();
-    let mut list = |filter: &str| {
-        let input = ListContainerInstancesRequest {
-            filter: Some(filter.into()),
-            ..ListContainerInstancesRequest::default()
-        };
-        let world = house.world.clone();
-        ops::list_container_instances::list_container_instances(&world, &mut house.ctx, &input)
-    };
-    let listed = list("attribute:ecs.availability-zone == b").unwrap();
-    let mut expected = vec![hosts[2].arn(), hosts[3].arn()];
-    expected.sort();
-    assert_eq!(listed.container_instance_arns, Some(expected));
-    let refused = list("colour == red").unwrap_err();
-    assert_eq!(refused.code().name, "InvalidParameterException");
-}
-
-#[test]
-fn gpus_are_given_by_id_told_to_the_agent_and_shown() {
-    let mut house = House::new();
-    let host = house.host_with_gpus("h", 1000, 1000, 3);
-    let asks = |name: &str, count: &str| ContainerDefinition {
 /// A definition for this processor.
 fn define_for(house: &mut House, architecture: &str) -> String {
     house.define_with(RegisterTaskDefinitionRequest {
@@ -284,6 +284,30 @@ fn of_an_instance_of_ec2_the_identity_document_says_its_processor() {
     }
 }
 
+#[test]
+fn a_listing_is_filtered_by_an_expression() {
+    let (mut house, hosts) = house();
+    let mut list = |filter: &str| {
+        let input = ListContainerInstancesRequest {
+            filter: Some(filter.into()),
+            ..ListContainerInstancesRequest::default()
+        };
+        let world = house.world.clone();
+        ops::list_container_instances::list_container_instances(&world, &mut house.ctx, &input)
+    };
+    let listed = list("attribute:ecs.availability-zone == b").unwrap();
+    let mut expected = vec![hosts[2].arn(), hosts[3].arn()];
+    expected.sort();
+    assert_eq!(listed.container_instance_arns, Some(expected));
+    let refused = list("colour == red").unwrap_err();
+    assert_eq!(refused.code().name, "InvalidParameterException");
+}
+
+#[test]
+fn gpus_are_given_by_id_told_to_the_agent_and_shown() {
+    let mut house = House::new();
+    let host = house.host_with_gpus("h", 1000, 1000, 3);
+    let asks = |name: &str, count: &str| ContainerDefinition {
         resource_requirements: Some(vec![ResourceRequirement {
             r#type: Some("GPU".into()),
             value: Some(count.into()),

@@ -14,6 +14,7 @@ use ecs::place::visited;
 use ecs::records::task::Reserved;
 use proptest::prelude::*;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 /// More than are compared one by one, so that the orders decide too.
 const HOSTS: usize = 80;
@@ -281,8 +282,8 @@ fn question(ask: &Ask) -> (Requirement, Vec<Constraint>) {
             .map(|zone| (ZONE.to_owned(), Some(zone.to_owned())))
             .into_iter()
             .collect(),
-        gpus: ask.wanted.gpus,
         platform: Vec::new(),
+        gpus: ask.wanted.gpus,
         interfaces: ask.wanted.interfaces,
         zones: None,
     };
@@ -449,6 +450,51 @@ fn a_decision_asks_as_few_of_many_instances_as_of_few() {
         let of = |hosts| asked_by_one_decision(hosts, &strategy);
         assert_eq!(of(5000), of(300), "{strategy:?}");
         assert!(of(5000) <= 60, "twenty of each zone: {strategy:?}");
+    }
+}
+
+/// How many of 200 decisions of different seeds each host of an empty cluster gets.
+fn random_counts(hosts: usize, strategy: &[Criterion]) -> BTreeMap<String, u32> {
+    let cluster = cluster_of(hosts);
+    let requirement = Requirement {
+        reserved: Reserved {
+            cpu_units: 256,
+            memory_mib: 512,
+            ..Reserved::default()
+        },
+        ..Requirement::default()
+    };
+    let mut counts = BTreeMap::new();
+    for seed in 0..200 {
+        let question = Question {
+            requirement: &requirement,
+            group: "web",
+            constraints: &[],
+            strategy,
+            seed,
+        };
+        let chosen = choose(&cluster, &question, &|_, _| true).unwrap();
+        *counts.entry(chosen.instance.0).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn random_chooses_each_host_at_times_and_none_most_times() {
+    let zone = Criterion::SpreadAttribute(ZONE.into());
+    for strategy in [
+        vec![Criterion::Random],
+        vec![zone, Criterion::Random],
+        vec![Criterion::BinpackCpu, Criterion::Random],
+        vec![Criterion::SpreadInstance, Criterion::Random],
+    ] {
+        for hosts in [2, 9] {
+            let counts = random_counts(hosts, &strategy);
+            assert_eq!(counts.len(), hosts, "{strategy:?}: {counts:?}");
+            let most = counts.values().max().unwrap();
+            let share = 200 / hosts as u32;
+            assert!(*most <= share + 60, "{strategy:?}: {counts:?}");
+        }
     }
 }
 
