@@ -122,12 +122,96 @@ mod tests {
     use super::*;
     use crate::decision_log::DecisionLog;
     use crate::operations;
+    use aws_api::ecs::{RegisterContainerInstanceRequest, Resource, RunTaskRequest};
     use aws_types::{Ctx, Scope};
-    use ecs::records::{CLUSTERS, ClusterRecord, ClusterStatus, TASK_DEFINITIONS};
+    use ecs::ops;
+    use ecs::records::{
+        CLUSTERS, CONTAINER_INSTANCES, ClusterRecord, ClusterStatus, TASK_DEFINITIONS, TASKS,
+    };
+    use ecs::task::status::{DesiredStatus, TaskStatus};
     use std::sync::Arc;
     use std::time::Duration;
     use store::backend::{MemoryLogStore, MemoryMetricStore, MemoryStore};
     use store::{Schema, StateHandle};
+
+    fn retention(state: &StateHandle, scope: &Scope, timing: Timing) -> Retention {
+        Retention(Controllers {
+            state: state.clone(),
+            logs: Arc::new(MemoryLogStore::default()),
+            metrics: Arc::new(MemoryMetricStore::default()),
+            timing,
+            host_lost_after: Duration::from_secs(60),
+            scope: scope.clone(),
+            decisions: Arc::new(DecisionLog::new(clock::now())),
+        })
+    }
+
+    /// Tasks that stopped so many minutes ago, each under that number.
+    async fn stopped(state: &StateHandle, ctx: Ctx, minutes: &'static [u64]) {
+        let written = state.submit(ctx, move |txn, ctx| {
+            let number = |name: &str| Resource {
+                name: Some(name.into()),
+                r#type: Some("INTEGER".into()),
+                integer_value: Some(4096),
+                ..Resource::default()
+            };
+            let host = RegisterContainerInstanceRequest {
+                total_resources: Some(vec![number("CPU"), number("MEMORY")]),
+                ..Default::default()
+            };
+            ops::register_container_instance::register_container_instance(txn, ctx, &host)?;
+            let instance = txn.scan(&CONTAINER_INSTANCES).next().unwrap().key.clone();
+            life::connected(txn, &instance, &life::SessionVersions::default());
+            for ago in minutes {
+                let input = RunTaskRequest {
+                    task_definition: Some("f".into()),
+                    started_by: Some(ago.to_string()),
+                    ..RunTaskRequest::default()
+                };
+                ops::run_task::run_task(txn, ctx, &input)?;
+            }
+            let tasks: Vec<_> = txn.scan(&TASKS).map(|task| task.key.clone()).collect();
+            for key in tasks {
+                txn.update(&TASKS, &key, |task| {
+                    let ago = task.started_by.as_deref().unwrap().parse().unwrap();
+                    task.times.stopped = Some(clock::now().minus(Duration::from_mins(ago)));
+                    task.last_status = TaskStatus::Stopped;
+                    task.desired = DesiredStatus::Stopped;
+                    task.holds = false;
+                });
+            }
+            Ok(())
+        });
+        written.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stopped_task_stays_as_long_as_was_configured() {
+        let scope = Scope::new("000000000000", "us-east-1");
+        let schema = Schema::new(&operations::tables());
+        for (hours, expected) in [
+            (1, &["30"][..]),
+            (24, &["120", "30"]),
+            (48, &["120", "1500", "30"]),
+        ] {
+            let store = Box::new(MemoryStore::default());
+            let (state, _writer) = store::start(store, schema.clone()).unwrap();
+            put(&state, clock::own_ctx(&scope)).await;
+            stopped(&state, clock::own_ctx(&scope), &[30, 120, 1500]).await;
+            let timing = Timing {
+                stopped_task_visible: Duration::from_hours(hours),
+                ..Timing::AWS
+            };
+            retention(&state, &scope, timing).activate().await.unwrap();
+            let world = state.snapshot();
+            let left = world
+                .scan(&TASKS)
+                .map(|task| task.started_by.clone().unwrap());
+            let mut left: Vec<_> = left.collect();
+            left.sort();
+            assert_eq!(left, expected, "kept for {hours} h");
+        }
+    }
 
     async fn put(state: &StateHandle, ctx: Ctx) {
         let written = state.submit(ctx, |txn, ctx| {
@@ -181,15 +265,7 @@ mod tests {
         let schema = Schema::new(&operations::tables());
         let (state, _writer) = store::start(Box::new(MemoryStore::default()), schema).unwrap();
         put(&state, clock::own_ctx(&scope)).await;
-        let retention = Retention(Controllers {
-            state: state.clone(),
-            logs: Arc::new(MemoryLogStore::default()),
-            metrics: Arc::new(MemoryMetricStore::default()),
-            timing: Timing::AWS,
-            host_lost_after: Duration::from_secs(60),
-            scope,
-            decisions: Arc::new(DecisionLog::new(clock::now())),
-        });
+        let retention = retention(&state, &scope, Timing::AWS);
         for _ in 0..2 {
             retention.activate().await.unwrap();
             let world = state.snapshot();
