@@ -685,8 +685,12 @@ fn a_decision_looks_at_few_instances_while_a_cluster_fills_up_too() {
     ] {
         for beside in [Beside::Nothing, Beside::Crowd, Beside::CrowdOfSizes] {
             let of = |hosts| most_visits_while_filling(hosts, beside, &strategy);
-            let (few, many) = (of(50), of(700));
-            assert!(many <= 300, "{beside:?} {strategy:?}: {few}, then {many}");
+            // Two hundred are more than the ways are long; what is more of 700 is the depth of trees.
+            let (few, many) = (of(200), of(700));
+            assert!(
+                many <= few + 80 && many <= 300,
+                "{beside:?} {strategy:?}: {few}, then {many}"
+            );
         }
     }
 }
