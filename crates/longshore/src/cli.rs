@@ -161,7 +161,8 @@ pub struct PsOptions {
     /// Stopped tasks too
     #[arg(long, short)]
     pub all: bool,
-    /// Print tasks as DescribeTasks answers them, with the labels of this machine's containers
+    /// Print tasks as DescribeTasks answers them, with the labels of this machine's containers and
+    /// of the Docker volumes that they see
     #[arg(long)]
     pub json: bool,
 }

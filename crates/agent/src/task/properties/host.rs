@@ -204,6 +204,10 @@ impl Host {
         match command {
             Command::Start(container) if fails => {
                 self.bundles.insert(container);
+                // What ran before has then come to its end, and without success.
+                if self.ran.contains(&container) {
+                    self.ended.insert(container, 1);
+                }
                 Event::StartFailed(container, "CannotStartContainerError: no".into())
             }
             Command::Start(container) => {
