@@ -7,7 +7,7 @@
 
 use super::facts::{Facts, Member};
 use super::judge::{self, IMPAIRED_ROUNDS};
-use super::plan::Stop;
+use super::plan::{Stop, Why};
 use super::replica::{self, Moves};
 use crate::records::deployment_stage::{Stage, Staged};
 use crate::records::service::{Deployment, Rollout};
@@ -31,8 +31,15 @@ pub fn moves(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Moves {
     if let Some(blue) = blue(facts, staged) {
         let blue = judged(facts, blue);
         let of_blue = replica::moves(&beside, &blue, desired);
+        let (mut stop, is_blocked) = stops_beside(&beside, &blue, desired);
+        // Where what is neither leaves no room for its replacement, one that fails its checks makes room.
+        let makes_room = |one: &Stop| one.of == blue.number && one.why == Why::Unhealthy;
+        if of_blue.start.is_empty() {
+            let unhealthy = of_blue.stop.into_iter().filter(makes_room);
+            let more: Vec<Stop> = unhealthy.filter(|one| !stop.contains(one)).collect();
+            stop.extend(more);
+        }
         moves.start.extend(of_blue.start);
-        let (stop, is_blocked) = stops_beside(&beside, &blue, desired);
         moves.stop.extend(stop);
         moves.is_blocked |= of_blue.is_blocked || is_blocked;
         moves.protected.extend(of_blue.protected);
