@@ -13,14 +13,17 @@ up: setup-run build install ## Build, install and start Longshore with a first t
 	$(say) "starting longshore (Ctrl-C to leave; containers go on)"
 	$(SUDO) /usr/local/bin/longshore up --demo
 
+# Whole files side by side: most of their time they wait.
+AT_ONCE := -n 2 --dist loadfile
+
 test: setup-test build-test ## Run every test: Rust, rules of the house, end to end
 	$(say) "Rust: unit, property and crash tests"
 	cargo test --workspace --quiet
 	$(say) "end to end: the real binary, real containers, boto3 and the AWS CLI"
-	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
+	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q $(AT_ONCE) tests/e2e
 	$(say) "the fields of containers once more, by the public agent's protocol alone"
 	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore LONGSHORE_TEST_PUBLIC_PROTOCOL=1 \
-		.venv/bin/pytest -q $(addprefix tests/e2e/test_,container_fields.py ports.py real_definitions.py)
+		.venv/bin/pytest -q $(AT_ONCE) $(addprefix tests/e2e/test_,container_fields.py ports.py real_definitions.py)
 
 test-guest: setup-test build ## Boot an older kernel with cgroup v2 in QEMU, run what meets the kernel there
 	@scripts/guest/setup.sh
@@ -59,7 +62,7 @@ unit: ## Only the Rust tests
 	cargo test --workspace
 
 e2e: setup-test build ## Only the end-to-end tests
-	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q tests/e2e
+	$(SUDO) env PATH="$$PATH" LONGSHORE_BIN=$(CURDIR)/target/release/longshore .venv/bin/pytest -q $(AT_ONCE) tests/e2e
 
 BENCHES := launch api state placement services pull logs replace deploy health network interfaces connect
 

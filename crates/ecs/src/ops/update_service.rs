@@ -62,16 +62,13 @@ pub fn update_service(
     change_flags(&mut record, input, &change);
     place(&mut record, input);
     let network = network_of(input, present.as_ref());
-    let version = input.platform_version.as_deref();
-    if version.is_some() {
-        record.platform_version = launch_type::platform_version(&record.launch_type, version)?;
-    }
+    let has_version = set_version(&mut record, input.platform_version.as_deref())?;
     let registries = registries(input, present.as_ref());
     let is_new = given.is_some()
         || input.network_configuration.is_some()
         || input.service_registries.is_some()
         || input.service_connect_configuration.is_some()
-        || version.is_some();
+        || has_version;
     check(
         &mut record,
         input,
@@ -105,6 +102,14 @@ pub fn update_service(
     Ok(UpdateServiceResponse {
         service: Some(shape::service(txn, &record, true)),
     })
+}
+
+/// `platformVersion`; whether it was given.
+fn set_version(record: &mut ServiceRecord, given: Option<&str>) -> Result<bool, AwsError> {
+    if given.is_some() {
+        record.platform_version = launch_type::platform_version(&record.launch_type, given)?;
+    }
+    Ok(given.is_some())
 }
 
 fn configure(
