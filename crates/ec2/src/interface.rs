@@ -41,6 +41,8 @@ pub struct Wanted {
     pub tags: BTreeMap<String, String>,
     /// The host that is to hold it, where that is known already.
     pub host: Option<String>,
+    /// Whether that host has its interfaces by a trunk.
+    pub is_branch: bool,
 }
 
 /// Makes the interface of a task.
@@ -72,6 +74,9 @@ pub fn create_for_task(
     }
     made.description.clone_from(&wanted.description);
     made.requester_managed = true;
+    if wanted.is_branch {
+        made.kind = "branch".into();
+    }
     made.attachment = Some(AttachmentRecord {
         id: fresh_id(ctx, "eni-attach"),
         at: ctx.now,
