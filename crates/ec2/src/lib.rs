@@ -7,6 +7,7 @@
 //!   of resources share. [`errors`], [`filter`], [`page`], [`tags`]: words and mechanics of the API.
 //! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
 //!   first start. [`zones`], [`cidr`].
+//! * [`dhcp`]: what those in a VPC are told about names.
 //! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
 //! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
 //!   [`endpoint`]: ways to AWS's services.
@@ -21,6 +22,7 @@ pub mod acl;
 pub mod address;
 pub mod cidr;
 pub mod defaults;
+pub mod dhcp;
 pub mod elastic;
 pub mod endpoint;
 pub mod errors;

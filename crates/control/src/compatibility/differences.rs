@@ -35,6 +35,10 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          had from the next registration on, not only by a new instance; it shows as `ecs.awsvpc-trunk-id` alone.",
     ),
     (
+        "DHCP options",
+        "`domain-name` and `domain-name-servers` stand in `/etc/resolv.conf` of tasks that start from then on.          `ntp-servers`, `netbios-name-servers`, `netbios-node-type` and `ipv6-address-preferred-lease-time` are          stored and shown: no task asks by DHCP.",
+    ),
+    (
         "Cloud Map",
         "Public DNS namespaces, Route 53 health checks, alias \
          targets and service attributes are refused. An operation is SUCCESS when its call is answered; \

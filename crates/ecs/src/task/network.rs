@@ -228,7 +228,7 @@ impl Network {
         };
         let made = interface::create_for_task(txn, ctx, &wanted)?;
         let subnet = subnet::require(txn, &task.scope, &made.subnet)?;
-        let resolver = subnet::resolver(txn, &subnet);
+        let naming = subnet::naming(txn, &subnet);
         Ok(AttachmentRecord {
             id,
             status: AttachmentStatus::Precreated,
@@ -238,7 +238,8 @@ impl Network {
             address: made.address(),
             ipv6_address: made.ipv6_addresses.first().copied(),
             gateway: format!("{}/{}", subnet.gateway(), subnet.cidr.prefix_len()),
-            resolver,
+            name_servers: naming.servers,
+            search: naming.search,
             private_dns_name: made.private_dns_name.clone(),
         })
     }
@@ -326,10 +327,7 @@ pub fn shape(task: &TaskRecord, one: &AttachmentRecord) -> Attachment {
 /// As its agent reads it.
 #[must_use]
 pub fn payload(scope: &Scope, one: &AttachmentRecord) -> Eni {
-    let domain = one
-        .private_dns_name
-        .split_once('.')
-        .map(|(_, domain)| domain.to_owned());
+    let servers = one.name_servers.iter().map(ToString::to_string);
     Eni {
         ec2_id: Some(one.interface.clone()),
         mac_address: Some(one.mac.clone()),
@@ -347,8 +345,8 @@ pub fn payload(scope: &Scope, one: &AttachmentRecord) -> Eni {
         }),
         subnet_gateway_ipv4_address: Some(one.gateway.clone()),
         private_dns_name: Some(one.private_dns_name.clone()),
-        domain_name: domain.map(|domain| vec![domain]),
-        domain_name_servers: Some(vec![one.resolver.to_string()]),
+        domain_name: Some(one.search.clone()),
+        domain_name_servers: Some(servers.collect()),
         interface_association_protocol: Some("default".into()),
         ..Eni::default()
     }
