@@ -14,7 +14,7 @@ use crate::records::interface::{
 use crate::records::subnet::SubnetRecord;
 use crate::records::{ResourceKey, fresh_id, within};
 use crate::resource::lookup;
-use crate::{address, defaults, group, tags};
+use crate::{address, defaults, elastic, group, tags};
 use aws_types::{AwsError, Ctx, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -201,13 +201,12 @@ pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
         return;
     };
     let own = within(scope, id);
-    let elastic = txn.find(&ALLOCATIONS, &BY_INTERFACE, &own);
-    let elastic: Vec<_> = elastic.map(|allocation| allocation.key.clone()).collect();
-    for key in elastic {
-        txn.update(&ALLOCATIONS, &key, |allocation| {
-            allocation.interface = None;
-            allocation.association = None;
-        });
+    let elastics: Vec<_> = txn
+        .find(&ALLOCATIONS, &BY_INTERFACE, &own)
+        .cloned()
+        .collect();
+    for one in elastics {
+        elastic::part(txn, &one);
     }
     address::leave(txn, id);
     tags::forget(txn, &interface.key);

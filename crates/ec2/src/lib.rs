@@ -12,7 +12,7 @@
 //! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
 //!   [`endpoint`]: ways to AWS's services.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
-//!   addresses in use.
+//!   addresses in use. [`held`]: those that hosts may still translate.
 //!
 //! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
 //! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
@@ -28,6 +28,7 @@ pub mod endpoint;
 pub mod errors;
 pub mod filter;
 pub mod group;
+pub mod held;
 pub mod host;
 pub mod interface;
 pub mod nat;
