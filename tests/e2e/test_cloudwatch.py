@@ -216,10 +216,18 @@ def test_requests_through_service_connect_are_counted(longshore):
     connect.running(longshore, "api")
     connect.create(longshore, "caller", connect.sleeper(longshore, "counted-caller"), connect.configuration(space))
     [caller] = connect.running(longshore, "caller")
+    left = ["caller", "api"]
     try:
-        def counted() -> dict | None:
-            for _ in range(3):
+        asked = 0
+
+        def ask(times: int) -> None:
+            nonlocal asked
+            for _ in range(times):
                 assert connect.curl(longshore.data, caller, "http://api/")[0] == 200
+                asked += 1
+
+        def counted() -> dict | None:
+            ask(3)
             found = datapoints(of, "AWS/ECS", "RequestCount", {"DiscoveryName": "web"}, "Sum")
             return next((one for one in found if one["Sum"] >= 3), None)
 
@@ -227,7 +235,15 @@ def test_requests_through_service_connect_are_counted(longshore):
         whole = {"DiscoveryName": "web", "ClusterName": "default", "ServiceName": "caller"}
         assert datapoints(of, "AWS/ECS", "RequestCount", whole, "Sum")
         target = {"TargetDiscoveryName": "web"}
-        assert datapoints(of, "AWS/ECS", "HTTPCode_Target_2XX_Count", target, "Sum")[-1]["Sum"] >= 0
+        assert sum(one["Sum"] for one in datapoints(of, "AWS/ECS", "HTTPCode_Target_2XX_Count", target, "Sum")) > 0
         assert datapoints(of, "AWS/ECS", "TargetResponseTime", target, "Average")[-1]["Average"] > 0
+        # What a task asked for just before its end is told too, and nothing twice.
+        ask(5)
+        connect.remove(longshore, "caller")
+        left.remove("caller")
+        for name, dimensions in (("RequestCount", {"DiscoveryName": "web"}), ("HTTPCode_Target_2XX_Count", target)):
+            total = lambda: sum(one["Sum"] for one in datapoints(of, "AWS/ECS", name, dimensions, "Sum", minutes=30))
+            eventually(lambda: total() >= asked, f"all {asked} requests to be counted as {name}", 180)
+            assert total() == asked
     finally:
-        connect.remove(longshore, "caller", "api")
+        connect.remove(longshore, *left)

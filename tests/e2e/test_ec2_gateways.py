@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from harness import Longshore
+from harness import Longshore, eventually
 from test_ec2 import filters, named, refused
+from vpc import default_subnet, hello, network
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,27 @@ def test_a_nat_gateway_has_an_interface_and_an_elastic_address_and_leads_out_whi
         "InvalidNatGatewayID.NotFound", f"The natGateway ID '{nat}' does not exist")
     ec2.delete_route_table(RouteTableId=table)
     ec2.release_address(AllocationId=allocation)
+
+
+def test_an_address_is_given_again_when_the_hosts_translate_it_no_more(longshore, ec2):
+    subnet = default_subnet(longshore)
+    task, = longshore.start(hello(longshore, "beside-nat"), networkConfiguration=network(subnet["SubnetId"]))
+    longshore.wait(task, "RUNNING")
+    one = ec2.allocate_address(Domain="vpc")
+    nat = ec2.create_nat_gateway(AllocationId=one["AllocationId"], SubnetId=subnet["SubnetId"])["NatGateway"]["NatGatewayId"]
+    ec2.delete_nat_gateway(NatGatewayId=nat)
+    ec2.release_address(AllocationId=one["AllocationId"])
+    assert refused(ec2.describe_addresses, AllocationIds=[one["AllocationId"]])[0] == "InvalidAllocationID.NotFound"
+
+    def given_again() -> bool:
+        next = ec2.allocate_address(Domain="vpc")
+        ec2.release_address(AllocationId=next["AllocationId"])
+        return next["PublicIp"] == one["PublicIp"]
+
+    # The host confirms that it has applied what it was told; the lowest free address is the next one given.
+    eventually(given_again, f"{one['PublicIp']} to be free")
+    longshore.ecs.stop_task(task=task)
+    longshore.wait(task, "STOPPED")
 
 
 def test_a_private_nat_gateway_and_what_is_refused(ec2, vpc):

@@ -67,8 +67,13 @@ def test_a_type_has_its_interfaces_and_a_trunk_more(fresh):
     assert len(trunk) == 36
     more, refused = placed(fresh, definition, 10)
     assert (len(more), set(refused)) == (8, {("RESOURCE:ENI", instance)})
+    branch = vpc.details(fresh.wait(more[0], "RUNNING", 60))["networkInterfaceId"]
     for task in more:
         fresh.wait(task, "RUNNING", 60)
+    # Those from before have what they had.
+    of = lambda kind: vpc.ec2(fresh).describe_network_interfaces(Filters=[{"Name": "interface-type", "Values": [kind]}])["NetworkInterfaces"]
+    assert len(of("branch")) == 8 and branch in {one["NetworkInterfaceId"] for one in of("branch")}
+    assert {one["InterfaceType"] for one in of("branch")} == {"branch"} and len(of("interface")) == 3
     kill(fresh, "agent")
     eventually(fresh.ready, "the agent to be back")
     assert attributes(fresh)["ecs.awsvpc-trunk-id"] == trunk

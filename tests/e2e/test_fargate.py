@@ -66,6 +66,53 @@ def test_a_task_shows_its_platform_and_no_host(longshore):
     assert done["containers"][0]["exitCode"] == 0
 
 
+def test_its_interface_is_shown_whole_as_ecs_made_it(longshore):
+    task = running(longshore, define(longshore, "whole"), enableECSManagedTags=True, tags=[{"key": "of", "value": "the task"}])
+    attachment, = (one for one in task["attachments"] if one["type"] == "ElasticNetworkInterface")
+    seen, subnet, ec2 = vpc.details(task), vpc.default_subnet(longshore), vpc.ec2(longshore)
+    account = task["taskArn"].split(":")[4]
+    found, = ec2.describe_network_interfaces(NetworkInterfaceIds=[seen["networkInterfaceId"]])["NetworkInterfaces"]
+    default, = ec2.describe_security_groups(Filters=[
+        {"Name": "vpc-id", "Values": [subnet["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}])["SecurityGroups"]
+    # Of what nobody can know before, the form.
+    assert found["Attachment"].pop("AttachmentId").startswith("eni-attach-")
+    assert task["createdAt"].timestamp() - 1 < found["Attachment"].pop("AttachTime").timestamp() <= task["startedAt"].timestamp()
+    public = found["Association"]["PublicIp"]
+    assert public.startswith("100.64.")
+    association = {"IpOwnerId": "amazon", "PublicDnsName": f"ec2-{public.replace('.', '-')}.compute-1.amazonaws.com", "PublicIp": public}
+    name = seen["privateDnsName"]
+    assert name == f"ip-{vpc.address(task).replace('.', '-')}.ec2.internal"
+    assert found == {
+        "Association": association,
+        "Attachment": {"DeleteOnTermination": False, "DeviceIndex": 1, "InstanceOwnerId": account, "NetworkCardIndex": 0, "Status": "attached"},
+        "AvailabilityZone": "us-east-1a", "AvailabilityZoneId": subnet["AvailabilityZoneId"],
+        "Description": f"arn:aws:ecs:us-east-1:{account}:attachment/{attachment['id']}",
+        "Groups": [{"GroupId": default["GroupId"], "GroupName": "default"}],
+        "InterfaceType": "interface", "Ipv6Addresses": [], "MacAddress": seen["macAddress"], "NetworkInterfaceId": seen["networkInterfaceId"],
+        "Operator": {"Managed": False}, "OwnerId": account, "PrivateDnsName": name, "PrivateIpAddress": vpc.address(task),
+        "PrivateIpAddresses": [{"Association": association, "Primary": True, "PrivateDnsName": name, "PrivateIpAddress": vpc.address(task)}],
+        "PublicDnsName": association["PublicDnsName"],
+        "RequesterId": account, "RequesterManaged": True, "SourceDestCheck": True, "Status": "in-use", "SubnetId": subnet["SubnetId"],
+        "TagSet": [{"Key": "aws:ecs:clusterName", "Value": "default"}], "VpcId": subnet["VpcId"]}
+    # It is ECS's: nobody else detaches it, deletes it, changes it or gives it another address.
+    elastic, eni = ec2.allocate_address(Domain="vpc")["AllocationId"], seen["networkInterfaceId"]
+    for call, arguments in (
+            (ec2.delete_network_interface, {}), (ec2.modify_network_interface_attribute, {"SourceDestCheck": {"Value": False}}),
+            (ec2.associate_address, {"AllocationId": elastic})):
+        with pytest.raises(ClientError) as error:
+            call(NetworkInterfaceId=eni, **arguments)
+        assert error.value.response["Error"]["Code"] == "OperationNotPermitted"
+    again, = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"]
+    assert again["Association"] == association and again["SourceDestCheck"]
+    ec2.release_address(AllocationId=elastic)
+    stop(longshore, task)
+    # Without managed tags it has none.
+    bare = running(longshore, define(longshore, "untagged"), tags=[{"key": "of", "value": "the task"}])
+    found, = ec2.describe_network_interfaces(NetworkInterfaceIds=[vpc.details(bare)["networkInterfaceId"]])["NetworkInterfaces"]
+    assert found["TagSet"] == []
+    stop(longshore, bare)
+
+
 def test_the_metadata_endpoint_tells_how_full_the_disk_is(longshore):
     script = "dd if=/dev/zero of=/big bs=1M count=64 2>/dev/null; trap 'exit 0' TERM; while :; do sleep 0.1; done"
     task = running(longshore, define(longshore, "disk", ["sh", "-c", script]))

@@ -281,3 +281,25 @@ def test_a_container_that_asks_too_often_is_told_so(longshore):
     codes = done.stdout.split()
     assert codes[:60] == ["200"] * 60 and "429" in codes
     stopped(longshore, arn)
+
+
+def test_every_answer_tells_the_limit_which_the_operator_may_set(fresh):
+    def told():
+        arn = started(fresh, bridge(fresh))
+        uri = environment(fresh, arn)["ECS_CONTAINER_METADATA_URI_V4"]
+        done = subprocess.run(
+            ["nsenter", f"--net=/proc/{pid(fresh, arn)}/ns/net", "curl", "-s", "-o", "/dev/null", "-w",
+             "%{http_code} %header{x-rate-limit-limit} %header{x-rate-limit-duration}\\n", f"{uri}/task?[1-200]"], capture_output=True, text=True)
+        stopped(fresh, arn)
+        return [tuple(line.split()) for line in done.stdout.splitlines()]
+
+    answers = told()
+    assert {answer[1:] for answer in answers} == {("40.00", "1")}
+    assert {answer[0] for answer in answers[:60]} == {"200"}
+    (fresh.data / "longshore.toml").write_text('[agent]\ntask_metadata_rps_limit = "1,3"\n')
+    kill(fresh, "agent")
+    eventually(fresh.ready, "the agent to be back")
+    answers = told()
+    assert {answer[1:] for answer in answers} == {("1.00", "1")}
+    codes = [answer[0] for answer in answers]
+    assert codes[:3] == ["200"] * 3 and set(codes) == {"200", "429"} and codes.count("200") < 60

@@ -1,5 +1,6 @@
 //! How an agent runs.
 
+use crate::endpoints::rate::Limit as MetadataLimit;
 use crate::images::ImageCleanup;
 use crate::part::Part;
 use crate::server::Server;
@@ -62,6 +63,8 @@ pub struct AgentConfig {
     pub cdi_dirs: Vec<PathBuf>,
     /// Who is asked for names that are not of a VPC; none: the host's `/etc/resolv.conf` says.
     pub resolvers: Vec<SocketAddr>,
+    /// How often a container may ask its endpoints for each path (the public agent's ECS_TASK_METADATA_RPS_LIMIT).
+    pub metadata_limit: MetadataLimit,
     /// Whether processes of this host find instance metadata at 169.254.169.254.
     pub instance_metadata: bool,
     /// Whether tasks on the bridge and in VPCs do.

@@ -94,15 +94,13 @@ fn hosts(
     text
 }
 
-/// The VPC's resolver and domain, where it has them.
+/// What the VPC's DHCP options say.
 fn of_vpc(interface: &VpcAttachment) -> String {
-    let domain = interface
-        .domain
-        .iter()
-        .map(|domain| format!("search {domain}\n"));
-    let resolver = interface.resolver.iter();
-    let resolver = resolver.map(|address| format!("nameserver {address}\n"));
-    domain.chain(resolver).collect()
+    let domains = interface.search.join(" ");
+    let search = (!domains.is_empty()).then(|| format!("search {domains}\n"));
+    let servers = interface.name_servers.iter();
+    let servers = servers.map(|address| format!("nameserver {address}\n"));
+    search.into_iter().chain(servers).collect()
 }
 
 /// The host's file with other resolvers, or other search domains; a single `.` is no domain.
@@ -157,6 +155,27 @@ mod tests {
         assert_eq!(resolv_conf(host, &[], &[]), host);
         let bare = resolv_conf(host, &[], &list(&["."]));
         assert_eq!(bare, "nameserver 10.0.0.2\noptions ndots:2\n");
+    }
+
+    #[test]
+    fn a_vpcs_options_say_where_names_are_looked_for() {
+        let mut interface = VpcAttachment {
+            netns: "/x".into(),
+            interface: "eni-1".into(),
+            vpc: "vpc-1".into(),
+            mac: [2, 0, 0, 0, 0, 1],
+            addresses: vec![[10, 0, 0, 5].into()],
+            ipv6_addresses: Vec::new(),
+            prefix_len: 24,
+            gateway: [10, 0, 0, 1].into(),
+            name_servers: vec![[10, 0, 0, 9].into(), std::net::Ipv6Addr::LOCALHOST.into()],
+            search: vec!["corp.example".into(), "lab.example".into()],
+            mtu: 1500,
+        };
+        let expected = "search corp.example lab.example\nnameserver 10.0.0.9\nnameserver ::1\n";
+        assert_eq!(of_vpc(&interface), expected);
+        (interface.name_servers, interface.search) = (Vec::new(), Vec::new());
+        assert_eq!(of_vpc(&interface), "");
     }
 
     #[test]

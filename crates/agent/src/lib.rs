@@ -49,6 +49,7 @@ pub use connect::EndpointCounts;
 pub use connect::proxy::run as run_proxy;
 pub use control_socket::{HostRequest, ask};
 pub use down::down;
+pub use endpoints::rate::Limit as MetadataLimit;
 pub use engine::run;
 pub use images::ImageCleanup;
 pub use join::{Membership, join};

@@ -86,7 +86,7 @@ impl Samples {
         &mut self,
         publisher: &Publisher,
         now: Timestamp,
-        mut message_id: impl FnMut() -> String,
+        message_id: impl FnMut() -> String,
     ) -> Vec<PublishMetricsRequest> {
         for task in self.tasks.values_mut() {
             task.containers
@@ -98,28 +98,38 @@ impl Samples {
             .iter_mut()
             .map(|(arn, task)| task.take(arn))
             .collect();
-        let mut frame = |tasks: Vec<TaskMetric>, last| PublishMetricsRequest {
-            metadata: Some(PublicationMetadata {
-                cluster: Some(publisher.cluster.clone()),
-                container_instance: Some(publisher.container_instance.clone()),
-                message_id: Some(message_id()),
-                idle: Some(tasks.is_empty()),
-                fin: Some(last),
-                ..PublicationMetadata::default()
-            }),
-            task_metrics: (!tasks.is_empty()).then_some(tasks),
-            timestamp: Some(now),
-        };
-        if tasks.is_empty() {
-            return vec![frame(Vec::new(), true)];
-        }
-        let frames = tasks.len().div_ceil(TASKS_PER_FRAME);
-        tasks
-            .chunks(TASKS_PER_FRAME)
-            .enumerate()
-            .map(|(at, some)| frame(some.to_vec(), at + 1 == frames))
-            .collect()
+        frames(publisher, &tasks, now, message_id)
     }
+}
+
+/// A publication of these tasks: frames of at most ten, the last of them marked; of none, one that says so.
+pub fn frames(
+    publisher: &Publisher,
+    tasks: &[TaskMetric],
+    now: Timestamp,
+    mut message_id: impl FnMut() -> String,
+) -> Vec<PublishMetricsRequest> {
+    let mut frame = |tasks: &[TaskMetric], last| PublishMetricsRequest {
+        metadata: Some(PublicationMetadata {
+            cluster: Some(publisher.cluster.clone()),
+            container_instance: Some(publisher.container_instance.clone()),
+            message_id: Some(message_id()),
+            idle: Some(tasks.is_empty()),
+            fin: Some(last),
+            ..PublicationMetadata::default()
+        }),
+        task_metrics: (!tasks.is_empty()).then(|| tasks.to_vec()),
+        timestamp: Some(now),
+    };
+    if tasks.is_empty() {
+        return vec![frame(&[], true)];
+    }
+    let frames = tasks.len().div_ceil(TASKS_PER_FRAME);
+    tasks
+        .chunks(TASKS_PER_FRAME)
+        .enumerate()
+        .map(|(at, some)| frame(some, at + 1 == frames))
+        .collect()
 }
 
 impl TaskSamples {

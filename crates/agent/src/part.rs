@@ -17,6 +17,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// All, each at the place of its number.
+    pub const ALL: [Self; 2] = [Self::Instance, Self::Fargate];
+
     /// Whose a task is.
     pub fn of(task: &TaskDefinition) -> Self {
         match task.is_fargate() {

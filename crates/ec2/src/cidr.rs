@@ -6,6 +6,7 @@
 use crate::errors::{invalid_parameter, invalid_value};
 use aws_types::AwsError;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::Ipv4Addr;
 
 /// Sizes of VPCs and subnets: /16 to /28.
 const LENGTHS: std::ops::RangeInclusive<u8> = 16..=28;
@@ -44,6 +45,12 @@ pub fn of_rule<N: std::str::FromStr + Into<IpNet>>(text: &str) -> Result<IpNet, 
 #[must_use]
 pub fn has_allowed_size(net: Ipv4Net) -> bool {
     LENGTHS.contains(&net.prefix_len())
+}
+
+/// The resolver of a VPC whose first range this is: the third address. Rule: VPC user guide, "Amazon DNS server".
+#[must_use]
+pub fn resolver(first: Ipv4Net) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(first.network()) + 2)
 }
 
 /// Whether two ranges share an address.

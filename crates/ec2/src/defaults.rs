@@ -9,7 +9,7 @@ use crate::records::gateway::{INTERNET_GATEWAYS, InternetGatewayRecord};
 use crate::records::region::{REGIONS, RegionRecord};
 use crate::records::route::{ROUTE_TABLES, RouteRecord, To, Via};
 use crate::records::vpc::VpcRecord;
-use crate::{subnet, vpc, zones};
+use crate::{dhcp, subnet, vpc, zones};
 use aws_types::{AwsError, Ctx, Scope};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -45,21 +45,20 @@ pub fn ensure(txn: &mut Txn, ctx: &mut Ctx) {
 }
 
 fn in_scope(txn: &mut Txn, ctx: &mut Ctx) -> Result<(), AwsError> {
-    let domain = domain(&ctx.scope.region);
-    txn.put(
-        &DHCP_OPTIONS,
-        DhcpOptionsRecord {
-            key: ResourceKey::fresh(ctx, "dopt"),
-            options: BTreeMap::from([
-                ("domain-name".to_owned(), vec![domain]),
-                (
-                    "domain-name-servers".to_owned(),
-                    vec!["AmazonProvidedDNS".to_owned()],
-                ),
-            ]),
-        },
-    );
+    let made = DhcpOptionsRecord {
+        key: ResourceKey::fresh(ctx, "dopt"),
+        options: dhcp_options_of(&ctx.scope.region),
+    };
+    txn.put(&DHCP_OPTIONS, made);
     create_vpc(txn, ctx).map(|_| ())
+}
+
+fn dhcp_options_of(region: &str) -> BTreeMap<String, Vec<String>> {
+    let servers = vec![dhcp::AMAZON_PROVIDED.to_owned()];
+    BTreeMap::from([
+        ("domain-name".to_owned(), vec![domain(region)]),
+        ("domain-name-servers".to_owned(), servers),
+    ])
 }
 
 /// The domain of private names in a region. Rule: VPC user guide, "DNS hostnames".
@@ -74,10 +73,10 @@ pub fn domain(region: &str) -> String {
 /// The first set of DHCP options that is AWS's own one.
 #[must_use]
 pub fn dhcp_options(world: &World, scope: &Scope) -> Option<String> {
-    let domain = vec![domain(&scope.region)];
+    let own = dhcp_options_of(&scope.region);
     let prefix = ResourceKey::prefix(scope);
     let mut all = world.scan_prefix(&DHCP_OPTIONS, &prefix, None);
-    all.find(|(_, set)| set.options.get("domain-name") == Some(&domain))
+    all.find(|(_, set)| set.options == own)
         .map(|(_, set)| set.key.id.clone())
 }
 

@@ -1,9 +1,9 @@
 //! An elastic address put on an interface, and taken from it.
 
-use crate::address;
 use crate::records::address::{ALLOCATIONS, AllocationRecord, BY_INTERFACE};
 use crate::records::interface::{INTERFACES, InterfaceRecord, PublicAddress};
 use crate::records::{fresh_id, within};
+use crate::{address, held};
 use aws_types::Ctx;
 use store::Txn;
 
@@ -42,6 +42,10 @@ pub fn join(
 /// Takes an elastic address from the interface that has it.
 pub fn part(txn: &mut Txn, one: &AllocationRecord) {
     if let Some(interface) = &one.interface {
+        let had = txn.get(&INTERFACES, &one.key.beside(interface)).cloned();
+        if let Some(had) = had {
+            held::hold(txn, &had, one.address);
+        }
         txn.update(&INTERFACES, &one.key.beside(interface), |interface| {
             interface.public = None;
         });

@@ -12,7 +12,7 @@ use crate::records::{
 };
 use crate::resource::lookup;
 use crate::security::compile::{Surroundings, compile};
-use crate::{acl, defaults, group, prefix_list, route};
+use crate::{acl, defaults, dhcp, group, prefix_list, route};
 use aws_api::agent::host_sync::{GroupSetRow, HostRow, InterfaceRow, Row, SubnetRow, VpcRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn of_vpc(
     others: &mut BTreeSet<String>,
 ) {
     let of = within(&vpc.key.scope, &vpc.key.id);
-    rows.push(Row::Vpc(vpc_row(vpc)));
+    rows.push(Row::Vpc(vpc_row(world, vpc)));
     let subnets = world.find_after(&SUBNETS, &SUBNETS_OF_VPC, &of, None);
     rows.extend(subnets.map(|subnet| Row::Subnet(subnet_row(world, subnet))));
     let mut combinations = BTreeSet::new();
@@ -94,7 +94,8 @@ fn of_vpc(
     }
 }
 
-fn vpc_row(vpc: &VpcRecord) -> VpcRow {
+fn vpc_row(world: &World, vpc: &VpcRecord) -> VpcRow {
+    let naming = dhcp::naming(world, vpc);
     VpcRow {
         id: vpc.key.id.clone(),
         vni: vpc.vni,
@@ -104,6 +105,8 @@ fn vpc_row(vpc: &VpcRecord) -> VpcRow {
         domain: vpc
             .dns_hostnames
             .then(|| defaults::domain(&vpc.key.scope.region)),
+        name_servers: naming.servers,
+        search: naming.search,
     }
 }
 

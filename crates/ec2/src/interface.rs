@@ -14,7 +14,7 @@ use crate::records::interface::{
 use crate::records::subnet::SubnetRecord;
 use crate::records::{ResourceKey, fresh_id, within};
 use crate::resource::lookup;
-use crate::{address, defaults, group, tags};
+use crate::{address, defaults, elastic, group, tags};
 use aws_types::{AwsError, Ctx, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -41,6 +41,8 @@ pub struct Wanted {
     pub tags: BTreeMap<String, String>,
     /// The host that is to hold it, where that is known already.
     pub host: Option<String>,
+    /// Whether that host has its interfaces by a trunk.
+    pub is_branch: bool,
 }
 
 /// Makes the interface of a task.
@@ -72,6 +74,9 @@ pub fn create_for_task(
     }
     made.description.clone_from(&wanted.description);
     made.requester_managed = true;
+    if wanted.is_branch {
+        made.kind = "branch".into();
+    }
     made.attachment = Some(AttachmentRecord {
         id: fresh_id(ctx, "eni-attach"),
         at: ctx.now,
@@ -196,13 +201,12 @@ pub fn remove(txn: &mut Txn, scope: &Scope, id: &str) {
         return;
     };
     let own = within(scope, id);
-    let elastic = txn.find(&ALLOCATIONS, &BY_INTERFACE, &own);
-    let elastic: Vec<_> = elastic.map(|allocation| allocation.key.clone()).collect();
-    for key in elastic {
-        txn.update(&ALLOCATIONS, &key, |allocation| {
-            allocation.interface = None;
-            allocation.association = None;
-        });
+    let elastics: Vec<_> = txn
+        .find(&ALLOCATIONS, &BY_INTERFACE, &own)
+        .cloned()
+        .collect();
+    for one in elastics {
+        elastic::part(txn, &one);
     }
     address::leave(txn, id);
     tags::forget(txn, &interface.key);

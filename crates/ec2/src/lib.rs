@@ -7,11 +7,12 @@
 //!   of resources share. [`errors`], [`filter`], [`page`], [`tags`]: words and mechanics of the API.
 //! * [`vpc`], [`subnet`], [`group`]: how these are made and unmade. [`defaults`]: what there is from the
 //!   first start. [`zones`], [`cidr`].
+//! * [`dhcp`]: what those in a VPC are told about names.
 //! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
 //! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
 //!   [`endpoint`]: ways to AWS's services.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
-//!   addresses in use.
+//!   addresses in use. [`held`]: those that hosts may still translate.
 //!
 //! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
 //! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
@@ -21,11 +22,13 @@ pub mod acl;
 pub mod address;
 pub mod cidr;
 pub mod defaults;
+pub mod dhcp;
 pub mod elastic;
 pub mod endpoint;
 pub mod errors;
 pub mod filter;
 pub mod group;
+pub mod held;
 pub mod host;
 pub mod interface;
 pub mod nat;

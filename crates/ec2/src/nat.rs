@@ -10,12 +10,15 @@ use crate::records::interface::{AttachmentRecord, INTERFACES, InterfaceRecord};
 use crate::records::nat::{NAT_GATEWAYS, NatGatewayRecord, NatState};
 use crate::records::route::{To, Via};
 use crate::records::{ResourceKey, SubnetRecord, fresh_id, within};
-use crate::{address, elastic, interface, route, tags};
+use crate::{address, elastic, held, interface, route, tags};
 use aws_types::{AwsError, Ctx, Scope};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{Txn, World};
+
+/// `InterfaceType` of a gateway's interface.
+pub const KIND: &str = "nat_gateway";
 
 /// What a NAT gateway is made of.
 #[derive(Clone, Debug)]
@@ -107,7 +110,7 @@ fn give_interface(
         private_dns_name: interface::private_dns_name(&ctx.scope, private),
         description: format!("Interface for NAT Gateway {}", made.key.id),
         source_dest_check: false,
-        kind: "nat_gateway".into(),
+        kind: KIND.into(),
         requester_managed: true,
         attachment: Some(AttachmentRecord {
             id: fresh_id(ctx, "ela-attach"),
@@ -179,7 +182,9 @@ pub fn public_address(world: &World, nat: &NatGatewayRecord, to: Ipv4Net) -> Opt
     let (_, via) = covering.max_by_key(|(length, _)| *length)?;
     let is_internet = matches!(via, Via::InternetGateway(_));
     let leads_out = is_internet && route::target(world, &subnet, via, IpNet::V4(to)).is_some();
-    leads_out.then_some(*address)
+    // Who had it before may still be translated by it.
+    let is_free = !held::is_held_elsewhere(world, *address, &nat.key.beside(&nat.vpc));
+    (leads_out && is_free).then_some(*address)
 }
 
 fn lookup_subnet(world: &World, nat: &NatGatewayRecord) -> Option<Arc<SubnetRecord>> {

@@ -53,15 +53,21 @@ pub fn lookup<'w, R: Resource>(
     if let Some(found) = world.get(R::table(), &key) {
         return Ok(found);
     }
+    Err(unknown(kind, id))
+}
+
+/// The error of a kind for an id that is none, or that nothing has.
+#[must_use]
+pub fn unknown(kind: Kind, id: &str) -> AwsError {
     let rest = id.strip_prefix(kind.prefix);
     let is_id = rest.is_some_and(|rest| rest.starts_with('-'));
-    if !is_id {
-        return Err(code(kind.malformed).with(format!(
+    match is_id {
+        true => code(kind.not_found).with(format!("The {} '{id}' does not exist", kind.noun)),
+        false => code(kind.malformed).with(format!(
             "Invalid id: \"{id}\" (expecting \"{}-...\")",
             kind.prefix
-        )));
+        )),
     }
-    Err(code(kind.not_found).with(format!("The {} '{id}' does not exist", kind.noun)))
 }
 
 /// The parameters that every Describe call has.

@@ -1,6 +1,7 @@
 //! How a subnet is made and unmade.
 
 use crate::cidr::{has_allowed_size, overlap};
+use crate::dhcp::{self, Naming};
 use crate::errors::{code, has_dependencies, invalid_value};
 use crate::records::acl::{ACLS, AclAssociation, BY_ASSOCIATION as ACL_OF};
 use crate::records::address::{ADDRESSES, USED, space_of};
@@ -13,7 +14,6 @@ use crate::resource::lookup;
 use crate::{address, tags, vpc};
 use aws_types::{AwsError, Ctx, Scope};
 use ipnet::{Ipv4Net, Ipv6Net};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{Key, Txn, World};
 
@@ -33,12 +33,11 @@ pub fn free_addresses(world: &World, scope: &Scope, id: &str) -> u32 {
     u32::try_from(free).unwrap_or(0)
 }
 
-/// The resolver of a subnet's VPC: the third address of the primary range.
+/// What those in a subnet's VPC are told about names.
 #[must_use]
-pub fn resolver(world: &World, subnet: &SubnetRecord) -> Ipv4Addr {
+pub fn naming(world: &World, subnet: &SubnetRecord) -> Naming {
     let vpc = world.get(&VPCS, &subnet.key.beside(&subnet.vpc));
-    let range = vpc.map_or(subnet.cidr, |vpc| vpc.cidrs[0].cidr);
-    Ipv4Addr::from(u32::from(range.network()) + 2)
+    vpc.map(|vpc| dhcp::naming(world, vpc)).unwrap_or_default()
 }
 
 /// What a subnet is made of.

@@ -134,7 +134,7 @@ fn dhcp_options(world: &World, scope: &Scope) -> String {
 }
 
 /// The next number of a counter, from 1 on.
-fn next(txn: &mut Txn, name: &str) -> u32 {
+pub fn next(txn: &mut Txn, name: &str) -> u32 {
     let last = txn.get(&COUNTERS, &Key::of(&[name]));
     let last = last.map_or(0, |counter| counter.last) + 1;
     txn.put(

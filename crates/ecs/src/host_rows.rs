@@ -10,8 +10,9 @@ use crate::records::connect::ENDPOINTS;
 use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
 use aws_api::agent::host_sync::{HostEncryption, HostRow, Row, RowKey, ToHost};
 use aws_types::Timestamp;
+use ec2::held;
 use ec2::host::Hosts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{Key, World};
@@ -24,13 +25,27 @@ const UNDERLAY: &str = "longshore.address";
 pub struct Told {
     rows: BTreeMap<RowKey, Row>,
     revision: u64,
+    /// What it has applied.
+    applied: u64,
+    /// What is held for it ([`ec2::held`]), each with the revision that has nothing of it any more.
+    held: BTreeMap<u32, u64>,
+}
+
+/// What a host shall hold at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// All of it.
+    pub rows: Vec<Row>,
+    /// Addresses that are held until it has applied that, by number.
+    pub held: BTreeSet<u32>,
 }
 
 impl Told {
     /// The session's first message: everything.
-    pub fn state(&mut self, wanted: Vec<Row>) -> ToHost {
-        self.rows = by_key(wanted);
+    pub fn state(&mut self, wanted: Wanted) -> ToHost {
+        self.rows = by_key(wanted.rows);
         self.revision += 1;
+        self.hold(wanted.held);
         ToHost::State {
             revision: self.revision,
             rows: self.rows.values().cloned().collect(),
@@ -38,8 +53,9 @@ impl Told {
     }
 
     /// What is other than it was told; `None` if nothing is.
-    pub fn change(&mut self, wanted: Vec<Row>) -> Option<ToHost> {
-        let wanted = by_key(wanted);
+    pub fn change(&mut self, wanted: Wanted) -> Option<ToHost> {
+        let held = wanted.held;
+        let wanted = by_key(wanted.rows);
         let (mut put, mut remove) = (Vec::new(), Vec::new());
         // Both are in the order of keys, and thousands of rows are the same: one walk over the two.
         let mut told = self.rows.iter().peekable();
@@ -55,15 +71,35 @@ impl Told {
         remove.extend(told.map(|(gone, _)| gone.clone()));
         self.rows = wanted;
         if put.is_empty() && remove.is_empty() {
+            self.hold(held);
             return None;
         }
         self.revision += 1;
+        self.hold(held);
         let revision = self.revision;
         Some(ToHost::Change {
             revision,
             put,
             remove,
         })
+    }
+
+    fn hold(&mut self, held: BTreeSet<u32>) {
+        for number in held {
+            self.held.entry(number).or_insert(self.revision);
+        }
+    }
+
+    /// The host has applied everything up to this revision.
+    pub fn applied(&mut self, revision: u64) {
+        self.applied = self.applied.max(revision);
+    }
+
+    /// What need not be held for it any more; each once.
+    pub fn confirmed(&mut self) -> BTreeSet<u32> {
+        let applied = self.applied;
+        let done = self.held.extract_if(.., |_, since| *since <= applied);
+        done.map(|(number, _)| number).collect()
     }
 
     /// Everything that it was told and not told to forget.
@@ -94,21 +130,46 @@ pub fn concern<'a>(
 /// What the host with this registration shall hold: the VPCs in which it has interfaces, with the names that
 /// they resolve, and the endpoints that its tasks reach.
 #[must_use]
-pub fn rows(world: &World, host: &str) -> Vec<Row> {
+pub fn wanted(world: &World, host: &str) -> Wanted {
     let hosts = hosts(world, host);
-    let mut rows = ec2::host::rows(world, host, &hosts);
+    let names = names(&hosts, host);
+    Wanted {
+        held: held::waiting(world, names.iter().map(String::as_str)),
+        rows: rows_of(world, host, &hosts),
+    }
+}
+
+/// The registrations of the machine that has this one.
+#[must_use]
+pub fn registrations(world: &World, host: &str) -> Vec<String> {
+    names(&hosts(world, host), host)
+}
+
+fn names(hosts: &Hosts, host: &str) -> Vec<String> {
+    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
+    let further = further.map(|(name, _)| name.clone());
+    further.chain([host.to_owned()]).collect()
+}
+
+/// Its rows alone.
+#[must_use]
+pub fn rows(world: &World, host: &str) -> Vec<Row> {
+    rows_of(world, host, &hosts(world, host))
+}
+
+fn rows_of(world: &World, host: &str, hosts: &Hosts) -> Vec<Row> {
+    let mut rows = ec2::host::rows(world, host, hosts);
     let vpcs = rows.iter().filter_map(|row| match row {
         Row::Vpc(vpc) if vpc.resolver => Some(vpc.id.clone()),
         _ => None,
     });
-    let names: Vec<Row> = vpcs
+    let resolved: Vec<Row> = vpcs
         .flat_map(|vpc| servicediscovery::names(world, &vpc))
         .map(Row::Name)
         .collect();
-    rows.extend(names);
-    let further = hosts.aliases.iter().filter(|(_, of)| *of == host);
-    let registrations = further.map(|(name, _)| name.as_str()).chain([host]);
-    let endpoints = connect::rows::rows(world, registrations);
+    rows.extend(resolved);
+    let registrations = names(hosts, host);
+    let endpoints = connect::rows::rows(world, registrations.iter().map(String::as_str));
     rows.extend(endpoints.into_iter().map(Row::Endpoint));
     rows
 }
@@ -178,6 +239,34 @@ mod tests {
         })
     }
 
+    fn wanted(rows: Vec<Row>, held: &[u32]) -> Wanted {
+        Wanted {
+            rows,
+            held: held.iter().copied().collect(),
+        }
+    }
+
+    #[test]
+    fn an_address_is_held_until_the_host_has_applied_what_came_with_it() {
+        let mut told = Told::default();
+        told.state(wanted(vec![host("a", 1)], &[1]));
+        assert!(told.confirmed().is_empty());
+        // Nothing of the second concerns its rows, and it has not even applied the first.
+        assert_eq!(told.change(wanted(vec![host("a", 1)], &[1, 2])), None);
+        assert!(
+            told.change(wanted(vec![host("a", 2)], &[1, 2, 3]))
+                .is_some()
+        );
+        told.applied(1);
+        assert_eq!(told.confirmed(), BTreeSet::from([1, 2]));
+        assert!(told.confirmed().is_empty());
+        told.applied(2);
+        assert_eq!(told.confirmed(), BTreeSet::from([3]));
+        // It has applied everything already.
+        assert_eq!(told.change(wanted(vec![host("a", 2)], &[4])), None);
+        assert_eq!(told.confirmed(), BTreeSet::from([4]));
+    }
+
     #[test]
     fn whatever_comes_and_goes_is_told_as_it_is() {
         // Each of four hosts there or not; of those that are, half with one address or another.
@@ -191,7 +280,7 @@ mod tests {
         for before in 0..STATES {
             for after in 0..STATES {
                 let mut told = Told::default();
-                let _ = told.state(all(before).collect());
+                let _ = told.state(wanted(all(before).collect(), &[]));
                 let (was, is) = (by_key(all(before).collect()), by_key(all(after).collect()));
                 let news: Vec<Row> = all(after)
                     .filter(|row| was.get(&row.key()) != Some(row))
@@ -206,7 +295,8 @@ mod tests {
                     put: news,
                     remove: gone,
                 });
-                assert_eq!(told.change(all(after).collect()), expected);
+                let after = wanted(all(after).collect(), &[]);
+                assert_eq!(told.change(after), expected);
                 assert_eq!(told.rows(), &is);
             }
         }
@@ -215,7 +305,7 @@ mod tests {
     #[test]
     fn only_news_is_told_and_nothing_twice() {
         let mut told = Told::default();
-        let state = told.state(vec![host("a", 1), host("b", 2)]);
+        let state = told.state(wanted(vec![host("a", 1), host("b", 2)], &[]));
         let all = vec![host("a", 1), host("b", 2)];
         assert_eq!(
             state,
@@ -224,8 +314,8 @@ mod tests {
                 rows: all.clone()
             }
         );
-        assert_eq!(told.change(all), None);
-        let change = told.change(vec![host("b", 3), host("c", 4)]);
+        assert_eq!(told.change(wanted(all, &[])), None);
+        let change = told.change(wanted(vec![host("b", 3), host("c", 4)], &[]));
         let expected = ToHost::Change {
             revision: 2,
             put: vec![host("b", 3), host("c", 4)],

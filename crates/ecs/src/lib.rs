@@ -33,6 +33,7 @@ pub mod emit;
 pub mod explain;
 pub mod fargate;
 pub mod finish;
+pub mod held;
 pub mod host_rights;
 pub mod host_rows;
 pub mod instance;

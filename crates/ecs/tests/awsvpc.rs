@@ -6,8 +6,11 @@ mod support;
 
 use aws_api::ecs::*;
 use aws_types::AwsError;
+use ec2::records::address::{ALLOCATIONS, AllocationRecord};
+use ec2::records::held::HELD;
 use ec2::records::vpc::CidrAssociation;
 use ec2::records::{GROUPS, INTERFACES, ResourceKey, SUBNETS, SubnetRecord};
+use ecs::host_rows::{self, Told};
 use ecs::instance::life;
 use ecs::ops;
 use ecs::records::{InstanceKey, TASKS, TaskKey};
@@ -23,6 +26,7 @@ fn house() -> House {
         ecs::records::tables(),
         events::records::tables(),
         ec2::records::tables(),
+        servicediscovery::records::tables(),
     ]
     .concat();
     let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
@@ -200,6 +204,57 @@ fn a_lost_hosts_addresses_are_kept_until_it_confirms_or_is_given_up() {
     let (done, count) = deregister(Some(true));
     done.unwrap();
     assert_eq!(count, 0);
+}
+
+#[test]
+fn an_elastic_address_is_held_for_machines_that_are_registered_and_have_not_applied() {
+    let mut house = house();
+    let (one, other) = (
+        host_in(&mut house, "a", "us-east-1a"),
+        host_in(&mut house, "b", "us-east-1b"),
+    );
+    let definition = define(&mut house);
+    for zone in ["us-east-1a", "us-east-1b"] {
+        let subnet = subnet_in(&house, zone);
+        let answer = start(&mut house, &definition, 1, configuration(&[&subnet])).unwrap();
+        assert_eq!(answer.failures.unwrap(), []);
+    }
+    let subnet = house.world.scan(&SUBNETS).next().unwrap().clone();
+    let gateway = house.change(|txn, ctx| {
+        let key = ResourceKey::fresh(ctx, "eipalloc");
+        let allocation = AllocationRecord {
+            address: ec2::address::take_public(txn, &key.id).unwrap(),
+            key,
+            interface: None,
+            association: None,
+        };
+        txn.put(&ALLOCATIONS, allocation.clone());
+        let wanted = ec2::nat::Wanted {
+            subnet,
+            allocation: Some(allocation.into()),
+            private: None,
+            client_token: None,
+        };
+        ec2::nat::create(txn, ctx, &wanted).unwrap()
+    });
+    house.change(|txn, ctx| ec2::nat::delete(txn, ctx, &gateway.key));
+    let held = |house: &House| -> BTreeSet<String> {
+        let all = house.world.scan(&HELD);
+        all.flat_map(|held| held.hosts.clone()).collect()
+    };
+    assert_eq!(held(&house), BTreeSet::from([one.arn(), other.arn()]));
+    let mut told = Told::default();
+    told.state(host_rows::wanted(&house.world, &one.arn()));
+    assert!(told.confirmed().is_empty());
+    told.applied(1);
+    let (confirmed, names) = (
+        told.confirmed(),
+        host_rows::registrations(&house.world, &one.arn()),
+    );
+    house.change(|txn, _| ec2::held::confirm(txn, &names, &confirmed));
+    assert_eq!(held(&house), BTreeSet::from([other.arn()]));
+    house.change(|txn, ctx| life::deregister(txn, ctx, &other));
+    assert_eq!(house.world.count(&HELD), 0);
 }
 
 #[test]

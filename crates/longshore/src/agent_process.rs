@@ -97,6 +97,7 @@ fn config(
             .into(),
         cdi_dirs: settings.agent.cdi_dirs(),
         resolvers: settings.agent.resolvers()?,
+        metadata_limit: settings.agent.metadata_limit()?,
         instance_metadata: settings.agent.instance_metadata,
         instance_metadata_for_tasks: settings.agent.instance_metadata_for_tasks,
         without: settings.agent.without.clone(),

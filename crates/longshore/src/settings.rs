@@ -306,6 +306,18 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_metadata_is_two_numbers() {
+        let limit = |text: &str| {
+            let settings: AgentSettings = toml::from_str(text).unwrap();
+            let limit = settings.metadata_limit().ok()?;
+            Some((limit.per_second.get(), limit.burst.get()))
+        };
+        assert_eq!(limit(""), Some((40, 60)));
+        assert_eq!(limit("task_metadata_rps_limit = \"5,9\""), Some((5, 9)));
+        assert_eq!(limit("task_metadata_rps_limit = \"often\""), None);
+    }
+
+    #[test]
     fn targets_have_one_name_each_and_do_one_thing() {
         for (text, expected) in [
             ("name = \"a\"\nurl = \"http://127.0.0.1:9/\"", Ok(1)),

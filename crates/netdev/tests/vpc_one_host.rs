@@ -45,7 +45,8 @@ fn groups_decide_who_may_talk_and_may_change_while_they_talk() {
         let c = net.attach("c", &three.id).await.unwrap();
         assert_eq!(a.gateway.to_string(), "172.31.16.1");
         assert_eq!((a.mtu, a.prefix_len), (1500, 20));
-        assert_eq!(a.resolver.unwrap().to_string(), "172.31.0.2");
+        assert_eq!(a.name_servers, [std::net::Ipv4Addr::new(172, 31, 0, 2)]);
+        assert_eq!(a.search, ["ec2.internal"]);
         serve(&a.netns, 80);
         serve(&b.netns, 80);
         serve(&b.netns, 8080);

@@ -87,9 +87,14 @@ impl Simulation {
             SyncEvent::Upgrade(agent) => self.upgrade_sync(agent, session),
             SyncEvent::Tell => self.tell_host(session),
             SyncEvent::Ping => self.ping(session),
-            SyncEvent::ToServer(_) => {
-                if let Some(sync) = self.syncs.get_mut(&session) {
-                    sync.heard = self.now;
+            SyncEvent::ToServer(message) => {
+                let Some(sync) = self.syncs.get_mut(&session) else {
+                    return;
+                };
+                sync.heard = self.now;
+                if let Some(FromHost::Applied { revision }) = message {
+                    sync.told.applied(revision);
+                    self.confirm(session);
                 }
             }
             SyncEvent::Closed => self.end_sync(session),
@@ -166,7 +171,7 @@ impl Simulation {
             return self.hang_up_sync(agent, session);
         };
         let mut told = Told::default();
-        let state = told.state(host_rows::rows(world, &instance.arn()));
+        let state = told.state(host_rows::wanted(world, &instance.arn()));
         let sync = Sync {
             agent,
             instance,
@@ -209,15 +214,34 @@ impl Simulation {
             return;
         };
         sync.waits = false;
-        let wanted = host_rows::rows(&self.server.published, &sync.instance.arn());
+        let wanted = host_rows::wanted(&self.server.published, &sync.instance.arn());
         let Some(mut change) = sync.told.change(wanted) else {
-            return;
+            return self.confirm(session);
         };
         if let (true, ToHost::Change { remove, .. }) = (self.has(Mutation::KeptRows), &mut change) {
             remove.retain(|key| !matches!(key, RowKey::Interface(_)));
         }
         self.check_told(session);
         self.send_sync(session, Some(change));
+    }
+
+    /// What was held for the host is no longer.
+    fn confirm(&mut self, session: u64) {
+        let Some(sync) = self.syncs.get_mut(&session).filter(|_| self.server.up) else {
+            return;
+        };
+        let (confirmed, host) = (sync.told.confirmed(), sync.instance.arn());
+        if confirmed.is_empty() {
+            return;
+        }
+        let submitted = self.server.submit(self.now, None, |txn, _| {
+            let names = host_rows::registrations(txn, &host);
+            ec2::held::confirm(txn, &names, &confirmed);
+            Ok(())
+        });
+        if submitted.is_ok() {
+            self.wait_for_commit(None);
+        }
     }
 
     fn ping(&mut self, session: u64) {

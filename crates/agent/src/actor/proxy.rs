@@ -2,6 +2,7 @@
 
 use super::TaskContext;
 use crate::connect::Place;
+use crate::part::Part;
 use crate::task::connect::ServiceConnect;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -45,7 +46,8 @@ impl TaskContext {
         if let Some(netns) = netns
             && self.definition.service_connect().is_some()
         {
-            self.host.connect.close(netns).await;
+            let part = Part::of(&self.definition);
+            self.host.connect.close(netns, part).await;
         }
     }
 }

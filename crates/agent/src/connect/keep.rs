@@ -1,9 +1,11 @@
 //! Keeps the host's proxy: found or started, handed what is open, replaced when it has died or is of another build.
 
 use super::access_logs::LogEnds;
+use super::ended::Ended;
 use super::process::{Opened, Process, is_refusal};
 use super::protocol::VERSION;
 use super::{Connect, Inner};
+use crate::part::Part;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub struct State {
     pub found: BTreeMap<PathBuf, u64>,
     /// Of tasks with an access log, by ARN.
     pub logs: BTreeMap<String, LogEnds>,
+    /// What was counted in namespaces that are closed.
+    pub ended: Ended,
 }
 
 impl Connect {
@@ -52,7 +56,8 @@ impl Connect {
     pub async fn close_others(&self) {
         let others: Vec<PathBuf> = self.0.state.lock().await.found.keys().cloned().collect();
         for netns in others {
-            self.close(&netns).await;
+            // Whose it was is not known; a server takes no word of tasks that are not its host's.
+            self.close(&netns, Part::Instance).await;
         }
         self.0.changed.notify_one();
     }

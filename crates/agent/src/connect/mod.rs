@@ -17,6 +17,7 @@
 
 mod access_logs;
 mod channel;
+mod ended;
 mod keep;
 mod kept;
 mod launch;
@@ -40,6 +41,7 @@ pub use report::{Tally, Told};
 pub use told::{EndpointCounts, all as told};
 
 use crate::actor::TaskContext;
+use crate::part::Part;
 use crate::task::connect::ServiceConnect;
 use access_logs::LogEnds;
 use aws_api::agent::host_sync::ToHost;
@@ -47,6 +49,7 @@ use keep::State;
 use netdev::BridgeAttachment;
 use process::Opened;
 use protocol::Namespace;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::Ipv4Addr;
@@ -102,6 +105,8 @@ struct Inner {
     state: Mutex<State>,
     /// Something is other than the keeper saw it.
     changed: Notify,
+    /// Something that was counted is to be told at once, to each part's server.
+    ended: [Notify; Part::ALL.len()],
 }
 
 impl Connect {
@@ -114,6 +119,7 @@ impl Connect {
             socket: run.join(SOCKET),
             state: Mutex::default(),
             changed: Notify::new(),
+            ended: Default::default(),
         }))
     }
 
@@ -141,10 +147,15 @@ impl Connect {
         let inner = &self.0;
         let mut state = inner.state.lock().await;
         let Some(process) = &state.process else {
-            return Tally::default();
+            let began = state.ended.began().unwrap_or_default();
+            return Tally::new(began.to_owned(), state.ended.of(began).collect());
         };
         match process.counted().await {
-            Ok(counted) => Tally::new(process.hello.began.clone(), counted),
+            Ok(mut counted) => {
+                let began = process.hello.began.clone();
+                counted.extend(state.ended.of(&began));
+                Tally::new(began, counted)
+            }
             Err(error) => {
                 inner.replace(&mut state, error).await;
                 Tally::default()
@@ -152,9 +163,28 @@ impl Connect {
         }
     }
 
-    /// Closes the proxy of a namespace: before that goes, and once more when it is gone, for one that is being
-    /// opened again at that moment.
-    pub async fn close(&self, netns: &Path) {
+    /// Returns when counts of this part's tasks are there that nobody would be told of later.
+    pub async fn has_ended(&self, part: Part) {
+        self.0.ended[part as usize].notified().await;
+    }
+
+    /// The tasks of which such counts are there.
+    pub async fn ended(&self, part: Part) -> BTreeSet<String> {
+        self.0.state.lock().await.ended.tasks(part)
+    }
+
+    /// They were told. Of a task that has another namespace they count on.
+    pub async fn forget_ended(&self, part: Part, mut told: BTreeSet<String>) {
+        let mut state = self.0.state.lock().await;
+        for open in state.open.values() {
+            told.remove(&open.namespace.task);
+        }
+        state.ended.forget(part, &told);
+    }
+
+    /// Closes the proxy of a namespace of this part's: before that goes, and once more when it is gone, for one that
+    /// is being opened again at that moment.
+    pub async fn close(&self, netns: &Path, part: Part) {
         let inner = &self.0;
         let mut state = inner.state.lock().await;
         state.found.remove(netns);
@@ -164,8 +194,14 @@ impl Connect {
         let Some(process) = &state.process else {
             return;
         };
-        if let Err(error) = process.close(netns.to_owned()).await {
-            inner.replace(&mut state, error).await;
+        let began = process.hello.began.clone();
+        match process.close(netns.to_owned()).await {
+            Ok(counted) => {
+                if state.ended.add(part, &began, counted) {
+                    inner.ended[part as usize].notify_one();
+                }
+            }
+            Err(error) => inner.replace(&mut state, error).await,
         }
     }
 
@@ -181,12 +217,14 @@ impl Connect {
             Some(log) => Some(self.log_ends(task, log, &place.netns).await?),
             None => None,
         };
-        self.serve((&task.definition.arn, log), wanted, place).await
+        let part = Part::of(&task.definition);
+        self.serve((&task.definition.arn, log, part), wanted, place)
+            .await
     }
 
     async fn serve(
         &self,
-        (task, log): (&str, Option<LogEnds>),
+        (task, log, part): (&str, Option<LogEnds>, Part),
         wanted: &ServiceConnect,
         place: &Place,
     ) -> io::Result<()> {
@@ -215,7 +253,7 @@ impl Connect {
         match std::fs::metadata(&place.netns).map(|now| now.ino()) {
             Ok(now) if now == inode => Ok(()),
             gone => {
-                self.close(&place.netns).await;
+                self.close(&place.netns, part).await;
                 Err(gone.err().unwrap_or_else(|| io::ErrorKind::NotFound.into()))
             }
         }

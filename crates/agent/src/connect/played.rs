@@ -117,12 +117,12 @@ async fn a_namespace_is_closed_whoever_had_it_opened() {
     let netns = Path::new("/of/an/earlier/agent");
     let play = async {
         assert!(matches!(heard(&channel).await, Order::Close(of) if of == netns));
-        answer(&channel, Answer::Done).await;
+        answer(&channel, Answer::Counted(Vec::new())).await;
     };
     tokio::select! {
         biased;
         () = play => {}
-        () = setting.agent.close(netns) => panic!("the proxy was not told"),
+        () = setting.agent.close(netns, Part::Instance) => panic!("the proxy was not told"),
     }
 }
 

@@ -165,12 +165,12 @@ impl Process {
         }
     }
 
-    /// Closes what it serves there.
+    /// Closes what it serves there. What it counted there until then.
     ///
     /// # Errors
     /// It is gone.
-    pub async fn close(&self, netns: PathBuf) -> io::Result<()> {
-        self.done(&Order::Close(netns), &[]).await
+    pub async fn close(&self, netns: PathBuf) -> io::Result<Vec<Counted>> {
+        self.counts(&Order::Close(netns)).await
     }
 
     /// Tells it of targets.
@@ -186,7 +186,11 @@ impl Process {
     /// # Errors
     /// It is gone.
     pub async fn counted(&self) -> io::Result<Vec<Counted>> {
-        match self.ask(&Order::Count, &[]).await? {
+        self.counts(&Order::Count).await
+    }
+
+    async fn counts(&self, order: &Order) -> io::Result<Vec<Counted>> {
+        match self.ask(order, &[]).await? {
             (Answer::Counted(counted), _) => Ok(counted),
             (answer, _) => Err(self.unexpected(answer)),
         }

@@ -17,7 +17,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// Of all that is below.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Sockets in one packet; `runtime::wire` takes one descriptor more.
 pub const SOCKETS_MAX: usize = 5;
 
@@ -38,7 +38,8 @@ pub enum Order {
     Give(PathBuf, usize),
     /// Gives both ends of an open namespace's access log. [`Answer::Done`] with them.
     GiveLog(PathBuf),
-    /// Closes all that is open there: when it is answered no descriptor of the namespace's is left. [`Answer::Done`].
+    /// Closes all that is open there: when it is answered no descriptor of the namespace's is left.
+    /// [`Answer::Counted`], for the last time.
     Close(PathBuf),
     /// What is behind the endpoints. [`Answer::Done`].
     Targets(Targets),

@@ -168,8 +168,43 @@ async fn connections_outlive_the_agent_and_the_next_one_has_all_that_was_open() 
     assert_eq!(setting.launch.started.load(Relaxed), 1);
     second.close_others().await;
     says_back(&mut client, b"four").await;
-    second.close(Path::new(NETNS)).await;
+    second.close(Path::new(NETNS), Part::Instance).await;
     assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "it is closed");
+}
+
+#[tokio::test]
+async fn what_was_counted_of_a_task_that_ends_is_told_at_once_and_once() {
+    let setting = Setting::new().await;
+    let agent = setting.agent().await;
+    agent.learn(&setting.targets()).await;
+    let (opened, ports) = setting.opened(1);
+    agent.0.serve(opened).await.unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"four").await;
+    agent.close(Path::new(NETNS), Part::Fargate).await;
+    agent.has_ended(Part::Fargate).await;
+    assert!(agent.ended(Part::Instance).await.is_empty());
+    let ended = agent.ended(Part::Fargate).await;
+    assert_eq!(ended, BTreeSet::from(["t".to_owned()]));
+    let counts = agent.counted().await.tasks["t"][0].counts.clone();
+    assert_eq!((counts.new_connections, counts.active_connections), (1, 0));
+    // Of another namespace of the task more may come, and all of it is one sum.
+    let (again, ports) = setting.opened(1);
+    agent.0.serve(again).await.unwrap();
+    agent.forget_ended(Part::Fargate, ended.clone()).await;
+    let mut client = TcpStream::connect(("127.0.0.1", ports[0])).await.unwrap();
+    says_back(&mut client, b"more").await;
+    let counts = agent.counted().await.tasks["t"][0].counts.clone();
+    assert_eq!((counts.new_connections, counts.active_connections), (2, 1));
+    agent.close(Path::new(NETNS), Part::Fargate).await;
+    // Closed once more: nothing is counted twice.
+    agent.close(Path::new(NETNS), Part::Fargate).await;
+    assert_eq!(
+        agent.counted().await.tasks["t"][0].counts.new_connections,
+        2
+    );
+    agent.forget_ended(Part::Fargate, ended).await;
+    assert!(agent.counted().await.tasks.is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Requests read and answers written: HTTP/1.1 on a place's socket.
 
 use super::answer::{Reply, reply};
-use super::{Origin, Place, caller, instance, path, rate, relay};
+use super::{Origin, Place, caller, instance, path, relay};
 use crate::engine::Host;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -188,7 +188,8 @@ async fn handle(
         ))
     };
     let headers = response.headers_mut();
-    if let Ok(limit) = format!("{:.2}", rate::PER_SECOND).parse() {
+    let per_second = host.endpoints.limit.per_second;
+    if let Ok(limit) = format!("{per_second}.00").parse() {
         headers.insert("x-rate-limit-limit", limit);
     }
     headers.insert("x-rate-limit-duration", HeaderValue::from(1));

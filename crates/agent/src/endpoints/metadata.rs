@@ -12,7 +12,7 @@ use aws_types::Timestamp;
 use netdev::vpc::VpcAttachment;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Digits at the end of a container's Docker name.
 const NAME_DIGITS: usize = 20;
@@ -279,8 +279,12 @@ fn properties(task: &TaskDefinition, interface: &VpcAttachment) -> InterfaceProp
         attachment_index: 0,
         mac_address: mac.collect::<Vec<_>>().join(":"),
         ipv4_subnet_cidr_block: format!("{first}/{length}"),
-        domain_name_servers: interface.resolver.iter().map(Ipv4Addr::to_string).collect(),
-        domain_name_search_list: interface.domain.iter().cloned().collect(),
+        domain_name_servers: interface
+            .name_servers
+            .iter()
+            .map(IpAddr::to_string)
+            .collect(),
+        domain_name_search_list: interface.search.clone(),
         private_dns_name: task.interface_name(),
         subnet_gateway_ipv4_address: format!("{}/{length}", interface.gateway),
     }
@@ -340,8 +344,8 @@ mod tests {
             ipv6_addresses: Vec::new(),
             prefix_len: 20,
             gateway: Ipv4Addr::new(172, 31, 16, 1),
-            resolver: Some(Ipv4Addr::new(172, 31, 0, 2)),
-            domain: Some("ec2.internal".into()),
+            name_servers: vec![Ipv4Addr::new(172, 31, 0, 2).into()],
+            search: vec!["ec2.internal".into()],
             mtu: 1500,
         };
         let facts = Facts {

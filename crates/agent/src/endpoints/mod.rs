@@ -40,7 +40,7 @@ use dns::Zones;
 use instance::kept::Kept;
 use instance::tokens::{Granted, Tokens};
 use netdev::device::WayOut;
-use rate::Rate;
+use rate::{Limit, Rate};
 use senders::Senders;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -80,6 +80,7 @@ pub struct Origin {
 #[derive(Debug)]
 pub struct Endpoints {
     listeners: Listeners,
+    limit: Limit,
     /// `std` mutex: held over arithmetic only.
     rate: Mutex<Rate>,
     usage: usage::Earlier,
@@ -95,11 +96,13 @@ pub struct Endpoints {
     began: Instant,
 }
 
-impl Default for Endpoints {
-    fn default() -> Self {
+impl Endpoints {
+    /// None is open yet; `limit` is how often a container may ask.
+    pub fn new(limit: Limit) -> Self {
         Self {
             listeners: Listeners::default(),
-            rate: Mutex::new(Rate::default()),
+            limit,
+            rate: Mutex::new(Rate::new(limit)),
             usage: usage::Earlier::default(),
             carried: Senders::new(relay::OF_ONE_MAX, relay::OF_ALL_MAX),
             asking: Senders::new(http::OF_ONE_MAX, usize::MAX),
@@ -109,9 +112,7 @@ impl Default for Endpoints {
             began: Instant::now(),
         }
     }
-}
 
-impl Endpoints {
     /// A container is over.
     pub fn forget(&self, runtime_id: &str) {
         self.usage.forget(runtime_id);

@@ -66,7 +66,7 @@ pub async fn open(mut config: AgentConfig, between: Between) -> io::Result<Arc<H
         vpcs: Arc::new(vpcs),
         health: Boards::default(),
         credentials,
-        endpoints: Endpoints::default(),
+        endpoints: Endpoints::new(config.metadata_limit),
         isolation: Isolation::open(&config),
         connect: Connect::new(&config.agent_dir(), &config.run_dir(), proxies),
         tasks: Mutex::default(),

@@ -1,15 +1,16 @@
 //! The TCS session: samples of all running containers once a second, published every 20 s, at start
 //! at once. What is sampled while there is no session goes with the next publication. Health goes at
-//! once when it changes, and the whole of it with every publication.
+//! once when it changes, and the whole of it with every publication; what Service Connect counted of a task that
+//! ends goes then, as nobody is asked for it later.
 
 use super::{Reconnect, Socket, connect};
 use crate::api::now;
 use crate::connect::Told;
 use crate::engine::Host;
 use crate::health;
-use crate::metrics::{Publisher, Samples};
+use crate::metrics::{self, Publisher, Samples};
 use crate::part::Part;
-use aws_api::agent::{TaskHealth, TcsMessage};
+use aws_api::agent::{PublishMetricsRequest, TaskHealth, TaskMetric, TcsMessage};
 use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,6 +115,12 @@ async fn live(
                     return;
                 }
             }
+            () = host.connect.has_ended(part) => {
+                let frames = ended(host, part, &publisher, told).await;
+                if send(&mut socket, frames.into_iter().map(TcsMessage::PublishMetrics)).await.is_err() {
+                    return;
+                }
+            }
             () = board.changed() => {
                 let health = health(&board.take_changed(), &publisher);
                 if send(&mut socket, health).await.is_err() {
@@ -126,6 +133,31 @@ async fn live(
             },
         }
     }
+}
+
+/// What Service Connect counted of tasks that have ended and that was not told before.
+async fn ended(
+    host: &Arc<Host>,
+    part: Part,
+    publisher: &Publisher,
+    told: &mut Told,
+) -> Vec<PublishMetricsRequest> {
+    let ended = host.connect.ended(part).await;
+    let tasks: Vec<TaskMetric> = ended
+        .iter()
+        .map(|arn| TaskMetric {
+            task_arn: Some(arn.clone()),
+            ..TaskMetric::default()
+        })
+        .collect();
+    if tasks.is_empty() {
+        return Vec::new();
+    }
+    let mut frames = metrics::frames(publisher, &tasks, now(), uuid);
+    told.add(&mut frames, &host.connect.counted().await);
+    told.keep().await;
+    host.connect.forget_ended(part, ended).await;
+    frames
 }
 
 fn health(tasks: &[TaskHealth], publisher: &Publisher) -> impl Iterator<Item = TcsMessage> + use<> {

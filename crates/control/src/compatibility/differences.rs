@@ -35,6 +35,18 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          had from the next registration on, not only by a new instance; it shows as `ecs.awsvpc-trunk-id` alone.",
     ),
     (
+        "A task's interface",
+        "No elastic address can be associated with it: `OperationNotPermitted`. AWS documents that an account cannot          modify the interfaces of tasks (ECS developer guide, \"Allocate a network interface for an Amazon ECS task\") and          has an open request for it (containers-roadmap 311); the code is EC2's, the text ours. `assignPublicIp` gives a          public address of the pool.",
+    ),
+    (
+        "DHCP options",
+        "`domain-name` and `domain-name-servers` stand in `/etc/resolv.conf` of tasks that start from then on.          `ntp-servers`, `netbios-name-servers`, `netbios-node-type` and `ipv6-address-preferred-lease-time` are          stored and shown: no task asks by DHCP.",
+    ),
+    (
+        "VPC endpoints and peering",
+        "An endpoint is a record with, for an interface endpoint, interfaces and addresses: no packet is taken there and          no private DNS name leads to one. Tasks reach the API by `AWS_ENDPOINT_URL` (docs/task-roles.md), whatever the          routes. VPC peering is not served: `InvalidAction`.",
+    ),
+    (
         "Cloud Map",
         "Public DNS namespaces, Route 53 health checks, alias \
          targets and service attributes are refused. An operation is SUCCESS when its call is answered; \

@@ -6,8 +6,8 @@
 //! Rule: design section 6, "Joining, and host sync".
 
 use super::{Host, Sessions};
-use aws_api::agent::host_sync::{FromHost, Row, ToHost};
-use ecs::host_rows::{self, Told};
+use aws_api::agent::host_sync::{FromHost, ToHost};
+use ecs::host_rows::{self, Told, Wanted};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
                     heard = Instant::now();
                     match frame.transpose()? {
                         None | Some(Message::Close(_)) => return Err(End::Closed),
-                        Some(Message::Text(text)) => self.receive(&text),
+                        Some(Message::Text(text)) => self.receive(&text).await,
                         Some(_) => {}
                     }
                 }
@@ -104,23 +104,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
         while let Some(Some(_)) = self.changes.next().now_or_never() {}
     }
 
-    fn wanted(&self) -> Vec<Row> {
+    fn wanted(&self) -> Wanted {
         let world = self.sessions.state.snapshot();
-        host_rows::rows(&world, &self.host.instance_arn)
+        host_rows::wanted(&world, &self.host.instance_arn)
     }
 
     /// Sends what is other than the host was told.
     async fn tell(&mut self) -> Result<(), End> {
         match self.told.change(self.wanted()) {
             Some(change) => self.send(&change).await,
-            None => Ok(()),
+            None => {
+                self.confirm().await;
+                Ok(())
+            }
         }
     }
 
-    fn receive(&self, text: &str) {
+    /// Addresses that were held for this host, and of which it has nothing any more, are.
+    async fn confirm(&mut self) {
+        let confirmed = self.told.confirmed();
+        if confirmed.is_empty() {
+            return;
+        }
+        let host = self.host.instance_arn.clone();
+        let submitted = self.sessions.state.submit(self.host.ctx(), move |txn, _| {
+            let names = host_rows::registrations(txn, &host);
+            ec2::held::confirm(txn, &names, &confirmed);
+            Ok(())
+        });
+        if let Err(error) = submitted.await {
+            let host = &self.host.instance_arn;
+            warn!(host, ?error, "addresses are held until the next change");
+        }
+    }
+
+    async fn receive(&mut self, text: &str) {
         let host = &self.host.instance_arn;
         match serde_json::from_str(text) {
-            Ok(FromHost::Applied { revision }) => debug!(host, revision, "host sync applied"),
+            Ok(FromHost::Applied { revision }) => {
+                debug!(host, revision, "host sync applied");
+                self.told.applied(revision);
+                self.confirm().await;
+            }
             // The task's STOPPED, which follows, frees the address.
             Ok(FromHost::Removed { interface }) => debug!(host, interface, "interface removed"),
             Ok(FromHost::Failed { key, why }) => {

@@ -8,7 +8,7 @@ use crate::records::gateway::{BY_VPC, INTERNET_GATEWAYS};
 use crate::records::interface::{INTERFACES, InterfaceRecord};
 use crate::records::{ResourceKey, within};
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::{address, elastic, tags};
+use crate::{address, elastic, held, tags};
 use aws_api::Empty;
 use aws_api::ec2::{
     Address, AllocateAddressRequest, AllocateAddressResult, AssociateAddressRequest,
@@ -155,7 +155,7 @@ pub fn release(
             code("InvalidIPAddress.InUse").with(format!("Address {} is in use.", found.address))
         );
     }
-    address::leave(txn, &found.key.id);
+    held::free(txn, found.address);
     txn.delete(&ALLOCATIONS, &found.key);
     tags::forget(txn, &found.key);
     Ok(Empty {})

@@ -1,6 +1,7 @@
 //! Sets of DHCP options.
 
-use crate::errors::{has_dependencies, invalid_parameter, missing, required};
+use crate::dhcp::{AMAZON_PROVIDED, NAME_SERVERS_MAX};
+use crate::errors::{has_dependencies, invalid_parameter, invalid_value, missing, required};
 use crate::filter::Field;
 use crate::records::ResourceKey;
 use crate::records::dhcp::{DHCP_OPTIONS, DhcpOptionsRecord};
@@ -15,6 +16,7 @@ use aws_api::ec2::{
 };
 use aws_types::{AwsError, Ctx};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use store::{Table, Txn, World};
 
 /// Rule: EC2 API reference, CreateDhcpOptions.
@@ -81,7 +83,11 @@ pub fn create(
         if !OPTIONS.contains(&key) {
             return Err(invalid_parameter("key", key, "Unknown DHCP option."));
         }
-        options.insert(key.to_owned(), one.values.clone().unwrap_or_default());
+        let values = one.values.clone().unwrap_or_default();
+        if key == "domain-name-servers" {
+            check_servers(&values)?;
+        }
+        options.insert(key.to_owned(), values);
     }
     let made = DhcpOptionsRecord {
         key: ResourceKey::fresh(ctx, "dopt"),
@@ -93,6 +99,24 @@ pub fn create(
     Ok(CreateDhcpOptionsResult {
         dhcp_options: Some(shape(txn, &made)),
     })
+}
+
+/// Whom a task is to ask must be an address. Rule: EC2 API reference, CreateDhcpOptions.
+fn check_servers(values: &[String]) -> Result<(), AwsError> {
+    if values.len() > NAME_SERVERS_MAX {
+        return Err(invalid_value(format!(
+            "At most {NAME_SERVERS_MAX} domain name servers can be specified."
+        )));
+    }
+    let is_server = |text: &String| text == AMAZON_PROVIDED || text.parse::<IpAddr>().is_ok();
+    match values.iter().find(|text| !is_server(text)) {
+        None => Ok(()),
+        Some(other) => Err(invalid_parameter(
+            "domain-name-servers",
+            other,
+            "Expecting an IP address or AmazonProvidedDNS.",
+        )),
+    }
 }
 
 /// DeleteDhcpOptions: of a set that no VPC has.

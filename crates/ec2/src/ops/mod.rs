@@ -27,6 +27,7 @@ pub mod subnets;
 mod tags;
 mod vpc_ranges;
 pub mod vpcs;
+mod vpn_gateways;
 
 use aws_api::ec2::operations as api;
 use aws_types::Ctx;
@@ -149,6 +150,7 @@ fn gateway_operations() -> Vec<Operation> {
         op!(read DescribeEgressOnlyInternetGateways, egress_only::describe),
         op!(read DescribeInternetGateways, gateways::describe),
         op!(read DescribeNatGateways, nat_gateways::describe),
+        op!(read DescribeVpnGateways, vpn_gateways::describe),
         op!(write DetachInternetGateway, gateways::detach, "internet-gateway" internet_gateway_id),
     ]
 }

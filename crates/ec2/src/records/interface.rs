@@ -53,7 +53,7 @@ pub struct InterfaceRecord {
     pub groups: Vec<String>,
     /// `SourceDestCheck`.
     pub source_dest_check: bool,
-    /// `InterfaceType`: `interface`, `nat_gateway`, `vpc_endpoint`.
+    /// `InterfaceType`: `interface`, `branch` (of an instance with a trunk), `nat_gateway`, `vpc_endpoint`.
     pub kind: String,
     /// Made by a service: a user neither deletes nor detaches it.
     pub requester_managed: bool,

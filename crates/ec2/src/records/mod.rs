@@ -6,6 +6,7 @@ pub mod dhcp;
 pub mod endpoint;
 pub mod gateway;
 pub mod group;
+pub mod held;
 pub mod interface;
 pub mod nat;
 pub mod prefix_list;
@@ -101,6 +102,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &gateway::INTERNET_GATEWAYS,
         &group::GROUPS,
         &group::RULES,
+        &held::HELD,
         &interface::INTERFACES,
         &nat::NAT_GATEWAYS,
         &prefix_list::PREFIX_LISTS,

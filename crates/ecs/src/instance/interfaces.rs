@@ -217,6 +217,12 @@ pub fn quota(
     Some(tasks)
 }
 
+/// Whether an instance has a trunk, of which the interfaces of its tasks are branches.
+#[must_use]
+pub fn has_trunk(instance: &ContainerInstanceRecord) -> bool {
+    instance.attribute(TRUNK_ID).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 //! Rule: semantics 4.6; API reference, Attachment.
 
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// `status` of an attachment, in the order in which it passes through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,8 +48,12 @@ pub struct AttachmentRecord {
     pub ipv6_address: Option<Ipv6Addr>,
     /// The subnet's gateway, with the length of the subnet's prefix: `10.0.0.1/24`.
     pub gateway: String,
-    /// The VPC's resolver.
-    pub resolver: Ipv4Addr,
+    /// Whom its containers ask for names.
+    #[serde(default)]
+    pub name_servers: Vec<IpAddr>,
+    /// The domains in which they look for names without a dot.
+    #[serde(default)]
+    pub search: Vec<String>,
     /// `ip-10-0-0-5.ec2.internal`.
     pub private_dns_name: String,
 }

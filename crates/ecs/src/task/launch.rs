@@ -7,11 +7,12 @@ use super::credentials;
 use super::effective::{self, Effective};
 use super::fargate::Terms;
 use super::log_mode;
-use super::network::{self, Network};
+use super::network::{self, Holder, Network};
 use super::requirement;
 use super::status::{DesiredStatus, TaskStatus};
 use crate::decisions::{Placed, Seated};
 use crate::fargate;
+use crate::instance::interfaces;
 use crate::place::choose::{Question, choose};
 use crate::place::constraint::Constraint;
 use crate::place::feed::PLACEMENT;
@@ -329,8 +330,14 @@ impl Launch {
             .and_then(|one| one.attribute(ZONE))
             .flatten();
         let zone = zone.or(of_host);
-        let host = (instance.arn(), &self.tags);
-        let made = network.attach(txn, ctx, task, zone, (&host.0, host.1))?;
+        let holder = Holder {
+            host: &instance.arn(),
+            has_trunk: record
+                .as_ref()
+                .is_some_and(|one| interfaces::has_trunk(one)),
+            tags: &self.tags,
+        };
+        let made = network.attach(txn, ctx, task, zone, holder)?;
         Ok(Some(made))
     }
 }

@@ -134,6 +134,17 @@ fn check_group(world: &World, scope: &Scope, id: &str, vpc: &str) -> Result<(), 
     }
 }
 
+/// What the interface of a task is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    /// What names its host in host sync.
+    pub host: &'a str,
+    /// Whether the host's interfaces are branches of a trunk.
+    pub has_trunk: bool,
+    /// The tags of the task.
+    pub tags: &'a Tags,
+}
+
 impl Network {
     /// Of tasks that this principal starts: an IPv6 address of a subnet that gives one is theirs only
     /// with the account setting `dualStackIPv6`. Rule: API reference, PutAccountSetting.
@@ -180,7 +191,7 @@ impl Network {
         has_room(world, scope, &best.0).then_some(best.0.as_str())
     }
 
-    /// Makes the interface of a task on a host in `zone`; `host` is what names it in host sync.
+    /// Makes the interface of a task on a host in `zone`.
     ///
     /// # Errors
     /// EC2's: no subnet has an address left, or a subnet or group is gone since.
@@ -190,7 +201,7 @@ impl Network {
         ctx: &mut Ctx,
         task: &TaskKey,
         zone: Option<&str>,
-        (host, tags): (&str, &Tags),
+        holder: Holder<'_>,
     ) -> Result<AttachmentRecord, AwsError> {
         let first = || self.subnets.first().map_or("", |(id, _)| id.as_str());
         let chosen = self
@@ -205,17 +216,19 @@ impl Network {
             assign_public_ip: self.assign_public_ip,
             without_ipv6: self.without_ipv6,
             description: arn(&task.scope, &id),
-            tags: tags
+            tags: holder
+                .tags
                 .0
                 .iter()
                 .filter(managed)
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect(),
-            host: Some(host.into()),
+            host: Some(holder.host.into()),
+            is_branch: holder.has_trunk,
         };
         let made = interface::create_for_task(txn, ctx, &wanted)?;
         let subnet = subnet::require(txn, &task.scope, &made.subnet)?;
-        let resolver = subnet::resolver(txn, &subnet);
+        let naming = subnet::naming(txn, &subnet);
         Ok(AttachmentRecord {
             id,
             status: AttachmentStatus::Precreated,
@@ -225,7 +238,8 @@ impl Network {
             address: made.address(),
             ipv6_address: made.ipv6_addresses.first().copied(),
             gateway: format!("{}/{}", subnet.gateway(), subnet.cidr.prefix_len()),
-            resolver,
+            name_servers: naming.servers,
+            search: naming.search,
             private_dns_name: made.private_dns_name.clone(),
         })
     }
@@ -313,10 +327,7 @@ pub fn shape(task: &TaskRecord, one: &AttachmentRecord) -> Attachment {
 /// As its agent reads it.
 #[must_use]
 pub fn payload(scope: &Scope, one: &AttachmentRecord) -> Eni {
-    let domain = one
-        .private_dns_name
-        .split_once('.')
-        .map(|(_, domain)| domain.to_owned());
+    let servers = one.name_servers.iter().map(ToString::to_string);
     Eni {
         ec2_id: Some(one.interface.clone()),
         mac_address: Some(one.mac.clone()),
@@ -334,8 +345,8 @@ pub fn payload(scope: &Scope, one: &AttachmentRecord) -> Eni {
         }),
         subnet_gateway_ipv4_address: Some(one.gateway.clone()),
         private_dns_name: Some(one.private_dns_name.clone()),
-        domain_name: domain.map(|domain| vec![domain]),
-        domain_name_servers: Some(vec![one.resolver.to_string()]),
+        domain_name: Some(one.search.clone()),
+        domain_name_servers: Some(servers.collect()),
         interface_association_protocol: Some("default".into()),
         ..Eni::default()
     }

@@ -244,7 +244,7 @@ impl<'a> Site<'a> {
             .await?;
         }
         let world = self.state.snapshot();
-        let all = self.told.state(host_rows::rows(&world, &self.host));
+        let all = self.told.state(host_rows::wanted(&world, &self.host));
         let began = Instant::now();
         self.apply(&serde_json::to_string(&all)?).await?;
         Ok(began.elapsed())
@@ -259,7 +259,7 @@ impl<'a> Site<'a> {
         let made = self.write(call).await?;
         let commit = began.elapsed();
         let world = self.state.snapshot();
-        let change = self.told.change(host_rows::rows(&world, &self.host));
+        let change = self.told.change(host_rows::wanted(&world, &self.host));
         let frame = serde_json::to_string(&change.context("no news for the host")?)?;
         let rows = began.elapsed() - commit;
         self.apply(&frame).await?;

@@ -57,6 +57,9 @@ pub struct AgentSettings {
     pub instance_type: Option<String>,
     /// How many network interfaces it may have, its own among them [default: as its type, else without limit].
     pub max_interfaces: Option<u32>,
+    /// How often a container may ask its metadata endpoint for each path: requests a second, and at once (the agent's
+    /// ECS_TASK_METADATA_RPS_LIMIT) [default: 40,60].
+    pub task_metadata_rps_limit: Option<String>,
     /// Whether processes of this machine find instance metadata at 169.254.169.254.
     pub instance_metadata: bool,
     /// Whether tasks do, in network modes `bridge` and `awsvpc`.
@@ -89,6 +92,18 @@ impl AgentSettings {
                 .with_context(|| format!("resolver {text:?}: ADDRESS or ADDRESS:PORT is expected"))
         };
         self.resolvers.iter().map(one).collect()
+    }
+
+    /// How often a container may ask its metadata endpoint.
+    ///
+    /// # Errors
+    /// Not `RATE,BURST`.
+    pub fn metadata_limit(&self) -> anyhow::Result<agent::MetadataLimit> {
+        let Some(text) = &self.task_metadata_rps_limit else {
+            return Ok(agent::MetadataLimit::default());
+        };
+        text.parse()
+            .with_context(|| format!("task_metadata_rps_limit {text:?}"))
     }
 
     /// The attributes that say how many interfaces the machine may have.

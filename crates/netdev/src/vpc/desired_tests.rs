@@ -16,6 +16,8 @@ fn vpc(id: &str, resolver: bool) -> Row {
         ipv6_cidrs: vec![],
         resolver,
         domain: None,
+        name_servers: vec![],
+        search: vec![],
     })
 }
 

@@ -270,8 +270,8 @@ impl State {
             ipv6_addresses: row.ipv6_addresses.clone(),
             prefix_len: subnet.cidr.prefix_len(),
             gateway: rows::gateway(subnet.cidr),
-            resolver: rows::resolver(vpc),
-            domain: vpc.domain.clone(),
+            name_servers: vpc.name_servers.clone(),
+            search: vpc.search.clone(),
             mtu: 0,
         };
         attachment.mtu = self.host_side()?.mtu()?;

@@ -50,7 +50,7 @@ mod untracked;
 mod uplink;
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -84,10 +84,12 @@ pub struct VpcAttachment {
     pub prefix_len: u8,
     /// The subnet's.
     pub gateway: Ipv4Addr,
-    /// Where names are resolved, if the VPC has a resolver.
-    pub resolver: Option<Ipv4Addr>,
-    /// The domain of the VPC's host names, if it has them.
-    pub domain: Option<String>,
+    /// Who is asked for names.
+    #[serde(default)]
+    pub name_servers: Vec<IpAddr>,
+    /// The domains in which names without a dot are looked for.
+    #[serde(default)]
+    pub search: Vec<String>,
     /// Of `eth0`, bytes.
     pub mtu: u32,
 }

@@ -32,6 +32,8 @@ pub fn vpc(id: &str, vni: u32) -> Row {
         ipv6_cidrs: vec!["fd00:1234:5678::/56".parse().unwrap()],
         resolver: true,
         domain: Some("ec2.internal".into()),
+        name_servers: vec!["172.31.0.2".parse().unwrap()],
+        search: vec!["ec2.internal".into()],
     })
 }
 

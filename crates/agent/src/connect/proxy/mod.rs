@@ -26,7 +26,7 @@ mod tests;
 pub use counters::Counts;
 
 use super::channel::{Channel, Door};
-use super::protocol::{Answer, Hello, Order, SOCKETS_MAX, VERSION};
+use super::protocol::{Answer, Counted, Hello, Order, SOCKETS_MAX, VERSION};
 use crate::descriptors;
 use crate::engine::random_hex;
 use gate::Gate;
@@ -177,8 +177,9 @@ impl Proxy {
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
             Order::Close(netns) => {
-                self.close(&netns).await;
-                Ok(())
+                let counted = self.close(&netns).await;
+                self.settle_room();
+                return (Answer::Counted(counted), Vec::new());
             }
             Order::Targets(change) => {
                 self.targets.change(change);
@@ -193,8 +194,7 @@ impl Proxy {
                 Ok(())
             }
         };
-        let own = self.open.values().map(Open::descriptors).sum();
-        self.gate.set_room(room(descriptors::limit(), own));
+        self.settle_room();
         let answer = match done {
             Ok(()) => Answer::Done,
             Err(error) => {
@@ -203,6 +203,12 @@ impl Proxy {
             }
         };
         (answer, Vec::new())
+    }
+
+    /// After every change of what is open.
+    fn settle_room(&self) {
+        let own = self.open.values().map(Open::descriptors).sum();
+        self.gate.set_room(room(descriptors::limit(), own));
     }
 
     async fn hello(&mut self) -> Hello {
@@ -236,9 +242,10 @@ impl Proxy {
         ends.map(OwnedFd::try_clone).collect()
     }
 
-    async fn close(&mut self, netns: &PathBuf) {
-        if let Some(open) = self.open.remove(netns) {
-            open.close().await;
+    async fn close(&mut self, netns: &PathBuf) -> Vec<Counted> {
+        match self.open.remove(netns) {
+            Some(open) => open.close().await,
+            None => Vec::new(),
         }
     }
 }

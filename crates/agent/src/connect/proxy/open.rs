@@ -160,9 +160,10 @@ impl Open {
         })
     }
 
-    /// Ends everything in it. When it returns nothing of the namespace is held.
-    pub async fn close(self) {
+    /// Ends everything in it. When it returns nothing of the namespace is held. What was counted until then.
+    pub async fn close(self) -> Vec<Counted> {
         self.scope.close().await;
+        self.counted().collect()
     }
 }
 

@@ -261,6 +261,8 @@ mod tests {
             ipv6_cidrs: Vec::new(),
             resolver: true,
             domain: Some("ec2.internal".into()),
+            name_servers: Vec::new(),
+            search: Vec::new(),
         })
     }
 

@@ -78,6 +78,12 @@ pub struct VpcRow {
     /// The domain in which its interfaces have names (`ec2.internal`), where they have
     /// (`enableDnsHostnames`).
     pub domain: Option<String>,
+    /// Whom its tasks ask for names (`domain-name-servers` of its DHCP options).
+    #[serde(default)]
+    pub name_servers: Vec<IpAddr>,
+    /// Where its tasks look for names without a dot (`domain-name` of its DHCP options).
+    #[serde(default)]
+    pub search: Vec<String>,
 }
 
 /// A subnet, with the routes of the table that holds for it.

@@ -48,6 +48,9 @@ pub const DOMAIN_TYPE: &[&str] = &["vpc", "standard"];
 /// Values of `FirewallOnboardingStatus`.
 pub const FIREWALL_ONBOARDING_STATUS: &[&str] = &["pending", "active", "disabling"];
 
+/// Values of `GatewayType`.
+pub const GATEWAY_TYPE: &[&str] = &["ipsec.1"];
+
 /// Values of `HostnameType`.
 pub const HOSTNAME_TYPE: &[&str] = &["ip-name", "resource-name"];
 
@@ -382,3 +385,6 @@ pub const VPC_ENDPOINT_TYPE: &[&str] = &[
 
 /// Values of `VpcState`.
 pub const VPC_STATE: &[&str] = &["pending", "available", "deleting"];
+
+/// Values of `VpnState`.
+pub const VPN_STATE: &[&str] = &["pending", "available", "deleting", "deleted"];

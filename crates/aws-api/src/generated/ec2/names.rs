@@ -1330,6 +1330,13 @@ const OPERATIONS: &[OperationDescription] = &[
         errors: &[],
     },
     OperationDescription {
+        name: "DescribeVpnGateways",
+        input: Kind::Structure(&shapes::DESCRIBE_VPN_GATEWAYS_REQUEST),
+        output: Kind::Structure(&shapes::DESCRIBE_VPN_GATEWAYS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationDescription {
         name: "DetachInternetGateway",
         input: Kind::Structure(&shapes::DETACH_INTERNET_GATEWAY_REQUEST),
         output: <crate::shape::Empty as crate::shape::Shape>::KIND,

@@ -753,6 +753,17 @@ impl Operation for DescribeVpcs {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `DescribeVpnGateways`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeVpnGateways;
+
+impl Operation for DescribeVpnGateways {
+    type Input = DescribeVpnGatewaysRequest;
+    type Output = DescribeVpnGatewaysResult;
+    const NAME: &'static str = "DescribeVpnGateways";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `DetachInternetGateway`.
 #[derive(Clone, Copy, Debug)]
 pub struct DetachInternetGateway;

@@ -257,6 +257,8 @@ fn base() -> Vec<Row> {
         ipv6_cidrs: vec![],
         resolver: false,
         domain: None,
+        name_servers: vec![],
+        search: vec![],
     };
     let subnet = SubnetRow {
         id: SUBNET.into(),

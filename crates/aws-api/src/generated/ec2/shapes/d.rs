@@ -1909,6 +1909,56 @@ pub static DESCRIBE_VPCS_RESULT: StructDescription = StructDescription {
 };
 structure!(DescribeVpcsResult, DESCRIBE_VPCS_RESULT, next_token, vpcs);
 
+/// `DescribeVpnGatewaysRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpnGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub vpn_gateway_ids: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeVpnGatewaysRequest`].
+pub static DESCRIBE_VPN_GATEWAYS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeVpnGatewaysRequest",
+    members: &[
+        Member::new("dryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("VpnGatewayId", Kind::List(&Kind::String))
+            .query_name("VpnGatewayId")
+            .item_name(Some("VpnGatewayId")),
+    ],
+};
+structure!(
+    DescribeVpnGatewaysRequest,
+    DESCRIBE_VPN_GATEWAYS_REQUEST,
+    dry_run,
+    filters,
+    vpn_gateway_ids
+);
+
+/// `DescribeVpnGatewaysResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpnGatewaysResult {
+    pub vpn_gateways: Option<Vec<VpnGateway>>,
+}
+
+/// Describes [`DescribeVpnGatewaysResult`].
+pub static DESCRIBE_VPN_GATEWAYS_RESULT: StructDescription = StructDescription {
+    name: "DescribeVpnGatewaysResult",
+    members: &[
+        Member::new("vpnGatewaySet", Kind::List(&Kind::Structure(&VPN_GATEWAY)))
+            .query_name("VpnGatewaySet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeVpnGatewaysResult,
+    DESCRIBE_VPN_GATEWAYS_RESULT,
+    vpn_gateways
+);
+
 /// `DetachInternetGatewayRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachInternetGatewayRequest {

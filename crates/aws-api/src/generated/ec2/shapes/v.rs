@@ -64,6 +64,23 @@ structure!(
     vpc_id
 );
 
+/// `VpcAttachment` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcAttachment {
+    pub state: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// Describes [`VpcAttachment`].
+pub static VPC_ATTACHMENT: StructDescription = StructDescription {
+    name: "VpcAttachment",
+    members: &[
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("vpcId", Kind::String).query_name("VpcId"),
+    ],
+};
+structure!(VpcAttachment, VPC_ATTACHMENT, state, vpc_id);
+
 /// `VpcCidrBlockAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcCidrBlockAssociation {
@@ -329,4 +346,45 @@ structure!(
     ipv6_cidr_block_state,
     ipv6_pool,
     network_border_group
+);
+
+/// `VpnGateway` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnGateway {
+    pub amazon_side_asn: Option<i64>,
+    pub availability_zone: Option<String>,
+    pub state: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub r#type: Option<String>,
+    pub vpc_attachments: Option<Vec<VpcAttachment>>,
+    pub vpn_gateway_id: Option<String>,
+}
+
+/// Describes [`VpnGateway`].
+pub static VPN_GATEWAY: StructDescription = StructDescription {
+    name: "VpnGateway",
+    members: &[
+        Member::new("amazonSideAsn", Kind::Long).query_name("AmazonSideAsn"),
+        Member::new("availabilityZone", Kind::String).query_name("AvailabilityZone"),
+        Member::new("state", Kind::String).query_name("State"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+        Member::new("type", Kind::String).query_name("Type"),
+        Member::new("attachments", Kind::List(&Kind::Structure(&VPC_ATTACHMENT)))
+            .query_name("Attachments")
+            .item_name(Some("item")),
+        Member::new("vpnGatewayId", Kind::String).query_name("VpnGatewayId"),
+    ],
+};
+structure!(
+    VpnGateway,
+    VPN_GATEWAY,
+    amazon_side_asn,
+    availability_zone,
+    state,
+    tags,
+    r#type,
+    vpc_attachments,
+    vpn_gateway_id
 );
