@@ -15,13 +15,13 @@ pub const ATTACHMENT: &str = "arn:aws:ecs:r:0:attachment/a";
 
 /// A task of these containers, each with what it says beside name and image.
 pub fn task_of(mode: &str, containers: Vec<Value>) -> TaskState {
-    let named = containers.into_iter().enumerate().map(|(n, given)| {
+    let containers = containers.into_iter().enumerate().map(|(n, given)| {
         let mut container = json!({"name": format!("c{n}"), "image": "i", "stopTimeout": 5});
-        let more = given.as_object().unwrap().clone();
-        container.as_object_mut().unwrap().extend(more);
+        let members = container.as_object_mut().unwrap();
+        members.extend(given.as_object().unwrap().clone());
         container
     });
-    let containers: Vec<_> = named.collect();
+    let containers = containers.collect::<Vec<_>>();
     let ids = (0..containers.len()).map(|n| format!("{n:064}")).collect();
     let interfaces = match mode {
         "awsvpc" => json!([{"ec2Id": "eni-1", "attachmentArn": ATTACHMENT}]),
@@ -205,9 +205,8 @@ impl Host {
             Command::Start(container) if fails => {
                 self.bundles.insert(container);
                 // What ran before has then come to its end, and without success.
-                if self.ran.contains(&container) {
-                    self.ended.insert(container, 1);
-                }
+                let has_run = self.ran.contains(&container);
+                self.ended.extend(has_run.then_some((container, 1)));
                 Event::StartFailed(container, "CannotStartContainerError: no".into())
             }
             Command::Start(container) => {
