@@ -38,6 +38,7 @@ impl Simulation {
         self.check_lost();
         self.watch_services();
         self.balance_load();
+        self.check_names();
         let is_done = self.look_after_hosts();
         self.ask_hooks();
         self.sweep();

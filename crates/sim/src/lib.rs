@@ -31,6 +31,7 @@ mod event;
 mod host;
 mod host_sync;
 mod interfaces;
+mod names;
 mod orders;
 mod plan;
 mod queue;

@@ -53,6 +53,8 @@ pub enum Mutation {
     NoRollback,
     /// Protected tasks are stopped like others.
     ProtectionIgnored,
+    /// Nothing follows from what a transaction changed: no name, no event.
+    Nameless,
     /// What is to leave its load balancer counts as gone from it at once.
     TargetForgotten,
     /// A hook that is open holds nothing up.

@@ -65,7 +65,7 @@ pub struct Committed {
 
 impl Server {
     /// A server on an empty disk.
-    pub fn new(seed: u64) -> Result<Self, StoreError> {
+    pub fn new(seed: u64, finishes: bool) -> Result<Self, StoreError> {
         let tables = [
             ecs::records::tables(),
             events::records::tables(),
@@ -74,7 +74,11 @@ impl Server {
             telemetry::alarms::records::tables(),
         ]
         .concat();
-        let schema = Schema::new(&tables).with_finish(ecs::finish::finish);
+        let schema = Schema::new(&tables);
+        let schema = match finishes {
+            true => schema.with_finish(ecs::finish::finish),
+            false => schema,
+        };
         let mut disk = MemoryStore::default();
         let fence = disk.lead("writer", std::time::Duration::ZERO)?;
         let ctx = Ctx::for_tests(seed, Timestamp::from_millis(START_MS));

@@ -254,6 +254,7 @@ impl Simulation {
             launch_type: is_lent.then(|| "FARGATE".into()),
             network_configuration: self.some_network(family),
             service_name: Some(slot.name.into()),
+            service_registries: self.registries_of(slot.name),
             task_definition: Some(family.into()),
             desired_count: (!slot.is_daemon).then_some(desired),
             scheduling_strategy: slot.is_daemon.then(|| "DAEMON".into()),

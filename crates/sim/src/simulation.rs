@@ -108,7 +108,7 @@ impl Simulation {
             now: 0,
             hosts: hosts.collect(),
             faults,
-            server: Server::new(plan.seed)?,
+            server: Server::new(plan.seed, plan.mutation != Some(Mutation::Nameless))?,
             sessions: BTreeMap::new(),
             syncs: BTreeMap::new(),
             vpcs: Vec::new(),
@@ -159,6 +159,7 @@ impl Simulation {
         self.define_families();
         self.declare_targets();
         self.make_alarms();
+        self.make_registry();
         for host in 0..self.hosts.len() {
             self.after(host as u64 * 10, Event::AgentStarts(host));
         }

@@ -69,6 +69,12 @@ fn a_host_that_is_told_to_stop_what_still_gets_requests_is_found() {
 }
 
 #[test]
+fn tasks_that_run_and_have_no_name_are_found() {
+    let violation = found(Mutation::Nameless);
+    assert!(violation.what.starts_with("names lead to"), "{violation}");
+}
+
+#[test]
 fn that_a_lost_host_still_runs_its_tasks_and_was_forgotten_is_found() {
     let violation = found(Mutation::ForgottenHost);
     assert!([2, 5].contains(&violation.invariant), "{violation}");
