@@ -192,7 +192,18 @@ pub fn is_silence(result: &std::io::Result<String>) -> bool {
 
 /// Who the server says called, by TCP.
 pub fn call(to: impl Into<IpAddr>, port: u16) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(to.into(), port), SILENCE)?;
+    call_within(SILENCE, to, port)
+}
+
+/// What answers from there, which may be slow to.
+pub fn reach(from: &Path, to: impl Into<IpAddr> + Send, port: u16) -> String {
+    run_in(from, || call_within(PATIENCE, to, port))
+        .unwrap()
+        .unwrap()
+}
+
+fn call_within(wait: Duration, to: impl Into<IpAddr>, port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(to.into(), port), wait)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut said = String::new();
     stream.read_to_string(&mut said)?;
