@@ -160,8 +160,9 @@ def test_a_container_waits_for_anothers_health_and_a_killed_agent_knows_it(fresh
     (tmp_path / "fine").write_text("yes\n")
     fresh.wait(arn, "RUNNING")
     eventually(lambda: (tmp_path / "seen").exists(), "the app to run")
-    task = fresh.describe(arn)
-    assert health(task) == ("UNKNOWN", {"base": "HEALTHY", "app": "UNKNOWN"})
+    # The public agent tells health beside the task's status: it may come a moment later.
+    known = ("UNKNOWN", {"base": "HEALTHY", "app": "UNKNOWN"})
+    eventually(lambda: health(fresh.describe(arn)) == known, "the base's health to be known")
     fresh.kill("server")
     eventually(fresh.ready, "the server to be back")
     assert health(fresh.describe(arn))[1]["base"] == "HEALTHY"
