@@ -31,6 +31,8 @@ fn outside(dir: &std::path::Path) -> std::path::PathBuf {
     let inside = |line: &str| sh(&format!("nsenter --net={p} {line}"));
     sh("ip link del up0");
     sh("ip link add out0 type veth peer name out1");
+    // Else its link-local route comes some time later.
+    sh("ip link set out0 addrgenmode none && ip link set out1 addrgenmode none");
     sh(&format!("ip link set out1 netns {p}"));
     sh("ip addr add 192.0.2.2/24 dev out0 && ip link set out0 up");
     inside("ip link set lo up");
