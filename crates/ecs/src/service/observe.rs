@@ -129,7 +129,11 @@ impl Eye<'_> {
         match task.traffic {
             None | Some(Traffic::Leaving | Traffic::Left) => of_containers,
             Some(_) if of_containers == Health::Unhealthy => Health::Unhealthy,
-            Some(Traffic::Joining | Traffic::Initial) => Health::Waiting(None),
+            // Containers that fail their checks count as unwell at the end of the grace period.
+            Some(Traffic::Joining | Traffic::Initial) => match of_containers {
+                Health::Waiting(until) => Health::Waiting(until),
+                Health::Healthy | Health::Unhealthy => Health::Waiting(None),
+            },
             Some(Traffic::Unhealthy) => self.unhealthy(started),
             // A target that is well need not be old.
             Some(Traffic::Healthy) if self.checked(task).is_empty() => Health::Healthy,
