@@ -20,7 +20,7 @@ use crate::service::facts::Facts;
 use crate::service::limits::Limits;
 use crate::service::observe::observe;
 use crate::service::waits::Waits;
-use crate::service::{deploy, events, explain, launch, plan};
+use crate::service::{deploy, events, explain, launch, plan, providers};
 use crate::task::status::DesiredStatus;
 use aws_types::Timestamp;
 use serde_json::{Value, json};
@@ -300,6 +300,13 @@ fn no_place(world: &World, facts: &Facts<'_>, number: u64) -> Option<Refused> {
         None => crate::service::wanted::workload(world, service)?,
     };
     let launch = launch::of(world, service, number, &workload)?;
+    let turns = providers::turns(world, service, (number, &workload), 1);
+    let launch = match turns.into_iter().next() {
+        Some((Some(provider), _)) => launch::by_provider(launch, &provider),
+        Some((None, _)) => launch,
+        // No provider of its strategy takes another task.
+        None => return Some(Refused::default()),
+    };
     if launch.fargate.is_some() {
         return launch.lacks_capacity(world, &service.key.scope);
     }

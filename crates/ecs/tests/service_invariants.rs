@@ -280,6 +280,7 @@ impl Play {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            capacity_provider_strategy: Vec::new(),
             platform_version: None,
             network: None,
             registries: Vec::new(),

@@ -140,6 +140,7 @@ fn first(
         versions: versions(input),
         timeline: 0,
         registered_at: ctx.now,
+        capacity_provider: None,
         deregistered_at: None,
         tags,
     }

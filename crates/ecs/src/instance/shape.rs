@@ -41,6 +41,7 @@ pub fn with_load(
         remaining_resources: Some(resources::remaining(&record.registered, &load.free)),
         registered_resources: Some(resources::registered(&record.registered)),
         status: Some(record.status.name().into()),
+        capacity_provider_name: record.capacity_provider.clone(),
         agent_connected: Some(record.is_connected()),
         running_tasks_count: count(load.running),
         pending_tasks_count: count(load.pending),

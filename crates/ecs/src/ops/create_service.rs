@@ -243,6 +243,7 @@ pub(super) fn workload(
         platform_version: platform_version.map(Into::into),
         network: network.cloned().map(Stored),
         registries: registries.iter().cloned().map(Stored).collect(),
+        capacity_provider_strategy: Vec::new(),
         load_balancers: Vec::new(),
         connect: None,
     }

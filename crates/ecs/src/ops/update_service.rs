@@ -20,8 +20,9 @@ use crate::targets;
 use crate::task::{credentials, launch, network};
 use aws_api::Stored;
 use aws_api::ecs::{
-    LoadBalancer, NetworkConfiguration, PlacementConstraint, PlacementStrategy, ServiceRegistry,
-    TaskDefinition, UpdateServiceRequest, UpdateServiceResponse,
+    CapacityProviderStrategyItem, LoadBalancer, NetworkConfiguration, PlacementConstraint,
+    PlacementStrategy, ServiceRegistry, TaskDefinition, UpdateServiceRequest,
+    UpdateServiceResponse,
 };
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -90,6 +91,7 @@ pub fn update_service(
     let workload = changed.map(|one| Workload {
         connect,
         load_balancers: load_balancers(present.as_ref()),
+        capacity_provider_strategy: strategy(present.as_ref()),
         ..workload(one, terms, (network.as_ref(), &registries))
     });
     let wanted = Wanted {
@@ -164,6 +166,12 @@ fn registries(input: &UpdateServiceRequest, present: Option<&Workload>) -> Vec<S
 /// `loadBalancers` as they will be: not to be changed yet.
 fn load_balancers(present: Option<&Workload>) -> Vec<Stored<LoadBalancer>> {
     let kept = present.map(|present| present.load_balancers.clone());
+    kept.unwrap_or_default()
+}
+
+/// `capacityProviderStrategy` as it will be: not to be changed yet.
+fn strategy(present: Option<&Workload>) -> Vec<Stored<CapacityProviderStrategyItem>> {
+    let kept = present.map(|present| present.capacity_provider_strategy.clone());
     kept.unwrap_or_default()
 }
 

@@ -74,13 +74,17 @@ fn seat(record: &ContainerInstanceRecord) -> Option<Seat> {
     })
 }
 
-/// An instance's attributes by name.
+/// The capacity provider of an instance, as placement sees it. No attribute that users put has a colon.
+pub const CAPACITY_PROVIDER: &str = "aws:capacity-provider";
+
+/// An instance's attributes by name, its capacity provider among them.
 #[must_use]
 pub fn attributes(record: &ContainerInstanceRecord) -> Attributes {
     let attributes = record.attributes.iter();
-    attributes
-        .map(|a| (a.name.clone(), a.value.clone()))
-        .collect()
+    let attributes = attributes.map(|a| (a.name.clone(), a.value.clone()));
+    let provider = record.capacity_provider.iter();
+    let provider = provider.map(|name| (CAPACITY_PROVIDER.to_owned(), Some(name.clone())));
+    attributes.chain(provider).collect()
 }
 
 fn hold(record: &TaskRecord) -> Option<Hold> {

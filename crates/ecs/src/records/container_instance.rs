@@ -123,6 +123,9 @@ pub struct ContainerInstanceRecord {
     pub timeline: i64,
     /// `registeredAt`.
     pub registered_at: Timestamp,
+    /// `capacityProviderName`: the provider whose capacity it is.
+    #[serde(default)]
+    pub capacity_provider: Option<String>,
     /// When it was deregistered.
     #[serde(default)]
     pub deregistered_at: Option<Timestamp>,

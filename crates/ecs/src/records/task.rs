@@ -130,6 +130,9 @@ pub struct TaskRecord {
     /// How it runs, of launch type FARGATE; else it is of EC2.
     #[serde(default)]
     pub fargate: Option<Box<FargateRecord>>,
+    /// `capacityProviderName`: the provider that a strategy chose.
+    #[serde(default)]
+    pub capacity_provider: Option<String>,
 }
 
 /// How a task of launch type FARGATE runs. `instance` is its host's registration in

@@ -2,7 +2,9 @@
 
 use super::connect::ConnectRecord;
 use aws_api::Stored;
-use aws_api::ecs::{LoadBalancer, NetworkConfiguration, ServiceRegistry};
+use aws_api::ecs::{
+    CapacityProviderStrategyItem, LoadBalancer, NetworkConfiguration, ServiceRegistry,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a service's tasks are made from. A change of any of it makes a new deployment.
@@ -14,6 +16,9 @@ pub struct Workload {
     pub revision: u32,
     /// `launchType`.
     pub launch_type: String,
+    /// `capacityProviderStrategy`, in place of a launch type; `launch_type` is then the providers'.
+    #[serde(default)]
+    pub capacity_provider_strategy: Vec<Stored<CapacityProviderStrategyItem>>,
     /// `platformVersion` as it was asked for, of launch type FARGATE.
     #[serde(default)]
     pub platform_version: Option<String>,
@@ -32,6 +37,21 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// `launchType` as answers show it: not beside a strategy.
+    #[must_use]
+    pub fn shown_launch_type(&self) -> Option<String> {
+        let is_asked_for = self.capacity_provider_strategy.is_empty();
+        is_asked_for.then(|| self.launch_type.clone())
+    }
+
+    /// `capacityProviderStrategy` as answers show it.
+    #[must_use]
+    pub fn shown_strategy(&self) -> Option<Vec<CapacityProviderStrategyItem>> {
+        let all = self.capacity_provider_strategy.iter();
+        let all: Vec<_> = all.map(|one| one.0.clone()).collect();
+        (!all.is_empty()).then_some(all)
+    }
+
     /// `serviceRegistries` as answers show them.
     #[must_use]
     pub fn shown_registries(&self) -> Vec<ServiceRegistry> {

@@ -5,18 +5,22 @@
 //! no room is told, and tried again later or when room appears.
 
 use super::events::{self, Message, TaskSetNews, Unplaced};
-use super::launch::{in_zone, place_on};
+use super::launch::{by_provider, in_zone, place_on};
 use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
+use super::providers::turns;
 use super::waits::{Waits, earliest};
 use super::{history, launch, stage_hooks};
 use crate::instance::life::TASKS_PER_STEP_MAX;
+use crate::place::solve::Refused;
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{TASKS, TaskId, TaskKey};
+use crate::task::launch::Launch;
 use crate::task::report::ask_to_stop;
 use crate::task::stop_reason::StopReason;
 use aws_types::{Ctx, Timestamp};
+use std::borrow::Cow;
 use std::sync::Arc;
 use store::{Txn, World};
 
@@ -210,15 +214,16 @@ impl Work {
             return;
         };
         let count = u32::try_from(wanted).unwrap_or(u32::MAX);
-        let (keys, decision) = match &start.place {
-            Place::Anywhere => launch.place(txn, ctx, count),
-            Place::In(zone) => in_zone(&launch, zone).place(txn, ctx, count),
-            Place::On(instance) => place_on(&launch, txn, ctx, instance),
-        };
-        let refused = decision.refused;
-        let tasks: Vec<TaskId> = keys.iter().map(|key| key.id.clone()).collect();
-        let placed = launch.placed(txn, ctx, count, (&keys, decision.placements));
-        ctx.decided(placed.with_refused(refused.clone()));
+        let (mut tasks, mut refused) = (Vec::new(), None);
+        for (provider, count) in turns(txn, &self.service, (start.of, &workload), count) {
+            let launch = match provider {
+                Some(name) => Cow::Owned(by_provider(launch.clone(), &name)),
+                None => Cow::Borrowed(&launch),
+            };
+            let (started, why) = place(txn, ctx, &launch, (&start.place, count));
+            tasks.extend(started);
+            refused = refused.or(why);
+        }
         if !tasks.is_empty() {
             self.tell(
                 txn,
@@ -286,6 +291,24 @@ impl Work {
         }
         events::tell(txn, ctx, &mut self.service, message);
     }
+}
+
+/// Starts as many of `count` tasks as find room; gives them, and why there are no more.
+fn place(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    launch: &Launch,
+    (place, count): (&Place, u32),
+) -> (Vec<TaskId>, Option<Refused>) {
+    let (keys, decision) = match place {
+        Place::Anywhere => launch.place(txn, ctx, count),
+        Place::In(zone) => in_zone(launch, zone).place(txn, ctx, count),
+        Place::On(instance) => place_on(launch, txn, ctx, instance),
+    };
+    let tasks = keys.iter().map(|key| key.id.clone()).collect();
+    let placed = launch.placed(txn, ctx, count, (&keys, decision.placements));
+    ctx.decided(placed.with_refused(decision.refused.clone()));
+    (tasks, decision.refused)
 }
 
 /// Each number once, in order of appearance.

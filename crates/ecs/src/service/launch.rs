@@ -6,7 +6,7 @@
 use crate::connect;
 use crate::fargate;
 use crate::place::constraint::Constraint;
-use crate::place::feed::PLACEMENT;
+use crate::place::feed::{CAPACITY_PROVIDER, PLACEMENT};
 use crate::place::solve::{Decision, Placement, Reason, Refusal, Refused, refuses};
 use crate::place::strategy::Criterion;
 use crate::place::{constraint, strategy};
@@ -97,6 +97,7 @@ pub fn of(
             is_settled: false,
         }),
         network,
+        capacity_provider: None,
     })
 }
 
@@ -126,6 +127,17 @@ fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
         tags.0.insert("aws:ecs:serviceName".into(), name);
     }
     tags
+}
+
+/// The same tasks, by this capacity provider: of launch type EC2 only on its instances.
+#[must_use]
+pub fn by_provider(mut launch: Launch, name: &str) -> Launch {
+    if launch.fargate.is_none() {
+        let own = (CAPACITY_PROVIDER.to_owned(), Some(name.to_owned()));
+        launch.requirement.attributes.push(own);
+    }
+    launch.capacity_provider = Some(name.to_owned());
+    launch
 }
 
 /// The same tasks, only in this zone.

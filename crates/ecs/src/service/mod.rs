@@ -37,6 +37,7 @@ pub mod limits;
 pub mod observe;
 pub mod plan;
 pub mod progress;
+pub mod providers;
 pub mod rebalance;
 pub mod reference;
 pub mod replica;

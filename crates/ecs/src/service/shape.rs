@@ -29,6 +29,7 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
     let workload = super::wanted::workload(world, service);
     let registries = workload.as_ref().map(Workload::shown_registries);
     let balancers = workload.as_ref().map(Workload::shown_load_balancers);
+    let strategy = workload.as_ref().and_then(Workload::shown_strategy);
     let (running, pending) = (Count::Running, Count::Pending);
     let has_sets = service.controller.has_task_sets();
     api::Service {
@@ -41,7 +42,11 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
         desired_count: Some(shown(service.desired)),
         running_count: Some(count(world, service, running)),
         pending_count: Some(count(world, service, pending)),
-        launch_type: Some(service.launch_type.clone()),
+        launch_type: match &strategy {
+            Some(_) => None,
+            None => Some(service.launch_type.clone()),
+        },
+        capacity_provider_strategy: strategy,
         platform_version: service.platform_version.clone(),
         platform_family: service
             .platform_version
@@ -71,7 +76,6 @@ pub fn service(world: &World, service: &ServiceRecord, with_tags: bool) -> api::
         enable_execute_command: Some(service.execute_command),
         availability_zone_rebalancing: Some(enabled(service.rebalances_zones)),
         resource_management_type: Some("CUSTOMER".into()),
-        ..api::Service::default()
     }
 }
 
@@ -116,7 +120,8 @@ pub fn task_set(
         running_count: Some(counted(Count::Running)),
         created_at: Some(set.created),
         updated_at: Some(set.updated),
-        launch_type: Some(set.workload.launch_type.clone()),
+        launch_type: set.workload.shown_launch_type(),
+        capacity_provider_strategy: set.workload.shown_strategy(),
         platform_version: platform_version(&set.workload),
         platform_family: platform_family(&set.workload),
         network_configuration: network(&set.workload),
@@ -196,7 +201,8 @@ fn shown_deployment(
         failed_tasks: Some(shown(deployment.failed_tasks)),
         created_at: Some(deployment.created),
         updated_at: Some(deployment.updated),
-        launch_type: workload.map(|workload| workload.launch_type.clone()),
+        launch_type: workload.and_then(Workload::shown_launch_type),
+        capacity_provider_strategy: workload.and_then(Workload::shown_strategy),
         platform_version: workload.and_then(platform_version),
         platform_family: workload.and_then(platform_family),
         network_configuration: workload.and_then(network),

@@ -69,6 +69,8 @@ pub struct Launch {
     pub(crate) connect: Option<Box<TaskConnect>>,
     /// On what terms, of launch type FARGATE.
     pub(crate) fargate: Option<Terms>,
+    /// The capacity provider that starts them.
+    pub(crate) capacity_provider: Option<String>,
 }
 
 /// Checks what was asked against the state.
@@ -124,6 +126,7 @@ pub fn prepare(
         registration: None,
         is_target: false,
         connect: None,
+        capacity_provider: None,
     })
 }
 
@@ -283,6 +286,7 @@ impl Launch {
                 .fargate
                 .as_ref()
                 .map(|terms| Box::new(terms.record(zone))),
+            capacity_provider: self.capacity_provider.clone(),
         };
         txn.put(&TASKS, record);
         Ok(key)

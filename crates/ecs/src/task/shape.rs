@@ -41,6 +41,7 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
             Some(run) => Some(run.zone.clone()),
             None => zone(instance.map(AsRef::as_ref)),
         },
+        capacity_provider_name: record.capacity_provider.clone(),
         cluster_arn: Some(cluster::cluster_arn(&record.key.scope, &record.key.cluster)),
         container_instance_arn: run.is_none().then(|| record.instance_key().arn()),
         containers: Some(containers(record, effective.as_ref())),

@@ -154,6 +154,7 @@ impl House {
             family: family.into(),
             revision,
             launch_type: "EC2".into(),
+            capacity_provider_strategy: Vec::new(),
             platform_version: None,
             network: None,
             registries: Vec::new(),
