@@ -2,6 +2,7 @@
 
 use crate::event::{AgentId, Answer, Effect, Event, HostIndex, Request};
 use crate::plan::Mutation;
+use crate::providers;
 use crate::service_calls::SERVICE_FAMILIES;
 use crate::simulation::Simulation;
 use crate::workload::{self, FAMILIES, Launch, STRATEGIES, launch_of};
@@ -281,7 +282,14 @@ impl Simulation {
         input: &RegisterContainerInstanceRequest,
     ) -> Result<Answer, AwsError> {
         let answer = self.server.submit(self.now, Some(name), |txn, ctx| {
-            ops::register_container_instance::register_container_instance(txn, ctx, input)
+            let answer =
+                ops::register_container_instance::register_container_instance(txn, ctx, input)?;
+            let shown = answer.container_instance.as_ref();
+            let arn = shown.and_then(|one| one.container_instance_arn.as_deref());
+            if let Some(key) = reference::instance_arn(&ctx.scope, arn.unwrap_or_default()) {
+                providers::lend(txn, &key, agent.host);
+            }
+            Ok(answer)
         })?;
         let scope = self.server.ctx(self.now).scope.clone();
         let arn = answer

@@ -34,6 +34,7 @@ mod interfaces;
 mod names;
 mod orders;
 mod plan;
+mod providers;
 mod queue;
 mod random;
 mod rollout_calls;

@@ -57,6 +57,8 @@ pub enum Mutation {
     Nameless,
     /// What is to leave its load balancer counts as gone from it at once.
     TargetForgotten,
+    /// A strategy's weights are taken for one another's.
+    WeightsExchanged,
     /// A hook that is open holds nothing up.
     HooksPassed,
     /// Nobody does what StopServiceDeployment asked for.

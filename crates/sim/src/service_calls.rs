@@ -4,6 +4,7 @@
 use crate::balancer;
 use crate::event::{Event, Request};
 use crate::plan::Load;
+use crate::providers;
 use crate::rollout_calls::RolloutCall;
 use crate::simulation::Simulation;
 use crate::task_set_calls::TaskSetCall;
@@ -332,7 +333,9 @@ impl Simulation {
                     let made = ops::create_service::create_service(txn, ctx, input)?;
                     let name = input.service_name.as_deref().unwrap_or_default();
                     if is_balanced {
-                        balancer::balance(txn, &ServiceKey::new(&ctx.scope, "default", name));
+                        let key = ServiceKey::new(&ctx.scope, "default", name);
+                        balancer::balance(txn, &key);
+                        providers::follow(txn, &key);
                     }
                     Ok(made)
                 };

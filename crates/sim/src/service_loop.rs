@@ -252,6 +252,7 @@ impl Simulation {
         self.services.stepping.insert(key.clone());
         if let (Some(before), Some(after)) = (before, after) {
             self.check_service_step(&before, &after);
+            self.check_providers(&before, &after);
         }
         match outcome.has_more {
             true => Some(now.plus(NEXT_STEP)),

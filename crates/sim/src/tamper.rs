@@ -1,6 +1,7 @@
 //! Planted bugs of the scheduler: one of its steps sees a service that is not as it is recorded.
 
 use crate::plan::Mutation;
+use crate::providers;
 use aws_types::Timestamp;
 use ecs::records::deployment_stage::HookStatus;
 use ecs::records::service::{SERVICES, ServiceKey, ServiceRecord};
@@ -24,6 +25,7 @@ pub enum Kept {
     Alarms(ServiceDeploymentKey),
     /// Sets that were deleted are gone at once.
     Deleted,
+    Weights,
 }
 
 /// Before the step.
@@ -70,6 +72,10 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
             Kept::Requested(deployment, status)
         }
         Mutation::ForgottenSet => Kept::Deleted,
+        Mutation::WeightsExchanged => {
+            providers::exchange_weights(txn, key);
+            Kept::Weights
+        }
         _ => return None,
     })
 }
@@ -119,6 +125,7 @@ pub fn end(txn: &mut Txn, key: &ServiceKey, kept: Option<Kept>) {
                 record.alarms.status = Monitor::Monitoring;
             });
         }
+        Some(Kept::Weights) => providers::follow(txn, key),
         Some(Kept::Deleted) => change(txn, key, |service| {
             let sets = &mut service.task_sets;
             sets.retain(|set| set.status != TaskSetStatus::Draining);

@@ -165,6 +165,13 @@ fn a_protected_task_that_is_stopped_is_found() {
 }
 
 #[test]
+fn tasks_that_are_not_spread_by_the_weights_are_found() {
+    let violation = found_among_services(Mutation::WeightsExchanged);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("by their weights"), "{violation}");
+}
+
+#[test]
 fn a_hook_that_holds_nothing_up_is_found() {
     let violation = found_among_services(Mutation::HooksPassed);
     assert_eq!(violation.invariant, 3, "{violation}");
