@@ -7,7 +7,7 @@ use aws_api::ecs::{RegisterTaskDefinitionRequest, RuntimePlatform};
 use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{Rollout, Scheduling, ServiceStatus};
 use ecs::records::service_deployment::{DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS};
-use ecs::records::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus, TASKS};
+use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS};
 use ecs::service::apply;
 use ecs::service::waits::Waits;
 use ecs::task::health::HealthStatus;
@@ -638,29 +638,13 @@ fn a_daemon_is_left_alone_where_the_agent_is_away() {
     assert!(house.record(&key).steady.is_some());
 }
 
-/// A host in this zone.
-fn zoned(house: &mut House, name: &str, zone: &str) -> InstanceKey {
-    let key = house.host(name, 2048, 4096);
-    house.change(|txn, _| {
-        txn.update(&CONTAINER_INSTANCES, &key, |i| {
-            i.attributes.retain(|a| a.name != "ecs.availability-zone");
-            let value = Some(zone.into());
-            i.attributes.push(AttributeRecord {
-                name: "ecs.availability-zone".into(),
-                value,
-            });
-        })
-    });
-    key
-}
-
 #[test]
 fn a_service_without_a_strategy_is_spread_over_zones() {
     let mut house = House::new();
     for name in ["a1", "a2", "a3"] {
-        zoned(&mut house, name, "us-east-1a");
+        house.zoned(name, "us-east-1a");
     }
-    let b = zoned(&mut house, "b", "us-east-1b");
+    let b = house.zoned("b", "us-east-1b");
     house.define_app("web", 128);
     house.define_app("web", 128);
     let settings = Settings {
@@ -682,53 +666,6 @@ fn a_service_without_a_strategy_is_spread_over_zones() {
     house.edit(&key, |service| service.desired = 4);
     house.until_steady(&key);
     assert_eq!(by_zone(&house), (2, 2), "the richer zone loses first");
-}
-
-#[test]
-fn zones_are_evened_out_when_the_poor_one_has_room_again() {
-    let mut house = House::new();
-    let a = zoned(&mut house, "a", "us-east-1a");
-    house.define_app("web", 128);
-    let key = house.service(
-        "web",
-        "web",
-        Settings {
-            desired: 4,
-            rebalances: true,
-            ..Settings::default()
-        },
-    );
-    house.until_steady(&key);
-    let b = zoned(&mut house, "b", "us-east-1b");
-    house.settle(&key);
-    assert!(house.record(&key).is_rebalancing);
-    assert_eq!(house.kept(&key).len(), 5, "one more in the poor zone");
-    for _ in 0..20 {
-        house.play(&key);
-        house.pass(40);
-        house.settle(&key);
-
-        assert!(house.kept(&key).len() >= 4);
-    }
-    let on = |id: &_| {
-        house
-            .kept(&key)
-            .iter()
-            .filter(|t| t.instance == *id)
-            .count()
-    };
-    assert_eq!((on(&a.id), on(&b.id)), (2, 2));
-    assert!(!house.record(&key).is_rebalancing);
-    let events = house.events(&key).join("\n");
-    let started = "(service web) has started 1 tasks in us-east-1b to AZ Rebalance: (task ";
-    assert!(events.contains(started), "{events}");
-    assert!(events.contains("(service web) is not AZ balanced with 4 tasks in us-east-1a, 0 tasks in us-east-1b. AZ Rebalancing in progress."), "{events}");
-    assert!(
-        events.contains(
-            "(service web) is AZ balanced with 2 tasks in us-east-1a, 2 tasks in us-east-1b."
-        ),
-        "{events}"
-    );
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //!
 //! Deployments have events of their own (`ECS Deployment State Change`); what has no name there, such
 //! as a failed health check, is told in the service's messages alone.
-//! Rule: semantics 12; developer guide, "Amazon ECS service action events".
+//! Rule: semantics 12; developer guide, "Amazon ECS service action events", "Track Amazon ECS Availability
+//! Zone rebalancing".
 
-use super::events::{Message, TaskSetNews};
+use super::events::{Message, TaskSetNews, protected};
 use crate::records::task::TaskId;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,9 @@ impl Action {
             Message::Started(tasks) | Message::StartedIn(_, tasks) => {
                 Self::on("TASKS_STARTED", tasks)
             }
-            Message::Stopped(tasks) => Self::on("TASKS_STOPPED", tasks),
+            Message::Stopped(tasks) | Message::StoppedIn(_, tasks) => {
+                Self::on("TASKS_STOPPED", tasks)
+            }
             Message::OfTaskSet(set, news) => Self {
                 task_set: Some(*set),
                 ..match news {
@@ -85,6 +88,10 @@ impl Action {
                 reason: unplaced.reason.map(Into::into),
                 ..Self::of("SERVICE_TASK_PLACEMENT_FAILURE")
             },
+            Message::UnplacedIn(_, reason) => Self {
+                reason: reason.map(Into::into),
+                ..Self::of("SERVICE_TASK_PLACEMENT_FAILURE")
+            },
             Message::Impaired => Self::of("SERVICE_TASK_START_IMPAIRED"),
             Message::Violated(task) => Self::on(
                 "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED",
@@ -92,6 +99,11 @@ impl Action {
             ),
             Message::Rebalancing(_) => Self::of("SERVICE_REBALANCING_STARTED"),
             Message::Rebalanced(_) => Self::of("SERVICE_REBALANCING_COMPLETED"),
+            Message::RebalancingStopped => Self::of("SERVICE_REBALANCING_STOPPED"),
+            Message::Unevened(_, tasks) => Self {
+                reason: Some(protected(*tasks)),
+                ..Self::of("TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION")
+            },
             Message::Completed(_)
             | Message::Failed(..)
             | Message::RollingBack(_)
@@ -156,6 +168,22 @@ mod tests {
                 Message::Rebalanced(vec![]),
                 Some(("INFO", "SERVICE_REBALANCING_COMPLETED")),
             ),
+            (
+                Message::StoppedIn("us-east-1a".into(), vec![task.clone()]),
+                Some(("INFO", "TASKS_STOPPED")),
+            ),
+            (
+                Message::UnplacedIn("us-east-1a".into(), None),
+                Some(("ERROR", "SERVICE_TASK_PLACEMENT_FAILURE")),
+            ),
+            (
+                Message::RebalancingStopped,
+                Some(("INFO", "SERVICE_REBALANCING_STOPPED")),
+            ),
+            (
+                Message::Unevened(1, 2),
+                Some(("INFO", "TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION")),
+            ),
             (Message::Completed(1), None),
             (Message::Blocked, None),
         ] {
@@ -167,6 +195,11 @@ mod tests {
         }
         let action = Action::of_message(&Message::Unplaced(unplaced)).unwrap();
         assert_eq!(action.reason.as_deref(), Some("RESOURCE:CPU"));
+        let action = Action::of_message(&Message::Unevened(1, 2)).unwrap();
+        assert_eq!(action.reason.as_deref(), Some("2 tasks under protection"));
+        let refused = Message::UnplacedIn("us-east-1a".into(), Some("RESOURCE:MEMORY"));
+        let action = Action::of_message(&refused).unwrap();
+        assert_eq!(action.reason.as_deref(), Some("RESOURCE:MEMORY"));
         let action =
             Action::of_message(&Message::OfTaskSet(7, TaskSetNews::Stopped(vec![task]))).unwrap();
         assert_eq!((action.task_set, action.tasks.len()), (Some(7), 1));

@@ -9,10 +9,11 @@ use super::launch::{by_provider, in_zone, place_on};
 use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
 use super::providers::turns;
+use super::rebalance::Uneven;
 use super::waits::{Waits, earliest};
 use super::{history, launch, stage_hooks};
 use crate::instance::life::TASKS_PER_STEP_MAX;
-use crate::place::solve::Refused;
+use crate::place::solve::{Decision, Refused};
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{TASKS, TaskId, TaskKey};
@@ -156,18 +157,26 @@ impl Work {
         for stop in stops {
             let why = match stop.why {
                 Why::Scaling | Why::Violated => StopReason::scaling(&self.initiator(stop)),
+                Why::Uneven(_) => StopReason::rebalancing(&self.initiator(stop)),
                 Why::Unhealthy => StopReason::failed_health_checks(),
             };
             txn.update(&TASKS, &self.task_key(&stop.task), |task| {
                 ask_to_stop(task, why, ctx.now);
             });
-            match stop.why {
+            match &stop.why {
                 Why::Unhealthy => self.tell(txn, ctx, &Message::Unhealthy(stop.task.clone())),
                 Why::Violated => self.tell(txn, ctx, &Message::Violated(stop.task.clone())),
-                Why::Scaling => {}
+                Why::Uneven(zone) if stop.was_running => {
+                    let tasks = vec![stop.task.clone()];
+                    self.tell(txn, ctx, &Message::StoppedIn(zone.clone(), tasks));
+                }
+                Why::Scaling | Why::Uneven(_) => {}
             }
         }
-        let running = |stop: &&Stop| stop.was_running;
+        let running = |stop: &&Stop| match stop.why {
+            Why::Uneven(_) => false,
+            Why::Scaling | Why::Unhealthy | Why::Violated => stop.was_running,
+        };
         if self.service.controller.has_task_sets() {
             for set in numbers(stops.iter().filter(running).map(|stop| stop.of)) {
                 let tasks = stops.iter().filter(running).filter(|stop| stop.of == set);
@@ -220,20 +229,23 @@ impl Work {
                 Some(name) => Cow::Owned(by_provider(launch.clone(), &name)),
                 None => Cow::Borrowed(&launch),
             };
-            let (started, why) = place(txn, ctx, &launch, (&start.place, count));
+            let (started, why) = match &start.place {
+                Place::Anywhere => place(txn, ctx, &launch, count),
+                Place::On(instance) => {
+                    let placed = place_on(&launch, txn, ctx, instance);
+                    noted(txn, ctx, &launch, count, placed)
+                }
+                Place::In(uneven) => return self.even_out(txn, ctx, &launch, uneven),
+            };
             tasks.extend(started);
             refused = refused.or(why);
         }
         if !tasks.is_empty() {
-            self.tell(
-                txn,
-                ctx,
-                &match (&start.place, self.service.controller.has_task_sets()) {
-                    (_, true) => Message::OfTaskSet(start.of, TaskSetNews::Started(tasks.clone())),
-                    (Place::In(zone), _) => Message::StartedIn(zone.clone(), tasks.clone()),
-                    (Place::Anywhere | Place::On(_), _) => Message::Started(tasks.clone()),
-                },
-            );
+            let message = match self.service.controller.has_task_sets() {
+                true => Message::OfTaskSet(start.of, TaskSetNews::Started(tasks.clone())),
+                false => Message::Started(tasks.clone()),
+            };
+            self.tell(txn, ctx, &message);
         }
         if tasks.len() < wanted {
             self.left += wanted - tasks.len();
@@ -242,15 +254,47 @@ impl Work {
         }
     }
 
-    /// What follows from a task without a place.
-    fn unplaced(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Unplaced) {
+    /// Starts a task in the first of the poor zones that takes one.
+    fn even_out(&mut self, txn: &mut Txn, ctx: &mut Ctx, launch: &Launch, uneven: &Uneven) {
+        for zone in &uneven.poor {
+            let (tasks, refused) = place(txn, ctx, &in_zone(launch, zone), 1);
+            if tasks.is_empty() {
+                let closest = refused.as_ref().and_then(|refused| refused.closest.first());
+                let why = closest.map(|closest| closest.reason.name());
+                self.tell(txn, ctx, &Message::UnplacedIn(zone.clone(), why));
+                continue;
+            }
+            if !std::mem::replace(&mut self.service.is_rebalancing, true) {
+                self.tell(txn, ctx, &Message::Rebalancing(uneven.tasks.clone()));
+            }
+            self.service.steady = None;
+            let placed = Message::UnplacedIn(zone.clone(), None).standing();
+            placed.and_then(|kind| self.service.told.remove(&kind));
+            return self.tell(txn, ctx, &Message::StartedIn(zone.clone(), tasks));
+        }
+        self.left += 1;
+        self.even_out_later(txn, ctx);
+    }
+
+    /// What follows where no task could be started to even out the zones.
+    fn even_out_later(&mut self, txn: &mut Txn, ctx: &mut Ctx) {
         let again = ctx.now.plus(self.waits.place_again);
         self.again = earliest(self.again, Some(again));
-        if let Place::In(_) = place {
-            self.service.is_rebalancing = false;
-            self.service.rebalance_after = Some(again);
-            return;
+        self.service.rebalance_after = Some(again);
+        if std::mem::take(&mut self.service.is_rebalancing) {
+            self.tell(txn, ctx, &Message::RebalancingStopped);
         }
+        // It may be steady as it is.
+        self.has_more = true;
+    }
+
+    /// What follows from a task without a place.
+    fn unplaced(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Unplaced) {
+        if let Place::In(_) = place {
+            return self.even_out_later(txn, ctx);
+        }
+        let again = ctx.now.plus(self.waits.place_again);
+        self.again = earliest(self.again, Some(again));
         self.service.lacks_room = true;
         self.tell(txn, ctx, &Message::Unplaced(why));
     }
@@ -298,13 +342,20 @@ fn place(
     txn: &mut Txn,
     ctx: &mut Ctx,
     launch: &Launch,
-    (place, count): (&Place, u32),
+    count: u32,
 ) -> (Vec<TaskId>, Option<Refused>) {
-    let (keys, decision) = match place {
-        Place::Anywhere => launch.place(txn, ctx, count),
-        Place::In(zone) => in_zone(launch, zone).place(txn, ctx, count),
-        Place::On(instance) => place_on(launch, txn, ctx, instance),
-    };
+    let placed = launch.place(txn, ctx, count);
+    noted(txn, ctx, launch, count, placed)
+}
+
+/// Notes the decision about `count` tasks; gives those that were started, and why there are no more.
+fn noted(
+    txn: &Txn,
+    ctx: &mut Ctx,
+    launch: &Launch,
+    count: u32,
+    (keys, decision): (Vec<TaskKey>, Decision),
+) -> (Vec<TaskId>, Option<Refused>) {
     let tasks = keys.iter().map(|key| key.id.clone()).collect();
     let placed = launch.placed(txn, ctx, count, (&keys, decision.placements));
     ctx.decided(placed.with_refused(decision.refused.clone()));

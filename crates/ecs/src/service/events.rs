@@ -3,7 +3,7 @@
 //! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
 
 use super::action::Action;
-use super::standing::kind_of;
+use super::standing::{UNEVENED, UNPLACED_IN, kind_of};
 use crate::place::solve::{CAPACITY, Reason, Refused};
 use crate::records::service::{ServiceRecord, deployment_id};
 use crate::records::service_event::{
@@ -22,6 +22,8 @@ pub enum Message {
     StartedIn(String, Vec<TaskId>),
     /// Running tasks are being stopped.
     Stopped(Vec<TaskId>),
+    /// Running tasks are being stopped in this zone to even out the zones.
+    StoppedIn(String, Vec<TaskId>),
     /// Something of a task set.
     OfTaskSet(u64, TaskSetNews),
     /// Everything is as desired.
@@ -34,6 +36,8 @@ pub enum Message {
     RollingBack(u64),
     /// No instance takes a task.
     Unplaced(Unplaced),
+    /// Nothing in this zone, which lacks tasks, takes one; in AWS's word, where there is one, why.
+    UnplacedIn(String, Option<&'static str>),
     /// Tasks fail to start again and again.
     Impaired,
     /// Neither may a task be started nor one be stopped.
@@ -48,6 +52,10 @@ pub enum Message {
     Rebalancing(Vec<(String, u32)>),
     /// Zones are even again; tasks by zone.
     Rebalanced(Vec<(String, u32)>),
+    /// Zones are no longer being evened out, though they may not be even.
+    RebalancingStopped,
+    /// Protected tasks of this deployment, so many, keep the zones uneven.
+    Unevened(u64, u32),
 }
 
 /// What is told of a task set.
@@ -111,6 +119,11 @@ impl Message {
                 named(tasks)
             ),
             Self::Stopped(tasks) => stopped(&of, tasks),
+            Self::StoppedIn(zone, tasks) => format!(
+                "{of} has stopped {} running tasks in {zone} due to AZ rebalancing: {}.",
+                tasks.len(),
+                named(tasks)
+            ),
             Self::Steady => format!("{of} has reached a steady state."),
             Self::Completed(number) => format!("{of} {} deployment completed.", deployed(*number)),
             Self::Failed(number, why) => {
@@ -123,6 +136,13 @@ impl Message {
                 )
             }
             Self::Unplaced(unplaced) => unplaced.text(&of),
+            Self::UnplacedIn(zone, reason) => {
+                let why = match *reason == Some(CAPACITY) {
+                    true => "",
+                    false => " because no container instance met all of its requirements",
+                };
+                format!("{of} is unable to place a task in {zone}{why}.")
+            }
             Self::Impaired => impaired(&of),
             Self::Blocked => format!(
                 "{of} was unable to stop or start tasks during a deployment because of the service \
@@ -138,16 +158,16 @@ impl Message {
                 task.0
             ),
             // As services show it; the guide has another text for the same.
-            Self::Protected(number, tasks) => format!(
-                "{of} was unable to reach steady state because (taskSet {}) was unable to scale in \
-                 due to (reason {tasks} tasks under protection)",
-                deployment_id(*number)
-            ),
+            Self::Protected(number, tasks) => {
+                under_protection(&of, "reach steady state", *number, *tasks)
+            }
+            Self::Unevened(number, tasks) => under_protection(&of, "AZ Rebalance", *number, *tasks),
             Self::Rebalancing(zones) => format!(
                 "{of} is not AZ balanced with {}. AZ Rebalancing in progress.",
                 by_zone(zones)
             ),
             Self::Rebalanced(zones) => format!("{of} is AZ balanced with {}.", by_zone(zones)),
+            Self::RebalancingStopped => format!("{of} stopped AZ Rebalancing."),
         }
     }
 
@@ -157,6 +177,8 @@ impl Message {
     pub fn standing(&self) -> Option<String> {
         match self {
             Self::Unplaced(_) => Some("unplaced".into()),
+            Self::UnplacedIn(zone, _) => Some(format!("{UNPLACED_IN}{zone}")),
+            Self::Unevened(..) => Some(UNEVENED.into()),
             Self::Impaired => Some("impaired".into()),
             Self::OfTaskSet(set, TaskSetNews::Impaired) => Some(kind_of("impaired", *set)),
             Self::Blocked => Some("blocked".into()),
@@ -177,6 +199,19 @@ fn stopped(of: &str, tasks: &[TaskId]) -> String {
 
 fn impaired(of: &str) -> String {
     format!("{of} is unable to consistently start tasks successfully. {SEE}")
+}
+
+fn under_protection(of: &str, what: &str, number: u64, tasks: u32) -> String {
+    let number = deployment_id(number);
+    let why = format!("(reason {})", protected(tasks));
+    format!(
+        "{of} was unable to {what} because (taskSet {number}) was unable to scale in due to {why}"
+    )
+}
+
+/// Why tasks do not go.
+pub(super) fn protected(tasks: u32) -> String {
+    format!("{tasks} tasks under protection")
 }
 
 fn named(tasks: &[TaskId]) -> String {

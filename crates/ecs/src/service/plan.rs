@@ -10,7 +10,7 @@ use super::events::{Message, TaskSetNews};
 use super::facts::Facts;
 use super::judge::{self, held_until, judged};
 use super::progress::{self, Note, Progress, RollBack};
-use super::rebalance::{self, Evenness};
+use super::rebalance::{self, Uneven};
 use super::replica::Moves;
 use super::side_by_side;
 use super::stage::{self, Outcome, Seen};
@@ -64,8 +64,8 @@ pub enum Place {
     Anywhere,
     /// On this instance.
     On(InstanceId),
-    /// In this zone.
-    In(String),
+    /// In the first of the zones that lack tasks which takes it.
+    In(Uneven),
 }
 
 /// A task to stop.
@@ -82,10 +82,12 @@ pub struct Stop {
 }
 
 /// Why a task is to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// It is one too many, or replaced.
     Scaling,
+    /// Its zone, this one, has more tasks than another.
+    Uneven(String),
     /// Its containers' health checks failed.
     Unhealthy,
     /// Its instance no longer matches.
@@ -212,10 +214,14 @@ fn of_deployments(facts: &Facts<'_>) -> Plan {
         plan.next.completed_revision = Some(primary.revision);
     }
     let is_steady = is_complete && primary.rollout == Rollout::Completed;
-    even_out(facts, desired, is_steady, &mut plan);
+    let is_still = is_steady && plan.start.is_empty();
+    rebalance::even_out(facts, &primary, (desired, is_steady), &mut plan);
+    standing::leave_out_told(facts, &mut plan);
     plan.next.desired = desired;
     plan.next.deployments = deployments(facts, primary, desired, &plan.stop);
-    steady(facts, is_steady && plan.start.is_empty(), &mut plan);
+    // Of what was steady only a task that finds its place in a poorer zone makes something else.
+    let is_evened = !plan.start.is_empty() && facts.service.steady.is_none();
+    steady(facts, is_still && !is_evened, &mut plan);
     plan.wake_at = wake_at(facts, &plan);
     if let Outcome::Waits(until) = outcome {
         plan.wake_at = earliest(plan.wake_at, until);
@@ -272,39 +278,11 @@ fn merge(facts: &Facts<'_>, primary: &Deployment, desired: u32, moves: Moves, pl
     if moves.start.is_empty() && judge::held_until(primary.throttle, facts.now).is_none() {
         standing::placed(plan);
     }
-    standing::leave_out_told(facts, plan);
+    if let Some((number, tasks)) = moves.unevened {
+        plan.messages.push(Message::Unevened(number, tasks));
+    }
     plan.start = moves.start;
     plan.stop = moves.stop;
-}
-
-fn even_out(facts: &Facts<'_>, desired: u32, is_steady: bool, plan: &mut Plan) {
-    let is_quiet = is_steady && plan.start.is_empty() && plan.stop.is_empty();
-    if !facts.service.rebalances_zones || facts.service.scheduling != Scheduling::Replica {
-        plan.next.is_rebalancing = false;
-    } else if is_quiet {
-        match rebalance::evenness(facts, desired) {
-            Evenness::Lacks(zone) => {
-                if let Some(primary) = facts.service.primary() {
-                    plan.start.push(Start {
-                        of: primary.number,
-                        count: 1,
-                        place: Place::In(zone),
-                    });
-                }
-                if !facts.service.is_rebalancing {
-                    let zones = rebalance::by_zone(facts);
-                    plan.messages.push(Message::Rebalancing(zones));
-                }
-                plan.next.is_rebalancing = true;
-            }
-            Evenness::Even if facts.service.is_rebalancing => {
-                let zones = rebalance::by_zone(facts);
-                plan.messages.push(Message::Rebalanced(zones));
-                plan.next.is_rebalancing = false;
-            }
-            Evenness::Even => {}
-        }
-    }
 }
 
 /// The PRIMARY, and those before it that still have a task, with what each is to have.

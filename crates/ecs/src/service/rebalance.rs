@@ -1,10 +1,17 @@
 //! Evening out the Availability Zones of a service that is otherwise as desired.
 //!
 //! Rule: semantics 6.10: where two zones differ by more than one task, one is started in the poorest,
-//! and when it is healthy one is stopped in the richest.
+//! and when it is healthy one is stopped in the richest. No task is started for which none could go:
+//! it would go again itself. Developer guide, "Amazon ECS Availability Zone service rebalancing
+//! service event messages".
 
-use super::facts::Facts;
+use super::events::Message;
+use super::facts::{Facts, Member};
+use super::judge::held_until;
 use super::limits::Limits;
+use super::plan::{Place, Plan, Start};
+use super::standing;
+use crate::records::service::{Deployment, Scheduling};
 use std::collections::BTreeMap;
 
 /// What is to be done for the zones.
@@ -12,8 +19,69 @@ use std::collections::BTreeMap;
 pub enum Evenness {
     /// Nothing: they are even, or there is no telling.
     Even,
-    /// A task is to be started in this zone.
-    Lacks(String),
+    /// They are not, and it is too early to try again.
+    Waits,
+    /// A task is to be started.
+    Lacks(Uneven),
+    /// They are not, but what would have to go is protected; how many tasks are.
+    Protected(u32),
+}
+
+/// Zones that are to be evened out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uneven {
+    /// Those that lack tasks, the poorest first: a task goes to the first that takes one.
+    pub poor: Vec<String>,
+    /// Tasks in each zone now.
+    pub tasks: Vec<(String, u32)>,
+}
+
+/// Plans what is to be done for the zones of a service with this PRIMARY and desired count. `is_steady`: it is
+/// otherwise as desired.
+pub(super) fn even_out(
+    facts: &Facts<'_>,
+    primary: &Deployment,
+    (desired, is_steady): (u32, bool),
+    plan: &mut Plan,
+) {
+    if !facts.service.rebalances_zones || facts.service.scheduling != Scheduling::Replica {
+        stop(plan);
+        return standing::even(plan);
+    }
+    if !is_steady || !plan.start.is_empty() || !plan.stop.is_empty() {
+        return;
+    }
+    match evenness(facts, primary, desired) {
+        Evenness::Lacks(uneven) => {
+            standing::uneven(&uneven.poor, plan);
+            plan.start.push(Start {
+                of: primary.number,
+                count: 1,
+                place: Place::In(uneven),
+            });
+        }
+        Evenness::Protected(tasks) => {
+            stop(plan);
+            let held = Message::Unevened(primary.number, tasks);
+            plan.messages.push(held);
+        }
+        Evenness::Even => {
+            if plan.next.is_rebalancing {
+                let even = Message::Rebalanced(by_zone(facts));
+                plan.messages.push(even);
+                plan.next.is_rebalancing = false;
+            }
+            standing::even(plan);
+        }
+        Evenness::Waits => {}
+    }
+}
+
+/// Zones are not evened out any more, though they may not be even.
+fn stop(plan: &mut Plan) {
+    if std::mem::take(&mut plan.next.is_rebalancing) {
+        plan.messages.push(Message::RebalancingStopped);
+    }
 }
 
 /// Tasks in each zone, those without one included, in order of name.
@@ -29,22 +97,60 @@ pub fn by_zone(facts: &Facts<'_>) -> Vec<(String, u32)> {
 
 /// What is to be done now, of a service whose tasks are all healthy and as many as desired.
 #[must_use]
-pub fn evenness(facts: &Facts<'_>, desired: u32) -> Evenness {
-    let waits = facts
-        .service
-        .rebalance_after
-        .is_some_and(|after| after > facts.now);
-    if waits || facts.zones.len() < 2 || Limits::of(facts.service, desired).upper <= desired {
+pub fn evenness(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Evenness {
+    if facts.zones.len() < 2 || Limits::of(facts.service, desired).upper <= desired {
         return Evenness::Even;
     }
     let tasks = by_zone(facts);
-    let richest = tasks.iter().map(|(_, count)| *count).max().unwrap_or(0);
-    let usable = tasks.iter().filter(|(zone, _)| facts.zones.contains(zone));
-    let Some((zone, poorest)) = usable.min_by_key(|(_, count)| *count) else {
-        return Evenness::Even;
+    let richest = |may_go: &dyn Fn(&str) -> bool| {
+        let of = tasks.iter().filter(|(zone, _)| may_go(zone));
+        of.map(|(_, count)| *count).max().unwrap_or(0)
     };
-    match richest.saturating_sub(*poorest) > 1 {
-        true => Evenness::Lacks(zone.clone()),
-        false => Evenness::Even,
+    let has_free = |zone: &str| {
+        let mut free = facts.live().filter(|member| !member.is_protected());
+        free.any(|member| member.zone.as_deref() == Some(zone))
+    };
+    let poor = poor(facts, &tasks, richest(&|_| true));
+    if poor.is_empty() {
+        return Evenness::Even;
     }
+    let poor = poorer(poor, richest(&has_free));
+    if poor.is_empty() {
+        let protected = facts.live().filter(|member| member.is_protected());
+        return Evenness::Protected(u32::try_from(protected.count()).unwrap_or(u32::MAX));
+    }
+    let after = facts.service.rebalance_after;
+    let waits = after.is_some_and(|after| after > facts.now);
+    if waits || held_until(primary.throttle, facts.now).is_some() {
+        return Evenness::Waits;
+    }
+    let poor = poor.into_iter().map(|(zone, _)| zone).collect();
+    Evenness::Lacks(Uneven { poor, tasks })
+}
+
+/// The zones with an instance that takes tasks which have too few beside so many, the poorest first.
+fn poor(facts: &Facts<'_>, tasks: &[(String, u32)], richest: u32) -> Vec<(String, u32)> {
+    let usable = tasks.iter().filter(|(zone, _)| facts.zones.contains(zone));
+    let mut poor = poorer(usable.cloned().collect(), richest);
+    poor.sort_by_key(|(_, count)| *count);
+    poor
+}
+
+/// Those that so many are too many for.
+fn poorer(mut zones: Vec<(String, u32)>, richest: u32) -> Vec<(String, u32)> {
+    zones.retain(|(_, count)| richest.saturating_sub(*count) > 1);
+    zones
+}
+
+/// Of tasks of which one is too many while zones are evened out, those that may go: none of a zone that has the
+/// fewest, or what was started there would go again.
+#[must_use]
+pub fn may_go<'f>(facts: &Facts<'_>, tasks: &[&'f Member]) -> Vec<&'f Member> {
+    let by_zone: BTreeMap<String, u32> = by_zone(facts).into_iter().collect();
+    let poorest = by_zone.values().min().copied().unwrap_or(0);
+    let is_rich = |zone: &String| by_zone.get(zone).is_some_and(|count| *count > poorest);
+    let rich = tasks
+        .iter()
+        .filter(|member| member.zone.as_ref().is_some_and(is_rich));
+    rich.copied().collect()
 }

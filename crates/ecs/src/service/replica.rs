@@ -8,6 +8,7 @@ use super::facts::{Facts, Health, Member};
 use super::judge::held_until;
 use super::limits::Limits;
 use super::plan::{Start, Stop, Why};
+use super::rebalance;
 use super::victims::{self, Allowance};
 use crate::records::service::{Deployment, Rollout};
 use crate::task::status::TaskStatus;
@@ -24,6 +25,9 @@ pub struct Moves {
     pub is_blocked: bool,
     /// The deployments of which only protected tasks are too many; how many of each are protected.
     pub protected: Vec<(u64, u32)>,
+    /// The deployment that has one task too many since zones are evened out, where only protected tasks could go;
+    /// how many are protected.
+    pub unevened: Option<(u64, u32)>,
 }
 
 /// The tasks of a service, sorted by what is to become of them.
@@ -130,7 +134,9 @@ fn stop_surplus(
     moves: &mut Moves,
 ) -> u32 {
     let surplus = count(sorted.current.len()).saturating_sub(desired);
-    if surplus == 0 || (facts.service.is_rebalancing && !all_healthy(&sorted.current)) {
+    // The one that was started to even out the zones; more than that is a lower desired count.
+    let evens = facts.service.is_rebalancing && surplus == 1;
+    if surplus == 0 || (evens && !all_healthy(&sorted.current)) {
         return 0;
     }
     let serving = sorted.current.iter().filter(|m| m.is_serving()).count() + sorted.old.len();
@@ -139,17 +145,25 @@ fn stop_surplus(
         serving: count(serving).saturating_sub(limits.lower),
         healthy: sorted.serving().saturating_sub(limits.lower),
     };
-    let chosen = victims::choose(&sorted.current, allowed);
+    let rich = evens.then(|| rebalance::may_go(facts, &sorted.current));
+    let chosen = victims::choose(rich.as_deref().unwrap_or(&sorted.current), allowed);
     let protected = sorted.current.iter().filter(|m| m.is_protected());
     let protected = count(protected.count());
+    let of = sorted.current.first().map(|member| member.of);
+    let held = of.map(|of| (of, protected));
     if protected > desired {
-        let of = sorted.current.first().map(|member| member.of);
-        moves.protected.extend(of.map(|of| (of, protected)));
+        moves.protected.extend(held);
+    }
+    if evens && chosen.is_empty() && protected > 0 {
+        moves.unevened = held;
     }
     let healthy = chosen.iter().filter(|member| member.is_healthy()).count();
-    moves
-        .stop
-        .extend(chosen.into_iter().map(|member| stop(member, Why::Scaling)));
+    let why = |member: &Member| match &member.zone {
+        Some(zone) if evens => Why::Uneven(zone.clone()),
+        Some(_) | None => Why::Scaling,
+    };
+    let stops = chosen.into_iter().map(|member| stop(member, why(member)));
+    moves.stop.extend(stops);
     count(healthy)
 }
 

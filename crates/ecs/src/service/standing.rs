@@ -12,6 +12,11 @@ use crate::records::service::{Throttle, deployment_id};
 use crate::records::task_set::TaskSet;
 use aws_types::Timestamp;
 
+/// Tasks that would have to go to even out the zones are protected.
+pub(super) const UNEVENED: &str = "unevened";
+/// A task that would even out the zones finds no place; before the zone's name.
+pub(super) const UNPLACED_IN: &str = "unplaced-in ";
+
 /// A task found its place.
 pub(super) fn placed(plan: &mut Plan) {
     plan.next.lacks_room = false;
@@ -42,6 +47,21 @@ pub(super) fn protected(of: &[(u64, u32)], plan: &mut Plan) {
     let told = &mut plan.next.told;
     told.retain(|kind, _| !kind.starts_with("protected") || holds.contains(kind));
     plan.messages.extend(messages);
+}
+
+/// Zones are even.
+pub(super) fn even(plan: &mut Plan) {
+    uneven(&[], plan);
+}
+
+/// These zones lack tasks, for which others could go.
+pub(super) fn uneven(poor: &[String], plan: &mut Plan) {
+    let told = &mut plan.next.told;
+    told.remove(UNEVENED);
+    told.retain(|kind, _| match kind.strip_prefix(UNPLACED_IN) {
+        Some(zone) => poor.iter().any(|poor| poor == zone),
+        None => true,
+    });
 }
 
 /// Forgets what was told of task sets that are gone.

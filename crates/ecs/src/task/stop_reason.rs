@@ -92,6 +92,16 @@ impl StopReason {
         )
     }
 
+    /// The service of a deployment has more tasks in its zone than in another. Rule: developer guide, "Track
+    /// Amazon ECS Availability Zone rebalancing".
+    #[must_use]
+    pub fn rebalancing(deployment: &str) -> Self {
+        Self::new(
+            StopCode::ServiceSchedulerInitiated,
+            &format!("Availability-zone rebalancing initiated by (deployment {deployment})"),
+        )
+    }
+
     /// Its service replaces it because its containers' health checks failed.
     #[must_use]
     pub fn failed_health_checks() -> Self {

@@ -12,7 +12,9 @@ use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{
     Controller, Propagate, SERVICES, Scheduling, ServiceKey, ServiceRecord, ServiceStatus, Workload,
 };
-use ecs::records::{CONTAINER_INSTANCES, SERVICE_EVENTS, TASKS, Tags, TaskKey, TaskRecord};
+use ecs::records::{
+    CONTAINER_INSTANCES, InstanceKey, SERVICE_EVENTS, TASKS, Tags, TaskKey, TaskRecord,
+};
 use ecs::service::apply::{self, Outcome};
 use ecs::service::concerned::concerned;
 use ecs::service::deploy;
@@ -273,6 +275,21 @@ impl House {
             "ecs.capability.container-health-check",
             "com.amazonaws.ecs.capability.docker-remote-api.1.24",
         ]);
+    }
+
+    /// A host in this zone.
+    pub fn zoned(&mut self, name: &str, zone: &str) -> InstanceKey {
+        let key = self.host(name, 2048, 4096);
+        self.change(|txn, _| {
+            txn.update(&CONTAINER_INSTANCES, &key, |i| {
+                i.attributes.retain(|a| a.name != "ecs.availability-zone");
+                i.attributes.push(AttributeRecord {
+                    name: "ecs.availability-zone".into(),
+                    value: Some(zone.into()),
+                });
+            })
+        });
+        key
     }
 
     /// Every host has these attributes.
