@@ -113,6 +113,42 @@ fn counted(resets: Option<bool>) -> (u32, Rollout) {
     (primary.failed_tasks, primary.rollout)
 }
 
+/// Rule: semantics 6.5: once a task was RUNNING, those that fail before that are no longer counted.
+#[test]
+fn a_task_that_never_ran_counts_only_until_one_did() {
+    for has_run in [false, true] {
+        let mut house = House::new();
+        house.host("a", 2048, 4096);
+        house.define_app("web", 128);
+        let settings = Settings {
+            desired: 2,
+            ..Settings::default()
+        };
+        let key = house.service("web", "web", settings);
+        house.edit(&key, |service| {
+            service.configuration.0.deployment_circuit_breaker = Some(breaker(Some(("COUNT", 1))));
+        });
+        house.settle(&key);
+        let tasks = house.kept(&key);
+        if has_run {
+            house.report_running(&tasks[0].key, &["app"]);
+            house.settle(&key);
+        }
+        house.fail_to_start(&tasks[1].key);
+        house.settle(&key);
+        let primary = house.record(&key).primary().unwrap().clone();
+        let expected = match has_run {
+            false => (1, Rollout::Failed),
+            true => (0, Rollout::InProgress),
+        };
+        assert_eq!(
+            (primary.failed_tasks, primary.rollout),
+            expected,
+            "{has_run}"
+        );
+    }
+}
+
 fn set_health(house: &mut House, key: &ServiceKey, at: usize, health: HealthStatus) {
     let task = house.kept(key)[at].key.clone();
     house.change(|txn, _| txn.update(&TASKS, &task, |t| t.containers[0].health = health));
