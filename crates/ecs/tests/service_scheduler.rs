@@ -3,7 +3,8 @@
 
 mod support;
 
-use aws_api::ecs::{RegisterTaskDefinitionRequest, RuntimePlatform};
+use aws_api::ecs::{DescribeServicesRequest, RegisterTaskDefinitionRequest, RuntimePlatform};
+use ecs::ops::describe_services::describe_services;
 use ecs::records::container_instance::AttributeRecord;
 use ecs::records::service::{Rollout, Scheduling, ServiceStatus};
 use ecs::records::service_deployment::{DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS};
@@ -108,6 +109,73 @@ fn an_update_starts_the_new_before_it_stops_the_old() {
             .iter()
             .any(|e| e.starts_with("(service web) has stopped 3 running tasks: "))
     );
+}
+
+#[test]
+fn an_update_during_an_update_drains_both_deployments_before_it() {
+    let mut house = house();
+    let key = house.service("web", "web", Settings::default());
+    house.until_steady(&key);
+    house.deploy(&key, "web", 2);
+    house.settle(&key);
+    house.play(&key);
+    house.settle(&key);
+    let second = house.record(&key).primary().unwrap().number;
+    house.deploy(&key, "web", 3);
+    let shown = |house: &mut House| -> Vec<(String, String, i32, i32)> {
+        let world = house.world.clone();
+        let input = DescribeServicesRequest {
+            services: Some(vec!["web".into()]),
+            ..DescribeServicesRequest::default()
+        };
+        let shown = describe_services(&world, &mut house.ctx, &input).unwrap();
+        let deployments = shown.services.unwrap().remove(0).deployments.unwrap();
+        let one = |d: aws_api::ecs::Deployment| {
+            let definition = d.task_definition.unwrap();
+            let revision = definition.rsplit(':').next().unwrap().to_owned();
+            let counts = (d.desired_count.unwrap(), d.running_count.unwrap());
+            (revision, d.status.unwrap(), counts.0, counts.1)
+        };
+        deployments.into_iter().map(one).collect()
+    };
+    let entry = |revision: &str, status: &str, desired, running| {
+        (revision.to_owned(), status.to_owned(), desired, running)
+    };
+    assert_eq!(
+        shown(&mut house),
+        [
+            entry("3", "PRIMARY", 3, 0),
+            entry("2", "ACTIVE", 3, 3),
+            entry("1", "ACTIVE", 3, 3)
+        ],
+        "the PRIMARY first"
+    );
+    house.settle(&key);
+    assert_eq!(
+        shown(&mut house)[2],
+        entry("1", "ACTIVE", 0, 0),
+        "the oldest goes first, to make room, and stays until its tasks are stopped"
+    );
+    let revisions = |house: &House| -> Vec<u32> {
+        let kept = house.kept(&key);
+        let mut revisions: Vec<u32> = kept.iter().map(|task| task.revision).collect();
+        revisions.sort_unstable();
+        revisions
+    };
+    assert_eq!(revisions(&house), [2, 2, 2, 3, 3, 3]);
+    let mut former = Vec::new();
+    for _ in 0..12 {
+        house.play(&key);
+        house.pass(20);
+        house.settle(&key);
+        let record = house.record(&key);
+        let of = record.deployments.iter().find(|d| d.number == second);
+        former.push(of.map_or(0, |of| of.desired));
+        let runs = |t: &&std::sync::Arc<ecs::records::TaskRecord>| t.times.started.is_some();
+        assert!(house.kept(&key).iter().filter(runs).count() >= 3);
+    }
+    assert!(former.is_sorted_by(|a, b| a >= b), "it drains: {former:?}");
+    assert_eq!(shown(&mut house), [entry("3", "PRIMARY", 3, 3)]);
 }
 
 #[test]
