@@ -490,3 +490,47 @@ fn a_failed_delivery_holds_back_those_behind_it_and_is_given_up_in_the_end() {
     let fate = outbox::failed(&mut txn, bench.ctx.now, &key, Failure::ForGood, 0);
     assert_eq!((fate, txn.count(&DELIVERIES)), (Fate::GivenUp, 0));
 }
+
+#[test]
+fn a_rate_fires_again_and_again_from_when_it_was_put() {
+    let mut bench = Bench::new();
+    let key = RuleKey::new(&Scope::new("000000000000", "us-east-1"), "r");
+    let put = bench.ctx.now;
+    bench.ok(
+        "PutRule",
+        json!({"Name": "r", "ScheduleExpression": "rate(5 minutes)"}),
+    );
+    bench.ok(
+        "PutTargets",
+        json!({"Rule": "r", "Targets": [{"Id": "t", "Arn": GROUP}]}),
+    );
+    for round in 1..=3_u64 {
+        let (due, next) = timetable::due(&bench.world, bench.ctx.now);
+        let at = next.unwrap();
+        assert_eq!(due, []);
+        let since = at.since(put).as_secs();
+        let minutes = round * 5;
+        assert!(
+            (minutes * 60 - 60..=minutes * 60).contains(&since),
+            "round {round}: after {since} s"
+        );
+        // Later by less than a round: the next one's time stays.
+        bench.ctx.now = at.plus(Duration::from_secs(90));
+        assert_eq!(
+            timetable::due(&bench.world, bench.ctx.now).0,
+            std::slice::from_ref(&key)
+        );
+        let mut txn = Txn::new(bench.world.clone());
+        assert_eq!(timetable::fire(&mut txn, &mut bench.ctx, &key).staged, 1);
+        bench.world = txn.finish().0;
+    }
+    assert_eq!(bench.world.count(&DELIVERIES), 3);
+    // What came due while nobody was there fires once.
+    bench.ctx.now = bench.ctx.now.plus(Duration::from_secs(3600));
+    for expected in [1, 0] {
+        let mut txn = Txn::new(bench.world.clone());
+        let published = timetable::fire(&mut txn, &mut bench.ctx, &key);
+        assert_eq!(published.staged, expected);
+        bench.world = txn.finish().0;
+    }
+}
