@@ -4,6 +4,7 @@
 
 mod support;
 
+use aws_api::Stored;
 use aws_api::ecs::*;
 use aws_types::AwsError;
 use ec2::records::address::{ALLOCATIONS, AllocationRecord};
@@ -13,11 +14,12 @@ use ec2::records::{GROUPS, INTERFACES, ResourceKey, SUBNETS, SubnetRecord};
 use ecs::host_rows::{self, Told};
 use ecs::instance::life;
 use ecs::ops;
-use ecs::records::{InstanceKey, TASKS, TaskKey};
+use ecs::records::{InstanceKey, SERVICE_EVENTS, SERVICE_REVISIONS, TASKS, TaskKey};
 use ecs::task::reference;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use store::{Schema, World};
+use support::services::Settings;
 use support::{House, container, registration, run, task_report};
 
 /// A house whose transactions end as the server's do, with the default VPC.
@@ -656,4 +658,58 @@ fn a_trunk_stays_and_is_nobodys_own_invention() {
     assert_eq!(how_many(&mut house).0, 20);
     let other = host_with(&mut house, "b", "us-east-1a", &own);
     assert_eq!(trunk_of(&mut house, &other), None);
+}
+
+/// The subnets of a service's tasks, as its revision has them.
+fn place_in(house: &mut House, subnets: &[&str]) {
+    let of = house
+        .world
+        .scan(&SERVICE_REVISIONS)
+        .next()
+        .unwrap()
+        .key
+        .clone();
+    let network = Some(Stored(configuration(subnets)));
+    house.change(|txn, _| {
+        txn.update(&SERVICE_REVISIONS, &of, |one| {
+            one.workload.network = network;
+        })
+    });
+}
+
+#[test]
+fn a_service_whose_subnet_is_gone_says_so_as_an_error_of_its_configuration() {
+    let mut house = house();
+    host_in(&mut house, "a", "us-east-1a");
+    define(&mut house);
+    let subnet = subnet_in(&house, "us-east-1a");
+    let settings = Settings {
+        desired: 1,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    place_in(&mut house, &["subnet-0"]);
+    for _ in 0..4 {
+        house.settle(&key);
+        house.pass(15);
+    }
+    let why = "Error retrieving subnet information for [subnet-0]: The subnet ID 'subnet-0' does not \
+               exist (ErrorCode: InvalidSubnetID.NotFound)";
+    let text = format!("(service web) failed to launch a task with (error {why}).");
+    assert_eq!(house.events(&key), [text], "once, and nothing of instances");
+    let event = house.world.scan(&SERVICE_EVENTS).next().unwrap();
+    let action = event.action.clone().unwrap();
+    assert_eq!(
+        (
+            action.kind(),
+            action.name.as_str(),
+            action.reason.as_deref()
+        ),
+        ("ERROR", "SERVICE_TASK_CONFIGURATION_FAILURE", Some(why))
+    );
+    place_in(&mut house, &[&subnet]);
+    house.settle(&key);
+    assert_eq!(house.kept(&key).len(), 1);
+    assert!(house.events(&key)[0].contains("has started 1 tasks"));
+    assert!(house.record(&key).told.is_empty() && !house.record(&key).lacks_room);
 }

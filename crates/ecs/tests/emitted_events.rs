@@ -4,8 +4,12 @@
 
 mod support;
 
-use aws_api::ecs::{PortMapping, UpdateServiceRequest};
+use aws_api::Stored;
+use aws_api::ecs::{CreateServiceRequest, CreateTaskSetRequest, PortMapping, UpdateServiceRequest};
+use ecs::ops;
 use ecs::ops::update_service::update_service;
+use ecs::records::service::Scheduling;
+use ecs::records::{CONTAINER_INSTANCES, InstanceKey, TaskKey};
 use events::records::{
     DELIVERIES, RULES, RuleKey, RuleRecord, RuleState, TARGETS, TargetKey, TargetRecord,
 };
@@ -19,6 +23,8 @@ const TASK: &str = "ECS Task State Change";
 const INSTANCE: &str = "ECS Container Instance State Change";
 const DEPLOYMENT: &str = "ECS Deployment State Change";
 const ACTION: &str = "ECS Service Action";
+const CLUSTER: &str = "arn:aws:ecs:us-east-1:000000000000:cluster/default";
+const ZONE: &str = "ecs.availability-zone";
 
 /// A house whose transactions end as the server's do.
 fn house() -> House {
@@ -93,6 +99,21 @@ fn named(events: &[Value], kind: &str) -> BTreeSet<String> {
         .into_iter()
         .map(|event| event["detail"]["eventName"].as_str().unwrap().to_owned());
     names.collect()
+}
+
+/// The details of the service actions of this name, in order.
+fn actions<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
+    let all = of_type(events, ACTION).into_iter();
+    let details = all.map(|event| &event["detail"]);
+    details
+        .filter(|detail| detail["eventName"] == name)
+        .collect()
+}
+
+/// What is read from JSON.
+fn input<T: aws_api::Shape>(value: Value) -> T {
+    let read: Stored<T> = serde_json::from_value(value).unwrap();
+    read.0
 }
 
 #[test]
@@ -258,10 +279,22 @@ fn a_service_tells_its_deployments_and_its_actions() {
     let names = named(&events, ACTION);
     assert_eq!(
         names,
-        ["SERVICE_STEADY_STATE", "TASKS_STARTED"]
-            .map(String::from)
-            .into()
+        [
+            "SERVICE_DEPLOYMENT_COMPLETED",
+            "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            "SERVICE_STEADY_STATE",
+            "TASKS_STARTED"
+        ]
+        .map(String::from)
+        .into()
     );
+    for name in ["IN_PROGRESS", "COMPLETED"] {
+        let name = format!("SERVICE_DEPLOYMENT_{name}");
+        let told = actions(&events, &name);
+        assert_eq!(told.len(), 1, "{events:#?}");
+        assert_eq!(told[0]["eventType"], "INFO");
+        assert_eq!(told[0]["clusterArn"], CLUSTER);
+    }
     let started = of_type(&events, ACTION)
         .into_iter()
         .find(|e| e["detail"]["eventName"] == "TASKS_STARTED")
@@ -297,12 +330,12 @@ fn a_service_tells_its_deployments_and_its_actions() {
         .unwrap();
     house.settle(&key);
     let events = taken(&mut house);
-    let scaled = of_type(&events, ACTION)
-        .into_iter()
-        .find(|e| e["detail"]["eventName"] == "SERVICE_DESIRED_COUNT_UPDATED")
-        .unwrap();
-    assert_eq!(scaled["detail"]["desiredCount"], 1);
-    assert!(named(&events, ACTION).contains("TASKS_STOPPED"));
+    let names = named(&events, ACTION);
+    assert!(
+        !names.contains("SERVICE_DESIRED_COUNT_UPDATED"),
+        "a user asked for it"
+    );
+    assert!(names.contains("TASKS_STOPPED"));
 }
 
 #[test]
@@ -363,4 +396,248 @@ fn a_task_without_room_is_an_error_with_its_reason() {
         "SERVICE_TASK_PLACEMENT_FAILURE"
     );
     assert_eq!(failure["detail"]["reason"], "RESOURCE:CPU");
+}
+
+#[test]
+fn a_deployment_that_is_rolled_back_is_told_as_failed_and_then_its_rollback_as_begun() {
+    let mut house = house();
+    house.host("h", 4096, 4096);
+    house.define("f", vec![container("app", 10, 10)]);
+    house.define("f", vec![container("app", 10, 10)]);
+    let settings = Settings {
+        breaker: Some(true),
+        ..Settings::default()
+    };
+    let key = house.service("web", "f", settings);
+    house.until_steady(&key);
+    listen(&mut house);
+    house.deploy(&key, "f", 2);
+    let failed = house.record(&key).primary().unwrap().id();
+    for _ in 0..10 {
+        house.settle(&key);
+        for task in house.kept(&key).iter().filter(|task| task.revision == 2) {
+            house.fail_to_start(&task.key);
+        }
+        house.settle(&key);
+        if house.record(&key).primary().unwrap().is_rollback {
+            break;
+        }
+        house.pass(60);
+    }
+    let rollback = house.record(&key).primary().unwrap().id();
+    assert_ne!(rollback, failed);
+    let events = taken(&mut house);
+    let told = of_type(&events, DEPLOYMENT);
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|event| {
+            let text = |name: &str| event["detail"][name].as_str().unwrap().to_owned();
+            (text("eventName"), text("deploymentId"), text("reason"))
+        })
+        .collect();
+    told.sort();
+    let expected = [
+        (
+            "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            &failed,
+            format!("ECS deployment {failed} in progress."),
+        ),
+        (
+            "SERVICE_DEPLOYMENT_FAILED",
+            &failed,
+            "ECS deployment circuit breaker: task failed to start.".into(),
+        ),
+        (
+            "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            &rollback,
+            format!("ECS deployment circuit breaker: rolling back to deploymentId {rollback}."),
+        ),
+    ];
+    let mut expected = expected.map(|(name, id, reason)| (name.into(), id.clone(), reason));
+    // The failure and what follows from it are of one moment, and have no order.
+    expected.sort();
+    assert_eq!(told, expected);
+    let failed = actions(&events, "SERVICE_DEPLOYMENT_FAILED");
+    assert_eq!(
+        (failed.len(), &failed[0]["eventType"]),
+        (1, &json!("ERROR"))
+    );
+    assert_eq!(actions(&events, "SERVICE_DEPLOYMENT_IN_PROGRESS").len(), 2);
+}
+
+#[test]
+fn evening_out_zones_is_told_from_its_beginning_to_its_end() {
+    let mut house = house();
+    house.zoned("a", "us-east-1a");
+    house.define("f", vec![container("app", 10, 10)]);
+    let settings = Settings {
+        desired: 2,
+        rebalances: true,
+        ..Settings::default()
+    };
+    let key = house.service("web", "f", settings);
+    house.until_steady(&key);
+    house.zoned("b", "us-east-1b");
+    listen(&mut house);
+    for _ in 0..4 {
+        house.settle(&key);
+        house.play(&key);
+        house.pass(40);
+    }
+    house.settle(&key);
+    let events = taken(&mut house);
+    let mut told: Vec<_> = of_type(&events, ACTION)
+        .iter()
+        .map(|event| {
+            let detail = &event["detail"];
+            let text = |name: &str| detail[name].as_str().unwrap().to_owned();
+            (text("createdAt"), text("eventName"))
+        })
+        .collect();
+    // Those of one moment have no order.
+    told.sort();
+    let told: Vec<_> = told.iter().map(|(_, name)| name.as_str()).collect();
+    let expected = [
+        "SERVICE_REBALANCING_STARTED",
+        "TASKS_STARTED",
+        "TASKS_STOPPED",
+        "SERVICE_REBALANCING_COMPLETED",
+        "SERVICE_STEADY_STATE",
+    ];
+    assert_eq!(told, expected);
+    let stopped = actions(&events, "TASKS_STOPPED")[0];
+    assert_eq!(stopped["taskArns"].as_array().unwrap().len(), 1);
+    for name in [
+        "SERVICE_REBALANCING_STARTED",
+        "SERVICE_REBALANCING_COMPLETED",
+    ] {
+        let detail = actions(&events, name)[0];
+        assert_eq!(
+            (&detail["eventType"], &detail["clusterArn"]),
+            (&json!("INFO"), &json!(CLUSTER))
+        );
+    }
+}
+
+/// Moves a host to another zone.
+fn move_to(house: &mut House, host: &InstanceKey, zone: &str) {
+    house.change(|txn, _| {
+        txn.update(&CONTAINER_INSTANCES, host, |instance| {
+            let mut all = instance.attributes.iter_mut();
+            all.find(|one| one.name == ZONE).unwrap().value = Some(zone.into());
+        })
+    });
+}
+
+#[test]
+fn a_daemon_tells_how_many_it_is_to_have_and_which_task_is_out_of_place() {
+    let mut house = house();
+    house.zoned("a", "us-east-1a");
+    let host = house.zoned("b", "us-east-1a");
+    house.define("f", vec![container("app", 10, 10)]);
+    listen(&mut house);
+    let settings = Settings {
+        desired: 0,
+        minimum: 0,
+        maximum: 100,
+        scheduling: Scheduling::Daemon,
+        ..Settings::default()
+    };
+    let key = house.service("agent", "f", settings);
+    house.edit(&key, |service| {
+        let asked =
+            json!({"type": "memberOf", "expression": format!("attribute:{ZONE} == us-east-1a")});
+        service.constraints.push(Stored(input(asked)));
+    });
+    house.until_steady(&key);
+    let counts = |events: &[Value]| -> Vec<Value> {
+        let told = actions(events, "SERVICE_DESIRED_COUNT_UPDATED");
+        told.iter().map(|one| one["desiredCount"].clone()).collect()
+    };
+    assert_eq!(counts(&taken(&mut house)), [json!(2)]);
+    let kept = house.kept(&key);
+    let out = kept.iter().find(|task| task.instance == host.id).unwrap();
+    let out = out.key.arn();
+    move_to(&mut house, &host, "us-east-1b");
+    house.until_steady(&key);
+    let events = taken(&mut house);
+    assert_eq!(counts(&events), [json!(1)]);
+    let violated = actions(&events, "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED");
+    assert_eq!(violated.len(), 1, "{events:#?}");
+    assert_eq!(violated[0]["eventType"], "ERROR");
+    assert_eq!(violated[0]["taskArns"], json!([out]));
+    assert_eq!(violated[0]["clusterArn"], CLUSTER);
+    assert_eq!(violated[0].get("taskSetArns"), None);
+}
+
+#[test]
+fn a_task_set_tells_its_computed_count_that_it_is_steady_and_that_its_tasks_do_not_start() {
+    let mut house = house();
+    house.host("h", 4096, 4096);
+    house.define("f", vec![container("app", 10, 10)]);
+    listen(&mut house);
+    let asked: CreateServiceRequest = input(json!({"serviceName": "ext", "desiredCount": 4,
+        "deploymentController": {"type": "EXTERNAL"}}));
+    let made = house.write(|txn, ctx| ops::create_service::create_service(txn, ctx, &asked));
+    made.unwrap();
+    let key = house.service_key("ext");
+    let asked: CreateTaskSetRequest = input(json!({"cluster": "default", "service": "ext",
+        "taskDefinition": "f:1", "scale": {"value": 50.0, "unit": "PERCENT"}}));
+    let made = house.write(|txn, ctx| ops::create_task_set::create_task_set(txn, ctx, &asked));
+    let set = json!([made.unwrap().task_set.unwrap().task_set_arn]);
+    let tasks = |house: &House| -> Vec<TaskKey> {
+        let kept = house.kept(&key);
+        kept.iter().map(|task| task.key.clone()).collect()
+    };
+    house.settle(&key);
+    let arns: Vec<String> = tasks(&house).iter().map(TaskKey::arn).collect();
+    house.play(&key);
+    house.pass(40);
+    house.settle(&key);
+    let events = taken(&mut house);
+    for (name, more) in [
+        ("SERVICE_DESIRED_COUNT_UPDATED", ("desiredCount", json!(2))),
+        ("TASKS_STARTED", ("taskArns", json!(arns))),
+        ("TASKSET_STEADY_STATE", ("eventType", json!("INFO"))),
+    ] {
+        let told = actions(&events, name);
+        assert_eq!(told.len(), 1, "{name}: {events:#?}");
+        assert_eq!(told[0]["taskSetArns"], set, "{name}");
+        assert_eq!(told[0]["clusterArn"], CLUSTER, "{name}");
+        assert_eq!(told[0][more.0], more.1, "{name}");
+    }
+    let asked = UpdateServiceRequest {
+        service: Some("ext".into()),
+        desired_count: Some(8),
+        ..UpdateServiceRequest::default()
+    };
+    house
+        .write(|txn, ctx| update_service(txn, ctx, &asked))
+        .unwrap();
+    for _ in 0..6 {
+        house.settle(&key);
+        let young = house.kept(&key).into_iter();
+        for task in young.filter(|task| task.times.started.is_none()) {
+            house.fail_to_start(&task.key);
+        }
+        house.settle(&key);
+        house.pass(900);
+    }
+    let events = taken(&mut house);
+    let counted = actions(&events, "SERVICE_DESIRED_COUNT_UPDATED");
+    assert_eq!(
+        counted.len(),
+        1,
+        "of the task set, not of what the user asked for"
+    );
+    assert_eq!(
+        (&counted[0]["desiredCount"], &counted[0]["taskSetArns"]),
+        (&json!(4), &set)
+    );
+    let impaired = actions(&events, "SERVICE_TASK_START_IMPAIRED");
+    assert_eq!(impaired.len(), 1, "{events:#?}");
+    assert_eq!(impaired[0]["eventType"], "WARN");
+    assert_eq!(impaired[0]["taskSetArns"], set);
+    assert_eq!(impaired[0]["clusterArn"], CLUSTER);
+    assert_eq!(impaired[0].get("taskArns"), None);
 }

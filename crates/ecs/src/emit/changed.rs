@@ -6,7 +6,7 @@ use crate::instance::load;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey,
 };
-use crate::records::service::{SERVICES, Scheduling, ServiceRecord};
+use crate::records::service::{SERVICES, Scheduling, ServiceRecord, ServiceStatus};
 use crate::records::service_event::SERVICE_EVENTS;
 use crate::records::task::TASKS;
 use crate::service::action::Action;
@@ -102,13 +102,38 @@ fn of_service(before: Option<&ServiceRecord>, now: &ServiceRecord, facts: &mut V
                 service: now.key.clone(),
                 deployment: Box::new(deployment.clone()),
             });
+            let action = Action::of_rollout(deployment.rollout);
+            let service = now.key.clone();
+            facts.push(Fact::Action { service, action });
         }
     }
-    let is_replica = now.scheduling == Scheduling::Replica;
-    if is_replica && before.is_some_and(|before| before.desired != now.desired) {
-        facts.push(Fact::Action {
-            service: now.key.clone(),
-            action: Action::desired_count_updated(now.desired),
-        });
+    for action in computed(before, now) {
+        let service = now.key.clone();
+        facts.push(Fact::Action { service, action });
     }
+}
+
+/// Counts of tasks that are computed and not asked for: a DAEMON's, and those of task sets. What a user asks for is
+/// not told. Rule: developer guide, "Amazon ECS service action events", `SERVICE_DESIRED_COUNT_UPDATED`.
+fn computed(before: Option<&ServiceRecord>, now: &ServiceRecord) -> Vec<Action> {
+    if now.status != ServiceStatus::Active {
+        return Vec::new();
+    }
+    let mut actions = Vec::new();
+    let was = before.map_or(0, |before| before.desired);
+    if now.scheduling == Scheduling::Daemon && was != now.desired {
+        actions.push(Action::desired_count_updated(None, now.desired));
+    }
+    for set in &now.task_sets {
+        let earlier = before.and_then(|before| {
+            let mut sets = before.task_sets.iter();
+            let found = sets.find(|earlier| earlier.number == set.number)?;
+            Some(found.computed_desired(before.desired))
+        });
+        let desired = set.computed_desired(now.desired);
+        if earlier.unwrap_or(0) != desired {
+            actions.push(Action::desired_count_updated(Some(set.number), desired));
+        }
+    }
+    actions
 }

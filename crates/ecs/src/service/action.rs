@@ -1,11 +1,12 @@
 //! What a service did, in the words of its `ECS Service Action` events.
 //!
-//! Deployments have events of their own (`ECS Deployment State Change`); what has no name there, such
-//! as a failed health check, is told in the service's messages alone.
+//! What becomes of a deployment is told here as well as in events of its own (`ECS Deployment State
+//! Change`); what has no name, such as a failed health check, in the service's messages alone.
 //! Rule: semantics 12; developer guide, "Amazon ECS service action events", "Track Amazon ECS Availability
 //! Zone rebalancing".
 
 use super::events::{Message, TaskSetNews, protected};
+use crate::records::service::Rollout;
 use crate::records::task::TaskId;
 use serde::{Deserialize, Serialize};
 
@@ -43,13 +44,24 @@ impl Action {
         }
     }
 
-    /// Somebody changed what is desired.
+    /// The scheduler computed another count of tasks for the service, or for this task set of it.
     #[must_use]
-    pub fn desired_count_updated(desired: u32) -> Self {
+    pub fn desired_count_updated(task_set: Option<u64>, desired: u32) -> Self {
         Self {
             desired: Some(desired),
+            task_set,
             ..Self::of("SERVICE_DESIRED_COUNT_UPDATED")
         }
+    }
+
+    /// A deployment is now in this state.
+    #[must_use]
+    pub fn of_rollout(rollout: Rollout) -> Self {
+        Self::of(match rollout {
+            Rollout::InProgress => "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            Rollout::Completed => "SERVICE_DEPLOYMENT_COMPLETED",
+            Rollout::Failed => "SERVICE_DEPLOYMENT_FAILED",
+        })
     }
 
     /// `eventType`.
@@ -57,9 +69,10 @@ impl Action {
     pub fn kind(&self) -> &'static str {
         match self.name.as_str() {
             "SERVICE_TASK_START_IMPAIRED" => "WARN",
-            "SERVICE_TASK_PLACEMENT_FAILURE" | "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
-                "ERROR"
-            }
+            "SERVICE_TASK_PLACEMENT_FAILURE"
+            | "SERVICE_TASK_CONFIGURATION_FAILURE"
+            | "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"
+            | "SERVICE_DEPLOYMENT_FAILED" => "ERROR",
             _ => "INFO",
         }
     }
@@ -91,6 +104,10 @@ impl Action {
             Message::UnplacedIn(_, reason) => Self {
                 reason: reason.map(Into::into),
                 ..Self::of("SERVICE_TASK_PLACEMENT_FAILURE")
+            },
+            Message::Misconfigured(why) => Self {
+                reason: Some(why.clone()),
+                ..Self::of("SERVICE_TASK_CONFIGURATION_FAILURE")
             },
             Message::Impaired => Self::of("SERVICE_TASK_START_IMPAIRED"),
             Message::Violated(task) => Self::on(
@@ -175,6 +192,10 @@ mod tests {
             (
                 Message::UnplacedIn("us-east-1a".into(), None),
                 Some(("ERROR", "SERVICE_TASK_PLACEMENT_FAILURE")),
+            ),
+            (
+                Message::Misconfigured("why".into()),
+                Some(("ERROR", "SERVICE_TASK_CONFIGURATION_FAILURE")),
             ),
             (
                 Message::RebalancingStopped,

@@ -4,12 +4,13 @@
 //! changed, and whatever it leaves the next one plans from. Placing a task is part of it: what finds
 //! no room is told, and tried again later or when room appears.
 
-use super::events::{self, Message, TaskSetNews, Unplaced};
+use super::events::{self, Message, TaskSetNews};
 use super::launch::{by_provider, in_zone, place_on};
 use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
 use super::providers::turns;
 use super::rebalance::Uneven;
+use super::standing::MISCONFIGURED;
 use super::waits::{Waits, earliest};
 use super::{history, launch, stage_hooks};
 use crate::instance::life::TASKS_PER_STEP_MAX;
@@ -217,8 +218,10 @@ impl Work {
         };
         if let Err(gone) = launch::network(txn, &self.service.key.scope, &workload) {
             self.left += wanted;
-            return self.unplaced(txn, ctx, &start.place, events::why_refused(&gone));
+            let why = gone.message().trim_end_matches('.').to_owned();
+            return self.without_place(txn, ctx, &start.place, Message::Misconfigured(why));
         }
+        self.service.told.remove(MISCONFIGURED);
         let Some(launch) = launch::of(txn, &self.service, start.of, &workload) else {
             return;
         };
@@ -250,7 +253,7 @@ impl Work {
         if tasks.len() < wanted {
             self.left += wanted - tasks.len();
             let why = events::why_unplaced(refused.as_ref());
-            self.unplaced(txn, ctx, &start.place, why);
+            self.without_place(txn, ctx, &start.place, Message::Unplaced(why));
         }
     }
 
@@ -288,15 +291,15 @@ impl Work {
         self.has_more = true;
     }
 
-    /// What follows from a task without a place.
-    fn unplaced(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Unplaced) {
+    /// What follows from a task without a place; `why` is told.
+    fn without_place(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Message) {
+        self.tell(txn, ctx, &why);
         if let Place::In(_) = place {
             return self.even_out_later(txn, ctx);
         }
         let again = ctx.now.plus(self.waits.place_again);
         self.again = earliest(self.again, Some(again));
         self.service.lacks_room = true;
-        self.tell(txn, ctx, &Message::Unplaced(why));
     }
 
     fn workload(&self, world: &World, number: u64) -> Option<Workload> {

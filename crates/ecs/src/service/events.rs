@@ -3,14 +3,14 @@
 //! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
 
 use super::action::Action;
-use super::standing::{UNEVENED, UNPLACED_IN, kind_of};
+use super::standing::{MISCONFIGURED, UNEVENED, UNPLACED_IN, kind_of};
 use crate::place::solve::{CAPACITY, Reason, Refused};
 use crate::records::service::{ServiceRecord, deployment_id};
 use crate::records::service_event::{
     EVENTS_LEN_MAX, SERVICE_EVENTS, ServiceEventKey, ServiceEventRecord,
 };
 use crate::records::task::TaskId;
-use aws_types::{AwsError, Ctx};
+use aws_types::Ctx;
 use store::{Txn, World};
 
 /// One thing to tell.
@@ -38,6 +38,8 @@ pub enum Message {
     Unplaced(Unplaced),
     /// Nothing in this zone, which lacks tasks, takes one; in AWS's word, where there is one, why.
     UnplacedIn(String, Option<&'static str>),
+    /// No task can be started: what it needs beside an instance is not there; what.
+    Misconfigured(String),
     /// Tasks fail to start again and again.
     Impaired,
     /// Neither may a task be started nor one be stopped.
@@ -113,17 +115,9 @@ impl Message {
         match self {
             Self::OfTaskSet(set, news) => news.text(&of_set(service, *set)),
             Self::Started(tasks) => started(&of, tasks),
-            Self::StartedIn(zone, tasks) => format!(
-                "{of} has started {} tasks in {zone} to AZ Rebalance: {}.",
-                tasks.len(),
-                named(tasks)
-            ),
+            Self::StartedIn(zone, tasks) => started_in(&of, zone, tasks),
             Self::Stopped(tasks) => stopped(&of, tasks),
-            Self::StoppedIn(zone, tasks) => format!(
-                "{of} has stopped {} running tasks in {zone} due to AZ rebalancing: {}.",
-                tasks.len(),
-                named(tasks)
-            ),
+            Self::StoppedIn(zone, tasks) => stopped_in(&of, zone, tasks),
             Self::Steady => format!("{of} has reached a steady state."),
             Self::Completed(number) => format!("{of} {} deployment completed.", deployed(*number)),
             Self::Failed(number, why) => {
@@ -136,12 +130,9 @@ impl Message {
                 )
             }
             Self::Unplaced(unplaced) => unplaced.text(&of),
-            Self::UnplacedIn(zone, reason) => {
-                let why = match *reason == Some(CAPACITY) {
-                    true => "",
-                    false => " because no container instance met all of its requirements",
-                };
-                format!("{of} is unable to place a task in {zone}{why}.")
+            Self::UnplacedIn(zone, reason) => unplaced_in(&of, zone, *reason),
+            Self::Misconfigured(why) => {
+                format!("{of} failed to launch a task with (error {why}).")
             }
             Self::Impaired => impaired(&of),
             Self::Blocked => format!(
@@ -179,6 +170,7 @@ impl Message {
             Self::Unplaced(_) => Some("unplaced".into()),
             Self::UnplacedIn(zone, _) => Some(format!("{UNPLACED_IN}{zone}")),
             Self::Unevened(..) => Some(UNEVENED.into()),
+            Self::Misconfigured(_) => Some(MISCONFIGURED.into()),
             Self::Impaired => Some("impaired".into()),
             Self::OfTaskSet(set, TaskSetNews::Impaired) => Some(kind_of("impaired", *set)),
             Self::Blocked => Some("blocked".into()),
@@ -195,6 +187,24 @@ fn started(of: &str, tasks: &[TaskId]) -> String {
 fn stopped(of: &str, tasks: &[TaskId]) -> String {
     let named = named(tasks);
     format!("{of} has stopped {} running tasks: {named}.", tasks.len())
+}
+
+fn started_in(of: &str, zone: &str, tasks: &[TaskId]) -> String {
+    let (count, named) = (tasks.len(), named(tasks));
+    format!("{of} has started {count} tasks in {zone} to AZ Rebalance: {named}.")
+}
+
+fn stopped_in(of: &str, zone: &str, tasks: &[TaskId]) -> String {
+    let (count, named) = (tasks.len(), named(tasks));
+    format!("{of} has stopped {count} running tasks in {zone} due to AZ rebalancing: {named}.")
+}
+
+fn unplaced_in(of: &str, zone: &str, reason: Option<&str>) -> String {
+    let why = match reason == Some(CAPACITY) {
+        true => "",
+        false => " because no container instance met all of its requirements",
+    };
+    format!("{of} is unable to place a task in {zone}{why}.")
 }
 
 fn impaired(of: &str) -> String {
@@ -279,15 +289,6 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
     Unplaced {
         why: format!("The closest matching (container-instance {instance}) {what}."),
         reason: Some(closest.reason.name()),
-    }
-}
-
-/// Why no task can be started: what it needs beside an instance is not there.
-#[must_use]
-pub fn why_refused(error: &AwsError) -> Unplaced {
-    Unplaced {
-        why: format!("Reason: {}", error.message()),
-        reason: None,
     }
 }
 

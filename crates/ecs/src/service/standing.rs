@@ -12,6 +12,8 @@ use crate::records::service::{Throttle, deployment_id};
 use crate::records::task_set::TaskSet;
 use aws_types::Timestamp;
 
+/// What a task needs beside an instance is not there.
+pub(super) const MISCONFIGURED: &str = "misconfigured";
 /// Tasks that would have to go to even out the zones are protected.
 pub(super) const UNEVENED: &str = "unevened";
 /// A task that would even out the zones finds no place; before the zone's name.
@@ -21,6 +23,7 @@ pub(super) const UNPLACED_IN: &str = "unplaced-in ";
 pub(super) fn placed(plan: &mut Plan) {
     plan.next.lacks_room = false;
     plan.next.told.remove("unplaced");
+    plan.next.told.remove(MISCONFIGURED);
 }
 
 /// Tasks of this deployment or task set fail again and again, which `message` tells.
