@@ -113,6 +113,15 @@ def test_its_interface_is_shown_whole_as_ecs_made_it(longshore):
     stop(longshore, bare)
 
 
+def test_a_task_that_cannot_pull_says_why_as_its_container_does(longshore):
+    task, = run(longshore, define(longshore, "unpullable", container={"image": "127.0.0.1:1/none:1"}))
+    task = longshore.wait(task["taskArn"], "STOPPED")
+    container, = task["containers"]
+    assert task["stopCode"] == "TaskFailedToStart" and "exitCode" not in container, task
+    assert container["reason"].startswith("CannotPullContainerError: ")
+    assert task["stoppedReason"] == container["reason"]
+
+
 def test_the_metadata_endpoint_tells_how_full_the_disk_is(longshore):
     script = "dd if=/dev/zero of=/big bs=1M count=64 2>/dev/null; trap 'exit 0' TERM; while :; do sleep 0.1; done"
     task = running(longshore, define(longshore, "disk", ["sh", "-c", script]))
