@@ -7,6 +7,7 @@
 //! Rule: design, "The services, and how far".
 
 use super::client;
+use super::resources::ALL;
 use aws_api::ecs::{ContainerDefinition, DockerVolumeConfiguration, TaskDefinition};
 use aws_types::AwsError;
 use std::collections::BTreeMap;
@@ -139,11 +140,13 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     // GPUs are placed; nothing else is, and none is shared.
     row_when(
         "resourceRequirements",
-        "of another type than `GPU`, or with a `sharingStrategy`",
+        "of another type than `GPU`, with a `sharingStrategy`, or with the value `ALL`",
         |c| {
             let mut all = c.resource_requirements.iter().flatten();
-            let is_gpu = |t: &str| t == "GPU";
-            all.any(|r| !r.r#type.as_deref().is_none_or(is_gpu) || r.sharing_strategy.is_some())
+            all.any(|r| {
+                let is_gpu = r.r#type.as_deref().is_none_or(|t| t == "GPU");
+                !is_gpu || r.sharing_strategy.is_some() || r.value.as_deref() == Some(ALL)
+            })
         },
     ),
     row("firelensConfiguration", |c| {
