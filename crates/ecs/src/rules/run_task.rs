@@ -129,6 +129,21 @@ pub fn check_network(definition: &TaskDefinition, given: bool) -> Result<(), Aws
     }
 }
 
+/// A session in a container needs the credentials of a task role, the definition's or an override's.
+/// Text as users report it.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn check_execute_command(is_asked: bool, task_role: Option<&str>) -> Result<(), AwsError> {
+    match is_asked && task_role.is_none_or(str::is_empty) {
+        true => Err(invalid_parameter(
+            "The execute command failed because a valid task role is not being used. Specify a \
+             valid task role in your task definition or as a task override and try again.",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The `desiredStatus` or `status` filter of an instance listing.
 ///
 /// # Errors
