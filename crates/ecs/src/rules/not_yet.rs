@@ -282,7 +282,7 @@ pub static KEPT: &[&str] = &[
 
 /// Members of RunTask and StartTask that are refused, each by its own check and by its name where it
 /// asks for something. A launch type other than EC2 and FARGATE is one of them.
-pub static REFUSED_IN_CALLS: &[&str] = &["capacityProviderStrategy", "volumeConfigurations"];
+pub static REFUSED_IN_CALLS: &[&str] = &["volumeConfigurations"];
 
 /// Members of RunTask and StartTask that are checked and then dropped: no answer of AWS's shows them.
 pub static DROPPED_IN_CALLS: &[&str] = &["referenceId"];
@@ -464,6 +464,7 @@ mod tests {
     #[test]
     fn every_member_of_run_task_and_start_task_is_known() {
         const EFFECTIVE: &[&str] = &[
+            "capacityProviderStrategy",
             "clientToken",
             "cluster",
             "containerInstances",
