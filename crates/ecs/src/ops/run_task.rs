@@ -24,6 +24,9 @@ use store::{TableKey, Txn, World};
 const NO_CAPACITY: &str = "Capacity is unavailable at this time. Please try again later or in a \
                            different availability zone";
 
+/// The failure where all instances drain.
+const NO_ACTIVE_INSTANCES: &str = "NO ACTIVE INSTANCES";
+
 /// What the caller needs: to run this definition, and to hand over its roles.
 #[must_use]
 pub fn authorisation(input: &RunTaskRequest, world: &World, ctx: &Ctx) -> Vec<Ask> {
@@ -88,10 +91,7 @@ pub fn run_task(
         let ids = keys.iter().map(|key| key.id.clone()).collect();
         tokens::remember(txn, ctx, token, input, ids);
     }
-    let failures = refusals
-        .iter()
-        .map(|refusal| failure(ctx, &cluster.name, refusal))
-        .collect();
+    let failures = failures(ctx, &cluster.name, &refusals);
     Ok(answer(txn, &keys, failures))
 }
 
@@ -131,6 +131,20 @@ pub(super) fn tasks(world: &World, keys: &[TaskKey]) -> Vec<Task> {
     records
         .map(|record| shape::task(world, record, true))
         .collect()
+}
+
+/// What RunTask answers for the tasks that found no room: of each instance its reason, or that there is none which might
+/// take any. Rule: semantics 4.5.
+fn failures(ctx: &Ctx, cluster: &str, refusals: &[Refusal]) -> Vec<Failure> {
+    let is_inactive = |refusal: &Refusal| refusal.reason == Reason::Inactive;
+    if !refusals.is_empty() && refusals.iter().all(is_inactive) {
+        return vec![Failure {
+            reason: Some(NO_ACTIVE_INSTANCES.into()),
+            ..Failure::default()
+        }];
+    }
+    let each = refusals.iter();
+    each.map(|refusal| failure(ctx, cluster, refusal)).collect()
 }
 
 /// A refusal as RunTask and StartTask answer it.
