@@ -17,7 +17,7 @@
 use super::deadline;
 use super::definition::Desired;
 pub use super::event::{Command, Event, Timer};
-use super::finish::{clean_up, clear_ended, report};
+use super::finish::{clean_up, clear_ended, never_ran, report};
 use super::interface;
 use super::order::{self, Turn};
 use super::report::container_change;
@@ -362,14 +362,10 @@ fn start(
 fn bring_down(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
     for index in 0..task.containers.len() {
         let container = &task.containers[index];
-        let never_ran = End {
-            exit_code: None,
-            reason: None,
-            at: now,
-        };
         match container.run {
             Run::No | Run::Restarting { clearing: false } => {
-                let end = container.last_end.clone().unwrap_or(never_ran);
+                let never_ran = || never_ran(task, container, now);
+                let end = container.last_end.clone().unwrap_or_else(never_ran);
                 end_unless_ended(task, index, end);
             }
             // What is being taken away is not to be removed meanwhile.

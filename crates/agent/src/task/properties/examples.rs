@@ -128,6 +128,20 @@ fn an_unknown_task_that_is_to_be_stopped_is_reported_stopped() {
     };
     assert_eq!(change.status, Status::Stopped);
     assert_eq!(change.containers[0].runtime_id, None);
+    let words = "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: arn:aws:ecs:r:0:task/c/abc";
+    assert_eq!(change.containers[0].reason.as_deref(), Some(words));
+}
+
+#[test]
+fn a_task_that_is_stopped_while_its_image_comes_gives_no_reason() {
+    let (state, mut host) = begin(&task("host", &[true]));
+    let state = play(state, &mut host, &Turn::Stop);
+    quiet(state, &mut host);
+    let last = host.reported.last().unwrap();
+    assert_eq!(
+        (last.status, &last.containers[0].reason),
+        (Status::Stopped, &None)
+    );
 }
 
 /// `waits` (c1) depends on c0 by `condition`; c0 is not essential and others wait 10 s for it.
