@@ -424,7 +424,10 @@ LONG = "a" * 129
     (dict(launchType="FARGATE"), ("InvalidParameterException", "Task definition does not support launch_type FARGATE")),
     (dict(launchType="EXTERNAL"), ("ClientException", "Longshore does not yet support launchType")),
     (dict(launchType="ec2"), ("InvalidParameterException", None)),
-    (dict(capacityProviderStrategy=[{"capacityProvider": "a"}]), ("ClientException", "Longshore does not yet support capacityProviderStrategy")),
+    (dict(capacityProviderStrategy=[{"capacityProvider": "a", "weight": 1}]), (
+        "InvalidParameterException",
+        "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. "
+        "Associate the capacity provider with the cluster or specify a valid capacity provider and try again.")),
     (dict(launchType="EC2", capacityProviderStrategy=[{"capacityProvider": "a"}]),
      ("InvalidParameterException", "Specify either Launch Type or Capacity Provider Strategy, but not both.")),
     (dict(placementConstraints=[{"type": "memberOf", "expression": "attribute:a =="}]), ("InvalidParameterException", None)),

@@ -281,6 +281,39 @@ def test_labels_of_docker_volumes(longshore):
     assert shown("second") == {name: {"by": "first", "x.y": ""}, "own": {"by": "second"}}
 
 
+def test_a_shared_volume_that_the_agent_may_not_make_is_a_plain_one(longshore, tmp_path):
+    """As Docker makes one that a container names: without the definition's options and labels."""
+    name, bound = f"plain-{os.getpid()}", tmp_path / "bound"
+    bound.mkdir()
+    options = {"type": "none", "o": "bind", "device": str(bound)}
+    mounts = [{"sourceVolume": name, "containerPath": "/kept"}]
+
+    def labels(autoprovision):
+        volume = {"scope": "shared", "autoprovision": autoprovision, "driver": "local", "labels": {"a": "b"}, "driverOpts": options}
+        script = f"echo seen >> /kept/file; {WAIT}"
+        definition = longshore.register(
+            "plain", {"name": "app", "command": ["sh", "-c", script], "mountPoints": mounts},
+            volumes=[{"name": name, "dockerVolumeConfiguration": volume}], networkMode="none")
+        arn, = longshore.start(definition)
+        longshore.wait(arn, "RUNNING")
+        shown, = (one for one in json.loads(longshore.run("ps", "--json").stdout) if one["taskArn"] == arn)
+        longshore.ecs.stop_task(task=arn)
+        longshore.wait(arn, "STOPPED")
+        return shown["containers"][0].get("volumeLabels", {})
+
+    assert labels(False) == {} and list(bound.iterdir()) == []
+    name = f"stated-{os.getpid()}"
+    mounts[0]["sourceVolume"] = name
+    assert labels(True) == {name: {"a": "b"}} and [path.name for path in bound.iterdir()] == ["file"]
+
+
+def test_a_directory_of_the_host_that_is_not_there_is_made(longshore, tmp_path):
+    new = tmp_path / "not" / "yet"
+    seen = inside(longshore, tmp_path, "echo here > /new/file; cat /new/file", volumes=[{"name": "new", "host": {"sourcePath": str(new)}}],
+                  mountPoints=[{"sourceVolume": "new", "containerPath": "/new"}])
+    assert seen == "here\n" and (new / "file").read_text() == "here\n"
+
+
 @pytest.fixture(scope="module")
 def furnished(longshore, tmp_path_factory):
     """An image with a directory that has content, an owner and a mode of its own."""

@@ -113,6 +113,41 @@ def test_its_interface_is_shown_whole_as_ecs_made_it(longshore):
     stop(longshore, bare)
 
 
+def test_the_clusters_default_strategy_decides_where_nothing_else_does(longshore):
+    ecs, definition = longshore.ecs, define(longshore, "by-default")
+    network = vpc.network(vpc.default_subnet(longshore)["SubnetId"], public=True)
+    ecs.create_cluster(
+        clusterName="spot", capacityProviders=["FARGATE", "FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "base": 1, "weight": 0}, {"capacityProvider": "FARGATE_SPOT", "weight": 1}])
+    answer = ecs.run_task(cluster="spot", taskDefinition=definition, count=3, networkConfiguration=network)
+    assert answer["failures"] == []
+    assert sorted(task["capacityProviderName"] for task in answer["tasks"]) == ["FARGATE", "FARGATE_SPOT", "FARGATE_SPOT"]
+    assert {task["launchType"] for task in answer["tasks"]} == {"FARGATE"}
+    service = ecs.create_service(
+        cluster="spot", serviceName="web", taskDefinition=definition, desiredCount=1, networkConfiguration=network,
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}])["service"]
+    assert "launchType" not in service
+    assert service["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
+    ecs.get_waiter("services_stable").wait(cluster="spot", services=["web"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    arn, = ecs.list_tasks(cluster="spot", serviceName="web")["taskArns"]
+    found, = ecs.describe_tasks(cluster="spot", tasks=[arn])["tasks"]
+    assert (found["capacityProviderName"], found["launchType"], found["lastStatus"]) == ("FARGATE_SPOT", "FARGATE", "RUNNING")
+    ecs.delete_service(cluster="spot", service="web", force=True)
+    arns = [arn, *(task["taskArn"] for task in answer["tasks"])]
+    for task in answer["tasks"]:
+        ecs.stop_task(cluster="spot", task=task["taskArn"])
+    ecs.get_waiter("tasks_stopped").wait(cluster="spot", tasks=arns, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+
+
+def test_a_task_that_cannot_pull_says_why_as_its_container_does(longshore):
+    task, = run(longshore, define(longshore, "unpullable", container={"image": "127.0.0.1:1/none:1"}))
+    task = longshore.wait(task["taskArn"], "STOPPED")
+    container, = task["containers"]
+    assert task["stopCode"] == "TaskFailedToStart" and "exitCode" not in container, task
+    assert container["reason"].startswith("CannotPullContainerError: ")
+    assert task["stoppedReason"] == container["reason"]
+
+
 def test_the_metadata_endpoint_tells_how_full_the_disk_is(longshore):
     script = "dd if=/dev/zero of=/big bs=1M count=64 2>/dev/null; trap 'exit 0' TERM; while :; do sleep 0.1; done"
     task = running(longshore, define(longshore, "disk", ["sh", "-c", script]))
@@ -183,6 +218,9 @@ def test_its_limits_are_its_size(longshore):
     quota = limit(task, "cpu.max", "cpu.cfs_quota_us")
     period = quota[1:] or limit(task, "cpu.cfs_period_us")
     assert int(quota[0]) * 4 == int(period[0])
+    limits = Path(f"/proc/{connect.pid(longshore.data, task)}/limits").read_text().splitlines()
+    files, = (line.split() for line in limits if line.startswith("Max open files"))
+    assert files[3:5] == ["65535", "65535"]
     stop(longshore, task)
 
 

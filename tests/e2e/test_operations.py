@@ -137,8 +137,10 @@ def test_a_draining_instance_takes_no_task_and_keeps_those_it_has(longshore, ins
         assert ecs.list_container_instances(status="DRAINING")["containerInstanceArns"] == [instance]
         assert ecs.list_container_instances(status="ACTIVE")["containerInstanceArns"] == []
         assert ecs.list_container_instances()["containerInstanceArns"] == [instance]
-        for answer in (ecs.run_task(taskDefinition=definition), ecs.start_task(taskDefinition=definition, containerInstances=[instance])):
-            assert answer["tasks"] == [] and [f["reason"] for f in answer["failures"]] == ["INACTIVE"]
+        for answer, reason in (
+                (ecs.run_task(taskDefinition=definition), "NO ACTIVE INSTANCES"),
+                (ecs.start_task(taskDefinition=definition, containerInstances=[instance]), "INACTIVE")):
+            assert answer["tasks"] == [] and [f["reason"] for f in answer["failures"]] == [reason]
         kept = longshore.describe(task)
         assert (kept["lastStatus"], kept["desiredStatus"]) == ("RUNNING", "RUNNING")
     finally:

@@ -70,7 +70,9 @@ CREATE = [
     (dict(launchType="moon"), PARAMETER, "launchType should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]"),
     (dict(launchType="EC2", capacityProviderStrategy=[{"capacityProvider": "a"}]), PARAMETER,
      "Specify either Launch Type or Capacity Provider Strategy, but not both."),
-    (dict(capacityProviderStrategy=[{"capacityProvider": "a"}]), CLIENT, "Longshore does not yet support capacityProviderStrategy"),
+    (dict(capacityProviderStrategy=[{"capacityProvider": "a"}]), PARAMETER,
+     "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. "
+     "Associate the capacity provider with the cluster or specify a valid capacity provider and try again."),
     (dict(platformVersion="LATEST"), PARAMETER, "The platform version must be null when specifying an EC2 launch type."),
     (dict(role="r"), PARAMETER, "You cannot specify an IAM role for services that require a service linked role."),
     (dict(networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}}), PARAMETER, BLANK_NETWORK),

@@ -75,9 +75,14 @@ fn keep_labels(task: &TaskDefinition, name: &str, place: &Place<'_>) -> Result<(
         return Ok(());
     };
     let parent = directory_of(docker, place);
-    let is_elsewhere = docker.bind_source().is_some();
+    let is_elsewhere = bound(docker).is_some();
     let directory = volume_directory(name);
-    volume_labels::keep(&parent, &directory, &docker.labels, is_elsewhere)
+    let none = Labels::new();
+    let labels = match docker.is_made_as_stated() {
+        true => &docker.labels,
+        false => &none,
+    };
+    volume_labels::keep(&parent, &directory, labels, is_elsewhere)
         .map_err(|error| format!("cannot keep the labels of {name}: {error}"))
 }
 
@@ -156,12 +161,15 @@ fn is_dockers(task: &TaskDefinition, name: &str) -> bool {
     volume.is_none_or(|volume| volume.docker.is_some() || path_of(volume).is_none())
 }
 
+/// The directory of the host that a volume of Docker's is.
+fn bound(docker: &DockerVolume) -> Option<&str> {
+    let source = docker.bind_source();
+    source.filter(|_| docker.is_made_as_stated())
+}
+
 /// The path of the host that a volume states.
 fn path_of(volume: &VolumeDefinition) -> Option<&str> {
-    let bound = volume
-        .docker
-        .as_ref()
-        .and_then(|docker| docker.bind_source());
+    let bound = volume.docker.as_ref().and_then(bound);
     let host = volume.host.as_ref().map(|host| host.source_path.as_str());
     bound.or(host).filter(|path| !path.is_empty())
 }

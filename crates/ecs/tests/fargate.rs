@@ -175,6 +175,130 @@ fn a_task_shows_its_platform_and_no_instance() {
     assert_eq!(house.describe(&key).last_status.as_deref(), Some("STOPPED"));
 }
 
+fn strategy(items: &[(&str, i32, i32)]) -> Option<Vec<CapacityProviderStrategyItem>> {
+    let item = |(name, base, weight): &(&str, i32, i32)| CapacityProviderStrategyItem {
+        capacity_provider: Some((*name).into()),
+        base: Some(*base),
+        weight: Some(*weight),
+    };
+    Some(items.iter().map(item).collect())
+}
+
+/// A cluster of both providers with this default strategy.
+fn cluster(house: &mut House, name: &str, default: &[(&str, i32, i32)]) {
+    let input = CreateClusterRequest {
+        cluster_name: Some(name.into()),
+        capacity_providers: Some(vec!["FARGATE".into(), "FARGATE_SPOT".into()]),
+        default_capacity_provider_strategy: strategy(default),
+        ..CreateClusterRequest::default()
+    };
+    house
+        .write(|txn, ctx| ops::create_cluster::create_cluster(txn, ctx, &input))
+        .unwrap();
+}
+
+fn providers(tasks: &[Task]) -> BTreeMap<String, usize> {
+    let mut of = BTreeMap::new();
+    for task in tasks {
+        assert_eq!(task.launch_type.as_deref(), Some("FARGATE"));
+        *of.entry(task.capacity_provider_name.clone().unwrap_or_default())
+            .or_default() += 1;
+    }
+    of
+}
+
+fn counted(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    let each = expected.iter();
+    each.map(|(name, count)| ((*name).to_owned(), *count))
+        .collect()
+}
+
+#[test]
+fn tasks_go_by_the_calls_strategy_else_by_the_clusters_default() {
+    let mut house = house();
+    for name in ["a", "b", "c"] {
+        lender(&mut house, name, None);
+    }
+    let arn = house.define_with(definition("web"));
+    cluster(
+        &mut house,
+        "blue",
+        &[("FARGATE", 1, 1), ("FARGATE_SPOT", 0, 2)],
+    );
+    let mut ran = |launch_type: Option<&str>, given: Option<Vec<CapacityProviderStrategyItem>>| {
+        let input = RunTaskRequest {
+            cluster: Some("blue".into()),
+            launch_type: launch_type.map(Into::into),
+            capacity_provider_strategy: given,
+            ..call(&house, &arn, 4)
+        };
+        let answer = house
+            .run(input)
+            .map_err(|error| error.message().to_owned())?;
+        Ok(providers(&answer.tasks.unwrap()))
+    };
+    let both = counted(&[("FARGATE", 2), ("FARGATE_SPOT", 2)]);
+    assert_eq!(ran(None, None), Ok(both));
+    let spot = ran(None, strategy(&[("FARGATE_SPOT", 0, 1)]));
+    assert_eq!(spot, Ok(counted(&[("FARGATE_SPOT", 4)])));
+    assert_eq!(ran(Some("FARGATE"), None), Ok(counted(&[("", 4)])));
+    let refused: Result<_, String> = ran(None, strategy(&[("mine", 0, 1)]));
+    let text = "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.";
+    assert_eq!(refused.unwrap_err(), text);
+    // Without a default, and without the provider in the cluster.
+    let bare = RunTaskRequest {
+        launch_type: None,
+        capacity_provider_strategy: strategy(&[("FARGATE", 0, 1)]),
+        ..call(&house, &arn, 1)
+    };
+    assert_eq!(house.run(bare).unwrap_err().message(), text);
+    let none = RunTaskRequest {
+        launch_type: None,
+        ..call(&house, &arn, 1)
+    };
+    let text = "Task definition does not support launch_type EC2";
+    assert_eq!(house.run(none).unwrap_err().message(), text);
+}
+
+#[test]
+fn a_service_keeps_to_the_clusters_default_strategy() {
+    let mut house = house();
+    lender(&mut house, "a", None);
+    lender(&mut house, "b", None);
+    let arn = house.define_with(definition("web"));
+    cluster(
+        &mut house,
+        "blue",
+        &[("FARGATE", 2, 1), ("FARGATE_SPOT", 0, 3)],
+    );
+    let input = CreateServiceRequest {
+        cluster: Some("blue".into()),
+        service_name: Some("web".into()),
+        task_definition: Some(arn),
+        desired_count: Some(6),
+        network_configuration: Some(network(&house, &["us-east-1a"], true)),
+        ..CreateServiceRequest::default()
+    };
+    let created = house
+        .write(|txn, ctx| ops::create_service::create_service(txn, ctx, &input))
+        .unwrap();
+    let shown = created.service.unwrap();
+    assert_eq!(shown.launch_type, None);
+    let items = strategy(&[("FARGATE", 2, 1), ("FARGATE_SPOT", 0, 3)]);
+    assert_eq!(shown.capacity_provider_strategy, items);
+    assert_eq!(shown.platform_version.as_deref(), Some("LATEST"));
+    let key = ecs::records::service::ServiceKey::new(&house.ctx.scope, "blue", "web");
+    while house.change(|txn, ctx| apply::step(txn, ctx, &key, Waits::AWS).has_more) {}
+    let tasks = house.world.scan(&ecs::records::TASKS);
+    let tasks: Vec<Task> = tasks
+        .map(|task| ecs::task::shape::task(&house.world, task, false))
+        .collect();
+    assert_eq!(
+        providers(&tasks),
+        counted(&[("FARGATE", 3), ("FARGATE_SPOT", 3)])
+    );
+}
+
 #[test]
 fn a_host_that_lends_capacity_is_nowhere_to_be_seen() {
     let mut house = house();

@@ -207,6 +207,12 @@ fn of_tasks() {
         ),
         (
             "ListTasks",
+            json!({"startedBy": "a", "launchType": "EC2"}),
+            PARAMETER,
+            "cannot specify startedBy with any other filter than desiredStatus.",
+        ),
+        (
+            "ListTasks",
             json!({"desiredStatus": "DONE"}),
             PARAMETER,
             "desiredStatus should be one of [RUNNING,PENDING,STOPPED]",

@@ -104,11 +104,63 @@ fn bad_input_gets_awss_error() {
             "ClientException",
             "Longshore does not yet support launchType",
         ),
+        (
+            RunTaskRequest {
+                enable_execute_command: Some(true),
+                ..base.clone()
+            },
+            "InvalidParameterException",
+            NO_TASK_ROLE,
+        ),
     ] {
         let got = refused(house.run(input.clone()));
         assert_eq!((got.0.as_str(), got.1.as_str()), (code, text), "{input:?}");
     }
     assert_eq!(house.world.count(&ecs::records::TASKS), 0);
+}
+
+const NO_TASK_ROLE: &str = "The execute command failed because a valid task role is not being used. Specify a valid task role in your task definition or as a task override and try again.";
+
+#[test]
+fn execute_command_needs_a_task_role_of_the_definition_or_the_call() {
+    let mut house = House::new();
+    let host = house.host("h1", 1024, 1024);
+    house.define("web", vec![container("app", 10, 10)]);
+    let role = "arn:aws:iam::000000000000:role/app";
+    house.define_with(RegisterTaskDefinitionRequest {
+        family: Some("own".into()),
+        container_definitions: Some(vec![container("app", 10, 10)]),
+        task_role_arn: Some(role.into()),
+        ..RegisterTaskDefinitionRequest::default()
+    });
+    let overrides = TaskOverride {
+        task_role_arn: Some(role.into()),
+        ..TaskOverride::default()
+    };
+    for (definition, overrides, is_accepted) in [
+        ("web", None, false),
+        ("web", Some(overrides), true),
+        ("own", None, true),
+    ] {
+        let run = house.run(RunTaskRequest {
+            enable_execute_command: Some(true),
+            overrides: overrides.clone(),
+            ..run(definition, 1)
+        });
+        assert_eq!(run.is_ok(), is_accepted, "{run:?}");
+        let start = StartTaskRequest {
+            container_instances: Some(vec![host.id.0.clone()]),
+            task_definition: Some(definition.into()),
+            enable_execute_command: Some(true),
+            overrides,
+            ..StartTaskRequest::default()
+        };
+        let start = house.write(|txn, ctx| ops::start_task::start_task(txn, ctx, &start));
+        match start {
+            Ok(_) => assert!(is_accepted),
+            Err(error) => assert_eq!((is_accepted, error.message()), (false, NO_TASK_ROLE)),
+        }
+    }
 }
 
 #[test]

@@ -437,6 +437,14 @@ fn resources() -> Vec<Given> {
             "resourceRequirements",
             json!([{"type": "GPU", "value": "1"}]),
         ),
+        given(
+            "resourceRequirements",
+            json!([{"type": "NeuronDevice", "value": "ALL"}]),
+        ),
+        given(
+            "resourceRequirements",
+            json!([{"type": "GPU", "sharingStrategy": {"nvidiaMps": {"memory": 1024}}}]),
+        ),
         given("mountPoints", mount).with_task(volume()),
         given("mountPoints", read_only).with_task(volume()),
         given("volumesFrom", json!([{"sourceContainer": "c0"}])),

@@ -84,6 +84,7 @@ fn three_tasks_are_placed_delivered_run_and_stopped() {
     }
     let shown = house.describe(&keys[0]);
     assert_eq!(shown.last_status.as_deref(), Some("RUNNING"));
+    assert_eq!(shown.connectivity.as_deref(), Some("CONNECTED"));
     assert_eq!(shown.connectivity_at, Some(START));
     assert_eq!(shown.started_at, Some(house.ctx.now));
     assert_eq!(house.instance(&host).running_tasks_count, Some(3));
@@ -266,6 +267,9 @@ fn tasks_of_a_lost_host_are_stopped_and_hold_their_room_until_it_confirms() {
     house.report_running(&keys[0], &["app", "side"]);
     house.change(|txn, ctx| life::disconnected(txn, ctx, &host));
     assert_eq!(house.instance(&host).agent_connected, Some(false));
+    let shown = house.describe(&keys[0]);
+    assert_eq!(shown.connectivity.as_deref(), Some("DISCONNECTED"));
+    assert_eq!(shown.connectivity_at, Some(START));
     let refused = house.run(run("web", 1)).unwrap();
     assert_eq!(
         refused.failures.unwrap()[0].reason.as_deref(),
@@ -284,6 +288,7 @@ fn tasks_of_a_lost_host_are_stopped_and_hold_their_room_until_it_confirms() {
         let shown = house.describe(key);
         let ec2_id = house.instance(&host).ec2_instance_id.unwrap();
         assert_eq!(shown.last_status.as_deref(), Some("STOPPED"));
+        assert_eq!(shown.connectivity.as_deref(), Some("CONNECTED"));
         assert_eq!(shown.stop_code.as_deref(), Some("TerminationNotice"));
         assert_eq!(
             shown.stopped_reason,

@@ -142,6 +142,36 @@ async fn an_agent_without_a_zygote_makes_another() {
 }
 
 #[tokio::test]
+async fn a_start_that_is_never_answered_is_given_up_and_leaves_nothing() {
+    let house = House::new().await;
+    house.run(house.spec(&["true"])).await;
+    let zygote = Pid::from_raw(house.runtime.zygote_pid().unwrap() as i32).unwrap();
+    let spec = house.script("exit 7");
+    let dir = spec.dir.clone();
+    // Nobody takes the request, so that no shim ever says that it has started.
+    kill_process(zygote, Signal::STOP).unwrap();
+    let waited = tokio::time::timeout(
+        Duration::from_millis(200),
+        house.runtime.start(spec.clone()),
+    );
+    assert!(waited.await.is_err(), "it was answered");
+    house.runtime.give_up(&dir).await.unwrap();
+    kill_process(zygote, Signal::CONT).unwrap();
+    // The zygote takes requests in their order: had it still made this one, the next could not.
+    let (exit, ..) = house.run(house.spec(&["true"])).await;
+    assert_eq!(exit.exit_code, Some(0));
+    assert!(record::read_state(&dir).unwrap().is_none());
+    assert!(house.runtime.signal(&dir, TERM).await.is_err(), "unknown");
+    // A start that came to its end is nothing to give up, and the place is free.
+    let started = house.runtime.start(spec).await.unwrap();
+    house.runtime.give_up(&dir).await.unwrap();
+    assert_eq!(read_all(started.stdout).await.unwrap(), "");
+    assert_eq!(house.runtime.wait(&dir).await.unwrap().exit_code, Some(7));
+    house.runtime.remove(&dir).await.unwrap();
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_start_that_was_cut_off_after_its_mount_does_not_keep_the_next_from_mounting() {
     let house = House::new().await;
     let spec = house.spec(&["true"]);

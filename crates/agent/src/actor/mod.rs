@@ -25,7 +25,7 @@ use crate::task::state::{ContainerIndex, TaskState};
 use runtime::image::Image;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::{debug, warn};
 
 /// A task on this host: what every deed of it needs, and the way to tell it something.
@@ -45,6 +45,8 @@ pub struct TaskContext {
     holding: tokio::sync::Mutex<()>,
     /// Its containers' images and attachments, once there. Watched by those that are linked to them.
     parts: watch::Sender<Vec<Parts>>,
+    /// By container: tells a start that it is given up.
+    starts: Vec<Notify>,
     mailbox: mpsc::UnboundedSender<Event>,
 }
 
@@ -90,6 +92,11 @@ fn start(
     // Unbounded: the sender is the task's own deeds, whose number the definition bounds.
     let (mailbox, events) = mpsc::unbounded_channel();
     let (parts, _) = watch::channel(vec![Parts::default(); definition.containers.len()]);
+    let starts = definition
+        .containers
+        .iter()
+        .map(|_| Notify::new())
+        .collect();
     let endpoint_ids = endpoints::ids(&definition, &dir);
     let is_new = matches!(begin, Start::New(_));
     let given = host.isolation.give(&definition, &dir, is_new);
@@ -101,6 +108,7 @@ fn start(
         given,
         holding: tokio::sync::Mutex::default(),
         parts,
+        starts,
         mailbox,
     });
     tokio::spawn(live(context.clone(), begin, events));

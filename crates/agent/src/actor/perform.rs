@@ -17,6 +17,8 @@ impl TaskContext {
             Command::AttachInterface => self.attach_interface().await,
             Command::DetachInterface => self.detach_interface().await,
             Command::Start(index) => self.start_container(state, index).await,
+            // Heard only where one is under way.
+            Command::GiveUpStart(index) => self.starts[index].notify_waiters(),
             Command::Clear(index) => self.clear(state, index).await,
             Command::CheckHealth { container, run, at } => {
                 tokio::time::sleep(at.since(now())).await;

@@ -8,6 +8,7 @@ use crate::fargate;
 use crate::images;
 use crate::labels::{self, ContainerLabels};
 use crate::logs::{LogStreamSpec, Pipes};
+use crate::task::deadline::START_TIMED_OUT;
 use crate::task::definition::NetworkMode;
 use crate::task::machine::Event;
 use crate::task::state::{ContainerIndex, TaskState};
@@ -18,10 +19,15 @@ use runtime::image::{Image, PullBehavior};
 use runtime::spec::{ContainerSpec, ExitRecord, StreamMode};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tracing::warn;
 
 impl TaskContext {
     pub(super) async fn start_container(&self, state: &TaskState, index: ContainerIndex) {
-        match self.try_start(state, index).await {
+        let started = tokio::select! {
+            started = self.try_start(state, index) => started,
+            () = self.starts[index].notified() => self.give_up(index).await,
+        };
+        match started {
             Ok((pipes, at)) => {
                 // The output of an earlier run, which is being delivered, comes first.
                 let logs = &self.host.logs;
@@ -32,6 +38,15 @@ impl TaskContext {
             }
             Err(reason) => self.send(Event::StartFailed(index, reason)),
         }
+    }
+
+    /// After a start that was dropped: nothing is left of it.
+    async fn give_up<T>(&self, index: ContainerIndex) -> Result<T, String> {
+        let dir = self.container_dir(index);
+        if let Err(error) = self.host.runtime.give_up(&dir).await {
+            warn!(task = %self.definition.arn, %error, "a start that took too long was not undone; the sweep does it");
+        }
+        Err(START_TIMED_OUT.into())
     }
 
     async fn try_start(

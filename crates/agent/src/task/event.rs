@@ -92,11 +92,14 @@ pub enum Timer {
     LogWait,
     /// The interface is told of by itself.
     Attached,
+    /// A start has taken too long.
+    Start(ContainerIndex),
     /// Whoever waits for this container waits no longer.
     StartTimeout(ContainerIndex),
 }
 
-/// What the executor must do. Each is answered by an [`Event`], but for signals.
+/// What the executor must do. Each is answered by an [`Event`], but for signals and for a start that is
+/// given up, whose own answer that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Make the task's cgroup.
@@ -109,6 +112,9 @@ pub enum Command {
     AttachInterface,
     /// Start a container; its exit follows by itself.
     Start(ContainerIndex),
+    /// Nobody waits for a start any more that is still under way: undo it, and say that it failed. One
+    /// that has come to an end is left as it is.
+    GiveUpStart(ContainerIndex),
     /// Take away what stands in the way of a container's next run: its output goes on, its files
     /// and its network stay.
     Clear(ContainerIndex),

@@ -5,8 +5,22 @@ use super::event::{Command, Timer};
 use super::interface;
 use super::machine::LOG_WAIT;
 use super::report::{ContainerChange, Status, join, task_change};
-use super::state::{ContainerIndex, ContainerState, Image, Logs, Made, TaskState};
+use super::state::{ContainerIndex, ContainerState, End, Image, Logs, Made, TaskState};
 use aws_types::Timestamp;
+
+/// The end of a container that was not started. One whose image nobody began to get says so in the public
+/// agent's words.
+pub(super) fn never_ran(task: &TaskState, container: &ContainerState, now: Timestamp) -> End {
+    let arn = &task.arn;
+    let unpulled = format!(
+        "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: {arn}"
+    );
+    End {
+        exit_code: None,
+        reason: (container.image == Image::No).then_some(unpulled),
+        at: now,
+    }
+}
 
 /// An ended container's output is finished and its network taken away at once.
 pub(super) fn clear_ended(

@@ -14,9 +14,10 @@
 //!
 //! Rules: agent-protocol 4 and 5, semantics 4.
 
+use super::deadline;
 use super::definition::Desired;
 pub use super::event::{Command, Event, Timer};
-use super::finish::{clean_up, clear_ended, report};
+use super::finish::{clean_up, clear_ended, never_ran, report};
 use super::interface;
 use super::order::{self, Turn};
 use super::report::container_change;
@@ -90,10 +91,7 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         Event::LogsFinished(container) => task.containers[container].logs = Logs::Finished,
         Event::ContainerGone(container) => task.containers[container].bundle = Made::Gone,
         Event::CgroupGone => task.cgroup = Made::Gone,
-        Event::TimerFired(Timer::Kill(container)) => kill(task, container, now, commands),
-        Event::TimerFired(Timer::LogWait) => task.logs_waited_for = true,
-        Event::TimerFired(Timer::Attached) => interface::tell(task),
-        Event::TimerFired(Timer::StartTimeout(_)) => {} // Looked at after every event.
+        Event::TimerFired(timer) => fired(task, timer, now, commands),
         Event::ReportAcknowledged => {
             let taken = task.submitting.min(task.outbox.len());
             task.outbox.drain(..taken);
@@ -103,6 +101,16 @@ fn note(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut Vec<C
         | Event::Exited { .. }
         | Event::Cleared(_)
         | Event::HealthChecked { .. } => note_run(task, event, now, commands),
+    }
+}
+
+fn fired(task: &mut TaskState, timer: Timer, now: Timestamp, commands: &mut Vec<Command>) {
+    match timer {
+        Timer::Kill(container) => kill(task, container, now, commands),
+        Timer::LogWait => task.logs_waited_for = true,
+        Timer::Attached => interface::tell(task),
+        Timer::Start(container) => commands.extend(deadline::passed(task, container, now)),
+        Timer::StartTimeout(_) => {} // Looked at after every event.
     }
 }
 
@@ -148,7 +156,7 @@ fn note_run(task: &mut TaskState, event: Event, now: Timestamp, commands: &mut V
             };
             exited(task, container, end);
         }
-        Event::Cleared(container) => cleared(task, container, commands),
+        Event::Cleared(container) => cleared(task, container, now, commands),
         Event::HealthChecked {
             container,
             run,
@@ -212,13 +220,18 @@ fn exited(task: &mut TaskState, index: ContainerIndex, end: End) {
 }
 
 /// The way is free for the next run.
-fn cleared(task: &mut TaskState, index: ContainerIndex, commands: &mut Vec<Command>) {
+fn cleared(
+    task: &mut TaskState,
+    index: ContainerIndex,
+    now: Timestamp,
+    commands: &mut Vec<Command>,
+) {
     let container = &mut task.containers[index];
     if container.run != (Run::Restarting { clearing: true }) {
         return;
     }
     match task.desired {
-        Desired::Running => start(index, container, commands),
+        Desired::Running => start(index, container, now, commands),
         Desired::Stopped => container.run = Run::Restarting { clearing: false },
     }
 }
@@ -297,7 +310,7 @@ fn bring_up(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
             Run::No => {
                 make_ready(index, &mut task.containers[index], commands);
                 if is_ready(task, index) && order::turn(task, index, now) == Turn::Come {
-                    start(index, &mut task.containers[index], commands);
+                    start(index, &mut task.containers[index], now, commands);
                 }
             }
             Run::Restarting { clearing: false } => {
@@ -333,24 +346,26 @@ fn is_ready(task: &TaskState, index: ContainerIndex) -> bool {
     has_image && has_network && task.cgroup == Made::Yes && interface::is_ready(task)
 }
 
-fn start(index: ContainerIndex, container: &mut ContainerState, commands: &mut Vec<Command>) {
+fn start(
+    index: ContainerIndex,
+    container: &mut ContainerState,
+    now: Timestamp,
+    commands: &mut Vec<Command>,
+) {
     container.run = Run::Starting;
     container.bundle = Made::Yes;
     container.logs = Logs::Open;
     commands.push(Command::Start(index));
+    commands.push(deadline::set(index, container, now));
 }
 
 fn bring_down(task: &mut TaskState, now: Timestamp, commands: &mut Vec<Command>) {
     for index in 0..task.containers.len() {
         let container = &task.containers[index];
-        let never_ran = End {
-            exit_code: None,
-            reason: None,
-            at: now,
-        };
         match container.run {
             Run::No | Run::Restarting { clearing: false } => {
-                let end = container.last_end.clone().unwrap_or(never_ran);
+                let never_ran = || never_ran(task, container, now);
+                let end = container.last_end.clone().unwrap_or_else(never_ran);
                 end_unless_ended(task, index, end);
             }
             // What is being taken away is not to be removed meanwhile.

@@ -5,6 +5,7 @@
 
 mod association;
 pub mod connect;
+pub mod deadline;
 pub mod definition;
 pub mod docker;
 pub mod event;

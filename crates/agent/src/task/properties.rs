@@ -1,6 +1,7 @@
 //! The machine under random histories.
 
 mod examples;
+mod given;
 mod host;
 mod runs;
 

@@ -189,6 +189,9 @@ pub struct ContainerState {
     /// Whether it is started again.
     #[serde(default)]
     pub restart_policy: RestartPolicy,
+    /// When a start that was asked for is given up.
+    #[serde(default)]
+    pub start_due: Option<Timestamp>,
     /// When its present run, or its last, began.
     #[serde(default)]
     pub started_at: Option<Timestamp>,
@@ -338,6 +341,7 @@ fn container_state(
         depends_on: depends_on(task, container),
         start_timeout_ms: milliseconds(container.start_timeout),
         restart_policy: container.restart_policy.clone(),
+        start_due: None,
         started_at: None,
         restarts: 0,
         last_end: None,

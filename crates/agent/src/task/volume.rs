@@ -51,6 +51,9 @@ pub struct DockerVolume {
     /// `task` (also when empty), or `shared`: kept on the host for every task that names it.
     #[serde(deserialize_with = "null_as_default")]
     pub scope: String,
+    /// Whether a shared volume that is not there is made as the definition says.
+    #[serde(deserialize_with = "null_as_default")]
+    pub autoprovision: bool,
     /// `local`, also when empty.
     #[serde(deserialize_with = "null_as_default")]
     pub driver: String,
@@ -90,6 +93,13 @@ impl VolumeDefinition {
 }
 
 impl DockerVolume {
+    /// Whether the agent makes it, with options and labels. A shared volume that it may not make is
+    /// Docker's to make when a container names it: with neither (the public agent's
+    /// `autoprovision`).
+    pub fn is_made_as_stated(&self) -> bool {
+        self.scope != "shared" || self.autoprovision
+    }
+
     /// The directory of the host that a volume of `type=none`, `o=bind` is.
     pub fn bind_source(&self) -> Option<&str> {
         let option = |name| self.driver_opts.get(name).map(String::as_str);

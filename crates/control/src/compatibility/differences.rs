@@ -6,8 +6,10 @@
 pub const DIFFERENCES: &[(&str, &str)] = &[
     (
         "Launch types",
-        "EC2 and FARGATE. EXTERNAL and MANAGED_INSTANCES and capacity provider strategies are refused \
-         when a task starts or a service is made.",
+        "EC2 and FARGATE, and strategies of the capacity providers FARGATE and FARGATE_SPOT, a cluster's default \
+         among them. FARGATE_SPOT runs on the hosts of FARGATE and interrupts nothing. No other provider can be made. \
+         UpdateService and CreateTaskSet take no strategy. EXTERNAL and MANAGED_INSTANCES are refused when a task \
+         starts or a service is made.",
     ),
     (
         "Callers",
@@ -138,6 +140,15 @@ A deployment controller cannot be changed.",
          and shown; `hookDetails` are at most 64 KiB.",
     ),
     (
+        "States of a task that stops",
+        "DEACTIVATING where load is taken away first, then STOPPED: neither STOPPING nor DEPROVISIONING is shown. A task \
+         is RUNNING until its containers have ended and its interface is gone.",
+    ),
+    (
+        "Host ports of an instance",
+        "AWS takes 100 with those reserved; here there is no limit.",
+    ),
+    (
         "GPUs",
         "Of the host's files of the Container Device Interface, in JSON and without hooks (see \
          docs/gpus.md), where AWS's agent asks NVIDIA's runtime. The attributes that name the \
@@ -147,7 +158,7 @@ A deployment controller cannot be changed.",
         "Texts of services, launch types, PutAttributes and account settings",
         "Where no recording of AWS's error text is known to us, the error's code is AWS's and the \
          text is ours: task sets out of place, zone rebalancing that cannot be, stopping an ended \
-         deployment, strategies, steps and hooks out of their ranges, what EXTERNAL and MANAGED_INSTANCES do not take, reserved attribute names, malformed attributes, a principal that is none.",
+         deployment, strategies, steps and hooks out of their ranges, what EXTERNAL and MANAGED_INSTANCES do not take, reserved attribute names, malformed attributes, a principal that is none, GPUs that are shared, strategies of capacity providers out of their ranges.",
     ),
     (
         "EventBridge",

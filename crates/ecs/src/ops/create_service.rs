@@ -7,11 +7,12 @@ use crate::cluster;
 use crate::connect::claim;
 use crate::fargate;
 use crate::place::{constraint, strategy};
-use crate::records::TaskDefinitionRecord;
 use crate::records::service::{
     Controller, SERVICES, ServiceKey, ServiceRecord, ServiceStatus, Workload,
 };
 use crate::records::task_set::{TaskSet, TaskSetStatus};
+use crate::records::{ClusterRecord, TaskDefinitionRecord};
+use crate::rules::capacity::{self, Capacity};
 use crate::rules::service::New;
 use crate::rules::{
     self, deployment_configuration, invalid_parameter, launch_type, not_yet, registries, run_task,
@@ -31,8 +32,6 @@ use iam::Ask;
 use std::collections::BTreeMap;
 use store::{Txn, World};
 
-/// `launchType` where neither it nor a capacity provider is asked for.
-pub(super) const LAUNCH_TYPE: &str = "EC2";
 /// `scale` of the task set that a CODE_DEPLOY service begins with.
 const WHOLE: u32 = 10_000;
 
@@ -58,8 +57,10 @@ pub fn create_service(
     ctx: &mut Ctx,
     input: &CreateServiceRequest,
 ) -> Result<CreateServiceResponse, AwsError> {
-    let new = rules::service::check_create(input)?;
-    let cluster = cluster::require(txn, &ctx.scope, input.cluster.as_deref())?;
+    let cluster = cluster::require(txn, &ctx.scope, input.cluster.as_deref());
+    let capacity = capacity_of(cluster.as_deref().ok(), input)?;
+    let new = rules::service::check_create(input, &capacity.launch_type)?;
+    let cluster = cluster?;
     let name = input.service_name.as_deref().unwrap_or_default();
     let key = ServiceKey::new(&ctx.scope, &cluster.name, name);
     if let Some(earlier) = earlier(txn, &key, input)? {
@@ -72,7 +73,7 @@ pub fn create_service(
         }
         Controller::External => None,
     };
-    let mut record = record(ctx, key, input, new)?;
+    let mut record = record(ctx, key, input, (new, &capacity.launch_type))?;
     targets::check_hooks(txn, &ctx.scope, input.deployment_configuration.as_ref())?;
     check(&mut record, input, definition.as_deref())?;
     let network = input.network_configuration.as_ref();
@@ -100,12 +101,28 @@ pub fn create_service(
         );
         let workload = Workload {
             connect,
+            capacity_provider_strategy: capacity.strategy.into_iter().map(Stored).collect(),
             ..workload(&definition, terms, (network, registries))
         };
         begin(txn, ctx, &mut record, workload);
     }
     txn.put(&SERVICES, record.clone());
     Ok(answer(txn, &record))
+}
+
+/// What its tasks go by. The cluster's default strategy is for replicas that the service itself starts: Fargate has no
+/// daemons, and an EXTERNAL controller's task sets say by themselves.
+fn capacity_of(
+    cluster: Option<&ClusterRecord>,
+    input: &CreateServiceRequest,
+) -> Result<Capacity, AwsError> {
+    let controller = input.deployment_controller.as_ref();
+    let is_external = controller.is_some_and(|of| of.r#type.as_deref() == Some("EXTERNAL"));
+    let is_daemon = input.scheduling_strategy.as_deref() == Some("DAEMON");
+    let strategy = input.capacity_provider_strategy.as_ref();
+    let has_default = !is_external && !is_daemon || strategy.is_some();
+    let cluster = cluster.filter(|_| has_default);
+    capacity::of(cluster, input.launch_type.as_deref(), strategy)
 }
 
 fn answer(world: &World, record: &ServiceRecord) -> CreateServiceResponse {
@@ -146,7 +163,7 @@ fn record(
     ctx: &Ctx,
     key: ServiceKey,
     input: &CreateServiceRequest,
-    new: New,
+    (new, launch_type): (New, &str),
 ) -> Result<ServiceRecord, AwsError> {
     let configuration = deployment_configuration::read(
         input.deployment_configuration.as_ref(),
@@ -154,7 +171,6 @@ fn record(
         new.scheduling,
         new.controller,
     )?;
-    let launch_type = input.launch_type.as_deref().unwrap_or(LAUNCH_TYPE);
     let version = input.platform_version.as_deref();
     let constraints = input.placement_constraints.iter().flatten();
     let strategy = input.placement_strategy.iter().flatten();

@@ -87,6 +87,7 @@ impl<'a> Filter<'a> {
             &input.service_name,
             &input.container_instance,
             &input.daemon_name,
+            &input.launch_type,
         ];
         if input.started_by.is_some() && others.iter().any(|other| other.is_some()) {
             return Err(invalid_parameter(

@@ -2,7 +2,7 @@
 //!
 //! Rule: API reference, ClusterSetting, ExecuteCommandConfiguration, CapacityProviderStrategyItem.
 
-use super::invalid_parameter;
+use super::{capacity, invalid_parameter};
 use crate::records::ClusterRecord;
 use aws_api::ecs::{CapacityProviderStrategyItem, ClusterConfiguration, ClusterSetting};
 use aws_types::AwsError;
@@ -83,6 +83,7 @@ pub fn check_providers(
              again.",
         ));
     }
+    capacity::check_form(strategy)?;
     let named = |item: &CapacityProviderStrategyItem| {
         let name = item.capacity_provider.as_ref();
         name.is_some_and(|name| providers.contains(name))

@@ -1,4 +1,5 @@
-//! What EXTERNAL accepts: a machine of one's own has no interfaces of a VPC, and no EFS.
+//! What EXTERNAL accepts: a machine of one's own has no interfaces of a VPC, no EFS, and no shared
+//! GPUs.
 //!
 //! Rule: developer guide, "External instances (Amazon ECS Anywhere)", considerations; the texts are
 //! ours, after those of other launch types.
@@ -13,6 +14,8 @@ use aws_types::AwsError;
 /// `ClientException` naming the first thing that it refuses.
 pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
     let mut volumes = definition.volumes.iter().flatten();
+    let containers = definition.container_definitions.iter().flatten();
+    let mut requirements = containers.flat_map(|c| c.resource_requirements.iter().flatten());
     for (given, what) in [
         (
             definition.network_mode.as_deref() == Some("awsvpc"),
@@ -21,6 +24,11 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
         (
             volumes.any(|volume| volume.efs_volume_configuration.is_some()),
             "efsVolumeConfiguration",
+        ),
+        // API reference, ResourceRequirement, `sharingStrategy`.
+        (
+            requirements.any(|requirement| requirement.sharing_strategy.is_some()),
+            "GPU sharing",
         ),
     ] {
         if given {
@@ -34,7 +42,7 @@ pub fn check(definition: &TaskDefinition) -> Result<(), AwsError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{FINE, answers, task};
+    use super::super::table::{FINE, answers, container, task};
     use serde_json::{Value, json};
 
     #[test]
@@ -44,6 +52,10 @@ mod tests {
             task(patch)
         };
         let efs = || json!({"volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}]});
+        let shared_gpu = || {
+            let need = json!([{"type": "GPU", "sharingStrategy": {"nvidiaMps": {"memory": 1}}}]);
+            container(json!({"resourceRequirements": need}))
+        };
         let external = || json!(["EXTERNAL"]);
         answers(&[
             (with(external(), json!({})), FINE),
@@ -61,6 +73,11 @@ mod tests {
                 "The EXTERNAL launch type does not support efsVolumeConfiguration.",
             ),
             (with(json!(["EC2"]), efs()), FINE),
+            (
+                with(external(), shared_gpu()),
+                "The EXTERNAL launch type does not support GPU sharing.",
+            ),
+            (with(json!(["EC2"]), shared_gpu()), FINE),
         ]);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod account_settings;
 pub mod attributes;
+pub mod capacity;
 pub mod cluster_settings;
 pub mod containers;
 pub mod dependencies;

@@ -7,6 +7,7 @@
 //! Rule: design, "The services, and how far".
 
 use super::client;
+use super::resources::ALL;
 use aws_api::ecs::{ContainerDefinition, DockerVolumeConfiguration, TaskDefinition};
 use aws_types::AwsError;
 use std::collections::BTreeMap;
@@ -139,11 +140,13 @@ pub static CONTAINER: &[Row<ContainerDefinition>] = &[
     // GPUs are placed; nothing else is, and none is shared.
     row_when(
         "resourceRequirements",
-        "of another type than `GPU`, or with a `sharingStrategy`",
+        "of another type than `GPU`, with a `sharingStrategy`, or with the value `ALL`",
         |c| {
             let mut all = c.resource_requirements.iter().flatten();
-            let is_gpu = |t: &str| t == "GPU";
-            all.any(|r| !r.r#type.as_deref().is_none_or(is_gpu) || r.sharing_strategy.is_some())
+            all.any(|r| {
+                let is_gpu = r.r#type.as_deref().is_none_or(|t| t == "GPU");
+                !is_gpu || r.sharing_strategy.is_some() || r.value.as_deref() == Some(ALL)
+            })
         },
     ),
     row("firelensConfiguration", |c| {
@@ -279,7 +282,7 @@ pub static KEPT: &[&str] = &[
 
 /// Members of RunTask and StartTask that are refused, each by its own check and by its name where it
 /// asks for something. A launch type other than EC2 and FARGATE is one of them.
-pub static REFUSED_IN_CALLS: &[&str] = &["capacityProviderStrategy", "volumeConfigurations"];
+pub static REFUSED_IN_CALLS: &[&str] = &["volumeConfigurations"];
 
 /// Members of RunTask and StartTask that are checked and then dropped: no answer of AWS's shows them.
 pub static DROPPED_IN_CALLS: &[&str] = &["referenceId"];
@@ -461,6 +464,7 @@ mod tests {
     #[test]
     fn every_member_of_run_task_and_start_task_is_known() {
         const EFFECTIVE: &[&str] = &[
+            "capacityProviderStrategy",
             "clientToken",
             "cluster",
             "containerInstances",

@@ -20,20 +20,11 @@ const GROUP_LEN_MAX: usize = 255;
 /// API reference, `referenceId`: characters.
 const REFERENCE_ID_LEN_MAX: usize = 1024;
 
-/// Checks what only RunTask has; gives the number of tasks.
+/// Checks what only RunTask has; gives the number of tasks. `launch_type`: by which they will go.
 ///
 /// # Errors
 /// `InvalidParameterException`; `ClientException` for what is not yet served.
-pub fn check_run(input: &RunTaskRequest) -> Result<u32, AwsError> {
-    let strategy = input
-        .capacity_provider_strategy
-        .as_deref()
-        .unwrap_or_default();
-    if input.launch_type.is_some() && !strategy.is_empty() {
-        return Err(invalid_parameter(
-            "Specify either Launch Type or Capacity Provider Strategy, but not both.",
-        ));
-    }
+pub fn check_run(input: &RunTaskRequest, launch_type: &str) -> Result<u32, AwsError> {
     match input.launch_type.as_deref() {
         None | Some("EC2" | "FARGATE") => {}
         Some("EXTERNAL" | "MANAGED_INSTANCES") => return Err(not_yet("launchType")),
@@ -43,16 +34,12 @@ pub fn check_run(input: &RunTaskRequest) -> Result<u32, AwsError> {
             ));
         }
     }
-    let launch_type = input.launch_type.as_deref().unwrap_or("EC2");
     launch_type::platform_version(launch_type, input.platform_version.as_deref())?;
     launch_type::check_placement(
         launch_type,
         input.placement_constraints.as_ref(),
         input.placement_strategy.as_ref(),
     )?;
-    if !strategy.is_empty() {
-        return Err(not_yet("capacityProviderStrategy"));
-    }
     check_started_by(input.started_by.as_deref(), RUN_STARTED_BY_LEN_MAX)?;
     check_group(input.group.as_deref())?;
     check_reference_id(input.reference_id.as_deref())?;
@@ -129,6 +116,21 @@ pub fn check_network(definition: &TaskDefinition, given: bool) -> Result<(), Aws
     }
 }
 
+/// A session in a container needs the credentials of a task role, the definition's or an override's.
+/// Text as users report it.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn check_execute_command(is_asked: bool, task_role: Option<&str>) -> Result<(), AwsError> {
+    match is_asked && task_role.is_none_or(str::is_empty) {
+        true => Err(invalid_parameter(
+            "The execute command failed because a valid task role is not being used. Specify a \
+             valid task role in your task definition or as a task override and try again.",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The `desiredStatus` or `status` filter of an instance listing.
 ///
 /// # Errors
@@ -160,7 +162,6 @@ fn check_count(count: Option<i32>) -> Result<u32, AwsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_api::ecs::CapacityProviderStrategyItem;
 
     fn code<T>(result: Result<T, AwsError>) -> Option<(&'static str, String)> {
         result
@@ -183,23 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_type_excludes_a_strategy() {
-        let input = |launch_type: Option<&str>, strategy: bool| RunTaskRequest {
-            launch_type: launch_type.map(Into::into),
-            capacity_provider_strategy: strategy
-                .then(|| vec![CapacityProviderStrategyItem::default()]),
-            ..RunTaskRequest::default()
-        };
+    fn launch_types_are_served_refused_or_unknown() {
         for (given, expected) in [
-            (input(None, false), None),
-            (input(Some("EC2"), false), None),
-            (input(Some("EC2"), true), Some("InvalidParameterException")),
-            (input(None, true), Some("ClientException")),
-            (input(Some("FARGATE"), false), None),
-            (input(Some("EXTERNAL"), false), Some("ClientException")),
-            (input(Some("ec2"), false), Some("InvalidParameterException")),
+            (None, None),
+            (Some("EC2"), None),
+            (Some("FARGATE"), None),
+            (Some("EXTERNAL"), Some("ClientException")),
+            (Some("ec2"), Some("InvalidParameterException")),
         ] {
-            assert_eq!(code(check_run(&given)).map(|e| e.0), expected, "{given:?}");
+            let input = RunTaskRequest {
+                launch_type: given.map(Into::into),
+                ..RunTaskRequest::default()
+            };
+            let got = code(check_run(&input, given.unwrap_or("EC2")));
+            assert_eq!(got.map(|e| e.0), expected, "{given:?}");
         }
     }
 
@@ -213,7 +211,7 @@ mod tests {
                 reference_id: id,
                 ..RunTaskRequest::default()
             };
-            code(check_run(&asked)).map(|error| error.1)
+            code(check_run(&asked, "EC2")).map(|error| error.1)
         };
         let start = |started_by: Option<String>| {
             let asked = StartTaskRequest {

@@ -28,11 +28,11 @@ pub struct New {
     pub grace_seconds: Option<u32>,
 }
 
-/// Checks a new service.
+/// Checks a new service. `launch_type`: by which its tasks will go.
 ///
 /// # Errors
 /// `InvalidParameterException`; `ClientException` for what is not yet built.
-pub fn check_create(input: &CreateServiceRequest) -> Result<New, AwsError> {
+pub fn check_create(input: &CreateServiceRequest, launch_type: &str) -> Result<New, AwsError> {
     names::check_identifier(input.service_name.as_deref().unwrap_or_default())?;
     check_token(input.client_token.as_deref())?;
     let scheduling = scheduling(input.scheduling_strategy.as_deref())?;
@@ -40,7 +40,6 @@ pub fn check_create(input: &CreateServiceRequest) -> Result<New, AwsError> {
     let propagate = propagate(input.propagate_tags.as_deref())?.unwrap_or(Propagate::None);
     let desired = desired(input.desired_count)?;
     let grace_seconds = grace(input.health_check_grace_period_seconds)?;
-    let launch_type = input.launch_type.as_deref().unwrap_or("EC2");
     if scheduling == Scheduling::Daemon {
         check_daemon(desired.is_some(), any(input.placement_strategy.as_ref()))?;
         check_daemon_controller(controller)?;
@@ -48,6 +47,8 @@ pub fn check_create(input: &CreateServiceRequest) -> Result<New, AwsError> {
     }
     if controller == Controller::External {
         check_blank("TaskDefinition", input.task_definition.is_some())?;
+        let strategy = input.capacity_provider_strategy.as_ref();
+        check_blank("CapacityProviderStrategy", any(strategy))?;
         check_blank("LoadBalancers", any(input.load_balancers.as_ref()))?;
         check_blank("ServiceRegistries", any(input.service_registries.as_ref()))?;
         check_blank(
@@ -277,7 +278,8 @@ mod tests {
             input["serviceName"] = "web".into();
         }
         let input: Stored<CreateServiceRequest> = serde_json::from_value(input).unwrap();
-        check_create(&input.0).map_err(|error| error.to_string())
+        let launch_type = input.0.launch_type.as_deref().unwrap_or("EC2");
+        check_create(&input.0, launch_type).map_err(|error| error.to_string())
     }
 
     fn update(input: Value, scheduling: Scheduling, controller: Controller) -> Option<String> {
@@ -369,6 +371,10 @@ mod tests {
             (
                 external(json!({"taskDefinition": "web"})),
                 "TaskDefinition must be blank.",
+            ),
+            (
+                external(json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]})),
+                "CapacityProviderStrategy must be blank.",
             ),
             (
                 external(json!({"networkConfiguration": {}})),

@@ -30,7 +30,8 @@ impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
     fn from(input: &'a CreateServiceRequest) -> Self {
         Self {
             launch_type: input.launch_type.as_deref(),
-            capacity_providers: input.capacity_provider_strategy.as_ref(),
+            // Served (`rules::capacity`).
+            capacity_providers: None,
             load_balancers: input.load_balancers.as_ref(),
             registries: input.service_registries.as_ref(),
             connect: input.service_connect_configuration.as_ref(),
@@ -86,9 +87,11 @@ pub const ROWS: &[Row] = &[
         let given = asked.launch_type;
         given.is_some_and(|given| !matches!(given, "EC2" | "FARGATE"))
     }),
-    row("capacityProviderStrategy", |asked| {
-        any(asked.capacity_providers)
-    }),
+    row_when(
+        "capacityProviderStrategy",
+        "of UpdateService and CreateTaskSet",
+        |asked| any(asked.capacity_providers),
+    ),
     row("loadBalancers", |asked| any(asked.load_balancers)),
     row_when(
         "serviceConnectConfiguration.logConfiguration.logDriver",
@@ -177,7 +180,7 @@ mod tests {
     fn every_row_is_asked_for_by_something_and_says_its_name() {
         let samples = [
             json!({"launchType": "EXTERNAL"}),
-            json!({"capacityProviderStrategy": [{"capacityProvider": "a"}]}),
+            json!({"updated": {"capacityProviderStrategy": [{"capacityProvider": "a"}]}}),
             json!({"loadBalancers": [{"containerName": "a"}]}),
             json!({"serviceConnectConfiguration": {"enabled": true, "accessLogConfiguration": {},
                 "logConfiguration": {"logDriver": "splunk"}}}),
@@ -193,8 +196,18 @@ mod tests {
         ];
         assert_eq!(samples.len(), ROWS.len());
         for (sample, row) in samples.into_iter().zip(ROWS) {
-            let input: Stored<CreateServiceRequest> = serde_json::from_value(sample).unwrap();
-            let error = check(Asked::from(&input.0)).unwrap_err();
+            let error = match sample.get("updated") {
+                Some(update) => {
+                    let update: Stored<UpdateServiceRequest> =
+                        serde_json::from_value(update.clone()).unwrap();
+                    check(Asked::from(&update.0)).unwrap_err()
+                }
+                None => {
+                    let input: Stored<CreateServiceRequest> =
+                        serde_json::from_value(sample).unwrap();
+                    check(Asked::from(&input.0)).unwrap_err()
+                }
+            };
             let expected = format!(
                 "ClientException: Longshore does not yet support {}",
                 row.member
@@ -205,7 +218,6 @@ mod tests {
 
     #[test]
     fn what_asks_for_nothing_is_taken_and_bad_forms_are_told_first() {
-        let both = "Specify either Launch Type or Capacity Provider Strategy, but not both.";
         for (given, expected) in [
             (json!({}), None),
             (
@@ -223,10 +235,6 @@ mod tests {
             (
                 json!({"launchType": "ec2"}),
                 Some("launchType should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]"),
-            ),
-            (
-                json!({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "a"}]}),
-                Some(both),
             ),
         ] {
             let input: Stored<CreateServiceRequest> =

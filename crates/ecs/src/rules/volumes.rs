@@ -296,6 +296,14 @@ mod tests {
                 FINE,
             ),
             (
+                fsx(json!({"rootDirectory": "share", "authorizationConfig": whole})),
+                "FSx file system id should not be null or empty.",
+            ),
+            (
+                volume(json!({"s3filesVolumeConfiguration": {}})),
+                "S3 Files file system ARN should not be null or empty.",
+            ),
+            (
                 fsx(json!({"fileSystemId": "fs-1"})),
                 "FSx root directory should not be null or empty.",
             ),

@@ -72,6 +72,23 @@ pub fn split(shares: &[Share], count: u32) -> Vec<u32> {
         .collect()
 }
 
+/// The providers of `count` tasks that one call starts, with how many of them each starts; without a strategy all of
+/// them by no provider. What other calls started does not count.
+#[must_use]
+pub fn of_call(
+    strategy: &[CapacityProviderStrategyItem],
+    count: u32,
+) -> Vec<(Option<String>, u32)> {
+    if strategy.is_empty() {
+        return vec![(None, count)];
+    }
+    let shares: Vec<Share> = strategy.iter().map(|item| Share::of(item, 0)).collect();
+    let each = strategy.iter().zip(split(&shares, count));
+    each.filter(|(_, count)| *count > 0)
+        .map(|(item, count)| (item.capacity_provider.clone(), count))
+        .collect()
+}
+
 /// The providers of the next `count` tasks of a deployment or task set, with how many of them each starts; without a
 /// strategy all of them by no provider.
 #[must_use]

@@ -24,6 +24,17 @@ pub struct Asked<'a> {
     pub(super) execute_command: bool,
 }
 
+impl<'a> Asked<'a> {
+    /// The same, by this launch type.
+    #[must_use]
+    pub fn launched_by(self, launch_type: &'a str) -> Self {
+        Self {
+            launch_type,
+            ..self
+        }
+    }
+}
+
 impl<'a> From<&'a RunTaskRequest> for Asked<'a> {
     fn from(input: &'a RunTaskRequest) -> Self {
         Self {

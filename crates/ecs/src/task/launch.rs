@@ -102,6 +102,7 @@ pub fn prepare(
     let overrides = rules::overrides::read(asked.overrides, definition, is_fargate)?;
     let effective = effective::merge(definition, &overrides);
     rules::overrides::check_effect(definition, &overrides, &effective, is_fargate)?;
+    run_task::check_execute_command(asked.execute_command, effective.task_role_arn.as_deref())?;
     let roles = [&effective.task_role_arn, &effective.execution_role_arn];
     credentials::check_roles(&ctx.scope, roles.map(Option::as_ref))?;
     Ok(Launch {

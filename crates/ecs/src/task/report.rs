@@ -106,8 +106,7 @@ fn apply_to_living(task: &mut TaskRecord, report: &TaskReport, now: Timestamp) {
     let advance = reported.filter(|next| task.last_status.may_become(*next));
     match advance {
         Some(TaskStatus::Stopped) => {
-            let ran = task.times.started.is_some();
-            let why = StopReason::from_report(ran, report.reason.as_deref(), &task.containers);
+            let why = why_it_stopped(task, report.reason.as_deref());
             wind_down(task, why, now);
             finish(task, now);
             task.holds = false;
@@ -123,11 +122,16 @@ fn apply_to_living(task: &mut TaskRecord, report: &TaskReport, now: Timestamp) {
     let ended = |c: &ContainerRecord| c.essential && c.status == ContainerStatus::Stopped;
     if task.desired == DesiredStatus::Running && task.containers.iter().any(ended) {
         // The agent stops the rest by itself; nothing has to be delivered.
-        let ran = task.times.started.is_some();
-        let why = StopReason::from_report(ran, None, &task.containers);
+        let why = why_it_stopped(task, None);
         wind_down(task, why, now);
         traffic::leave(task);
     }
+}
+
+/// `reason`: the report's own, of the task.
+fn why_it_stopped(task: &TaskRecord, reason: Option<&str>) -> StopReason {
+    let ran = task.times.started.is_some();
+    StopReason::from_report(ran, task.launch_type(), reason, &task.containers)
 }
 
 fn apply_to_container(containers: &mut [ContainerRecord], report: &ContainerReport) {

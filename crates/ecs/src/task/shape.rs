@@ -6,6 +6,7 @@
 use super::effective::{self, Effective};
 use super::health;
 use super::network;
+use super::status::TaskStatus;
 use crate::connect;
 use crate::fargate;
 use crate::place::problem::{ARCHITECTURE, ZONE};
@@ -81,7 +82,12 @@ pub fn task(world: &World, record: &TaskRecord, with_tags: bool) -> Task {
         version: Some(i64::try_from(record.version).unwrap_or(i64::MAX)),
         ..Task::default()
     };
-    with_times(shown, &record.times)
+    let is_away = instance.is_some_and(|instance| !instance.is_connected());
+    let times = with_times(shown, &record.times);
+    Task {
+        connectivity: connectivity(record, is_away).map(Into::into),
+        ..times
+    }
 }
 
 fn attachments(world: &World, record: &TaskRecord) -> Vec<Attachment> {
@@ -91,13 +97,21 @@ fn attachments(world: &World, record: &TaskRecord) -> Vec<Attachment> {
     connect.into_iter().chain(interface).collect()
 }
 
+/// `connectivity`: of a task that its agent was told of. One that ended stays as it was.
+fn connectivity(record: &TaskRecord, agent_is_away: bool) -> Option<&'static str> {
+    record.times.connectivity?;
+    match agent_is_away && record.last_status != TaskStatus::Stopped {
+        true => Some("DISCONNECTED"),
+        false => Some("CONNECTED"),
+    }
+}
+
 fn disk_gib(run: &FargateRecord) -> Option<i32> {
     i32::try_from(run.ephemeral_gib).ok()
 }
 
 fn with_times(task: Task, times: &TaskTimes) -> Task {
     Task {
-        connectivity: times.connectivity.map(|_| "CONNECTED".into()),
         connectivity_at: times.connectivity,
         created_at: Some(times.created),
         execution_stopped_at: times.execution_stopped,

@@ -3,6 +3,7 @@
 //! The agent reports what its containers did; which of these texts that makes is decided here.
 //! Rule: ECS developer guide, "Stopped task error codes"; texts as recorded.
 
+use crate::fargate;
 use crate::records::task::ContainerRecord;
 use serde::{Deserialize, Serialize};
 
@@ -113,14 +114,26 @@ impl StopReason {
 
     /// What a task that nobody asked to stop stopped for, judged by what the agent said.
     ///
-    /// `ran`: the task was RUNNING at some time. `reason`: the report's own, task-level reason.
+    /// `ran`: the task was RUNNING at some time. `reason`: the report's own, task-level reason. A task
+    /// of FARGATE that failed to start says which error of a container's was the cause; one of EC2
+    /// leaves that to the container (developer guide, "Stopped task error codes").
     #[must_use]
-    pub fn from_report(ran: bool, reason: Option<&str>, containers: &[ContainerRecord]) -> Self {
+    pub fn from_report(
+        ran: bool,
+        launch_type: &str,
+        reason: Option<&str>,
+        containers: &[ContainerRecord],
+    ) -> Self {
         let reason = reason.filter(|text| !text.is_empty());
         if !ran && (reason.is_some() || failed_to_start(containers)) {
+            let of_container = || {
+                let is_shown = fargate::is(launch_type);
+                is_shown.then(|| error_of_container(containers)).flatten()
+            };
+            let text = reason.or_else(of_container);
             return Self::new(
                 StopCode::TaskFailedToStart,
-                reason.unwrap_or("Task failed to start"),
+                text.unwrap_or("Task failed to start"),
             );
         }
         match reason {
@@ -140,8 +153,15 @@ impl StopReason {
 /// A container that says why it ended but has no exit code never ran; a task in which no container
 /// has an exit code did not either.
 fn failed_to_start(containers: &[ContainerRecord]) -> bool {
-    let never_ran = |c: &ContainerRecord| c.exit_code.is_none() && c.reason.is_some();
-    containers.iter().any(never_ran) || containers.iter().all(|c| c.exit_code.is_none())
+    error_of_container(containers).is_some() || containers.iter().all(|c| c.exit_code.is_none())
+}
+
+/// What kept a container from running: an essential one's before another's.
+fn error_of_container(containers: &[ContainerRecord]) -> Option<&str> {
+    let never_ran = |c: &&ContainerRecord| c.exit_code.is_none() && c.reason.is_some();
+    let failed = || containers.iter().filter(never_ran);
+    let first = failed().find(|c| c.essential).or_else(|| failed().next());
+    first.and_then(|c| c.reason.as_deref())
 }
 
 #[cfg(test)]
@@ -221,13 +241,49 @@ mod tests {
             ),
             (false, None, vec![], "TaskFailedToStart", FAILED),
         ] {
-            let got = StopReason::from_report(ran, reason, &containers);
+            let got = StopReason::from_report(ran, "EC2", reason, &containers);
             assert_eq!(
                 (got.code.name(), got.text.as_str()),
                 (code, text),
                 "{ran} {reason:?} {containers:?}"
             );
         }
+    }
+
+    /// Semantics 4.3: on Fargate the task says what its container says.
+    #[test]
+    fn a_task_of_fargate_that_failed_to_start_says_why() {
+        let pull = "CannotPullContainerError: not found";
+        let start = "CannotStartContainerError: no such file";
+        let side = |reason: &str| ContainerRecord {
+            essential: false,
+            ..container(None, Some(reason))
+        };
+        for (reason, containers, text) in [
+            (None, vec![container(None, Some(pull))], pull),
+            (
+                None,
+                vec![container(Some(143), None), container(None, Some(pull))],
+                pull,
+            ),
+            (None, vec![side(pull), container(None, Some(start))], start),
+            (None, vec![side(pull), container(None, None)], pull),
+            (
+                Some("ResourceInitializationError: x"),
+                vec![container(None, Some(pull))],
+                "ResourceInitializationError: x",
+            ),
+            (None, vec![container(None, None)], "Task failed to start"),
+        ] {
+            let got = StopReason::from_report(false, "FARGATE", reason, &containers);
+            assert_eq!(
+                (got.code, got.text.as_str()),
+                (StopCode::TaskFailedToStart, text),
+                "{reason:?} {containers:?}"
+            );
+        }
+        let ran = StopReason::from_report(true, "FARGATE", None, &[container(None, Some(pull))]);
+        assert_eq!(ran, StopReason::essential_container_exited());
     }
 
     #[test]

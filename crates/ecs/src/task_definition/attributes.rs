@@ -326,6 +326,10 @@ mod tests {
             ),
             (json!({"dependsOn": []}), vec![]),
             (
+                json!({"dependsOn": [{"containerName": "b", "condition": "START"}]}),
+                vec!["E.container-ordering".into()],
+            ),
+            (
                 json!({"repositoryCredentials": {"credentialsParameter": asm}}),
                 vec!["E.private-registry-authentication.secretsmanager".into()],
             ),
@@ -381,8 +385,55 @@ mod tests {
                 json!({"credentialSpecs": ["credentialspecdomainless:a"]}),
                 vec!["E.gmsa-domainless".into()],
             ),
+            (
+                json!({"credentialSpecs": ["credentialspec:a"]}),
+                vec!["E.gmsa".into()],
+            ),
+            (
+                log("awsfirelens", json!({})),
+                vec![api("1.18"), "C.logging-driver.awsfirelens".into()],
+            ),
+            (
+                json!({"logConfiguration": {"logDriver": "splunk", "secretOptions": [
+                    {"name": "a", "valueFrom": asm}, {"name": "b", "valueFrom": "b"}]}}),
+                vec![
+                    api("1.18"),
+                    "C.logging-driver.splunk".into(),
+                    "E.secrets.asm.bootstrap.log-driver".into(),
+                    "E.secrets.ssm.bootstrap.log-driver".into(),
+                ],
+            ),
         ] {
             let definition = json!({"containerDefinitions": [container]});
+            assert_eq!(needs(definition), expected, "{container}");
+        }
+    }
+
+    #[test]
+    fn of_what_the_execution_role_does() {
+        let log = json!({"logConfiguration": {"logDriver": "awslogs"}});
+        let image = json!({"image": "1.dkr.ecr.us-east-1.amazonaws.com/a"});
+        for (container, expected) in [
+            (json!({}), &[][..]),
+            (
+                log,
+                &[
+                    "C.docker-remote-api.1.18",
+                    "C.docker-remote-api.1.19",
+                    "C.logging-driver.awslogs",
+                    "E.execution-role-awslogs",
+                ],
+            ),
+            (
+                image,
+                &[
+                    "C.docker-remote-api.1.19",
+                    "C.ecr-auth",
+                    "E.execution-role-ecr-pull",
+                ],
+            ),
+        ] {
+            let definition = json!({"executionRoleArn": "r", "containerDefinitions": [container]});
             assert_eq!(needs(definition), expected, "{container}");
         }
     }

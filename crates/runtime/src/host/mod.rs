@@ -10,6 +10,7 @@ mod namespaces;
 mod probe;
 mod runtime;
 mod spare;
+mod start;
 mod sweep;
 mod zygote;
 
@@ -78,6 +79,8 @@ pub trait ContainerRuntime: Send + Sync + Debug {
     async fn make_namespaces(&self, ids: IdRange) -> Result<OwnedFd, RuntimeError>;
     /// Makes a container and starts its program. On an error nothing is left of it.
     async fn start(&self, spec: ContainerSpec) -> Result<Started, RuntimeError>;
+    /// After the future of a start was dropped: undoes what it began. Where none is under way, nothing is done.
+    async fn give_up(&self, dir: &Path) -> Result<(), RuntimeError>;
     /// Takes over a container that another agent started.
     async fn attach(&self, dir: &Path) -> Result<Attached, RuntimeError>;
     /// Resolves when the container has ended.

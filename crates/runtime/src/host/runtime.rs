@@ -1,29 +1,24 @@
 //! The runtime behind the trait: one zygote, one link per container, one lock against sweeps of what is being made.
 
-use super::attach::three;
-use super::end::remove_directory;
 use super::error::{InPlace, RuntimeError};
-use super::link::{self, Link, Parts};
+use super::link::Link;
 use super::probe::{Capabilities, KernelFeature};
 use super::spare::Spares;
 use super::zygote::Zygote;
 use super::{Attached, ContainerRuntime, Started, SweepReport, mount_points, namespaces, sweep};
 use crate::capability::CapabilitySet;
 use crate::cgroup::CgroupTree;
-use crate::failure::{Failure, Stage};
-use crate::overlay;
 use crate::record::{self, StateRecord};
 use crate::seccomp;
 use crate::spec::{
     ContainerSpec, ExecResult, ExecSpec, ExitRecord, IdRange, RootFilesystem, Stats, TaskCgroupSpec,
 };
-use crate::wire::{Event, Order, StartRequest, memory_file};
+use crate::wire::memory_file;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{RwLock, watch};
 
 /// What a runtime is made from.
@@ -58,6 +53,8 @@ pub struct Inner {
     /// `std` mutexes: held for one look-up.
     pub links: Mutex<BTreeMap<PathBuf, Arc<Link>>>,
     pub tasks: Mutex<BTreeSet<String>>,
+    /// Starts under way, by record directory.
+    pub(super) starting: Mutex<BTreeMap<PathBuf, ContainerSpec>>,
     filters: Mutex<BTreeMap<CapabilitySet, Arc<OwnedFd>>>,
     /// True once this agent lets go of its containers.
     pub closing: watch::Sender<bool>,
@@ -88,6 +85,7 @@ impl Runtime {
                 making: RwLock::new(()),
                 links: Mutex::default(),
                 tasks: Mutex::default(),
+                starting: Mutex::default(),
                 filters: Mutex::default(),
                 closing: watch::Sender::new(false),
             }),
@@ -181,7 +179,7 @@ impl Inner {
     }
 
     /// The compiled filter of a capability set, made once.
-    fn filter(&self, set: CapabilitySet) -> Result<Arc<OwnedFd>, RuntimeError> {
+    pub(super) fn filter(&self, set: CapabilitySet) -> Result<Arc<OwnedFd>, RuntimeError> {
         let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(filter) = filters.get(&set) {
             return Ok(Arc::clone(filter));
@@ -193,103 +191,11 @@ impl Inner {
         Ok(filter)
     }
 
-    /// Asks for the container and waits for the shim's word.
-    async fn make(
-        &self,
-        spec: &ContainerSpec,
-    ) -> Result<(AsyncFd<OwnedFd>, Event, Vec<OwnedFd>), RuntimeError> {
-        let (ours, theirs) = link::pair().place("making a socket for", &spec.dir)?;
-        let set = CapabilitySet::resolve(
-            spec.privileged,
-            &spec.capabilities_add,
-            &spec.capabilities_drop,
-        )
-        .map_err(|text| RuntimeError::Failed(Failure::text(Stage::Request, text)))?;
-        let filter = if spec.privileged || spec.linux.unfiltered {
-            None
-        } else {
-            Some(self.filter(set)?)
-        };
-        let asked = self.with_mount_points(spec);
-        let root = self.spare_root(&asked);
-        let request = StartRequest {
-            has_root: root.is_some(),
-            spec: asked,
-            cgroups: self.cgroups.clone(),
-            overlay: self.capabilities.overlay(),
-            has_filter: filter.is_some(),
-        };
-        let all = [
-            Some(theirs.as_fd()),
-            filter.as_ref().map(|filter| filter.as_fd()),
-            root.as_ref().map(AsFd::as_fd),
-        ];
-        let descriptors: Vec<BorrowedFd<'_>> = all.into_iter().flatten().collect();
-        let order = Order::Start(Box::new(request));
-        self.zygote.send(&self.cgroups, &order, &descriptors)?;
-        drop(theirs);
-        match link::receive::<Event>(&ours)
-            .await
-            .place("hearing the shim of", &spec.dir)?
-        {
-            Some((event, descriptors)) => Ok((ours, event, descriptors)),
-            None => Err(RuntimeError::ShimLost(spec.dir.clone())),
-        }
-    }
-
     pub(super) fn with_mount_points(&self, spec: &ContainerSpec) -> ContainerSpec {
         let mut spec = spec.clone();
         let RootFilesystem::Overlay { layers, .. } = &mut spec.rootfs;
         layers.push(self.mount_points.clone());
         spec
-    }
-
-    /// Removes what a shim that died in the middle of a start has left.
-    async fn undo(&self, spec: &ContainerSpec) {
-        if let Err(error) = self.remove_container_group(&spec.task_id, &spec.id).await {
-            tracing::warn!(container = %spec.id, %error, "control group of a failed start not removed");
-        }
-        for file in [record::STATE_FILE, record::SOCKET_FILE] {
-            let _ = std::fs::remove_file(spec.dir.join(file));
-        }
-        let RootFilesystem::Overlay { scratch, .. } = &spec.rootfs;
-        let _ = std::fs::remove_dir_all(scratch);
-    }
-
-    /// What a start left that an earlier agent did not see to its end: its processes, and an overlay's mark that it is
-    /// mounted, with which it could not be mounted again. After a run that ended there is neither.
-    async fn undo_cut_off(&self, spec: &ContainerSpec) -> Result<(), RuntimeError> {
-        let RootFilesystem::Overlay { scratch, .. } = &spec.rootfs;
-        let work = overlay::work_directory(scratch);
-        if !work.exists() {
-            return Ok(());
-        }
-        self.remove_container_group(&spec.task_id, &spec.id).await?;
-        remove_directory(work).await
-    }
-
-    /// A stale socket is removed; a living one means that the directory is used.
-    async fn check_unused(&self, dir: &Path) -> Result<(), RuntimeError> {
-        let is_known = self
-            .links
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(dir);
-        if is_known || dir.join(record::EXIT_FILE).exists() {
-            return Err(RuntimeError::InUse(dir.to_path_buf()));
-        }
-        let socket = dir.join(record::SOCKET_FILE);
-        if socket.exists() {
-            if link::connect(dir)
-                .await
-                .place("connecting to", &socket)?
-                .is_some()
-            {
-                return Err(RuntimeError::InUse(dir.to_path_buf()));
-            }
-            std::fs::remove_file(&socket).place("removing", &socket)?;
-        }
-        Ok(())
     }
 }
 
@@ -320,57 +226,11 @@ impl ContainerRuntime for Runtime {
     }
 
     async fn start(&self, spec: ContainerSpec) -> Result<Started, RuntimeError> {
-        let inner = &self.inner;
-        let _making = inner.making.read().await;
-        inner.check_unused(&spec.dir).await?;
-        inner.undo_cut_off(&spec).await?;
-        let mut made = inner.make(&spec).await;
-        for _ in 1..namespaces::TRIES {
-            if !matches!(made, Err(RuntimeError::ShimLost(_))) {
-                break;
-            }
-            // What a shim may have begun is undone first.
-            inner.undo(&spec).await;
-            made = inner.make(&spec).await;
-        }
-        let (socket, event, descriptors) = match made {
-            Ok(made) => made,
-            Err(error) => {
-                inner.undo(&spec).await;
-                return Err(error);
-            }
-        };
-        match event {
-            Event::Started { pid, started_at_ms } => {
-                let (pidfd, stdout, stderr) = three(descriptors, &spec.dir)?;
-                inner.make_spare(&spec);
-                let RootFilesystem::Overlay { scratch, .. } = spec.rootfs;
-                let parts = Parts {
-                    dir: spec.dir,
-                    id: spec.id,
-                    task_id: spec.task_id,
-                    scratch,
-                    pidfd: Some(pidfd),
-                    socket: Some(socket),
-                    exit: None,
-                };
-                inner.keep(Link::new(inner, parts));
-                Ok(Started {
-                    pid,
-                    started_at_ms,
-                    stdout,
-                    stderr,
-                })
-            }
-            Event::Failed(failure) => {
-                inner.undo(&spec).await;
-                Err(RuntimeError::Failed(failure))
-            }
-            Event::Attached { .. } | Event::Executed { .. } | Event::Exited(_) => {
-                inner.undo(&spec).await;
-                Err(RuntimeError::ShimLost(spec.dir))
-            }
-        }
+        self.inner.start(spec).await
+    }
+
+    async fn give_up(&self, dir: &Path) -> Result<(), RuntimeError> {
+        self.inner.give_up(dir).await
     }
 
     async fn attach(&self, dir: &Path) -> Result<Attached, RuntimeError> {

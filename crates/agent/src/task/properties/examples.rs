@@ -1,6 +1,7 @@
 //! Single histories that say what each rule means.
 
 use super::host::{Host, Turn, asked, begin, exits, play, quiet, running, task, task_of};
+use crate::task::deadline::START_TIMED_OUT;
 use crate::task::definition::Desired;
 use crate::task::health::HealthStatus;
 use crate::task::machine::{Command, Event, Timer, step};
@@ -84,6 +85,39 @@ fn a_failed_pull_has_no_runtime_id_and_a_failed_start_has_one_without_exit_code(
     }
 }
 
+/// Semantics 4.3: three minutes, and the public agent's words.
+#[test]
+fn a_start_without_an_answer_is_given_up_after_three_minutes() {
+    let (state, mut host) = begin(&task("host", &[true]));
+    let mut state = state;
+    // All but the start is answered.
+    let is_open = |c: &Command| matches!(c, Command::Start(_) | Command::SetTimer(..));
+    while let Some(which) = host.asked.iter().position(|c| !is_open(c)) {
+        let fails = false;
+        state = play(state, &mut host, &Turn::Answer { which, fails });
+    }
+    let due = state.containers[0].start_due.unwrap();
+    assert_eq!(due, Timestamp::from_millis(host.now + 180_000));
+    let fired = Event::TimerFired(Timer::Start(0));
+    // An earlier run's timer says nothing of this start.
+    let (same, commands) = step(&state, fired.clone(), Timestamp::from_millis(host.now + 1));
+    assert_eq!((same, commands), (state.clone(), vec![]));
+    let (state, commands) = step(&state, fired.clone(), due);
+    assert_eq!(commands, [Command::GiveUpStart(0)]);
+    let failed = Event::StartFailed(0, START_TIMED_OUT.into());
+    let (ended, commands) = step(&state, failed, due);
+    assert!(commands.contains(&Command::FinishLogs(0)));
+    let Run::Ended(end) = &ended.containers[0].run else {
+        panic!("not ended")
+    };
+    let words = "DockerTimeoutError: Could not transition to started; timed out after waiting 3m0s";
+    assert_eq!((end.exit_code, end.reason.as_deref()), (None, Some(words)));
+    // One that began at the last moment runs on.
+    let (runs, _) = step(&state, Event::Started(0, due), due);
+    let (_, commands) = step(&runs, fired, due);
+    assert_eq!(commands, []);
+}
+
 #[test]
 fn an_unknown_task_that_is_to_be_stopped_is_reported_stopped() {
     let mut state = task("host", &[true]);
@@ -94,6 +128,20 @@ fn an_unknown_task_that_is_to_be_stopped_is_reported_stopped() {
     };
     assert_eq!(change.status, Status::Stopped);
     assert_eq!(change.containers[0].runtime_id, None);
+    let words = "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: arn:aws:ecs:r:0:task/c/abc";
+    assert_eq!(change.containers[0].reason.as_deref(), Some(words));
+}
+
+#[test]
+fn a_task_that_is_stopped_while_its_image_comes_gives_no_reason() {
+    let (state, mut host) = begin(&task("host", &[true]));
+    let state = play(state, &mut host, &Turn::Stop);
+    quiet(state, &mut host);
+    let last = host.reported.last().unwrap();
+    assert_eq!(
+        (last.status, &last.containers[0].reason),
+        (Status::Stopped, &None)
+    );
 }
 
 /// `waits` (c1) depends on c0 by `condition`; c0 is not essential and others wait 10 s for it.

@@ -1,44 +1,14 @@
 //! A host that answers in any order and fails anywhere, and an agent that is killed in between.
 
-use crate::task::definition::{Condition, TaskDefinition};
+pub use super::given::{task, task_of};
+use crate::task::definition::Condition;
 use crate::task::health::Probe;
 use crate::task::machine::{Command, Event, step};
 use crate::task::report::{Status, TaskChange};
 use crate::task::resume::{Found, resume, to_look_for};
 use crate::task::state::{ContainerIndex, DependsOn, TaskState};
 use aws_types::Timestamp;
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The ARN of the interface's attachment.
-pub const ATTACHMENT: &str = "arn:aws:ecs:r:0:attachment/a";
-
-/// A task of these containers, each with what it says beside name and image.
-pub fn task_of(mode: &str, containers: Vec<Value>) -> TaskState {
-    let containers = containers.into_iter().enumerate().map(|(n, given)| {
-        let mut container = json!({"name": format!("c{n}"), "image": "i", "stopTimeout": 5});
-        let members = container.as_object_mut().unwrap();
-        members.extend(given.as_object().unwrap().clone());
-        container
-    });
-    let containers = containers.collect::<Vec<_>>();
-    let ids = (0..containers.len()).map(|n| format!("{n:064}")).collect();
-    let interfaces = match mode {
-        "awsvpc" => json!([{"ec2Id": "eni-1", "attachmentArn": ATTACHMENT}]),
-        _ => json!([]),
-    };
-    let json = json!({"arn": "arn:aws:ecs:r:0:task/c/abc", "desiredStatus": "RUNNING",
-                      "networkMode": mode, "containers": containers,
-                      "elasticNetworkInterfaces": interfaces});
-    let definition = TaskDefinition::parse(&json).unwrap();
-    TaskState::new(&definition, ids, 30_000, Timestamp::EPOCH)
-}
-
-/// A task of `essential.len()` containers.
-pub fn task(mode: &str, essential: &[bool]) -> TaskState {
-    let one = |essential: &bool| json!({"essential": essential});
-    task_of(mode, essential.iter().map(one).collect())
-}
 
 /// A host as the machine sees it, and everything that must hold of what it is asked.
 #[derive(Debug, Default)]
@@ -157,6 +127,7 @@ impl Host {
                 self.answer_of_interface(&command, fails)
             }
             Command::SetTimer(timer, _) => Event::TimerFired(timer),
+            Command::GiveUpStart(container) => self.give_up(container),
             Command::FinishLogs(container) => Event::LogsFinished(container),
             Command::DetachNetwork(container) => {
                 self.attached.remove(&container);
@@ -176,6 +147,18 @@ impl Host {
                 Event::ReportAcknowledged
             }
             Command::Signal(..) | Command::Forget => unreachable!("not answered"),
+        }
+    }
+
+    /// A start that is still under way fails; nothing is said of one that came to an end before.
+    fn give_up(&mut self, container: ContainerIndex) -> Event {
+        let is_start = |c: &Command| *c == Command::Start(container);
+        match self.asked.iter().position(is_start) {
+            Some(which) => {
+                let start = self.asked.remove(which);
+                self.answer_of_run(start, true)
+            }
+            None => Event::Begin,
         }
     }
 

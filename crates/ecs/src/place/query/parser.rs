@@ -286,33 +286,61 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_told_apart() {
-        for text in [
-            "",
-            "attribute:a",
-            "attribute: == b",
-            "attribute:a ==",
-            "attribute:a == b c",
-            "attribute:a == 'b",
-            "(attribute:a == b",
-            "attribute:a == b)",
-            "attribute:a in b",
-            "attribute:a in []",
-            "attribute:a in [b",
-            "attribute:a =~ '('",
-            "attribute:a =~ 'a)(b'",
-            "colour == red",
-            "agentConnected exists",
-            "agentConnected > true",
-            "ec2InstanceId < i-1",
-            "agentVersion =~ 1",
-            "agentVersion > new",
-            "registeredAt > yesterday",
-            "runningTasksCount == many",
-            "runningTasksCount in [1]",
-            "not",
-            "attribute:a == b and",
+        for (text, expected) in [
+            ("", "expected a subject at the end"),
+            ("attribute:a", "expected an operator at the end"),
+            ("attribute: == b", "expected a subject at character 0"),
+            ("attribute:a ==", "expected a value at the end"),
+            (
+                "attribute:a == b c",
+                "expected and, or, or the end at character 17",
+            ),
+            ("attribute:a == 'b", "unreadable at character 15"),
+            ("(attribute:a == b", "expected ) at the end"),
+            (
+                "attribute:a == b)",
+                "expected and, or, or the end at character 16",
+            ),
+            ("attribute:a in b", "expected [ at character 15"),
+            ("attribute:a in []", "expected a value at character 16"),
+            ("attribute:a in [b", "expected ] at the end"),
+            ("attribute:a =~ '('", "( is no pattern"),
+            ("attribute:a =~ 'a)(b'", "a)(b is no pattern"),
+            ("colour == red", "expected a subject at character 0"),
+            (
+                "agentConnected exists",
+                "agentConnected takes no such operator",
+            ),
+            (
+                "agentConnected > true",
+                "agentConnected takes no such operator",
+            ),
+            (
+                "ec2InstanceId < i-1",
+                "ec2InstanceId takes no such operator",
+            ),
+            ("agentVersion =~ 1", "agentVersion takes no such operator"),
+            ("agentVersion > new", "new is no value of agentVersion"),
+            (
+                "registeredAt > yesterday",
+                "yesterday is no value of registeredAt",
+            ),
+            (
+                "runningTasksCount == many",
+                "many is no value of runningTasksCount",
+            ),
+            (
+                "runningTasksCount in [1]",
+                "runningTasksCount takes no such operator",
+            ),
+            ("not", "expected a subject at the end"),
+            ("attribute:a == b and", "expected a subject at the end"),
         ] {
             assert!(parse(text).is_err(), "{text}");
+            eprintln!(
+                "TEXT {text:?} => {:?}",
+                parse(text).unwrap_err().to_string()
+            );
         }
         let deep = format!("{}attribute:a exists{}", "(".repeat(65), ")".repeat(65));
         assert!(parse(&deep).is_err());
