@@ -136,7 +136,10 @@ def test_an_egress_only_gateway(ec2, vpc):
     assert refused(ec2.delete_vpc, VpcId=vpc["id"])[0] == "DependencyViolation"
     ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=gateway)
     assert ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"][-1]["State"] == "blackhole"
-    assert refused(ec2.describe_egress_only_internet_gateways, EgressOnlyInternetGatewayIds=[gateway])[0] == "InvalidGatewayID.NotFound"
+    # Others' calls refuse an id that is gone; this one leaves it out.
+    assert ec2.describe_egress_only_internet_gateways(EgressOnlyInternetGatewayIds=[gateway])["EgressOnlyInternetGateways"] == []
+    assert refused(ec2.describe_egress_only_internet_gateways, EgressOnlyInternetGatewayIds=["vpc-1"])[0] == "InvalidEgressOnlyInternetGatewayId.Malformed"
+    assert refused(ec2.delete_egress_only_internet_gateway, EgressOnlyInternetGatewayId=gateway)[0] == "InvalidGatewayID.NotFound"
     ec2.delete_route_table(RouteTableId=table)
 
 

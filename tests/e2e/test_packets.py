@@ -249,6 +249,39 @@ def test_what_leaves_has_the_public_address_or_that_of_the_nat_gateway_or_does_n
     stopped(longshore, tasks)
 
 
+def test_another_main_table_holds_for_who_has_none_and_a_replaced_route_leads_the_other_way(longshore, outside):
+    ec2 = vpc.ec2(longshore)
+    id, (public, follower, bound) = made(longshore, "10.67.0.0/16", "10.67.1.0/24", "10.67.2.0/24", "10.67.3.0/24")
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=id)
+    routed_out(ec2, id, public, GatewayId=gateway)
+    elastic = ec2.allocate_address(Domain="vpc")
+    nat = ec2.create_nat_gateway(SubnetId=public, AllocationId=elastic["AllocationId"])["NatGateway"]["NatGatewayId"]
+    of_main = [{"Name": "vpc-id", "Values": [id]}, {"Name": "association.main", "Values": ["true"]}]
+    [main] = ec2.describe_route_tables(Filters=of_main)["RouteTables"]
+    [association] = [a["RouteTableAssociationId"] for a in main["Associations"] if a["Main"]]
+    # One subnet has the first main table as its own, and keeps it; the other has none.
+    ec2.associate_route_table(RouteTableId=main["RouteTableId"], SubnetId=bound)
+    other = ec2.create_route_table(VpcId=id)["RouteTable"]["RouteTableId"]
+    everywhere = {"RouteTableId": other, "DestinationCidrBlock": "0.0.0.0/0"}
+    ec2.create_route(**everywhere, NatGatewayId=nat)
+    tasks = started(longshore, "main-table", vpc.network(follower), vpc.network(bound))
+    with server_here(outside) as port:
+        seen = lambda task=tasks[0]: seen_from(longshore, task, outside, port)
+        assert seen() is None
+        moved = ec2.replace_route_table_association(AssociationId=association, RouteTableId=other)["NewAssociationId"]
+        eventually(lambda: seen() == elastic["PublicIp"], "the other main table to lead out")
+        assert seen(tasks[1]) is None
+        ec2.replace_route(**everywhere, GatewayId=gateway)
+        eventually(lambda: seen() is None, "the internet gateway to be of no use to who has no public address")
+        ec2.replace_route(**everywhere, NatGatewayId=nat)
+        eventually(lambda: seen() == elastic["PublicIp"], "the NAT gateway to be led to again")
+        ec2.replace_route_table_association(AssociationId=moved, RouteTableId=main["RouteTableId"])
+        eventually(lambda: seen() is None, "the first main table to hold again")
+    stopped(longshore, tasks)
+    ec2.delete_nat_gateway(NatGatewayId=nat)
+
+
 def test_a_network_acl_knows_no_flows_and_holds_in_both_directions(longshore):
     ec2 = vpc.ec2(longshore)
     id, subnets = made(longshore, "10.65.0.0/16", "10.65.1.0/24", "10.65.2.0/24")

@@ -22,6 +22,17 @@ impl<R> std::fmt::Debug for Field<R> {
     }
 }
 
+/// Fields, each a name and what a thing has of it: of anything that can be iterated.
+macro_rules! fields {
+    ($($name:literal => |$world:pat_param, $thing:pat_param| $values:expr),* $(,)?) => {
+        &[$($crate::filter::Field {
+            name: $name,
+            values: |$world, $thing| $values.into_iter().collect(),
+        }),*]
+    };
+}
+pub(crate) use fields;
+
 /// Filters, each of which is known.
 pub struct Compiled<'a, R: 'static>(Vec<(Property<R>, &'a [String])>);
 

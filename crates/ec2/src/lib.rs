@@ -10,7 +10,7 @@
 //! * [`dhcp`]: what those in a VPC are told about names.
 //! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
 //! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
-//!   [`endpoint`]: ways to AWS's services.
+//!   [`endpoint`]: ways to AWS's services. [`tokens`]: requests that come again.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
 //!   addresses in use. [`held`]: those that hosts may still translate.
 //!
@@ -42,5 +42,6 @@ pub mod runs;
 pub mod security;
 pub mod subnet;
 pub mod tags;
+pub mod tokens;
 pub mod vpc;
 pub mod zones;

@@ -11,7 +11,7 @@ use crate::records::nat::{NAT_GATEWAYS, NatGatewayRecord, NatState};
 use crate::records::route::{To, Via};
 use crate::records::{ResourceKey, SubnetRecord, fresh_id, within};
 use crate::{address, elastic, held, interface, route, tags};
-use aws_types::{AwsError, Ctx, Scope};
+use aws_types::{AwsError, Ctx};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -29,8 +29,6 @@ pub struct Wanted {
     pub allocation: Option<Arc<AllocationRecord>>,
     /// `PrivateIpAddress`.
     pub private: Option<String>,
-    /// `ClientToken`.
-    pub client_token: Option<String>,
 }
 
 /// Makes a NAT gateway. What AWS finds out only while it makes one is no error: the gateway is there,
@@ -55,7 +53,6 @@ pub fn create(txn: &mut Txn, ctx: &mut Ctx, wanted: &Wanted) -> Result<NatGatewa
         association: None,
         created: ctx.now,
         ended: None,
-        client_token: wanted.client_token.clone(),
     };
     match obstacle(txn, wanted) {
         Some((code, message)) => {
@@ -156,15 +153,6 @@ pub fn forget_ended(txn: &mut Txn, ctx: &Ctx) {
         txn.delete(&NAT_GATEWAYS, &key);
         tags::forget(txn, &key);
     }
-}
-
-/// The gateway that an earlier request with this token made.
-#[must_use]
-pub fn of_token(world: &World, scope: &Scope, token: &str) -> Option<Arc<NatGatewayRecord>> {
-    let own = ResourceKey::prefix(scope);
-    let mut all = world.scan_prefix(&NAT_GATEWAYS, &own, None);
-    let found = all.find(|(_, nat)| nat.client_token.as_deref() == Some(token));
-    found.map(|(_, nat)| nat.clone())
 }
 
 /// In the name of which address a gateway translates what goes to a range; none where it is private

@@ -31,6 +31,8 @@ pub struct Kind {
 pub trait Resource: Record + Sized {
     /// How it is called.
     const KIND: Kind;
+    /// Whether its Describe call leaves out an id that nothing has, where others refuse it.
+    const LEAVES_OUT_UNKNOWN: bool = false;
     /// Where all are.
     fn table() -> &'static Table<ResourceKey, Self>;
     /// By what they are filtered, beside their tags.
@@ -104,7 +106,11 @@ pub fn describe<R: Resource>(
         }
         let mut found = Vec::new();
         for id in ids {
-            found.push(lookup::<R>(world, &ctx.scope, id)?.clone());
+            match lookup::<R>(world, &ctx.scope, id) {
+                Ok(one) => found.push(one.clone()),
+                Err(error) if R::LEAVES_OUT_UNKNOWN && error.code().name == R::KIND.not_found => {}
+                Err(error) => return Err(error),
+            }
         }
         found.sort_by(|a, b| a.key().cmp(b.key()));
         found.dedup_by(|a, b| a.key() == b.key());

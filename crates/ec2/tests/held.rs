@@ -104,7 +104,6 @@ impl Setting {
             subnet: network.subnet.clone(),
             allocation: Some(self.again(allocation)),
             private: None,
-            client_token: None,
         };
         let made = nat::create(&mut self.txn, &mut self.ctx, &wanted).unwrap();
         assert!(made.is_available());

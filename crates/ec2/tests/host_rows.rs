@@ -82,7 +82,6 @@ fn a_nat_gateway_leads_out_in_its_own_name_while_its_own_subnet_leads_out() {
         subnet: public.clone(),
         allocation: Some(Arc::new(allocation.clone())),
         private: None,
-        client_token: None,
     };
     let made = nat::create(&mut txn, &mut ctx, &wanted).unwrap();
     let by_nat = || everywhere(Via::NatGateway(made.key.id.clone()));
@@ -122,7 +121,6 @@ fn a_private_nat_gateway_leads_nowhere() {
         subnet: public,
         allocation: None,
         private: None,
-        client_token: None,
     };
     let made = nat::create(&mut txn, &mut ctx, &wanted).unwrap();
     own_table(

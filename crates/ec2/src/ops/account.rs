@@ -23,6 +23,10 @@ struct Zone {
 /// Rule: EC2 API reference, DescribeAvailabilityZones, `Filter.N`.
 const ZONE_FIELDS: &[Field<Zone>] = &[
     Field {
+        name: "group-long-name",
+        values: |_, _| vec![],
+    },
+    Field {
         name: "group-name",
         values: |_, zone| vec![group_name(&zone.region)],
     },
@@ -33,6 +37,14 @@ const ZONE_FIELDS: &[Field<Zone>] = &[
     Field {
         name: "opt-in-status",
         values: |_, _| vec!["opt-in-not-required".into()],
+    },
+    Field {
+        name: "parent-zone-id",
+        values: |_, _| vec![],
+    },
+    Field {
+        name: "parent-zone-name",
+        values: |_, _| vec![],
     },
     Field {
         name: "region-name",

@@ -2,12 +2,12 @@
 
 use crate::acl::last;
 use crate::errors::{code, has_dependencies, invalid_parameter, invalid_value, required};
-use crate::filter::Field;
+use crate::filter::{Field, fields};
 use crate::records::acl::{ACLS, AclAssociation, AclEntryRecord, AclRecord, BY_ASSOCIATION};
 use crate::records::vpc::{VPCS, VpcRecord};
 use crate::records::{ResourceKey, fresh_id, within};
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::tags;
+use crate::{tags, tokens};
 use aws_api::Empty;
 use aws_api::ec2::{
     CreateNetworkAclRequest, CreateNetworkAclResult, DeleteNetworkAclRequest,
@@ -39,42 +39,37 @@ impl Resource for AclRecord {
     }
 }
 
-/// Rule: EC2 API reference, DescribeNetworkAcls, `Filter.N`; those of entries are not served.
-const FIELDS: &[Field<AclRecord>] = &[
-    Field {
-        name: "association.association-id",
-        values: |_, acl| acl.associations.iter().map(|a| a.id.clone()).collect(),
-    },
-    Field {
-        name: "association.network-acl-id",
-        values: |_, acl| {
-            acl.associations
-                .iter()
-                .map(|_| acl.key.id.clone())
-                .collect()
-        },
-    },
-    Field {
-        name: "association.subnet-id",
-        values: |_, acl| acl.associations.iter().map(|a| a.subnet.clone()).collect(),
-    },
-    Field {
-        name: "default",
-        values: |_, acl| vec![acl.is_default.to_string()],
-    },
-    Field {
-        name: "network-acl-id",
-        values: |_, acl| vec![acl.key.id.clone()],
-    },
-    Field {
-        name: "owner-id",
-        values: |_, acl| vec![acl.key.scope.account.clone()],
-    },
-    Field {
-        name: "vpc-id",
-        values: |_, acl| vec![acl.vpc.clone()],
-    },
+/// Rule: EC2 API reference, DescribeNetworkAcls, `Filter.N`; each about any entry, not all about the same.
+const FIELDS: &[Field<AclRecord>] = fields![
+    "association.association-id" => |_, acl| acl.associations.iter().map(|a| a.id.clone()),
+    "association.network-acl-id" => |_, acl| acl.associations.iter().map(|_| acl.key.id.clone()),
+    "association.subnet-id" => |_, acl| acl.associations.iter().map(|a| a.subnet.clone()),
+    "default" => |_, acl| [acl.is_default.to_string()],
+    "entry.cidr" => |world, acl| entries(world, acl).filter_map(|e| e.cidr_block),
+    "entry.egress" => |world, acl| entries(world, acl).filter_map(|e| e.egress).map(|is| is.to_string()),
+    "entry.icmp.code" => |world, acl| entries(world, acl).filter_map(|e| e.icmp_type_code?.code).map(|n| n.to_string()),
+    "entry.icmp.type" => |world, acl| entries(world, acl).filter_map(|e| e.icmp_type_code?.r#type).map(|n| n.to_string()),
+    "entry.ipv6-cidr" => |world, acl| entries(world, acl).filter_map(|e| e.ipv6_cidr_block),
+    "entry.port-range.from" => |world, acl| entries(world, acl).filter_map(|e| e.port_range?.from).map(|n| n.to_string()),
+    "entry.port-range.to" => |world, acl| entries(world, acl).filter_map(|e| e.port_range?.to).map(|n| n.to_string()),
+    "entry.protocol" => |world, acl| entries(world, acl).filter_map(|e| e.protocol).flat_map(names_of_protocol),
+    "entry.rule-action" => |world, acl| entries(world, acl).filter_map(|e| e.rule_action),
+    "entry.rule-number" => |world, acl| entries(world, acl).filter_map(|e| e.rule_number).map(|n| n.to_string()),
+    "network-acl-id" => |_, acl| [acl.key.id.clone()],
+    "owner-id" => |_, acl| [acl.key.scope.account.clone()],
+    "vpc-id" => |_, acl| [acl.vpc.clone()],
 ];
+
+/// A protocol is asked for by its number, or by its name where it has one here.
+fn names_of_protocol(number: String) -> impl Iterator<Item = String> {
+    let name = match number.as_str() {
+        "1" => Some("icmp"),
+        "6" => Some("tcp"),
+        "17" => Some("udp"),
+        _ => None,
+    };
+    name.map(String::from).into_iter().chain([number])
+}
 
 /// CreateNetworkAcl: it denies everything.
 pub fn create(
@@ -83,17 +78,20 @@ pub fn create(
     input: &CreateNetworkAclRequest,
 ) -> Result<CreateNetworkAclResult, AwsError> {
     let vpc = required(input.vpc_id.as_ref(), "vpcId")?;
-    lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
-    let made = AclRecord {
-        key: ResourceKey::fresh(ctx, "acl"),
-        vpc: vpc.into(),
-        is_default: false,
-        associations: vec![],
-        entries: vec![],
-    };
-    txn.put(&ACLS, made.clone());
-    let given = input.tag_specifications.as_ref();
-    tags::create(txn, &made.key, AclRecord::KIND, given)?;
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
+        let made = AclRecord {
+            key: ResourceKey::fresh(ctx, "acl"),
+            vpc: vpc.into(),
+            is_default: false,
+            associations: vec![],
+            entries: vec![],
+        };
+        txn.put(&ACLS, made.clone());
+        let given = input.tag_specifications.as_ref();
+        tags::create(txn, &made.key, AclRecord::KIND, given)?;
+        Ok(made)
+    })?;
     Ok(CreateNetworkAclResult {
         client_token: input.client_token.clone(),
         network_acl: Some(shape(txn, &made)),
@@ -185,18 +183,23 @@ fn shape(world: &World, acl: &AclRecord) -> NetworkAcl {
         network_acl_id: Some(acl.key.id.clone()),
         subnet_id: Some(own.subnet.clone()),
     });
-    let vpc = world.get(&VPCS, &acl.key.beside(&acl.vpc));
-    let with_ipv6 = vpc.is_some_and(|vpc| !vpc.ipv6.is_empty());
-    let entries = acl.entries.iter().cloned().chain(last(with_ipv6));
     NetworkAcl {
         associations: Some(associations.collect()),
-        entries: Some(entries.map(|entry| entry_shape(&entry)).collect()),
+        entries: Some(entries(world, acl).collect()),
         is_default: Some(acl.is_default),
         network_acl_id: Some(acl.key.id.clone()),
         owner_id: Some(acl.key.scope.account.clone()),
         tags: Some(tags::shape(world, &acl.key)),
         vpc_id: Some(acl.vpc.clone()),
     }
+}
+
+/// Its entries, with those that every ACL ends with.
+fn entries(world: &World, acl: &AclRecord) -> impl Iterator<Item = NetworkAclEntry> {
+    let vpc = world.get(&VPCS, &acl.key.beside(&acl.vpc));
+    let with_ipv6 = vpc.is_some_and(|vpc| !vpc.ipv6.is_empty());
+    let own = acl.entries.iter().cloned().chain(last(with_ipv6));
+    own.map(|entry| entry_shape(&entry))
 }
 
 fn entry_shape(entry: &AclEntryRecord) -> NetworkAclEntry {

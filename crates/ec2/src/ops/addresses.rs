@@ -67,6 +67,13 @@ const FIELDS: &[Field<AllocationRecord>] = &[
         values: |_, one| one.interface.iter().cloned().collect(),
     },
     Field {
+        name: "network-interface-owner-id",
+        values: |_, one| {
+            let interface = one.interface.iter();
+            interface.map(|_| one.key.scope.account.clone()).collect()
+        },
+    },
+    Field {
         name: "private-ip-address",
         values: |world, one| {
             interface_of(world, one)

@@ -6,7 +6,7 @@ use crate::records::ResourceKey;
 use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, EgressOnlyGatewayRecord};
 use crate::records::vpc::VpcRecord;
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::tags;
+use crate::{tags, tokens};
 use aws_api::ec2::{
     CreateEgressOnlyInternetGatewayRequest, CreateEgressOnlyInternetGatewayResult,
     DeleteEgressOnlyInternetGatewayRequest, DeleteEgressOnlyInternetGatewayResult,
@@ -25,6 +25,7 @@ impl Resource for EgressOnlyGatewayRecord {
         malformed: "InvalidEgressOnlyInternetGatewayId.Malformed",
         parameter: "egressOnlyInternetGatewayId",
     };
+    const LEAVES_OUT_UNKNOWN: bool = true;
     fn table() -> &'static Table<ResourceKey, Self> {
         &EGRESS_ONLY_GATEWAYS
     }
@@ -44,14 +45,17 @@ pub fn create(
     input: &CreateEgressOnlyInternetGatewayRequest,
 ) -> Result<CreateEgressOnlyInternetGatewayResult, AwsError> {
     let vpc = required(input.vpc_id.as_ref(), "vpcId")?;
-    lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
-    let made = EgressOnlyGatewayRecord {
-        key: ResourceKey::fresh(ctx, "eigw"),
-        vpc: vpc.into(),
-    };
-    txn.put(&EGRESS_ONLY_GATEWAYS, made.clone());
-    let given = input.tag_specifications.as_ref();
-    tags::create(txn, &made.key, EgressOnlyGatewayRecord::KIND, given)?;
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
+        let made = EgressOnlyGatewayRecord {
+            key: ResourceKey::fresh(ctx, "eigw"),
+            vpc: vpc.into(),
+        };
+        txn.put(&EGRESS_ONLY_GATEWAYS, made.clone());
+        let given = input.tag_specifications.as_ref();
+        tags::create(txn, &made.key, EgressOnlyGatewayRecord::KIND, given)?;
+        Ok(made)
+    })?;
     Ok(CreateEgressOnlyInternetGatewayResult {
         client_token: input.client_token.clone(),
         egress_only_internet_gateway: Some(shape(txn, &made)),
@@ -74,7 +78,7 @@ pub fn delete(
     })
 }
 
-/// DescribeEgressOnlyInternetGateways.
+/// DescribeEgressOnlyInternetGateways: an id that nothing has is no error, it is not in the answer.
 pub fn describe(
     world: &World,
     ctx: &mut Ctx,

@@ -3,18 +3,19 @@
 use super::endpoint_shape::{detail, shape};
 use crate::endpoint::{self, services};
 use crate::errors::{code, invalid_parameter, missing, refuse, required};
-use crate::filter::Field;
+use crate::filter::{Field, fields};
 use crate::interface::check_groups;
 use crate::records::ResourceKey;
 use crate::records::endpoint::{ENDPOINTS, EndpointRecord};
 use crate::records::vpc::VpcRecord;
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::{page, tags};
+use crate::{page, tags, tokens};
 use aws_api::ec2::{
     CreateVpcEndpointRequest, CreateVpcEndpointResult, DeleteVpcEndpointsRequest,
     DeleteVpcEndpointsResult, DescribeVpcEndpointServicesRequest,
     DescribeVpcEndpointServicesResult, DescribeVpcEndpointsRequest, DescribeVpcEndpointsResult,
-    ModifyVpcEndpointRequest, ModifyVpcEndpointResult, UnsuccessfulItem, UnsuccessfulItemError,
+    DnsOptionsSpecification, ModifyVpcEndpointRequest, ModifyVpcEndpointResult, UnsuccessfulItem,
+    UnsuccessfulItemError,
 };
 use aws_types::{AwsError, Ctx};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,31 +45,14 @@ impl Resource for EndpointRecord {
 }
 
 /// Rule: EC2 API reference, DescribeVpcEndpoints, `Filter.N`.
-const FIELDS: &[Field<EndpointRecord>] = &[
-    Field {
-        name: "ip-address-type",
-        values: |_, _| vec!["ipv4".into()],
-    },
-    Field {
-        name: "service-name",
-        values: |_, endpoint| vec![endpoint.service.clone()],
-    },
-    Field {
-        name: "vpc-endpoint-id",
-        values: |_, endpoint| vec![endpoint.key.id.clone()],
-    },
-    Field {
-        name: "vpc-endpoint-state",
-        values: |_, _| vec!["available".into()],
-    },
-    Field {
-        name: "vpc-endpoint-type",
-        values: |_, endpoint| vec![type_of(endpoint.is_gateway).into()],
-    },
-    Field {
-        name: "vpc-id",
-        values: |_, endpoint| vec![endpoint.vpc.clone()],
-    },
+const FIELDS: &[Field<EndpointRecord>] = fields![
+    "ip-address-type" => |_, _| ["ipv4".to_owned()],
+    "service-name" => |_, endpoint| [endpoint.service.clone()],
+    "service-region" => |_, endpoint| [endpoint.key.scope.region.clone()],
+    "vpc-endpoint-id" => |_, endpoint| [endpoint.key.id.clone()],
+    "vpc-endpoint-state" => |_, _| ["available".to_owned()],
+    "vpc-endpoint-type" => |_, endpoint| [type_of(endpoint.is_gateway).to_owned()],
+    "vpc-id" => |_, endpoint| [endpoint.vpc.clone()],
 ];
 
 /// `VpcEndpointType`.
@@ -95,7 +79,26 @@ pub fn create(
             input.subnet_configurations.is_some(),
         ),
         ("ServiceRegion", input.service_region.is_some()),
+        ("DnsOptions", !is_served(input.dns_options.as_ref())),
     ])?;
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        make(txn, ctx, input)
+    })?;
+    let mut shape = shape(txn, &made);
+    if !made.is_gateway {
+        shape.state = Some("pending".into());
+    }
+    Ok(CreateVpcEndpointResult {
+        client_token: input.client_token.clone(),
+        vpc_endpoint: Some(shape),
+    })
+}
+
+fn make(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &CreateVpcEndpointRequest,
+) -> Result<EndpointRecord, AwsError> {
     let vpc = required(input.vpc_id.as_ref(), "vpcId")?;
     lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
     let mut made = draft(ctx, vpc, input)?;
@@ -115,13 +118,17 @@ pub fn create(
     txn.put(&ENDPOINTS, made.clone());
     let given = input.tag_specifications.as_ref();
     tags::create(txn, &made.key, EndpointRecord::KIND, given)?;
-    let mut shape = shape(txn, &made);
-    if !made.is_gateway {
-        shape.state = Some("pending".into());
-    }
-    Ok(CreateVpcEndpointResult {
-        client_token: input.client_token.clone(),
-        vpc_endpoint: Some(shape),
+    Ok(made)
+}
+
+/// Whether options of names ask for no more than every endpoint has: records of IPv4, for the whole VPC.
+fn is_served(options: Option<&DnsOptionsSpecification>) -> bool {
+    options.is_none_or(|options| {
+        let kind = options.dns_record_ip_type.as_deref();
+        kind.is_none_or(|kind| ["ipv4", "service-defined"].contains(&kind))
+            && options.private_dns_only_for_inbound_resolver_endpoint != Some(true)
+            && options.private_dns_preference.is_none()
+            && options.private_dns_specified_domains.is_none()
     })
 }
 
@@ -196,6 +203,7 @@ pub fn modify(
             "SubnetConfigurations",
             input.subnet_configurations.is_some(),
         ),
+        ("DnsOptions", !is_served(input.dns_options.as_ref())),
     ])?;
     let id = required(input.vpc_endpoint_id.as_ref(), "vpcEndpointId")?;
     let mut changed = lookup::<EndpointRecord>(txn, &ctx.scope, id)?
@@ -309,30 +317,12 @@ pub fn describe(
 }
 
 /// A service, with what filters ask of it. Rule: EC2 API reference, DescribeVpcEndpointServices, `Filter.N`.
-const SERVICE_FIELDS: &[Field<(String, bool)>] = &[
-    Field {
-        name: "owner",
-        values: |_, _| vec!["amazon".into()],
-    },
-    Field {
-        name: "service-name",
-        values: |_, one| vec![one.0.clone()],
-    },
-    Field {
-        name: "service-region",
-        values: |_, one| {
-            one.0
-                .split('.')
-                .nth(2)
-                .map(String::from)
-                .into_iter()
-                .collect()
-        },
-    },
-    Field {
-        name: "service-type",
-        values: |_, one| vec![type_of(one.1).into()],
-    },
+const SERVICE_FIELDS: &[Field<(String, bool)>] = fields![
+    "owner" => |_, _| ["amazon".to_owned()],
+    "service-name" => |_, one| [one.0.clone()],
+    "service-region" => |_, one| one.0.split('.').nth(2).map(String::from),
+    "service-type" => |_, one| [type_of(one.1).to_owned()],
+    "supported-ip-address-types" => |_, _| ["ipv4".to_owned()],
 ];
 
 /// DescribeVpcEndpointServices.

@@ -2,7 +2,7 @@
 
 use super::permissions;
 use crate::errors::{code, invalid_parameter, missing, required};
-use crate::filter::Field;
+use crate::filter::{Field, fields};
 use crate::group;
 use crate::records::ResourceKey;
 use crate::records::group::{GROUPS, GroupRecord, Peer, RuleRecord};
@@ -39,72 +39,49 @@ impl Resource for GroupRecord {
     }
 }
 
-macro_rules! of_rules {
-    ($($name:literal $egress:literal |$rule:ident| $value:expr),* $(,)?) => {
-        [$(Field { name: $name, values: |world, group| {
-            values(world, group, $egress, |$rule| $value)
-        } }),*]
-    };
-}
+/// Rule: EC2 API reference, DescribeSecurityGroups, `Filter.N`; each about any rule, not all about the same.
+const FIELDS: &[Field<GroupRecord>] = fields![
+    "description" => |_, group| [group.description.clone()],
+    "group-id" => |_, group| [group.key.id.clone()],
+    "group-name" => |_, group| [group.name.clone()],
+    "owner-id" => |_, group| [group.key.scope.account.clone()],
+    "vpc-id" => |_, group| [group.vpc.clone()],
+    "egress.ip-permission.cidr" => |world, group| of_rules(world, group, true, |_, rule| ipv4(rule)),
+    "egress.ip-permission.from-port" => |world, group| of_rules(world, group, true, |_, rule| rule.traffic.from.map(|port| port.to_string())),
+    "egress.ip-permission.group-id" => |world, group| of_rules(world, group, true, |_, rule| named(rule)),
+    "egress.ip-permission.group-name" => |world, group| of_rules(world, group, true, name_of),
+    "egress.ip-permission.ipv6-cidr" => |world, group| of_rules(world, group, true, |_, rule| ipv6(rule)),
+    "egress.ip-permission.prefix-list-id" => |world, group| of_rules(world, group, true, |_, rule| list(rule)),
+    "egress.ip-permission.protocol" => |world, group| of_rules(world, group, true, |_, rule| Some(rule.traffic.protocol.clone())),
+    "egress.ip-permission.to-port" => |world, group| of_rules(world, group, true, |_, rule| rule.traffic.to.map(|port| port.to_string())),
+    "egress.ip-permission.user-id" => |world, group| of_rules(world, group, true, |_, rule| named(rule).map(|_| rule.key.scope.account.clone())),
+    "ip-permission.cidr" => |world, group| of_rules(world, group, false, |_, rule| ipv4(rule)),
+    "ip-permission.from-port" => |world, group| of_rules(world, group, false, |_, rule| rule.traffic.from.map(|port| port.to_string())),
+    "ip-permission.group-id" => |world, group| of_rules(world, group, false, |_, rule| named(rule)),
+    "ip-permission.group-name" => |world, group| of_rules(world, group, false, name_of),
+    "ip-permission.ipv6-cidr" => |world, group| of_rules(world, group, false, |_, rule| ipv6(rule)),
+    "ip-permission.prefix-list-id" => |world, group| of_rules(world, group, false, |_, rule| list(rule)),
+    "ip-permission.protocol" => |world, group| of_rules(world, group, false, |_, rule| Some(rule.traffic.protocol.clone())),
+    "ip-permission.to-port" => |world, group| of_rules(world, group, false, |_, rule| rule.traffic.to.map(|port| port.to_string())),
+    "ip-permission.user-id" => |world, group| of_rules(world, group, false, |_, rule| named(rule).map(|_| rule.key.scope.account.clone())),
+];
 
-fn values(
+/// What a group's rules of one direction have of something.
+fn of_rules(
     world: &World,
     group: &GroupRecord,
     egress: bool,
-    of: impl Fn(&RuleRecord) -> Option<String>,
+    of: fn(&World, &RuleRecord) -> Option<String>,
 ) -> Vec<String> {
     let rules = group::rules(world, &group.key);
     let own = rules.iter().filter(|rule| rule.egress == egress);
-    own.filter_map(|rule| of(rule)).collect()
+    own.filter_map(|rule| of(world, rule)).collect()
 }
 
-/// Rule: EC2 API reference, DescribeSecurityGroups, `Filter.N`.
-const OWN: [Field<GroupRecord>; 5] = [
-    Field {
-        name: "description",
-        values: |_, group| vec![group.description.clone()],
-    },
-    Field {
-        name: "group-id",
-        values: |_, group| vec![group.key.id.clone()],
-    },
-    Field {
-        name: "group-name",
-        values: |_, group| vec![group.name.clone()],
-    },
-    Field {
-        name: "owner-id",
-        values: |_, group| vec![group.key.scope.account.clone()],
-    },
-    Field {
-        name: "vpc-id",
-        values: |_, group| vec![group.vpc.clone()],
-    },
-];
-
-const BY_RULE: [Field<GroupRecord>; 14] = of_rules![
-    "ip-permission.cidr" false |rule| ipv4(rule),
-    "ip-permission.from-port" false |rule| rule.traffic.from.map(|port| port.to_string()),
-    "ip-permission.group-id" false |rule| named(rule),
-    "ip-permission.ipv6-cidr" false |rule| ipv6(rule),
-    "ip-permission.prefix-list-id" false |rule| list(rule),
-    "ip-permission.protocol" false |rule| Some(rule.traffic.protocol.clone()),
-    "ip-permission.to-port" false |rule| rule.traffic.to.map(|port| port.to_string()),
-    "egress.ip-permission.cidr" true |rule| ipv4(rule),
-    "egress.ip-permission.from-port" true |rule| rule.traffic.from.map(|port| port.to_string()),
-    "egress.ip-permission.group-id" true |rule| named(rule),
-    "egress.ip-permission.ipv6-cidr" true |rule| ipv6(rule),
-    "egress.ip-permission.prefix-list-id" true |rule| list(rule),
-    "egress.ip-permission.protocol" true |rule| Some(rule.traffic.protocol.clone()),
-    "egress.ip-permission.to-port" true |rule| rule.traffic.to.map(|port| port.to_string()),
-];
-
-static ALL: [Field<GroupRecord>; 19] = {
-    let [a, b, c, d, e] = OWN;
-    let [f, g, h, i, j, k, l, m, n, o, p, q, r, s] = BY_RULE;
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s]
-};
-static FIELDS: &[Field<GroupRecord>] = &ALL;
+fn name_of(world: &World, rule: &RuleRecord) -> Option<String> {
+    let peer = world.get(&GROUPS, &rule.key.beside(&named(rule)?))?;
+    Some(peer.name.clone())
+}
 
 fn ipv4(rule: &RuleRecord) -> Option<String> {
     match &rule.peer {

@@ -2,7 +2,7 @@
 
 use crate::interface::{private_dns_name, public_dns_name};
 use crate::records::group::GROUPS;
-use crate::records::interface::{InterfaceRecord, PublicAddress};
+use crate::records::interface::InterfaceRecord;
 use crate::records::vpc::VPCS;
 use crate::{tags, zones};
 use aws_api::ec2::{
@@ -15,10 +15,7 @@ use store::World;
 /// Rule: semantics of a task's interface, as recorded.
 pub fn shape(world: &World, interface: &InterfaceRecord) -> NetworkInterface {
     let scope = &interface.key.scope;
-    let association = interface
-        .public
-        .as_ref()
-        .map(|p| association(world, interface, p));
+    let association = association(world, interface);
     let primary = interface.addresses.first();
     let private = interface.addresses.iter().enumerate();
     let private = private.map(|(at, address)| NetworkInterfacePrivateIpAddress {
@@ -106,15 +103,16 @@ pub fn attachment(interface: &InterfaceRecord) -> Option<NetworkInterfaceAttachm
     })
 }
 
-fn association(
+/// `Association`, of its public address.
+pub fn association(
     world: &World,
     interface: &InterfaceRecord,
-    public: &PublicAddress,
-) -> NetworkInterfaceAssociation {
+) -> Option<NetworkInterfaceAssociation> {
+    let public = interface.public.as_ref()?;
     let scope = &interface.key.scope;
     let vpc = world.get(&VPCS, &interface.key.beside(&interface.vpc));
     let has_name = vpc.is_some_and(|vpc| vpc.dns_hostnames);
-    NetworkInterfaceAssociation {
+    Some(NetworkInterfaceAssociation {
         allocation_id: public.allocation.clone(),
         association_id: public.association.clone(),
         ip_owner_id: Some(match public.allocation {
@@ -127,5 +125,5 @@ fn association(
         }),
         public_ip: Some(public.address.to_string()),
         ..NetworkInterfaceAssociation::default()
-    }
+    })
 }

@@ -1,14 +1,14 @@
 //! Network interfaces of users; those of tasks are shown, and touched by nobody.
 
-use super::interface_shape::{attachment, groups, shape, status};
+use super::interface_shape::{association, attachment, groups, shape, status};
 use crate::errors::{code, invalid_combination, invalid_parameter, missing, refuse, required};
-use crate::filter::Field;
+use crate::filter::{Field, fields};
 use crate::interface::{self, check_groups, draft};
 use crate::records::ResourceKey;
 use crate::records::interface::{INTERFACES, InterfaceRecord};
 use crate::records::subnet::SubnetRecord;
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::{address, tags, zones};
+use crate::{address, tags, tokens, zones};
 use aws_api::Empty;
 use aws_api::ec2::{
     AttributeBooleanValue, AttributeValue, CreateNetworkInterfaceRequest,
@@ -17,7 +17,7 @@ use aws_api::ec2::{
     DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult,
     ModifyNetworkInterfaceAttributeRequest,
 };
-use aws_types::{AwsError, Ctx};
+use aws_types::{AwsError, Ctx, Timestamp};
 use store::{Table, Txn, World};
 
 impl Resource for InterfaceRecord {
@@ -40,21 +40,20 @@ impl Resource for InterfaceRecord {
     }
 }
 
-macro_rules! fields {
-    ($($name:literal => |$world:pat_param, $eni:pat_param| $values:expr),* $(,)?) => {
-        &[$(Field { name: $name, values: |$world, $eni| $values.into_iter().collect() }),*]
-    };
-}
-
 /// Rule: EC2 API reference, DescribeNetworkInterfaces, `Filter.N`.
 const FIELDS: &[Field<InterfaceRecord>] = fields![
+    "addresses.association.owner-id" => |world, eni| association(world, eni).and_then(|a| a.ip_owner_id),
     "addresses.association.public-ip" => |_, eni| eni.public.iter().map(|p| p.address.to_string()),
     "addresses.primary" => |_, eni| eni.addresses.iter().enumerate().map(|(at, _)| (at == 0).to_string()),
     "addresses.private-ip-address" => |_, eni| eni.addresses.iter().map(ToString::to_string),
     "association.allocation-id" => |_, eni| eni.public.iter().filter_map(|p| p.allocation.clone()),
     "association.association-id" => |_, eni| eni.public.iter().filter_map(|p| p.association.clone()),
+    "association.ip-owner-id" => |world, eni| association(world, eni).and_then(|a| a.ip_owner_id),
+    "association.public-dns-name" => |world, eni| association(world, eni).and_then(|a| a.public_dns_name),
     "association.public-ip" => |_, eni| eni.public.iter().map(|p| p.address.to_string()),
+    "attachment.attach-time" => |_, eni| attachment(eni).and_then(|a| a.attach_time).map(Timestamp::iso8601),
     "attachment.attachment-id" => |_, eni| eni.attachment.iter().map(|a| a.id.clone()),
+    "attachment.delete-on-termination" => |_, eni| attachment(eni).and_then(|a| a.delete_on_termination).map(|is| is.to_string()),
     "attachment.device-index" => |_, eni| eni.attachment.iter().map(|_| "1".to_owned()),
     "attachment.instance-id" => |_, _| Vec::<String>::new(),
     "attachment.instance-owner-id" => |_, eni| eni.attachment.iter().map(|_| eni.key.scope.account.clone()),
@@ -68,6 +67,8 @@ const FIELDS: &[Field<InterfaceRecord>] = fields![
     "ipv6-addresses.ipv6-address" => |_, eni| eni.ipv6_addresses.iter().map(ToString::to_string),
     "mac-address" => |_, eni| [eni.mac.clone()],
     "network-interface-id" => |_, eni| [eni.key.id.clone()],
+    "operator.managed" => |_, _| ["false".to_owned()],
+    "operator.principal" => |_, _| Vec::<String>::new(),
     "owner-id" => |_, eni| [eni.key.scope.account.clone()],
     "private-dns-name" => |_, eni| eni.addresses.first().map(|a| interface::private_dns_name(&eni.key.scope, *a)),
     "private-ip-address" => |_, eni| eni.addresses.first().map(ToString::to_string),
@@ -86,6 +87,23 @@ pub fn create(
     input: &CreateNetworkInterfaceRequest,
 ) -> Result<CreateNetworkInterfaceResult, AwsError> {
     refuse_unserved(input)?;
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        make(txn, ctx, input)
+    })?;
+    Ok(CreateNetworkInterfaceResult {
+        network_interface: Some(aws_api::ec2::NetworkInterface {
+            status: Some("pending".into()),
+            ..shape(txn, &made)
+        }),
+        client_token: input.client_token.clone(),
+    })
+}
+
+fn make(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &CreateNetworkInterfaceRequest,
+) -> Result<InterfaceRecord, AwsError> {
     let id = required(input.subnet_id.as_ref(), "subnetId")?;
     let subnet = lookup::<SubnetRecord>(txn, &ctx.scope, id)?.clone();
     let given = input.groups.clone().unwrap_or_default();
@@ -114,13 +132,7 @@ pub fn create(
         InterfaceRecord::KIND,
         input.tag_specifications.as_ref(),
     )?;
-    Ok(CreateNetworkInterfaceResult {
-        network_interface: Some(aws_api::ec2::NetworkInterface {
-            status: Some("pending".into()),
-            ..shape(txn, &made)
-        }),
-        client_token: input.client_token.clone(),
-    })
+    Ok(made)
 }
 
 fn refuse_unserved(input: &CreateNetworkInterfaceRequest) -> Result<(), AwsError> {

@@ -8,7 +8,7 @@ use crate::records::address::AllocationRecord;
 use crate::records::nat::{NAT_GATEWAYS, NatGatewayRecord, NatState};
 use crate::records::subnet::SubnetRecord;
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::tags;
+use crate::{tags, tokens};
 use aws_api::ec2::{
     CreateNatGatewayRequest, CreateNatGatewayResult, DeleteNatGatewayRequest,
     DeleteNatGatewayResult, DescribeNatGatewaysRequest, DescribeNatGatewaysResult, NatGateway,
@@ -73,18 +73,13 @@ pub fn create(
 ) -> Result<CreateNatGatewayResult, AwsError> {
     refuse_unserved(input)?;
     nat::forget_ended(txn, ctx);
-    let token = input.client_token.as_ref();
-    let before = token.and_then(|token| nat::of_token(txn, &ctx.scope, token));
-    let made = match before {
-        Some(before) => before.as_ref().clone(),
-        None => {
-            let wanted = wanted(txn, ctx, input)?;
-            let made = nat::create(txn, ctx, &wanted)?;
-            let given = input.tag_specifications.as_ref();
-            tags::create(txn, &made.key, NatGatewayRecord::KIND, given)?;
-            made
-        }
-    };
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        let wanted = wanted(txn, ctx, input)?;
+        let made = nat::create(txn, ctx, &wanted)?;
+        let given = input.tag_specifications.as_ref();
+        tags::create(txn, &made.key, NatGatewayRecord::KIND, given)?;
+        Ok(made)
+    })?;
     Ok(CreateNatGatewayResult {
         client_token: input.client_token.clone(),
         nat_gateway: Some(NatGateway {
@@ -139,7 +134,6 @@ fn wanted(world: &World, ctx: &Ctx, input: &CreateNatGatewayRequest) -> Result<W
         subnet,
         allocation,
         private: input.private_ip_address.clone(),
-        client_token: input.client_token.clone(),
     })
 }
 

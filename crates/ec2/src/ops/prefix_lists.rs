@@ -3,13 +3,13 @@
 //! Rule: EC2 API reference, CreateManagedPrefixList and ModifyManagedPrefixList.
 
 use crate::errors::{code, invalid_combination, invalid_parameter, missing, refuse, required};
-use crate::filter::{self, Field};
+use crate::filter::{self, Field, fields};
 use crate::page::page;
 use crate::prefix_list::{check_unused, is_of_service, of_services, require};
 use crate::records::ResourceKey;
 use crate::records::prefix_list::{PREFIX_LISTS, PrefixEntry, PrefixListRecord};
 use crate::resource::{Kind, Resource, lookup};
-use crate::tags;
+use crate::{tags, tokens};
 use aws_api::ec2::{
     AddPrefixListEntry, CreateManagedPrefixListRequest, CreateManagedPrefixListResult,
     DeleteManagedPrefixListRequest, DeleteManagedPrefixListResult,
@@ -48,19 +48,10 @@ impl Resource for PrefixListRecord {
 }
 
 /// Rule: EC2 API reference, DescribeManagedPrefixLists, `Filter.N`.
-const FIELDS: &[Field<PrefixListRecord>] = &[
-    Field {
-        name: "owner-id",
-        values: |_, list| vec![owner(list)],
-    },
-    Field {
-        name: "prefix-list-id",
-        values: |_, list| vec![list.key.id.clone()],
-    },
-    Field {
-        name: "prefix-list-name",
-        values: |_, list| vec![list.name.clone()],
-    },
+const FIELDS: &[Field<PrefixListRecord>] = fields![
+    "owner-id" => |_, list| [owner(list)],
+    "prefix-list-id" => |_, list| [list.key.id.clone()],
+    "prefix-list-name" => |_, list| [list.name.clone()],
 ];
 
 fn owner(list: &PrefixListRecord) -> String {
@@ -76,6 +67,19 @@ pub fn create(
     ctx: &mut Ctx,
     input: &CreateManagedPrefixListRequest,
 ) -> Result<CreateManagedPrefixListResult, AwsError> {
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        make(txn, ctx, input)
+    })?;
+    Ok(CreateManagedPrefixListResult {
+        prefix_list: Some(shape_in(txn, &made, "create-in-progress")),
+    })
+}
+
+fn make(
+    txn: &mut Txn,
+    ctx: &mut Ctx,
+    input: &CreateManagedPrefixListRequest,
+) -> Result<PrefixListRecord, AwsError> {
     let name = name(input.prefix_list_name.as_ref())?;
     let is_ipv6 = match required(input.address_family.as_ref(), "addressFamily")? {
         "IPv4" => false,
@@ -98,9 +102,7 @@ pub fn create(
     txn.put(&PREFIX_LISTS, made.clone());
     let given = input.tag_specifications.as_ref();
     tags::create(txn, &made.key, PrefixListRecord::KIND, given)?;
-    Ok(CreateManagedPrefixListResult {
-        prefix_list: Some(shape_in(txn, &made, "create-in-progress")),
-    })
+    Ok(made)
 }
 
 fn name(given: Option<&String>) -> Result<String, AwsError> {

@@ -2,19 +2,19 @@
 
 use super::routes;
 use crate::errors::{code, has_dependencies, refuse, required};
-use crate::filter::Field;
+use crate::filter::{Field, fields};
 use crate::records::route::{BY_ASSOCIATION, ROUTE_TABLES, RouteAssociation, RouteTableRecord};
 use crate::records::subnet::SubnetRecord;
 use crate::records::vpc::VpcRecord;
 use crate::records::{ResourceKey, fresh_id, within};
 use crate::resource::{self, Kind, Query, Resource, lookup};
-use crate::{endpoint, tags};
+use crate::{endpoint, tags, tokens};
 use aws_api::Empty;
 use aws_api::ec2::{
     AssociateRouteTableRequest, AssociateRouteTableResult, CreateRouteTableRequest,
     CreateRouteTableResult, DeleteRouteTableRequest, DescribeRouteTablesRequest,
     DescribeRouteTablesResult, DisassociateRouteTableRequest, ReplaceRouteTableAssociationRequest,
-    ReplaceRouteTableAssociationResult, RouteTable, RouteTableAssociation,
+    ReplaceRouteTableAssociationResult, Route, RouteTable, RouteTableAssociation,
     RouteTableAssociationState,
 };
 use aws_types::{AwsError, Ctx};
@@ -41,79 +41,37 @@ impl Resource for RouteTableRecord {
     }
 }
 
-macro_rules! of_routes {
-    ($($name:literal $member:ident),*) => {
-        [$(Field { name: $name, values: |world, table| {
-            let routes = routes::shapes(world, table).into_iter();
-            routes.filter_map(|route| route.$member).collect()
-        } }),*]
-    };
+/// Rule: EC2 API reference, DescribeRouteTables, `Filter.N`. No table is a gateway's.
+const FIELDS: &[Field<RouteTableRecord>] = fields![
+    "association.gateway-id" => |_, _| Vec::<String>::new(),
+    "association.main" => |_, table| table.associations.iter().map(|a| a.subnet.is_none().to_string()),
+    "association.route-table-association-id" => |_, table| table.associations.iter().map(|a| a.id.clone()),
+    "association.route-table-id" => |_, table| table.associations.iter().map(|_| table.key.id.clone()),
+    "association.subnet-id" => |_, table| table.associations.iter().filter_map(|a| a.subnet.clone()),
+    "owner-id" => |_, table| [table.key.scope.account.clone()],
+    "route.destination-cidr-block" => |world, table| of_routes(world, table, |route| route.destination_cidr_block),
+    "route.destination-ipv6-cidr-block" => |world, table| of_routes(world, table, |route| route.destination_ipv6_cidr_block),
+    "route.destination-prefix-list-id" => |world, table| of_routes(world, table, |route| route.destination_prefix_list_id),
+    "route.egress-only-internet-gateway-id" => |world, table| of_routes(world, table, |route| route.egress_only_internet_gateway_id),
+    "route.gateway-id" => |world, table| of_routes(world, table, |route| route.gateway_id),
+    "route.instance-id" => |world, table| of_routes(world, table, |route| route.instance_id),
+    "route.nat-gateway-id" => |world, table| of_routes(world, table, |route| route.nat_gateway_id),
+    "route.origin" => |world, table| of_routes(world, table, |route| route.origin),
+    "route.state" => |world, table| of_routes(world, table, |route| route.state),
+    "route.transit-gateway-id" => |world, table| of_routes(world, table, |route| route.transit_gateway_id),
+    "route.vpc-peering-connection-id" => |world, table| of_routes(world, table, |route| route.vpc_peering_connection_id),
+    "route-table-id" => |_, table| [table.key.id.clone()],
+    "vpc-id" => |_, table| [table.vpc.clone()],
+];
+
+/// What the routes of a table have of something.
+fn of_routes(
+    world: &World,
+    table: &RouteTableRecord,
+    of: fn(Route) -> Option<String>,
+) -> impl Iterator<Item = String> {
+    routes::shapes(world, table).into_iter().filter_map(of)
 }
-
-const BY_ROUTE: [Field<RouteTableRecord>; 6] = of_routes![
-    "route.destination-cidr-block" destination_cidr_block,
-    "route.destination-ipv6-cidr-block" destination_ipv6_cidr_block,
-    "route.gateway-id" gateway_id,
-    "route.nat-gateway-id" nat_gateway_id,
-    "route.origin" origin,
-    "route.state" state
-];
-
-/// Rule: EC2 API reference, DescribeRouteTables, `Filter.N`.
-const OWN: [Field<RouteTableRecord>; 7] = [
-    Field {
-        name: "association.main",
-        values: |_, table| {
-            let associations = table.associations.iter();
-            associations
-                .map(|a| a.subnet.is_none().to_string())
-                .collect()
-        },
-    },
-    Field {
-        name: "association.route-table-association-id",
-        values: |_, table| table.associations.iter().map(|a| a.id.clone()).collect(),
-    },
-    Field {
-        name: "association.route-table-id",
-        values: |_, table| {
-            table
-                .associations
-                .iter()
-                .map(|_| table.key.id.clone())
-                .collect()
-        },
-    },
-    Field {
-        name: "association.subnet-id",
-        values: |_, table| {
-            table
-                .associations
-                .iter()
-                .filter_map(|a| a.subnet.clone())
-                .collect()
-        },
-    },
-    Field {
-        name: "owner-id",
-        values: |_, table| vec![table.key.scope.account.clone()],
-    },
-    Field {
-        name: "route-table-id",
-        values: |_, table| vec![table.key.id.clone()],
-    },
-    Field {
-        name: "vpc-id",
-        values: |_, table| vec![table.vpc.clone()],
-    },
-];
-
-static ALL: [Field<RouteTableRecord>; 13] = {
-    let [a, b, c, d, e, f, g] = OWN;
-    let [h, i, j, k, l, m] = BY_ROUTE;
-    [a, b, c, d, e, f, g, h, i, j, k, l, m]
-};
-static FIELDS: &[Field<RouteTableRecord>] = &ALL;
 
 /// CreateRouteTable.
 pub fn create(
@@ -122,16 +80,19 @@ pub fn create(
     input: &CreateRouteTableRequest,
 ) -> Result<CreateRouteTableResult, AwsError> {
     let vpc = required(input.vpc_id.as_ref(), "vpcId")?;
-    lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
-    let made = RouteTableRecord {
-        key: ResourceKey::fresh(ctx, "rtb"),
-        vpc: vpc.into(),
-        associations: vec![],
-        routes: vec![],
-    };
-    txn.put(&ROUTE_TABLES, made.clone());
-    let given = input.tag_specifications.as_ref();
-    tags::create(txn, &made.key, RouteTableRecord::KIND, given)?;
+    let made = tokens::once(txn, ctx, input.client_token.as_ref(), input, |txn, ctx| {
+        lookup::<VpcRecord>(txn, &ctx.scope, vpc)?;
+        let made = RouteTableRecord {
+            key: ResourceKey::fresh(ctx, "rtb"),
+            vpc: vpc.into(),
+            associations: vec![],
+            routes: vec![],
+        };
+        txn.put(&ROUTE_TABLES, made.clone());
+        let given = input.tag_specifications.as_ref();
+        tags::create(txn, &made.key, RouteTableRecord::KIND, given)?;
+        Ok(made)
+    })?;
     Ok(CreateRouteTableResult {
         route_table: Some(shape(txn, &made)),
         client_token: input.client_token.clone(),

@@ -1,7 +1,7 @@
 //! Subnets.
 
 use crate::errors::{code, invalid_combination, invalid_parameter, missing, refuse, required};
-use crate::filter::Field;
+use crate::filter::{Field, fields};
 use crate::records::ResourceKey;
 use crate::records::subnet::{SUBNETS, SubnetRecord};
 use crate::records::vpc::{CidrAssociation, VpcRecord};
@@ -38,78 +38,36 @@ impl Resource for SubnetRecord {
     }
 }
 
-/// Rule: EC2 API reference, DescribeSubnets, `Filter.N`.
-const FIELDS: &[Field<SubnetRecord>] = &[
-    Field {
-        name: "availability-zone",
-        values: |_, subnet| vec![subnet.zone.clone()],
-    },
-    Field {
-        name: "availabilityZone",
-        values: |_, subnet| vec![subnet.zone.clone()],
-    },
-    Field {
-        name: "availability-zone-id",
-        values: |_, subnet| vec![zones::id_of(&subnet.zone)],
-    },
-    Field {
-        name: "available-ip-address-count",
-        values: |world, subnet| vec![address::available(world, subnet).to_string()],
-    },
-    Field {
-        name: "cidr",
-        values: |_, subnet| vec![subnet.cidr.to_string()],
-    },
-    Field {
-        name: "cidr-block",
-        values: |_, subnet| vec![subnet.cidr.to_string()],
-    },
-    Field {
-        name: "cidrBlock",
-        values: |_, subnet| vec![subnet.cidr.to_string()],
-    },
-    Field {
-        name: "default-for-az",
-        values: |_, subnet| vec![subnet.default_for_az.to_string()],
-    },
-    Field {
-        name: "defaultForAz",
-        values: |_, subnet| vec![subnet.default_for_az.to_string()],
-    },
-    Field {
-        name: "ipv6-cidr-block-association.ipv6-cidr-block",
-        values: |_, subnet| {
-            subnet
-                .ipv6
-                .iter()
-                .map(|range| range.cidr.to_string())
-                .collect()
-        },
-    },
-    Field {
-        name: "map-public-ip-on-launch",
-        values: |_, subnet| vec![subnet.map_public_ip.to_string()],
-    },
-    Field {
-        name: "owner-id",
-        values: |_, subnet| vec![subnet.key.scope.account.clone()],
-    },
-    Field {
-        name: "state",
-        values: |_, _| vec!["available".into()],
-    },
-    Field {
-        name: "subnet-arn",
-        values: |_, subnet| vec![subnet.key.arn("subnet")],
-    },
-    Field {
-        name: "subnet-id",
-        values: |_, subnet| vec![subnet.key.id.clone()],
-    },
-    Field {
-        name: "vpc-id",
-        values: |_, subnet| vec![subnet.vpc.clone()],
-    },
+/// Rule: EC2 API reference, DescribeSubnets, `Filter.N`, with the other spellings that it tells of.
+const FIELDS: &[Field<SubnetRecord>] = fields![
+    "availability-zone" => |_, subnet| [subnet.zone.clone()],
+    "availabilityZone" => |_, subnet| [subnet.zone.clone()],
+    "availability-zone-id" => |_, subnet| [zones::id_of(&subnet.zone)],
+    "availabilityZoneId" => |_, subnet| [zones::id_of(&subnet.zone)],
+    "available-ip-address-count" => |world, subnet| [address::available(world, subnet).to_string()],
+    "cidr" => |_, subnet| [subnet.cidr.to_string()],
+    "cidr-block" => |_, subnet| [subnet.cidr.to_string()],
+    "cidrBlock" => |_, subnet| [subnet.cidr.to_string()],
+    "customer-owned-ipv4-pool" => |_, _| Vec::<String>::new(),
+    "default-for-az" => |_, subnet| [subnet.default_for_az.to_string()],
+    "defaultForAz" => |_, subnet| [subnet.default_for_az.to_string()],
+    "enable-dns64" => |_, subnet| [subnet.dns64.to_string()],
+    "enable-lni-at-device-index" => |_, _| Vec::<String>::new(),
+    "ipv6-cidr-block-association.association-id" => |_, subnet| subnet.ipv6.iter().map(|range| range.id.clone()),
+    "ipv6-cidr-block-association.ipv6-cidr-block" => |_, subnet| subnet.ipv6.iter().map(|range| range.cidr.to_string()),
+    "ipv6-cidr-block-association.state" => |_, subnet| subnet.ipv6.iter().map(|_| "associated".to_owned()),
+    "ipv6-native" => |_, _| ["false".to_owned()],
+    "map-customer-owned-ip-on-launch" => |_, _| ["false".to_owned()],
+    "map-public-ip-on-launch" => |_, subnet| [subnet.map_public_ip.to_string()],
+    "outpost-arn" => |_, _| Vec::<String>::new(),
+    "owner-id" => |_, subnet| [subnet.key.scope.account.clone()],
+    "private-dns-name-options-on-launch.enable-resource-name-dns-a-record" => |_, subnet| [subnet.resource_name_a.to_string()],
+    "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record" => |_, subnet| [subnet.resource_name_aaaa.to_string()],
+    "private-dns-name-options-on-launch.hostname-type" => |_, subnet| [subnet.hostname_type.clone()],
+    "state" => |_, _| ["available".to_owned()],
+    "subnet-arn" => |_, subnet| [subnet.key.arn("subnet")],
+    "subnet-id" => |_, subnet| [subnet.key.id.clone()],
+    "vpc-id" => |_, subnet| [subnet.vpc.clone()],
 ];
 
 /// CreateSubnet.

@@ -78,6 +78,10 @@ const FIELDS: &[Field<VpcRecord>] = &[
         },
     },
     Field {
+        name: "ipv6-cidr-block-association.ipv6-pool",
+        values: |_, vpc| vpc.ipv6.iter().map(|_| "Amazon".into()).collect(),
+    },
+    Field {
         name: "ipv6-cidr-block-association.state",
         values: |_, vpc| vpc.ipv6.iter().map(|_| "associated".into()).collect(),
     },

@@ -14,6 +14,7 @@ pub mod region;
 pub mod route;
 pub mod subnet;
 pub mod tag;
+pub mod token;
 pub mod vpc;
 
 pub use group::{GROUPS, GroupRecord, Peer, RULES, RuleRecord};
@@ -110,6 +111,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &route::ROUTE_TABLES,
         &subnet::SUBNETS,
         &tag::TAGS,
+        &token::TOKENS,
         &vpc::COUNTERS,
         &vpc::VPCS,
     ]

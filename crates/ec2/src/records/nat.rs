@@ -47,8 +47,6 @@ pub struct NatGatewayRecord {
     pub created: Timestamp,
     /// When it failed or was deleted.
     pub ended: Option<Timestamp>,
-    /// `ClientToken` of the request that made it.
-    pub client_token: Option<String>,
 }
 
 impl NatGatewayRecord {
