@@ -235,7 +235,6 @@ fn an_elastic_address_is_held_for_machines_that_are_registered_and_have_not_appl
             subnet,
             allocation: Some(allocation.into()),
             private: None,
-            client_token: None,
         };
         ec2::nat::create(txn, ctx, &wanted).unwrap()
     });
