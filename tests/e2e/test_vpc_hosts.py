@@ -1,11 +1,15 @@
 """Hosts of one VPC that are cut off: whose addresses are given again, and when."""
 
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 import vpc
 from botocore.exceptions import ClientError
 from harness import eventually
+from hosts import Server, ip
 
 # Of a /28, after the five that are the subnet's own.
 ADDRESSES = 11
@@ -133,3 +137,48 @@ def test_a_host_that_is_deregistered_by_force_frees_its_addresses_and_its_tasks_
     for task in (near, far, heir):
         server.ecs.stop_task(task=task["taskArn"])
         server.wait(task["taskArn"], "STOPPED")
+
+
+class Elsewhere(Server):
+    """A server in a namespace of the LAN, which has routes of its own."""
+
+    def __init__(self, directory, lan):
+        super().__init__(directory, lan)
+        self.namespace, self.address, _ = lan.host()
+        self.url = f"https://{self.address}:{self.port}"
+
+    def command(self, *arguments):
+        return ["nsenter", f"--net=/run/netns/{self.namespace}", *super().command(*arguments)]
+
+    def route(self, to):
+        ip("-n", self.namespace, "route", "add", to, "via", self.lan.address)
+
+    def said(self):
+        return self.output.read_text()
+
+
+@pytest.fixture
+def elsewhere(lan):
+    # Short: unix sockets lie below it.
+    directory = Path(tempfile.mkdtemp(prefix="ls-pool-"))
+    server = Elsewhere(directory, lan)
+    yield server
+    if server.supervisor:
+        server.stop()
+    shutil.rmtree(directory)
+
+
+def test_public_addresses_are_of_a_range_to_which_no_route_of_the_machine_leads(elsewhere):
+    server = elsewhere
+    for to in ("100.64.0.0/16", "100.65.7.0/24", "198.51.100.0/24"):
+        server.route(to)
+    server.up()
+    first = server.client("ec2").allocate_address(Domain="vpc")["PublicIp"]
+    assert first == "100.66.0.1"
+    assert "100.66.0.0/16" in server.said() and "cannot be reached" not in server.said(), server.said()
+    server.stop()
+    # Once chosen it stays, whatever routes come; and they are told.
+    server.route("100.66.8.0/24")
+    server.up()
+    assert server.client("ec2").allocate_address(Domain="vpc")["PublicIp"] == "100.66.0.2"
+    assert "100.66.8.0/24" in server.said() and "cannot be reached" in server.said(), server.said()

@@ -19,6 +19,7 @@ use ecs::records::container_instance::CONTAINER_INSTANCES;
 use ecs::records::target::{TargetKind, TargetRecord};
 use iam::records::{ACCESS_KEYS, AccessKey};
 use iam::session::SessionKey;
+use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ use std::time::Duration;
 use store::RedbStore;
 use store::backend::{FjallLogStore, FjallMetricStore};
 use store::{LogStore, MetricStore, StateHandle, Txn};
-use tracing::info;
+use tracing::{info, warn};
 
 /// The first host's name; its agent is the one that `up` starts on this machine.
 const LOCAL_HOST: &str = "local";
@@ -53,6 +54,8 @@ pub struct ServerConfig {
     pub host_lost_after: Duration,
     /// What the operator declared that may be called.
     pub targets: Vec<TargetRecord>,
+    /// Where this machine knows a way to: public addresses are of a range that is not among them.
+    pub routes: Vec<Ipv4Net>,
 }
 
 /// Where a server listens.
@@ -196,6 +199,7 @@ async fn prepare(
     let (url, targets) = (url.to_owned(), config.targets.clone());
     let declared = urls(&targets);
     let regions = config.regions.clone();
+    let routes = config.routes.clone();
     let submitted = state.submit(clock::own_ctx(scope), move |txn, ctx| {
         for region in regions {
             let scope = Scope::new(&ctx.scope.account, &region);
@@ -203,6 +207,7 @@ async fn prepare(
             ec2::defaults::ensure(txn, ctx);
             ctx.scope = before;
         }
+        let pool = ec2::pool::choose(txn, &routes);
         endpoints::set(txn, &url);
         events::declared::set(txn, &declared);
         ecs::targets::set(txn, targets);
@@ -220,11 +225,25 @@ async fn prepare(
         };
         let host = key_of(txn, |principal| *principal == local);
         let host = host.unwrap_or_else(|| iam::keys::create_host(txn, ctx, LOCAL_HOST));
-        Ok::<_, AwsError>((root, host))
+        Ok::<_, AwsError>((root, host, pool))
     });
-    let (root, host) = submitted.await.context("cannot write the state")?;
+    let (root, host, pool) = submitted.await.context("cannot write the state")?;
+    tell_pool(&pool);
     write_key(&config.keys_dir, "root", &root)?;
     write_key(&config.keys_dir, "host", &host)
+}
+
+fn tell_pool(pool: &ec2::pool::Chosen) {
+    let range = pool.range.to_string();
+    match &pool.overlaps {
+        Some(route) => warn!(
+            range,
+            %route,
+            "a route of this machine leads to the range of public addresses: one of the two cannot be reached"
+        ),
+        None if pool.is_new => info!(range, "public addresses are of this range"),
+        None => {}
+    }
 }
 
 /// The declared targets that rules may name: URLs by name.

@@ -1,6 +1,7 @@
 //! Addresses given and taken: private ones of a subnet, public ones of the pool.
 
 use crate::errors::{code, invalid_value};
+use crate::pool;
 use crate::records::address::{
     ADDRESSES, AddressKey, AddressRecord, BY_OWNER, POOL, USED, space_of,
 };
@@ -8,12 +9,10 @@ use crate::records::interface::{BY_IPV6, INTERFACES, ipv6_key};
 use crate::records::subnet::SubnetRecord;
 use crate::runs::lowest_free;
 use aws_types::{AwsError, Ctx};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::Ipv6Net;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use store::{Key, Txn, World};
 
-/// The public addresses of a Longshore: 100.64.0.0/16, without the first and the last.
-pub const PUBLIC: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 16);
 /// Addresses of a subnet that no interface gets: the network, its router, its resolver, one more, and
 /// broadcast. Rule: VPC user guide, "Subnet CIDR blocks".
 const RESERVED: u32 = 5;
@@ -131,8 +130,9 @@ fn in_use(address: &str) -> AwsError {
 /// # Errors
 /// `InsufficientAddressCapacity`.
 pub fn take_public(txn: &mut Txn, owner: &str) -> Result<Ipv4Addr, AwsError> {
-    let first = u32::from(PUBLIC.network()) + 1;
-    let last = u32::from(PUBLIC.broadcast()) - 1;
+    let range = pool::range(txn);
+    let first = u32::from(range.network()) + 1;
+    let last = u32::from(range.broadcast()) - 1;
     let free = lowest_free(txn, POOL, first.into(), last.into());
     let free = free.ok_or_else(|| {
         code("InsufficientAddressCapacity")

@@ -12,7 +12,7 @@
 //! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
 //!   [`endpoint`]: ways to AWS's services. [`tokens`]: requests that come again.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
-//!   addresses in use. [`held`]: those that hosts may still translate.
+//!   addresses in use. [`pool`]: which range the public ones are of. [`held`]: those that hosts may still translate.
 //!
 //! Invariants: an address belongs to one interface, and is free only when nobody can use it any more;
 //! every subnet has one route table and one network ACL; an interface's groups are of its VPC.
@@ -34,6 +34,7 @@ pub mod interface;
 pub mod nat;
 pub mod ops;
 pub mod page;
+pub mod pool;
 pub mod prefix_list;
 pub mod records;
 pub mod resource;

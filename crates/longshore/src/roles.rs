@@ -26,6 +26,7 @@ pub fn server(settings: &Settings, tls: &TlsOptions) -> anyhow::Result<ExitCode>
         timing: settings.waits(Timing::Aws),
         host_lost_after: settings.host_lost_after,
         targets: settings.targets.clone(),
+        routes: routes(),
     };
     let ready = |endpoint: &control::Endpoint| {
         let info = ServerInfo {
@@ -41,6 +42,13 @@ pub fn server(settings: &Settings, tls: &TlsOptions) -> anyhow::Result<ExitCode>
         .build()?;
     runtime.block_on(control::run(config, ready, asked_to_stop()?))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where this machine knows a way to.
+fn routes() -> Vec<ipnet::Ipv4Net> {
+    let all = netdev::device::destinations().into_iter();
+    all.filter_map(|to| ipnet::Ipv4Net::new(to.network(), to.prefix_len()).ok())
+        .collect()
 }
 
 /// Runs this host's agent until SIGTERM or SIGINT.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
+use crate::cidr::Ipv4Cidr;
 use crate::netlink::Socket;
 
 /// The interface by which this host goes out.
@@ -18,6 +19,14 @@ pub struct WayOut {
 pub fn index(name: &str) -> Option<u32> {
     let link = Socket::route().ok()?.link(name).ok()??;
     Some(link.index)
+}
+
+/// Where this host knows a way to, the default routes left out; nowhere where the kernel does not say.
+#[must_use]
+pub fn destinations() -> Vec<Ipv4Cidr> {
+    let routes = Socket::route().and_then(|mut socket| socket.routes());
+    let routes = routes.unwrap_or_default().into_iter();
+    routes.map(|route| route.to).collect()
 }
 
 /// `None` where the host goes nowhere.

@@ -9,6 +9,7 @@ pub mod group;
 pub mod held;
 pub mod interface;
 pub mod nat;
+pub mod pool;
 pub mod prefix_list;
 pub mod region;
 pub mod route;
@@ -106,6 +107,7 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &held::HELD,
         &interface::INTERFACES,
         &nat::NAT_GATEWAYS,
+        &pool::POOLS,
         &prefix_list::PREFIX_LISTS,
         &region::REGIONS,
         &route::ROUTE_TABLES,
