@@ -1,10 +1,12 @@
 """The launch type FARGATE: tasks on a host that nobody sees, without a way to it."""
 
+import ipaddress
 import json
 import subprocess
 from pathlib import Path
 
 import connect
+import images
 import pytest
 import vpc
 from botocore.exceptions import ClientError
@@ -78,7 +80,7 @@ def test_its_interface_is_shown_whole_as_ecs_made_it(longshore):
     assert found["Attachment"].pop("AttachmentId").startswith("eni-attach-")
     assert task["createdAt"].timestamp() - 1 < found["Attachment"].pop("AttachTime").timestamp() <= task["startedAt"].timestamp()
     public = found["Association"]["PublicIp"]
-    assert public.startswith("100.64.")
+    assert ipaddress.ip_address(public) in ipaddress.ip_network("100.64.0.0/10")
     association = {"IpOwnerId": "amazon", "PublicDnsName": f"ec2-{public.replace('.', '-')}.compute-1.amazonaws.com", "PublicIp": public}
     name = seen["privateDnsName"]
     assert name == f"ip-{vpc.address(task).replace('.', '-')}.ec2.internal"
@@ -148,17 +150,37 @@ def test_a_task_that_cannot_pull_says_why_as_its_container_does(longshore):
     assert task["stoppedReason"] == container["reason"]
 
 
+def metadata(pid):
+    """What the endpoint says of the task, asked from the network of a process of it."""
+    environment = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    uri, = (pair.partition("=")[2] for pair in environment if pair.startswith("ECS_CONTAINER_METADATA_URI_V4="))
+    done = subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "curl", "-sS", uri + "/task"], capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def test_the_metadata_endpoint_tells_the_tasks_own_cluster_and_zone(longshore):
+    cluster = longshore.ecs.create_cluster(clusterName="elsewhere")["cluster"]["clusterArn"]
+    subnet = vpc.default_subnet(longshore, "us-east-1b")["SubnetId"]
+    answer = longshore.ecs.run_task(
+        cluster="elsewhere", taskDefinition=define(longshore, "elsewhere"), launchType="FARGATE", networkConfiguration=vpc.network(subnet, public=True))
+    task, = answer["tasks"]
+    described = lambda: longshore.ecs.describe_tasks(cluster="elsewhere", tasks=[task["taskArn"]])["tasks"][0]
+    eventually(lambda: described()["lastStatus"] == "RUNNING", "the task to run")
+    told = metadata(connect.pid(longshore.data, described()))
+    assert (told["Cluster"], told["TaskARN"], told["LaunchType"]) == (cluster, task["taskArn"], "FARGATE")
+    assert (told["AvailabilityZone"], told["AvailabilityZoneID"]) == (described()["availabilityZone"], "use1-az2") == ("us-east-1b", "use1-az2")
+    container, = told["Containers"]
+    assert container["Labels"]["com.amazonaws.ecs.cluster"] == cluster and container["Snapshotter"] == "overlayfs"
+    longshore.ecs.stop_task(cluster="elsewhere", task=task["taskArn"])
+    eventually(lambda: described()["lastStatus"] == "STOPPED", "the task to stop")
+    longshore.ecs.delete_cluster(cluster="elsewhere")
+
+
 def test_the_metadata_endpoint_tells_how_full_the_disk_is(longshore):
     script = "dd if=/dev/zero of=/big bs=1M count=64 2>/dev/null; trap 'exit 0' TERM; while :; do sleep 0.1; done"
     task = running(longshore, define(longshore, "disk", ["sh", "-c", script]))
     first = connect.pid(longshore.data, task)
-    environment = Path(f"/proc/{first}/environ").read_text().split("\0")
-    uri, = (pair.partition("=")[2] for pair in environment if pair.startswith("ECS_CONTAINER_METADATA_URI_V4="))
-
-    def disk():
-        done = subprocess.run(
-            ["nsenter", f"--net=/proc/{first}/ns/net", "curl", "-sS", uri + "/task"], capture_output=True, text=True)
-        return json.loads(done.stdout)["EphemeralStorageMetrics"]
+    disk = lambda: metadata(first)["EphemeralStorageMetrics"]
 
     # What an empty file system takes for itself is in it.
     eventually(lambda: disk()["Utilized"] >= 64, "64 MiB to be taken")
@@ -269,3 +291,46 @@ def answered(ask):
         return ask()
     except Exception:  # noqa: BLE001 - a server that is being started refuses connections
         return None
+
+
+# As AWS's guide has it: the shell of the entry point gets one argument, with another shell and quotes of both kinds in it.
+GUIDE = {
+    "name": "fargate-app", "image": "public.ecr.aws/docker/library/httpd:latest", "essential": True,
+    "portMappings": [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}], "entryPoint": ["sh", "-c"],
+    "command": [
+        "/bin/sh -c \"echo '<html> <head> <title>Amazon ECS Sample App</title> <style>body {margin-top: 40px; background-color: #333;} </style> </head><body> "
+        "<div style=color:white;text-align:center> <h1>Amazon ECS Sample App</h1> <h2>Congratulations!</h2> "
+        "<p>Your application is now running on a container in Amazon ECS.</p> </div></body></html>' >  /usr/local/apache2/htdocs/index.html && httpd-foreground\""]}
+
+
+def httpd(path):
+    """Stands in for Docker's official image of httpd: its paths, its program's name, its working directory."""
+    start = b"#!/bin/sh\nexec busybox httpd -f -p 80 -h /usr/local/apache2/htdocs\n"
+    own = images.layer({"usr/local/bin/httpd-foreground": (start, 0o755), "usr/local/apache2/htdocs/index.html": (b"It works!\n", 0o644)})
+    config = {"Cmd": ["httpd-foreground"], "WorkingDir": "/usr/local/apache2", "ExposedPorts": {"80/tcp": {}}, "StopSignal": "SIGWINCH",
+              "Env": ["PATH=/usr/local/apache2/bin:/usr/local/bin:/bin", "HTTPD_PREFIX=/usr/local/apache2"]}
+    return images.save(path, GUIDE["image"], [images.busybox_layer(), own], config)
+
+
+def test_the_container_of_the_getting_started_guide_serves_its_page(longshore, tmp_path):
+    longshore.load_image(httpd(tmp_path / "httpd.tar"))
+    subnet = vpc.default_subnet(longshore)
+    web = vpc.group(longshore, "guide", subnet["VpcId"])
+    vpc.ec2(longshore).authorize_security_group_ingress(GroupId=web, IpPermissions=vpc.tcp(80, cidr="0.0.0.0/0"))
+    definition = longshore.ecs.register_task_definition(
+        family="sample-fargate", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+        containerDefinitions=[GUIDE])["taskDefinition"]["taskDefinitionArn"]
+    longshore.ecs.create_service(
+        serviceName="fargate-service", taskDefinition=definition, desiredCount=1, launchType="FARGATE",
+        networkConfiguration=vpc.network(subnet["SubnetId"], groups=(web,), public=True))
+    longshore.ecs.get_waiter("services_stable").wait(
+        cluster="default", services=["fargate-service"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    arn, = longshore.ecs.list_tasks(serviceName="fargate-service")["taskArns"]
+    task = longshore.describe(arn)
+    eni, = vpc.ec2(longshore).describe_network_interfaces(NetworkInterfaceIds=[vpc.details(task)["networkInterfaceId"]])["NetworkInterfaces"]
+    page = lambda: subprocess.run(
+        ["curl", "-s", "-m", "2", f"http://{eni['Association']['PublicIp']}/"], capture_output=True, text=True).stdout
+    eventually(lambda: "<h1>Amazon ECS Sample App</h1> <h2>Congratulations!</h2>" in page(), "the page of the guide")
+    longshore.ecs.delete_service(service="fargate-service", force=True)
+    # The shell of the entry point does not hear the signal; what the image asks for is sent, then SIGKILL.
+    longshore.wait(arn, "STOPPED")

@@ -1,5 +1,6 @@
 """What containers find at link-local addresses, asked from inside the networks of real tasks."""
 
+import ipaddress
 import json
 import socket
 import subprocess
@@ -79,6 +80,7 @@ def test_a_container_on_the_bridge_learns_of_itself_and_its_task(longshore):
     task = fetch(longshore, arn, seen["ECS_CONTAINER_METADATA_URI_V4"] + "/task")
     assert (task["TaskARN"], task["Family"], task["Revision"], task["Cluster"]) == (arn, "meta-bridge", "1", "default")
     assert (task["LaunchType"], task["AvailabilityZone"], task["KnownStatus"]) == ("EC2", "us-east-1a", "RUNNING")
+    assert task["AvailabilityZoneID"] == "use1-az1" and "Snapshotter" not in own
     assert task["Containers"] == [own]
     old = fetch(longshore, arn, seen["ECS_CONTAINER_METADATA_URI"])
     assert old["DockerId"] == own["DockerId"] and "ContainerARN" not in old and "LogDriver" not in old
@@ -149,6 +151,42 @@ def test_a_task_with_an_interface_is_told_of_it(longshore):
     assert ask(longshore, other, f"http://169.254.170.2/v2/metadata/{docker_id}")[0] == 400
     assert ask(longshore, other, uri)[0] == 404
     stopped(longshore, arn, other)
+
+
+def test_a_task_with_addresses_of_both_families_is_told_of_both(longshore):
+    ec2 = longshore.client("ec2")
+    id = ec2.create_vpc(CidrBlock="10.68.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    given = ec2.describe_vpcs(VpcIds=[id])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+    six = str(list(ipaddress.ip_network(given).subnets(new_prefix=64))[3])
+    subnet = ec2.create_subnet(VpcId=id, CidrBlock="10.68.1.0/24", Ipv6CidrBlock=six, AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, AssignIpv6AddressOnCreation={"Value": True})
+    definition = longshore.register("meta-six", SLEEP, networkMode="awsvpc")
+    arn = started(longshore, definition, networkConfiguration=vpc.network(subnet))
+    [network] = fetch(longshore, arn, environment(longshore, arn)["ECS_CONTAINER_METADATA_URI_V4"])["Networks"]
+    assert network["IPv6Addresses"] == [vpc.details(longshore.describe(arn))["ipv6Address"]]
+    assert ipaddress.ip_address(network["IPv6Addresses"][0]) in ipaddress.ip_network(network["IPv6SubnetCIDRBlock"])
+    assert (network["IPv4SubnetCIDRBlock"], network["IPv6SubnetCIDRBlock"]) == ("10.68.1.0/24", six)
+    # It is the gateway that the task's own routes name.
+    routes = vpc.within(longshore.data, longshore.describe(arn), "ip", "-6", "route", "show", "default").stdout
+    assert f"default via {network['SubnetGatewayIpv6Address'].partition('/')[0]} " in routes, routes
+    stopped(longshore, arn)
+    eventually(lambda: not ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [id]}])["NetworkInterfaces"], "its interface to be gone")
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=id)
+
+
+def test_what_a_health_check_ended_with_is_told(longshore):
+    check = {"command": ["CMD-SHELL", "echo ill; exit 7"], "interval": 5, "retries": 1, "timeout": 5}
+    arn = started(longshore, bridge(longshore, "meta-ill", healthCheck=check))
+    uri = environment(longshore, arn)["ECS_CONTAINER_METADATA_URI_V4"]
+
+    def ill():
+        health = fetch(longshore, arn, uri)["Health"]
+        return health if health["status"] == "UNHEALTHY" else None
+
+    health = eventually(ill, "the check to fail")
+    assert (health["exitCode"], health["output"]) == (7, "ill\n")
+    stopped(longshore, arn)
 
 
 def test_what_a_task_uses_and_its_tags(longshore):

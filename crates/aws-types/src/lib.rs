@@ -6,6 +6,7 @@
 //! * [`Timestamp`]: milliseconds since 1970.
 //! * [`Scope`]: partition, account and region that a request is about; builds [`Arn`]s.
 //! * [`AwsError`]: AWS's code and wording for the caller, a detail for the log.
+//! * [`zone_id`]: the id of an Availability Zone, which follows from its name.
 //! * [`Caller`]: who asks. [`Ctx`]: everything an operation may know besides state and input.
 
 mod arn;
@@ -16,6 +17,7 @@ mod error;
 mod ids;
 mod scope;
 mod timestamp;
+mod zone;
 
 pub use arn::Arn;
 pub use caller::{Caller, Principal};
@@ -25,3 +27,4 @@ pub use error::{AwsError, ErrorCode, Fault, codes};
 pub use ids::Ids;
 pub use scope::Scope;
 pub use timestamp::Timestamp;
+pub use zone::zone_id;

@@ -6,6 +6,8 @@ use aws_types::{AwsError, Scope};
 use std::sync::Arc;
 use store::{Key, World};
 
+pub use aws_types::zone_id as id_of;
+
 /// The zones of a region until hosts say otherwise.
 #[must_use]
 pub fn by_default(region: &str) -> Vec<String> {
@@ -25,29 +27,6 @@ pub fn names(world: &World, scope: &Scope) -> Vec<String> {
 #[must_use]
 pub fn regions(world: &World) -> Vec<Arc<RegionRecord>> {
     world.scan(&REGIONS).cloned().collect()
-}
-
-/// A zone's id: `us-east-1a` is `use1-az1`.
-#[must_use]
-pub fn id_of(zone: &str) -> String {
-    let (region, letter) = zone.split_at(zone.len().saturating_sub(1));
-    let short: String = region
-        .split('-')
-        .enumerate()
-        .map(|(at, part)| match (at, part) {
-            (0, part) => part.to_owned(),
-            (_, "northeast") => "ne".into(),
-            (_, "northwest") => "nw".into(),
-            (_, "southeast") => "se".into(),
-            (_, "southwest") => "sw".into(),
-            (_, part) => part.chars().take(1).collect(),
-        })
-        .collect();
-    let number = letter
-        .bytes()
-        .next()
-        .map_or(0, |letter| letter.saturating_sub(b'a').saturating_add(1));
-    format!("{short}-az{number}")
 }
 
 /// The zone that a request names by name or id; the first where it names none.
@@ -77,21 +56,4 @@ pub fn chosen(
         };
         invalid_parameter(parameter, value, &why)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_of_zones_are_short_forms_of_their_names() {
-        for (zone, id) in [
-            ("us-east-1a", "use1-az1"),
-            ("eu-central-1c", "euc1-az3"),
-            ("ap-southeast-2b", "apse2-az2"),
-            ("us-gov-west-1a", "usgw1-az1"),
-        ] {
-            assert_eq!(id_of(zone), id);
-        }
-    }
 }

@@ -357,6 +357,6 @@ impl Simulation {
 fn probe(passes: bool) -> Probe {
     match passes {
         true => Probe::Passed(String::new()),
-        false => Probe::Failed(String::new()),
+        false => Probe::failed(1, ""),
     }
 }

@@ -63,11 +63,11 @@ fn probe(result: Result<ExecResult, RuntimeError>, timeout_ms: u64) -> Probe {
     match result {
         Ok(result) if result.timed_out => {
             let seconds = timeout_ms as f64 / 1000.0;
-            Probe::Failed(format!("Health check exceeded timeout ({seconds}s)"))
+            Probe::failed(-1, format!("Health check exceeded timeout ({seconds}s)"))
         }
         Ok(result) if result.exit_code == 0 => Probe::Passed(result.stdout + &result.stderr),
-        Ok(result) => Probe::Failed(result.stdout + &result.stderr),
-        Err(RuntimeError::Failed(failure)) => Probe::Failed(failure.to_string()),
+        Ok(result) => Probe::failed(result.exit_code, result.stdout + &result.stderr),
+        Err(RuntimeError::Failed(failure)) => Probe::failed(-1, failure.to_string()),
         Err(_) => Probe::Impossible,
     }
 }
@@ -90,8 +90,8 @@ mod tests {
         let output = || "out err".to_owned();
         let late = "Health check exceeded timeout (2.5s)".to_owned();
         assert_eq!(probe(result(0, false), 1), Probe::Passed(output()));
-        assert_eq!(probe(result(1, false), 1), Probe::Failed(output()));
-        assert_eq!(probe(result(137, true), 2500), Probe::Failed(late));
+        assert_eq!(probe(result(1, false), 1), Probe::failed(1, output()));
+        assert_eq!(probe(result(137, true), 2500), Probe::failed(-1, late));
         let lost = Err(RuntimeError::ShimLost("/x".into()));
         assert_eq!(probe(lost, 1), Probe::Impossible);
     }

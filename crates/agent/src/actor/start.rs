@@ -146,7 +146,7 @@ impl TaskContext {
         self.given().apply(&mut spec, image)?;
         let kept = ContainerLabels {
             runtime_id: place.runtime_id.to_owned(),
-            labels: labels::of(task, container, image, task.cluster()),
+            labels: labels::of(task, container, image, &task.told_cluster()),
             volumes: volumes::labels(task, container, place),
             image_id: image.id.clone(),
             created_at: now(),

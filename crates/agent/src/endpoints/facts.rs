@@ -13,6 +13,7 @@ const MIB: u64 = 1 << 20;
 /// What is known of a task.
 pub struct Gathered<'a> {
     task: &'a TaskContext,
+    cluster: String,
     zone: String,
     state: TaskState,
     interface: Option<VpcAttachment>,
@@ -33,7 +34,11 @@ pub fn gather(task: &TaskContext) -> Option<Gathered<'_>> {
         }
     };
     Some(Gathered {
-        zone: task.host.config.zone(),
+        cluster: task.definition.told_cluster(),
+        zone: match task.definition.zone.as_str() {
+            "" => task.host.config.zone(),
+            own => own.to_owned(),
+        },
         interface: task.adopted_interface(),
         disk: disk(task),
         containers: (0..task.definition.containers.len()).map(of).collect(),
@@ -68,7 +73,7 @@ impl Gathered<'_> {
     /// The same, to be shown.
     pub fn facts(&self) -> Facts<'_> {
         Facts {
-            cluster: &self.task.host.config.cluster,
+            cluster: &self.cluster,
             zone: &self.zone,
             definition: &self.task.definition,
             state: &self.state,

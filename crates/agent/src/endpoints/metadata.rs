@@ -8,21 +8,27 @@ use super::shapes::{
 };
 use crate::task::definition::{ContainerDefinition, Desired, NetworkMode, TaskDefinition};
 use crate::task::state::{Binding, ContainerState, Image, Run, TaskState};
-use aws_types::Timestamp;
-use netdev::vpc::VpcAttachment;
+use aws_types::{Timestamp, zone_id};
+use netdev::vpc::{GATEWAY6, VpcAttachment};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Digits at the end of a container's Docker name.
 const NAME_DIGITS: usize = 20;
 
+/// Layers of images are those of overlayfs. Rule: developer guide, "Amazon ECS task metadata v4 JSON response
+/// for tasks on Fargate".
+const SNAPSHOTTER: &str = "overlayfs";
+/// Of every subnet's range of IPv6. Rule: EC2 API reference, CreateSubnet.
+const IPV6_PREFIX_LEN: u8 = 64;
+
 /// What is known of a task.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// As the host names its cluster.
+    /// Its cluster, as it is told.
     pub cluster: &'a str,
-    /// The host's.
+    /// Its Availability Zone.
     pub zone: &'a str,
     /// What it is.
     pub definition: &'a TaskDefinition,
@@ -74,6 +80,7 @@ pub fn task(facts: &Facts<'_>, version: u8) -> Task {
         pull_stopped_at: state.pull_stopped_at.map(Timestamp::iso8601),
         execution_stopped_at: state.execution_stopped_at.map(Timestamp::iso8601),
         availability_zone: Some(facts.zone.to_owned()),
+        availability_zone_id: latest.then(|| zone_id(facts.zone)),
         task_tags: None,
         container_instance_tags: None,
         launch_type: text(&definition.launch_type),
@@ -122,6 +129,7 @@ pub fn container(facts: &Facts<'_>, index: usize, version: u8) -> Container {
         health: state.health.as_ref().map(|health| Health {
             status: health.status.as_str(),
             status_since: Some(health.since.iso8601()),
+            exit_code: (health.exit_code != 0).then_some(health.exit_code),
             output: health.output.clone(),
         }),
         volumes: volumes(facts.definition, definition),
@@ -131,6 +139,7 @@ pub fn container(facts: &Facts<'_>, index: usize, version: u8) -> Container {
         }),
         log_options: if latest { log.options } else { BTreeMap::new() },
         container_arn: definition.container_arn.clone().filter(|_| latest),
+        snapshotter: (latest && facts.definition.is_fargate()).then_some(SNAPSHOTTER),
         restart_count: (latest && definition.restart_policy.enabled).then_some(state.restarts),
         networks: networks(facts, more, latest),
     }
@@ -274,11 +283,16 @@ fn properties(task: &TaskDefinition, interface: &VpcAttachment) -> InterfaceProp
     let length = u32::from(interface.prefix_len.min(32));
     let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
     let first = Ipv4Addr::from(u32::from(interface.gateway) & mask);
+    let six = interface.ipv6_addresses.first();
     let mac = interface.mac.iter().map(|byte| format!("{byte:02x}"));
     InterfaceProperties {
         attachment_index: 0,
         mac_address: mac.collect::<Vec<_>>().join(":"),
         ipv4_subnet_cidr_block: format!("{first}/{length}"),
+        ipv6_subnet_cidr_block: six.map(|address| {
+            let first = u128::from(*address) & (u128::MAX << (128 - IPV6_PREFIX_LEN));
+            format!("{}/{IPV6_PREFIX_LEN}", Ipv6Addr::from(first))
+        }),
         domain_name_servers: interface
             .name_servers
             .iter()
@@ -287,6 +301,7 @@ fn properties(task: &TaskDefinition, interface: &VpcAttachment) -> InterfaceProp
         domain_name_search_list: interface.search.clone(),
         private_dns_name: task.interface_name(),
         subnet_gateway_ipv4_address: format!("{}/{length}", interface.gateway),
+        subnet_gateway_ipv6_address: six.map(|_| format!("{GATEWAY6}/{IPV6_PREFIX_LEN}")),
     }
 }
 
@@ -341,7 +356,7 @@ mod tests {
             vpc: "vpc-1".into(),
             mac: [2, 0xaa, 0, 0, 0, 5],
             addresses: vec![Ipv4Addr::new(172, 31, 16, 5)],
-            ipv6_addresses: Vec::new(),
+            ipv6_addresses: vec!["fd10:0:0:7::5".parse().expect("an address")],
             prefix_len: 20,
             gateway: Ipv4Addr::new(172, 31, 16, 1),
             name_servers: vec![Ipv4Addr::new(172, 31, 0, 2).into()],
@@ -394,7 +409,7 @@ mod tests {
                 "DesiredStatus": "RUNNING", "KnownStatus": "RUNNING",
                 "Limits": {"CPU": 0.25, "Memory": 512},
                 "PullStartedAt": "1970-01-01T00:00:01.000Z", "PullStoppedAt": "1970-01-01T00:00:02.000Z",
-                "AvailabilityZone": "us-east-1a", "LaunchType": "EC2", "ServiceName": "front",
+                "AvailabilityZone": "us-east-1a", "AvailabilityZoneID": "use1-az1", "LaunchType": "EC2", "ServiceName": "front",
                 "FaultInjectionEnabled": false, "Containers": [container],
             })
         };
@@ -403,11 +418,12 @@ mod tests {
         container["Networks"] = json!([{"NetworkMode": "host", "IPv4Addresses": [""]}]);
         assert_eq!(shown("host", 4), expected(&container));
         container["Networks"] = json!([{
-            "NetworkMode": "awsvpc", "IPv4Addresses": ["172.31.16.5"], "AttachmentIndex": 0,
-            "MACAddress": "02:aa:00:00:00:05", "IPv4SubnetCIDRBlock": "172.31.16.0/20",
+            "NetworkMode": "awsvpc", "IPv4Addresses": ["172.31.16.5"], "IPv6Addresses": ["fd10:0:0:7::5"],
+            "AttachmentIndex": 0, "MACAddress": "02:aa:00:00:00:05",
+            "IPv4SubnetCIDRBlock": "172.31.16.0/20", "IPv6SubnetCIDRBlock": "fd10:0:0:7::/64",
             "DomainNameServers": ["172.31.0.2"], "DomainNameSearchList": ["ec2.internal"],
             "PrivateDNSName": "ip-172-31-16-5.ec2.internal",
-            "SubnetGatewayIpv4Address": "172.31.16.1/20",
+            "SubnetGatewayIpv4Address": "172.31.16.1/20", "SubnetGatewayIpv6Address": "fe80::1/64",
         }]);
         let mut of_vpc = expected(&container);
         of_vpc["VPCID"] = json!("vpc-1");
@@ -418,6 +434,7 @@ mod tests {
     #[test]
     fn versions_3_and_2_leave_out_what_came_later() {
         let later = [
+            "AvailabilityZoneID",
             "LaunchType",
             "ServiceName",
             "VPCID",
@@ -433,8 +450,7 @@ mod tests {
             later_of_container
                 .iter()
                 .for_each(|name| drop(container.remove(*name)));
-            container["Networks"] =
-                json!([{"NetworkMode": "awsvpc", "IPv4Addresses": ["172.31.16.5"]}]);
+            container["Networks"] = json!([{"NetworkMode": "awsvpc", "IPv4Addresses": ["172.31.16.5"], "IPv6Addresses": ["fd10:0:0:7::5"]}]);
             assert_eq!(shown("awsvpc", version), expected);
             let port = &shown("bridge", version)["Containers"][0]["Ports"][0];
             assert_eq!(port.get("HostIp"), None);

@@ -63,6 +63,9 @@ pub struct Container {
     /// Version 4.
     #[serde(rename = "ContainerARN", skip_serializing_if = "Option::is_none")]
     pub container_arn: Option<String>,
+    /// Version 4, of FARGATE: who keeps the layers of its image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshotter: Option<&'static str>,
     /// Version 4, where it is started again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_count: Option<u32>,
@@ -107,6 +110,9 @@ pub struct Health {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_since: Option<String>,
+    /// Of the check that made the status; left out where it is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
     /// What the check wrote.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub output: String,
@@ -155,6 +161,12 @@ pub struct InterfaceProperties {
     /// Of its subnet.
     #[serde(rename = "IPv4SubnetCIDRBlock")]
     pub ipv4_subnet_cidr_block: String,
+    /// Of its subnet, where it has an address of it.
+    #[serde(
+        rename = "IPv6SubnetCIDRBlock",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ipv6_subnet_cidr_block: Option<String>,
     /// Resolvers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domain_name_servers: Vec<String>,
@@ -166,13 +178,16 @@ pub struct InterfaceProperties {
     pub private_dns_name: Option<String>,
     /// With the subnet's prefix length.
     pub subnet_gateway_ipv4_address: String,
+    /// With its prefix length: of the link, as every gateway of IPv6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet_gateway_ipv6_address: Option<String>,
 }
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Task {
-    /// As the host names it.
+    /// By name; by ARN in a task of launch type FARGATE.
     pub cluster: String,
     /// Its ARN.
     #[serde(rename = "TaskARN")]
@@ -199,9 +214,12 @@ pub struct Task {
     /// When an essential container ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_stopped_at: Option<String>,
-    /// Of the host.
+    /// The task's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<String>,
+    /// Version 4.
+    #[serde(rename = "AvailabilityZoneID", skip_serializing_if = "Option::is_none")]
+    pub availability_zone_id: Option<String>,
     /// With tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_tags: Option<BTreeMap<String, String>>,

@@ -89,6 +89,9 @@ pub struct TaskDefinition {
     /// Of a service's task.
     #[serde(default, deserialize_with = "null_as_default")]
     pub service_name: String,
+    /// Its Availability Zone, where that is not the host's own.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub zone: String,
     /// Where the keys of the task's role are fetched, where it has one.
     #[serde(default)]
     pub role_credentials: Option<RoleCredentials>,

@@ -15,6 +15,16 @@ impl TaskDefinition {
     pub fn is_fargate(&self) -> bool {
         self.launch_type == LAUNCH_TYPE
     }
+
+    /// Its cluster as its containers are told: by ARN in a task of launch type FARGATE, else by name.
+    /// Rule: developer guide, examples of task metadata version 4 on Fargate and on Amazon EC2.
+    pub fn told_cluster(&self) -> String {
+        let name = self.cluster();
+        match self.arn.split_once(":task/") {
+            Some((before, _)) if self.is_fargate() => format!("{before}:cluster/{name}"),
+            _ => name.to_owned(),
+        }
+    }
 }
 
 /// Refuses a task of launch type FARGATE that reaches beyond itself, or has no limits.
@@ -129,5 +139,23 @@ mod tests {
             t["pidMode"] = "host".into();
         });
         assert!(on_instance.is_ok(), "an instance's task may");
+    }
+
+    #[test]
+    fn the_cluster_is_told_by_arn_on_fargate_alone() {
+        let told = |launch_type: &str| {
+            let arn =
+                "arn:aws:ecs:us-east-1:000000000000:task/web/0123456789abcdef0123456789abcdef";
+            let task = task(|t| {
+                t["arn"] = arn.into();
+                t["launchType"] = launch_type.into();
+            });
+            task.expect("it is fine").told_cluster()
+        };
+        assert_eq!(
+            told("FARGATE"),
+            "arn:aws:ecs:us-east-1:000000000000:cluster/web"
+        );
+        assert_eq!(told("EC2"), "web");
     }
 }

@@ -62,9 +62,22 @@ pub enum Probe {
     /// With exit code 0.
     Passed(String),
     /// With another one, not in time, or not at all because its program cannot be run.
-    Failed(String),
+    Failed {
+        /// Of its program; -1 where it has none, as Docker says.
+        exit_code: i32,
+        /// What it wrote, or why it failed.
+        output: String,
+    },
     /// It cannot be known: whoever runs checks in the container is gone.
     Impossible,
+}
+
+impl Probe {
+    /// One that failed.
+    pub fn failed(exit_code: i32, output: impl Into<String>) -> Self {
+        let output = output.into();
+        Self::Failed { exit_code, output }
+    }
 }
 
 /// A container's check, and where it stands.
@@ -80,6 +93,9 @@ pub struct Health {
     pub failures: u32,
     /// What the check that made the status wrote.
     pub output: String,
+    /// Its exit code.
+    #[serde(default)]
+    pub exit_code: i32,
 }
 
 impl HealthCheck {
@@ -121,6 +137,7 @@ impl Health {
             since,
             failures: 0,
             output: String::new(),
+            exit_code: 0,
         }
     }
 
@@ -137,16 +154,16 @@ impl Health {
         began: Timestamp,
         now: Timestamp,
     ) {
-        let (status, output) = match probe {
+        let (status, output, code) = match probe {
             Probe::Impossible => {
                 self.failures = 0;
-                (HealthStatus::Unknown, String::new())
+                (HealthStatus::Unknown, String::new(), 0)
             }
             Probe::Passed(output) => {
                 self.failures = 0;
-                (HealthStatus::Healthy, output)
+                (HealthStatus::Healthy, output, 0)
             }
-            Probe::Failed(output) => {
+            Probe::Failed { exit_code, output } => {
                 let lasted_ms = began.since(started).as_millis();
                 let is_starting = self.status == HealthStatus::Unknown
                     && lasted_ms < u128::from(self.check.start_period_ms);
@@ -156,12 +173,13 @@ impl Health {
                 if self.failures < self.check.retries {
                     return;
                 }
-                (HealthStatus::Unhealthy, output)
+                (HealthStatus::Unhealthy, output, exit_code)
             }
         };
         if status != self.status {
             self.status = status;
             self.since = now;
+            self.exit_code = code;
             self.output = output.chars().take(OUTPUT_BYTES_MAX).collect();
         }
     }
@@ -215,9 +233,11 @@ mod tests {
         let status = |&(at, passed): &(i64, bool)| {
             let probe = match passed {
                 true => Probe::Passed(String::new()),
-                false => Probe::Failed("no".into()),
+                false => Probe::failed(3, "no"),
             };
             health.note(probe, second(0), second(at), second(at + 1));
+            let is_ill = health.status == HealthStatus::Unhealthy;
+            assert_eq!(health.exit_code, if is_ill { 3 } else { 0 });
             health.status
         };
         checks.iter().map(status).collect()

@@ -189,12 +189,19 @@ A deployment controller cannot be changed.",
     ),
     (
         "EC2",
-        "Networking alone. Each region has three zones. Public addresses are of 100.64.0.0/16, IPv6 \
-         ranges of fd10::/16 (RFC 4193). What takes AWS a while is done at once: nothing stays \
-         `pending`. `DryRun` runs all checks of the call, also those that AWS leaves out. Parameters \
+        "Networking alone. Each region has three zones. Public addresses are of 100.64.0.0/16, or of the \
+         next range within 100.64.0.0/10 to which no route of the server's machine led at the first start, IPv6 ranges of fd10::/16 (RFC 4193). What takes AWS a while is done at once: nothing stays \
+         `pending`. `EnableDns64`, `EnableNetworkAddressUsageMetrics`, the host name type \
+         `resource-name` and its two records are stored and shown, and without effect. `DryRun` runs all checks of the call, also those that AWS leaves out. Parameters \
          that are not served (IPAM, Outposts, prefix delegation, connection tracking, encryption \
          controls) answer `UnsupportedOperation`. Where no recording of AWS's error text is known to \
          us, the error's code is AWS's and the text is ours.",
+    ),
+    (
+        "Task metadata",
+        "`ClockDrift` is left out: the clock is the host's, and who keeps it is not known. A published port is told \
+         once, at `0.0.0.0`, and not at `::` too: ports are published for IPv4 alone. \
+         `SubnetGatewayIpv6Address` is `fe80::1/64`, the link's address of each VPC's router.",
     ),
     (
         "guardDutyActivate",

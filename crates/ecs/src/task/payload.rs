@@ -38,6 +38,8 @@ pub fn task(world: &World, record: &TaskRecord) -> Task {
         desired_status: Some(traffic::told(record).name().into()),
         overrides: Some(NO_OVERRIDES.into()),
         launch_type: Some(record.launch_type().into()),
+        // A host that lends capacity has tasks of all zones; on an instance, a task's zone is the instance's.
+        zone: record.fargate.as_ref().map(|run| run.zone.clone()),
         group: Some(record.group.clone()),
         service_name: record.group.strip_prefix("service:").map(str::to_owned),
         ..Task::default()

@@ -61,6 +61,7 @@ use serde::{Deserialize, Serialize};
 pub use config::{ENDPOINTS, Endpoint};
 pub use encryption::{Between, Encryption, WIREGUARD_PORT};
 pub use linux::LinuxVpcs;
+pub use plug::GATEWAY6;
 
 use crate::error::NetworkError;
 

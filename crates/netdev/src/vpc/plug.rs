@@ -30,7 +30,7 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// Every router's end: a task that moves finds the gateway that it knows.
 const ROUTER_MAC: [u8; 6] = [0x0a, 0x58, 0, 0, 0, 1];
 /// The gateway of every IPv6 address.
-const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+pub const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 /// An interface's device in the router.
 #[derive(Debug, Clone)]

@@ -210,7 +210,7 @@ impl Host {
                 let is_healthy = !fails && self.running.contains(&container);
                 let probe = match is_healthy {
                     true => Probe::Passed("fine".into()),
-                    false => Probe::Failed("ill".into()),
+                    false => Probe::failed(1, "ill"),
                 };
                 if is_healthy {
                     self.healthy.insert(container);
