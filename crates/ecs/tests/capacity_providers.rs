@@ -1,5 +1,5 @@
-//! The seam to capacity providers: a strategy decides whose instances a service's tasks go to. CreateService refuses
-//! strategies until they are served: these services get theirs behind its back, as instances get their provider.
+//! The seam to capacity providers: a strategy decides whose instances a service's tasks go to. CreateService takes
+//! Fargate's providers alone: these services get theirs behind its back, as instances get their provider.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod support;

@@ -170,7 +170,7 @@ mod tests {
         launch_type: Option<&str>,
         given: &[Item],
     ) -> Result<Capacity, String> {
-        let mut cluster = cluster::new(&mut Ctx::for_tests(1, Timestamp::EPOCH), "blue");
+        let mut cluster = cluster::new(&Ctx::for_tests(1, Timestamp::EPOCH), "blue");
         cluster.capacity_providers = vec!["FARGATE".into(), "FARGATE_SPOT".into()];
         cluster.default_strategy = items(default).into_iter().map(Stored).collect();
         of(Some(&cluster), launch_type, Some(&items(given))).map_err(|error| error.to_string())

@@ -336,11 +336,8 @@ mod tests {
             ("not", "expected a subject at the end"),
             ("attribute:a == b and", "expected a subject at the end"),
         ] {
-            assert!(parse(text).is_err(), "{text}");
-            eprintln!(
-                "TEXT {text:?} => {:?}",
-                parse(text).unwrap_err().to_string()
-            );
+            let got = parse(text).map_err(|error| error.to_string());
+            assert_eq!(got, Err(expected.to_owned()), "{text}");
         }
         let deep = format!("{}attribute:a exists{}", "(".repeat(65), ")".repeat(65));
         assert!(parse(&deep).is_err());
