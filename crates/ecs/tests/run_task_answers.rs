@@ -243,6 +243,40 @@ fn what_finds_no_room_is_a_failure_with_its_reason() {
     }
 }
 
+/// API reference, PortMapping: 100 at a time, with the five that the agent reserves.
+#[test]
+fn an_instance_has_a_hundred_host_ports_at_most() {
+    let mut house = House::new();
+    let host = house.host("h1", 1024, 1024);
+    for (family, ports) in [
+        ("first", 8000..8050),
+        ("rest", 9000..9045),
+        ("one", 9100..9101),
+    ] {
+        let app = ContainerDefinition {
+            port_mappings: Some(ports.map(|number| port(number, number)).collect()),
+            ..container("app", 0, 10)
+        };
+        house.define(family, vec![app]);
+    }
+    house.define(
+        "dynamic",
+        vec![ContainerDefinition {
+            port_mappings: Some(vec![port(80, 0)]),
+            ..container("app", 0, 10)
+        }],
+    );
+    house.run_all("first", 1);
+    let rest = house.run_all("rest", 1).remove(0);
+    let full = reasons(house.run(run("one", 1)).unwrap());
+    assert_eq!(full, (0, vec!["RESOURCE:PORTS".to_owned()]));
+    // Those that the agent chooses do not count.
+    house.run_all("dynamic", 1);
+    house.deliver(&host);
+    house.report_stopped(&rest, &["app"], 0);
+    house.run_all("one", 1);
+}
+
 #[test]
 fn a_client_token_gives_the_same_tasks_or_a_conflict() {
     let mut house = House::new();

@@ -145,10 +145,6 @@ A deployment controller cannot be changed.",
          is RUNNING until its containers have ended and its interface is gone.",
     ),
     (
-        "Host ports of an instance",
-        "AWS takes 100 with those reserved; here there is no limit.",
-    ),
-    (
         "GPUs",
         "Of the host's files of the Container Device Interface, in JSON and without hooks (see \
          docs/gpus.md), where AWS's agent asks NVIDIA's runtime. The attributes that name the \

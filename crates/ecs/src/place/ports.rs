@@ -5,6 +5,15 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
+/// Rule: API reference, PortMapping, `hostPort`: host ports of an instance at a time, those that are reserved by default
+/// among them; not those that the agent chooses.
+pub(super) const PORTS_MAX: usize = 100;
+
+/// How many more host ports an instance takes that uses these.
+pub(super) fn left(tcp: &BTreeSet<u16>, udp: &BTreeSet<u16>) -> usize {
+    PORTS_MAX.saturating_sub(tcp.len() + udp.len())
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ports {
     pub(super) tcp: BTreeSet<u16>,

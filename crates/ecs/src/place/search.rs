@@ -14,6 +14,7 @@ use super::constraint::Constraint;
 use super::group::{ByCount, Group};
 use super::index::{Class, Cluster};
 use super::node::{ClassKey, Node};
+use super::ports;
 use super::query::Expression;
 use super::strategy::Criterion;
 use super::tree::{Amounts, Entry, Tree, Walk};
@@ -88,6 +89,10 @@ impl<'a> Search<'a> {
         let free =
             |ports: &[u16], used: &BTreeSet<u16>| ports.iter().all(|port| !used.contains(port));
         if !free(&reserved.tcp, &class.in_use.tcp) || !free(&reserved.udp, &class.in_use.udp) {
+            return None;
+        }
+        let wanted = reserved.tcp.len() + reserved.udp.len();
+        if wanted > 0 && wanted > ports::left(&class.in_use.tcp, &class.in_use.udp) {
             return None;
         }
         match self.within.first() {

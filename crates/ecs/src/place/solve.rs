@@ -9,6 +9,7 @@ use super::choose::Member;
 pub use super::choose::Placement;
 use super::constraint::Constraint;
 use super::index::Cluster;
+use super::ports;
 use super::problem::{Candidate, Requirement, Standing};
 use crate::records::container_instance::InstanceId;
 use std::cmp::Reverse;
@@ -85,6 +86,13 @@ pub enum Reason {
     Ports(u16),
     /// A UDP port is taken.
     PortsUdp(u16),
+    /// Too few host ports left of those that an instance may have.
+    PortCount {
+        /// What the task needs.
+        wanted: u32,
+        /// What is left.
+        free: u32,
+    },
     /// It is in none of the Availability Zones of the task's subnets.
     Location,
     /// No subnet that it could be in has an address left.
@@ -114,7 +122,7 @@ impl Reason {
             Self::Cpu { .. } => "RESOURCE:CPU",
             Self::Memory { .. } => "RESOURCE:MEMORY",
             Self::Gpu { .. } => "RESOURCE:GPU",
-            Self::Ports(_) => "RESOURCE:PORTS",
+            Self::Ports(_) | Self::PortCount { .. } => "RESOURCE:PORTS",
             Self::PortsUdp(_) => "RESOURCE:PORTS_UDP",
             Self::Location => "LOCATION",
             Self::Eni { .. } | Self::Addresses | Self::Interface(_) => "RESOURCE:ENI",
@@ -139,6 +147,9 @@ impl Reason {
             Self::Eni { wanted, free } => {
                 format!("needs {wanted} network interfaces, {free} are left")
             }
+            Self::PortCount { wanted, free } => {
+                format!("needs {wanted} host ports, {free} are left")
+            }
             Self::Ports(port) => format!("TCP port {port} is in use"),
             Self::PortsUdp(port) => format!("UDP port {port} is in use"),
             Self::Location => "is in none of the Availability Zones of the subnets".into(),
@@ -162,6 +173,7 @@ impl Reason {
             Self::Cpu { wanted, free }
             | Self::Memory { wanted, free }
             | Self::Gpu { wanted, free }
+            | Self::PortCount { wanted, free }
             | Self::Eni { wanted, free } => {
                 let lacking = u64::from(wanted.saturating_sub(*free)) * 1000;
                 (2, Reverse(lacking / u64::from(*wanted).max(1)))
@@ -275,12 +287,19 @@ fn lacks_resource(candidate: &Candidate, requirement: &Requirement) -> Option<Re
     }
     let tcp = wanted.tcp.iter().find(|port| free.tcp_used.contains(port));
     let udp = wanted.udp.iter().find(|port| free.udp_used.contains(port));
+    let ports = wanted.tcp.len() + wanted.udp.len();
+    let left = ports::left(&free.tcp_used, &free.udp_used);
+    let too_many = || Reason::PortCount {
+        wanted: u32::try_from(ports).unwrap_or(u32::MAX),
+        free: u32::try_from(left).unwrap_or(u32::MAX),
+    };
     let lacking = Reason::Eni {
         wanted: requirement.interfaces,
         free: free.interfaces,
     };
     tcp.map(|port| Reason::Ports(*port))
         .or_else(|| udp.map(|port| Reason::PortsUdp(*port)))
+        .or_else(|| (ports > 0 && ports > left).then(too_many))
         .or_else(|| (requirement.interfaces > free.interfaces).then_some(lacking))
 }
 
@@ -340,6 +359,12 @@ mod tests {
             (|_, r| r.reserved.cpu_units = 100, None),
             (|_, r| r.reserved.memory_mib = 101, Some("RESOURCE:MEMORY")),
             (|_, r| r.reserved.tcp = vec![80, 22], Some("RESOURCE:PORTS")),
+            // With the two that are used.
+            (|_, r| r.reserved.tcp = (1000..1098).collect(), None),
+            (
+                |_, r| r.reserved.tcp = (1000..1099).collect(),
+                Some("RESOURCE:PORTS"),
+            ),
             (|_, r| r.reserved.udp = vec![53], Some("RESOURCE:PORTS_UDP")),
             (|_, r| r.reserved.udp = vec![22], None),
             (|_, r| r.interfaces = 1, None),

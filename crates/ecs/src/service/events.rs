@@ -270,7 +270,9 @@ pub fn why_unplaced(refused: Option<&Refused>) -> Unplaced {
         Reason::Cpu { .. } => "has insufficient CPU units available",
         Reason::Memory { .. } => "has insufficient memory available",
         Reason::Gpu { .. } => "has insufficient GPU resource available",
-        Reason::Ports(_) | Reason::PortsUdp(_) => "is already using a port required by your task",
+        Reason::Ports(_) | Reason::PortsUdp(_) | Reason::PortCount { .. } => {
+            "is already using a port required by your task"
+        }
         Reason::Attribute(_) => "is missing an attribute required by your task",
         Reason::Location => "encountered error \"LOCATION\"",
         Reason::Eni { .. } | Reason::Addresses | Reason::Interface(_) => {
