@@ -123,7 +123,7 @@ impl Simulation {
         let arn = payload["arn"].as_str().unwrap_or_default().to_owned();
         let is_stop = payload["desiredStatus"] == "STOPPED";
         if self.hosts[agent.host].agent.live.contains_key(&arn) {
-            if is_stop {
+            if is_stop && !self.has(Mutation::StopUnheard) {
                 self.tell(agent, &arn, machine::Event::StopRequested);
             }
             return;

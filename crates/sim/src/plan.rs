@@ -45,6 +45,12 @@ pub enum Mutation {
     ForgottenHost,
     /// Grace periods are as good as none.
     GraceIgnored,
+    /// A service may have twice as many tasks as its maximum allows.
+    MaximumDoubled,
+    /// A DAEMON's instance that has its task counts as one without.
+    TakenSeat,
+    /// Agents do not stop what they are told to stop.
+    StopUnheard,
     /// Task sets get twice their share.
     ScaledTwice,
     /// A task set that is deleted is gone before its tasks are.

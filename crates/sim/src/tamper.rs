@@ -4,19 +4,24 @@ use crate::plan::Mutation;
 use crate::providers;
 use aws_types::Timestamp;
 use ecs::records::deployment_stage::HookStatus;
-use ecs::records::service::{SERVICES, ServiceKey, ServiceRecord};
+use ecs::records::service::{SERVICES, Scheduling, ServiceKey, ServiceRecord};
 use ecs::records::service_deployment::{
     DeploymentStatus, Monitor, SERVICE_DEPLOYMENTS, ServiceDeploymentKey,
 };
+use ecs::records::task::Membership;
 use ecs::records::task_set::TaskSetStatus;
 use ecs::records::task_table::{BY_SERVICE, LIVE, service_parts};
-use ecs::records::{TASKS, TaskKey};
+use ecs::records::{TASKS, TaskKey, TaskRecord};
+use ecs::task::status::TaskStatus;
+use std::sync::Arc;
 use store::Txn;
 
 /// What is put back after the step.
 #[derive(Debug)]
 pub enum Kept {
     Grace(Option<u32>),
+    Maximum(Option<i32>),
+    Seats(Vec<(TaskKey, Membership)>),
     Scales(Vec<(u64, u32)>),
     Rollback(Option<bool>),
     Protected(Vec<(TaskKey, Option<Timestamp>)>),
@@ -35,6 +40,18 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
         Mutation::GraceIgnored => {
             change(txn, key, |service| service.grace_seconds = None);
             Kept::Grace(service.grace_seconds)
+        }
+        Mutation::MaximumDoubled => {
+            let before = service.configuration.0.maximum_percent;
+            let doubled = Some(before.unwrap_or(200) * 2);
+            set_maximum(txn, key, doubled);
+            Kept::Maximum(before)
+        }
+        Mutation::TakenSeat => {
+            if service.scheduling != Scheduling::Daemon {
+                return None;
+            }
+            Kept::Seats(leave_seats(txn, key))
         }
         Mutation::ScaledTwice => {
             let sets = service.task_sets.iter();
@@ -85,6 +102,12 @@ pub fn end(txn: &mut Txn, key: &ServiceKey, kept: Option<Kept>) {
     match kept {
         None => {}
         Some(Kept::Grace(grace)) => change(txn, key, |service| service.grace_seconds = grace),
+        Some(Kept::Maximum(maximum)) => set_maximum(txn, key, maximum),
+        Some(Kept::Seats(tasks)) => {
+            for (task, of) in tasks {
+                txn.update(&TASKS, &task, |task| task.service = Some(of));
+            }
+        }
         Some(Kept::Scales(scales)) => change(txn, key, |service| {
             for set in &mut service.task_sets {
                 let before = scales.iter().find(|(number, _)| *number == set.number);
@@ -153,11 +176,36 @@ fn set_rollback(txn: &mut Txn, key: &ServiceKey, to: Option<bool>) -> Option<boo
     before
 }
 
-fn unprotect(txn: &mut Txn, key: &ServiceKey) -> Vec<(TaskKey, Option<Timestamp>)> {
+fn set_maximum(txn: &mut Txn, key: &ServiceKey, to: Option<i32>) {
+    change(txn, key, |service| {
+        service.configuration.0.maximum_percent = to;
+    });
+}
+
+/// The tasks that are RUNNING are none of the service's.
+fn leave_seats(txn: &mut Txn, key: &ServiceKey) -> Vec<(TaskKey, Membership)> {
+    let of = live(txn, key)
+        .into_iter()
+        .filter(|task| task.last_status == TaskStatus::Running)
+        .filter_map(|task| Some((task.key.clone(), task.service?)));
+    let of: Vec<_> = of.collect();
+    for (task, _) in &of {
+        txn.update(&TASKS, task, |task| task.service = None);
+    }
+    of
+}
+
+/// Its tasks that are not STOPPED.
+fn live(txn: &Txn, key: &ServiceKey) -> Vec<Arc<TaskRecord>> {
     let within = TaskKey::new(&key.scope, &key.cluster, "");
     let parts = service_parts(&within, &key.group(), LIVE);
-    let live = txn.find(&TASKS, &BY_SERVICE, &parts);
-    let of = live.map(|task| (task.key.clone(), task.protected_until));
+    txn.find(&TASKS, &BY_SERVICE, &parts).cloned().collect()
+}
+
+fn unprotect(txn: &mut Txn, key: &ServiceKey) -> Vec<(TaskKey, Option<Timestamp>)> {
+    let of = live(txn, key)
+        .into_iter()
+        .map(|task| (task.key.clone(), task.protected_until));
     let of: Vec<_> = of.filter(|(_, until)| until.is_some()).collect();
     for (task, _) in &of {
         txn.update(&TASKS, task, |task| task.protected_until = None);

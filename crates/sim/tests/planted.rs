@@ -191,3 +191,26 @@ fn an_alarm_that_ends_no_deployment_is_found() {
     assert_eq!(violation.invariant, 3, "{violation}");
     assert!(violation.what.contains("alarm"), "{violation}");
 }
+
+#[test]
+fn a_service_above_its_maximum_is_found() {
+    let violation = found_among_services(Mutation::MaximumDoubled);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    assert!(violation.what.contains("started beside"), "{violation}");
+    assert!(violation.what.contains("at most"), "{violation}");
+}
+
+#[test]
+fn a_second_task_of_a_daemon_on_one_instance_is_found() {
+    let violation = found_among_services(Mutation::TakenSeat);
+    assert_eq!(violation.invariant, 3, "{violation}");
+    let what = "started where one of its tasks is";
+    assert!(violation.what.contains(what), "{violation}");
+}
+
+#[test]
+fn an_agent_that_ignores_a_stop_is_found() {
+    let violation = found(Mutation::StopUnheard);
+    assert_eq!(violation.invariant, 4, "{violation}");
+    assert!(violation.what.contains("nobody wants it"), "{violation}");
+}

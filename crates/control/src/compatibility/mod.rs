@@ -115,6 +115,11 @@ fn services(text: &mut String) {
          yet support FIELD\".",
         std::iter::empty(),
     );
+    part(
+        text,
+        "deploymentController",
+        "another than the service has, in UpdateService",
+    );
     ROWS.iter().for_each(|row| part(text, row.member, row.when));
 }
 
