@@ -41,12 +41,7 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
             change(txn, key, |service| service.grace_seconds = None);
             Kept::Grace(service.grace_seconds)
         }
-        Mutation::MaximumDoubled => {
-            let before = service.configuration.0.maximum_percent;
-            let doubled = Some(before.unwrap_or(200) * 2);
-            set_maximum(txn, key, doubled);
-            Kept::Maximum(before)
-        }
+        Mutation::MaximumDoubled => Kept::Maximum(double_maximum(txn, key)),
         Mutation::TakenSeat => {
             if service.scheduling != Scheduling::Daemon {
                 return None;
@@ -180,6 +175,12 @@ fn set_maximum(txn: &mut Txn, key: &ServiceKey, to: Option<i32>) {
     change(txn, key, |service| {
         service.configuration.0.maximum_percent = to;
     });
+}
+
+fn double_maximum(txn: &mut Txn, key: &ServiceKey) -> Option<i32> {
+    let before = txn.get(&SERVICES, key)?.configuration.0.maximum_percent;
+    set_maximum(txn, key, Some(before.unwrap_or(200) * 2));
+    before
 }
 
 /// The tasks that are RUNNING are none of the service's.

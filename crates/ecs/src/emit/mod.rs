@@ -2,7 +2,7 @@
 //!
 //! A task or an instance is told of when its `version` grew, which an instance's does with its resources
 //! as well, a deployment when its rollout state changed, a service's action when it is stored with the
-//! service's own events. So each transition is told once, with the version that the API shows.
+//! service's own events, with a deployment's change, and when a count that is computed changed. So each transition is told once, with the version that the API shows.
 //! Rule: semantics 12; developer guide, "Amazon ECS events".
 
 mod changed;
