@@ -1,7 +1,7 @@
 //! Capacity providers as the scheduler meets them: each host's capacity is of one of two, and a service's strategy
 //! says how its tasks are spread over them.
 //!
-//! CreateService refuses strategies until they are served: this service gets its own behind its back.
+//! CreateService takes strategies of FARGATE and FARGATE_SPOT alone: this service gets its own behind its back.
 
 use crate::event::HostIndex;
 use crate::plan::Load;
