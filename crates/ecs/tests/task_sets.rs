@@ -10,7 +10,7 @@ use aws_api::ecs::{
 use ecs::ops;
 use ecs::records::service::ServiceKey;
 use ecs::records::task_set::TaskSet;
-use ecs::records::{TASKS, TaskRecord};
+use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS, TaskRecord};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,4 +187,39 @@ fn protected_tasks_keep_their_set_from_scaling_in_until_they_are_no_more() {
     assert!(house.live(&key).is_empty() && record.told.is_empty());
     let left: Vec<_> = record.task_sets.iter().map(TaskSet::id).collect();
     assert_eq!(left, [b], "the deleted one is gone with its last task");
+}
+
+#[test]
+fn a_task_that_goes_as_one_too_many_replaces_nothing() {
+    let (mut house, key) = external();
+    let drained = house.host("b", 4096, 4096);
+    let id = set(&mut house, "web:1", 50.0);
+    run(&mut house, &key);
+    let tasks = kept(&house, &key, &id);
+    let of_drained = |task: &&Arc<TaskRecord>| task.instance == drained.id;
+    let old = tasks.iter().find(of_drained).unwrap().key.clone();
+    house.change(|txn, _| {
+        assert!(txn.update(&CONTAINER_INSTANCES, &drained, |instance| {
+            instance.status = InstanceStatus::Draining;
+        }));
+    });
+    house.settle(&key);
+    house.play(&key);
+    // The replacement is too young to count, and cannot go: the other one goes.
+    let until = house.ctx.now.plus(Duration::from_secs(3600));
+    let known: Vec<_> = tasks.iter().map(|task| task.key.clone()).collect();
+    let now = kept(&house, &key, &id);
+    let young = now.iter().find(|task| !known.contains(&task.key)).unwrap();
+    let young = young.key.clone();
+    house.change(|txn, _| txn.update(&TASKS, &young, |task| task.protected_until = Some(until)));
+    scale(&mut house, &id, 25.0);
+    house.settle(&key);
+    let left: Vec<_> = kept(&house, &key, &id);
+    assert!(left.iter().any(|task| task.key == old), "none counts yet");
+    house.play(&key);
+    house.pass(40);
+    house.settle(&key);
+    let left: Vec<_> = kept(&house, &key, &id);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].key, young);
 }

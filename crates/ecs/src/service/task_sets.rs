@@ -94,7 +94,10 @@ fn keep(facts: &Facts<'_>, set: &TaskSet, members: &[&Member], progress: &mut Pr
     if protected > desired {
         progress.protected.push((set.number, protected));
     }
-    let healthy = count(good.iter().filter(|m| m.is_healthy()).count());
+    // Of those that stay: what goes as one too many replaces nothing.
+    let stays = |m: &&&Member| !leaving.iter().any(|gone| gone.task == m.task);
+    let healthy = good.iter().filter(stays).filter(|m| m.is_healthy());
+    let healthy = count(healthy.count());
     let bad = live
         .iter()
         .filter(|m| !good.iter().any(|g| g.task == m.task));
