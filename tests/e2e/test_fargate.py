@@ -10,7 +10,7 @@ import connect
 import images
 import pytest
 import vpc
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from harness import eventually
 
 
@@ -338,3 +338,23 @@ def test_the_container_of_the_getting_started_guide_serves_its_page(longshore, t
     longshore.ecs.delete_service(service="fargate-service", force=True)
     # The shell of the entry point does not hear the signal; what the image asks for is sent, then SIGKILL.
     longshore.wait(arn, "STOPPED")
+
+
+def answers(longshore):
+    try:
+        return longshore.ecs.list_clusters()["clusterArns"]
+    except EndpointConnectionError:
+        return None
+
+
+def test_a_machine_whose_instance_was_deregistered_goes_on_to_be_told_of_its_networks(fresh):
+    definition = define(fresh, "told")
+    first = running(fresh, definition)
+    instance, = fresh.ecs.list_container_instances()["containerInstanceArns"]
+    fresh.ecs.deregister_container_instance(containerInstance=instance, force=True)
+    # By that registration it is refused when it connects anew.
+    fresh.kill("server")
+    eventually(lambda: answers(fresh), "the server to be back")
+    second = running(fresh, definition)
+    assert vpc.address(first) != vpc.address(second)
+    stop(fresh, first, second)

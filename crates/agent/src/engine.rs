@@ -36,6 +36,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 /// How often leftovers of lost shims are looked for.
@@ -76,11 +77,15 @@ pub async fn run(config: AgentConfig, stop: impl Future<Output = ()>) -> io::Res
     tokio::spawn(keep_swept(host.clone()));
     tokio::spawn(control_socket::serve(host.clone()));
     tokio::spawn(images::clean_up(host.clone()));
-    let first = parts.first().copied();
-    let parts = parts.into_iter();
-    let sessions = join_all(parts.map(|part| serve(&host, part, Some(part) == first)));
+    let (registered, registrations) = watch::channel(Vec::new());
+    let sessions = join_all(
+        parts
+            .into_iter()
+            .map(|part| serve(&host, part, &registered)),
+    );
     tokio::select! {
         _ = sessions => {}
+        () = session::host_sync(&host, registrations) => {}
         () = stop => info!("stopping; containers go on"),
     }
     Ok(())
@@ -139,18 +144,13 @@ fn has_fargate(stored: &[StoredTask]) -> bool {
     })
 }
 
-/// Registers one part and keeps its sessions. A machine has one set of networks: its first part asks for them.
-async fn serve(host: &Arc<Host>, part: Part, is_first: bool) {
+/// Registers one part and keeps its sessions; says by which registration the machine may ask for its networks.
+async fn serve(host: &Arc<Host>, part: Part, registered: &watch::Sender<Vec<String>>) {
     let instance = registration::register(host, part).await;
-    let networks = async {
-        if is_first {
-            session::host_sync(host, &instance).await;
-        }
-    };
+    registered.send_modify(|all| all.push(instance.clone()));
     tokio::join!(
         session::acs(host, &instance, part),
-        session::tcs(host, &instance, part),
-        networks
+        session::tcs(host, &instance, part)
     );
 }
 

@@ -7,7 +7,9 @@
 use crate::connect;
 use crate::records::TASKS;
 use crate::records::connect::ENDPOINTS;
-use crate::records::container_instance::{CONTAINER_INSTANCES, ContainerInstanceRecord};
+use crate::records::container_instance::{
+    CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceKey,
+};
 use aws_api::agent::host_sync::{HostEncryption, HostRow, Row, RowKey, ToHost};
 use aws_types::Timestamp;
 use ec2::held;
@@ -125,6 +127,12 @@ pub fn concern<'a>(
         name if name == CONTAINER_INSTANCES.name() || name == ENDPOINTS.name() => true,
         name => is_one(name),
     })
+}
+
+/// Whether there is this registration. Without it nothing says which machine asks.
+#[must_use]
+pub fn is_known(world: &World, registration: &InstanceKey) -> bool {
+    world.get(&CONTAINER_INSTANCES, registration).is_some()
 }
 
 /// What the host with this registration shall hold: the VPCs in which it has interfaces, with the names that

@@ -214,6 +214,9 @@ impl Simulation {
             return;
         };
         sync.waits = false;
+        if !host_rows::is_known(&self.server.published, &sync.instance) {
+            return self.end_sync(session);
+        }
         let wanted = host_rows::wanted(&self.server.published, &sync.instance.arn());
         let Some(mut change) = sync.told.change(wanted) else {
             return self.confirm(session);

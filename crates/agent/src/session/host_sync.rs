@@ -8,6 +8,7 @@ use aws_wire::head::percent_encoded;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, info, warn};
 
@@ -15,9 +16,17 @@ use tracing::{debug, info, warn};
 const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// Keeps the session; never returns. While there is none the host's networks stay as they are.
-pub async fn host_sync(host: &Arc<Host>, instance: &str) {
-    let mut reconnect = Reconnect::new();
+///
+/// A machine has one set of networks, for which it asks by one of its `registrations`: by the next where that fails,
+/// since one that was deregistered is refused.
+pub async fn host_sync(host: &Arc<Host>, mut registrations: watch::Receiver<Vec<String>>) {
+    let (mut reconnect, mut turn) = (Reconnect::new(), 0_usize);
     loop {
+        let known = registrations.wait_for(|all| !all.is_empty()).await;
+        let known = known.map(|all| all.clone()).unwrap_or_default();
+        let Some(instance) = known.get(turn % known.len().max(1)) else {
+            return;
+        };
         let began = Instant::now();
         match connect(host, &format!("hostSync={}", percent_encoded(instance))).await {
             Ok(socket) => {
@@ -28,6 +37,7 @@ pub async fn host_sync(host: &Arc<Host>, instance: &str) {
             }
             Err(error) => {
                 debug!(%error, "host sync not connected");
+                turn += 1;
                 reconnect.after(Duration::ZERO).await;
             }
         }

@@ -47,6 +47,8 @@ enum End {
     Closed,
     Silent,
     Stopping,
+    /// Its registration is gone: the machine asks by another, if it has one.
+    Unknown,
     Socket(#[expect(dead_code, reason = "for the log")] tungstenite::Error),
 }
 
@@ -66,7 +68,7 @@ struct HostSync<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
     async fn live(&mut self) -> Result<(), End> {
-        let state = self.told.state(self.wanted());
+        let state = self.told.state(self.wanted()?);
         self.send(&state).await?;
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,14 +106,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HostSync<'_, S> {
         while let Some(Some(_)) = self.changes.next().now_or_never() {}
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> Result<Wanted, End> {
         let world = self.sessions.state.snapshot();
-        host_rows::wanted(&world, &self.host.instance_arn)
+        match host_rows::is_known(&world, &self.host.instance) {
+            true => Ok(host_rows::wanted(&world, &self.host.instance_arn)),
+            false => Err(End::Unknown),
+        }
     }
 
     /// Sends what is other than the host was told.
     async fn tell(&mut self) -> Result<(), End> {
-        match self.told.change(self.wanted()) {
+        match self.told.change(self.wanted()?) {
             Some(change) => self.send(&change).await,
             None => {
                 self.confirm().await;
