@@ -5,7 +5,7 @@
 
 mod support;
 
-use store::{ImportError, MemoryStore, Store, StoreError, export, get, import};
+use store::{ImportError, MemoryStore, Store, StoreError, Txn, World, export, get, import};
 use support::{NOTES, ctx, note, schema};
 
 fn exported() -> String {
@@ -41,6 +41,20 @@ fn an_import_gives_back_what_was_exported() {
 
     let error = import(&mut store, &schema(), &mut text.as_bytes()).unwrap_err();
     assert!(matches!(error, ImportError::NotEmpty));
+}
+
+#[test]
+fn two_worlds_have_the_same_rows_whoever_made_them() {
+    let world = |text: &str| {
+        let mut txn = Txn::new(World::empty(&schema()));
+        txn.put(&NOTES, note("a/b", text));
+        txn.finish().0
+    };
+    let one = world("one");
+    assert!(one.has_rows_of(&one.clone()));
+    assert!(one.has_rows_of(&world("one")));
+    assert!(!one.has_rows_of(&world("other")));
+    assert!(!one.has_rows_of(&World::empty(&schema())));
 }
 
 #[test]

@@ -101,7 +101,11 @@ mod tests {
     #[test]
     fn they_end_before_ids_are_negative_numbers() {
         let mut ranges = Ranges::default();
-        let all = std::iter::from_fn(|| ranges.take()).count();
-        assert_eq!(all, (BEYOND / IDS - 2) as usize);
+        let last = BEYOND - 2 * IDS;
+        for first in (FIRST..last).step_by(IDS as usize) {
+            ranges.keep(IdRange { first });
+        }
+        assert_eq!(firsts(&mut ranges, 2), [last, last + IDS]);
+        assert!(ranges.take().is_none());
     }
 }
