@@ -336,8 +336,8 @@ def test_the_container_of_the_getting_started_guide_serves_its_page(longshore, t
         ["curl", "-s", "-m", "2", f"http://{eni['Association']['PublicIp']}/"], capture_output=True, text=True).stdout
     eventually(lambda: "<h1>Amazon ECS Sample App</h1> <h2>Congratulations!</h2>" in page(), "the page of the guide")
     longshore.ecs.delete_service(service="fargate-service", force=True)
-    # The shell of the entry point does not hear the signal; what the image asks for is sent, then SIGKILL.
-    longshore.wait(arn, "STOPPED")
+    # The shell of the entry point does not hear the signal: SIGKILL comes after the 30 s of the default stopTimeout.
+    longshore.wait(arn, "STOPPED", 60)
 
 
 def answers(longshore):
