@@ -10,7 +10,7 @@ use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
 use super::providers::turns;
 use super::rebalance::Uneven;
-use super::standing::MISCONFIGURED;
+use super::standing::{MISCONFIGURED, kind_of_start};
 use super::waits::{Waits, earliest};
 use super::{history, launch, stage_hooks};
 use crate::instance::life::TASKS_PER_STEP_MAX;
@@ -219,9 +219,9 @@ impl Work {
         if let Err(gone) = launch::network(txn, &self.service.key.scope, &workload) {
             self.left += wanted;
             let why = gone.message().trim_end_matches('.').to_owned();
-            return self.without_place(txn, ctx, &start.place, Message::Misconfigured(why));
+            return self.without_place(txn, ctx, start, &Message::Misconfigured(why));
         }
-        self.service.told.remove(MISCONFIGURED);
+        self.service.told.remove(&kind_of_start(MISCONFIGURED, start));
         let Some(launch) = launch::of(txn, &self.service, start.of, &workload) else {
             return;
         };
@@ -253,7 +253,7 @@ impl Work {
         if tasks.len() < wanted {
             self.left += wanted - tasks.len();
             let why = events::why_unplaced(refused.as_ref());
-            self.without_place(txn, ctx, &start.place, Message::Unplaced(why));
+            self.without_place(txn, ctx, start, &Message::Unplaced(why));
         }
     }
 
@@ -292,9 +292,10 @@ impl Work {
     }
 
     /// What follows from a task without a place; `why` is told.
-    fn without_place(&mut self, txn: &mut Txn, ctx: &mut Ctx, place: &Place, why: Message) {
-        self.tell(txn, ctx, &why);
-        if let Place::In(_) = place {
+    fn without_place(&mut self, txn: &mut Txn, ctx: &mut Ctx, start: &Start, why: &Message) {
+        let kind = why.standing().map(|kind| kind_of_start(&kind, start));
+        self.tell_as(txn, ctx, kind, why);
+        if let Place::In(_) = start.place {
             return self.even_out_later(txn, ctx);
         }
         let again = ctx.now.plus(self.waits.place_again);
@@ -326,7 +327,12 @@ impl Work {
 
     /// Tells it, unless it is a standing trouble that was told and not long ago.
     fn tell(&mut self, txn: &mut Txn, ctx: &mut Ctx, message: &Message) {
-        if let Some(kind) = message.standing() {
+        self.tell_as(txn, ctx, message.standing(), message);
+    }
+
+    /// The same, with the trouble under this name.
+    fn tell_as(&mut self, txn: &mut Txn, ctx: &mut Ctx, kind: Option<String>, message: &Message) {
+        if let Some(kind) = kind {
             let text = message.text(&self.service.key.name);
             let again = |told: &Told| told.at.plus(self.waits.tell_again) <= ctx.now;
             let told = self.service.told.get(&kind);

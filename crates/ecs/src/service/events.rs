@@ -3,7 +3,7 @@
 //! Rule: semantics 6.3; developer guide, "Amazon ECS service event messages".
 
 use super::action::Action;
-use super::standing::{MISCONFIGURED, UNEVENED, UNPLACED_IN, kind_of};
+use super::standing::{MISCONFIGURED, UNEVENED, UNPLACED, UNPLACED_IN, kind_of};
 use crate::place::solve::{CAPACITY, Reason, Refused};
 use crate::records::service::{ServiceRecord, deployment_id};
 use crate::records::service_event::{
@@ -167,7 +167,7 @@ impl Message {
     #[must_use]
     pub fn standing(&self) -> Option<String> {
         match self {
-            Self::Unplaced(_) => Some("unplaced".into()),
+            Self::Unplaced(_) => Some(UNPLACED.into()),
             Self::UnplacedIn(zone, _) => Some(format!("{UNPLACED_IN}{zone}")),
             Self::Unevened(..) => Some(UNEVENED.into()),
             Self::Misconfigured(_) => Some(MISCONFIGURED.into()),

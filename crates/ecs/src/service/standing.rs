@@ -7,11 +7,13 @@
 use super::events::Message;
 use super::facts::Facts;
 use super::judge::IMPAIRED_ROUNDS;
-use super::plan::Plan;
+use super::plan::{Place, Plan, Start};
 use crate::records::service::{Throttle, deployment_id};
 use crate::records::task_set::TaskSet;
 use aws_types::Timestamp;
 
+/// A task finds no place.
+pub(super) const UNPLACED: &str = "unplaced";
 /// What a task needs beside an instance is not there.
 pub(super) const MISCONFIGURED: &str = "misconfigured";
 /// Tasks that would have to go to even out the zones are protected.
@@ -22,8 +24,11 @@ pub(super) const UNPLACED_IN: &str = "unplaced-in ";
 /// A task found its place.
 pub(super) fn placed(plan: &mut Plan) {
     plan.next.lacks_room = false;
-    plan.next.told.remove("unplaced");
-    plan.next.told.remove(MISCONFIGURED);
+    let is_of_places = |kind: &String| {
+        let what = kind.split(' ').next().unwrap_or(kind);
+        [UNPLACED, MISCONFIGURED].contains(&what)
+    };
+    plan.next.told.retain(|kind, _| !is_of_places(kind));
 }
 
 /// Tasks of this deployment or task set fail again and again, which `message` tells.
@@ -89,6 +94,15 @@ pub(super) fn leave_out_told(facts: &Facts<'_>, plan: &mut Plan) {
         }
         None => true,
     });
+}
+
+/// The name of a trouble of what was to be started: two task sets, or two instances of a daemon, may be in
+/// different trouble for hours, and under one name each would be news after the other, again and again.
+pub(super) fn kind_of_start(kind: &str, start: &Start) -> String {
+    match &start.place {
+        Place::On(instance) => format!("{kind} {}", instance.0),
+        Place::Anywhere | Place::In(_) => kind_of(kind, start.of),
+    }
 }
 
 /// The name of a trouble of one deployment or task set.
