@@ -49,6 +49,7 @@ mod simulation;
 mod tamper;
 mod task_set_calls;
 mod task_set_check;
+mod tellings;
 mod trouble;
 mod vpc_calls;
 mod vpc_check;

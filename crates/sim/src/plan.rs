@@ -65,6 +65,8 @@ pub enum Mutation {
     TargetForgotten,
     /// A strategy's weights are taken for one another's.
     WeightsExchanged,
+    /// What a service told is forgotten at once.
+    ForgottenTellings,
     /// A hook that is open holds nothing up.
     HooksPassed,
     /// Nobody does what StopServiceDeployment asked for.

@@ -31,6 +31,8 @@ pub enum Kept {
     /// Sets that were deleted are gone at once.
     Deleted,
     Weights,
+    /// Nothing: it is to be forgotten.
+    Told,
 }
 
 /// Before the step.
@@ -84,6 +86,10 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
             Kept::Requested(deployment, status)
         }
         Mutation::ForgottenSet => Kept::Deleted,
+        Mutation::ForgottenTellings => {
+            change(txn, key, |service| service.told.clear());
+            Kept::Told
+        }
         Mutation::WeightsExchanged => {
             providers::exchange_weights(txn, key);
             Kept::Weights
@@ -95,7 +101,7 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
 /// After it.
 pub fn end(txn: &mut Txn, key: &ServiceKey, kept: Option<Kept>) {
     match kept {
-        None => {}
+        None | Some(Kept::Told) => {}
         Some(Kept::Grace(grace)) => change(txn, key, |service| service.grace_seconds = grace),
         Some(Kept::Maximum(maximum)) => set_maximum(txn, key, maximum),
         Some(Kept::Seats(tasks)) => {

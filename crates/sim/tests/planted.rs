@@ -172,6 +172,13 @@ fn tasks_that_are_not_spread_by_the_weights_are_found() {
 }
 
 #[test]
+fn a_trouble_that_is_told_without_end_is_found() {
+    let violation = found_among_services(Mutation::ForgottenTellings);
+    assert_eq!(violation.invariant, 9, "{violation}");
+    assert!(violation.what.contains("again and again"), "{violation}");
+}
+
+#[test]
 fn a_hook_that_holds_nothing_up_is_found() {
     let violation = found_among_services(Mutation::HooksPassed);
     assert_eq!(violation.invariant, 3, "{violation}");
