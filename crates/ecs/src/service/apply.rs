@@ -221,7 +221,9 @@ impl Work {
             let why = gone.message().trim_end_matches('.').to_owned();
             return self.without_place(txn, ctx, start, &Message::Misconfigured(why));
         }
-        self.service.told.remove(&kind_of_start(MISCONFIGURED, start));
+        self.service
+            .told
+            .remove(&kind_of_start(MISCONFIGURED, start));
         let Some(launch) = launch::of(txn, &self.service, start.of, &workload) else {
             return;
         };

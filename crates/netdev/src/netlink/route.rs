@@ -25,6 +25,7 @@ pub(super) const IFLA_ADDRESS: u16 = 1;
 pub(super) const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
 pub(super) const IFLA_MTU: u16 = 4;
+const IFLA_GROUP: u16 = 27;
 const IFLA_OPERSTATE: u16 = 16;
 const IF_OPER_UP: u8 = 6;
 pub(super) const IFLA_LINKINFO: u16 = 18;
@@ -145,6 +146,13 @@ impl Batch {
 
     pub fn set_up(&mut self, index: u32) {
         self.message(RTM_NEWLINK, NLM_F_ACK, &link_head(0, index, IFF_UP), |_| {});
+    }
+
+    /// The group that rules know a device by (`iifgroup`); 0 is that of a new one.
+    pub fn set_group(&mut self, index: u32, group: u32) {
+        self.message(RTM_NEWLINK, NLM_F_ACK, &link_head(0, index, 0), |link| {
+            link.put_u32(IFLA_GROUP, group);
+        });
     }
 
     pub fn set_alias(&mut self, index: u32, alias: &str) {

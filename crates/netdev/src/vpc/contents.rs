@@ -12,7 +12,7 @@ use super::item::{Item, Way, table_of};
 use super::overlay::{overlay_link_local, overlay_mac, underlay_of};
 use super::router::Router;
 use super::table::{self, SETS, TABLE};
-use super::uplink::HostSide;
+use super::uplink::{HostSide, MTU as UPLINK_MTU};
 use crate::error::NetworkError;
 use crate::namespace::run_in;
 use crate::netlink::elements::RawElement;
@@ -64,7 +64,7 @@ impl Router {
     /// Reads what the router holds and brings it to this.
     pub fn hold(&mut self, all: &BTreeSet<Item>, host: &mut HostSide) -> Result<(), NetworkError> {
         self.is_doubtful = true;
-        self.ensure_table()?;
+        self.ensure_table(host)?;
         let found = self.read(host)?;
         let stale: BTreeSet<Item> = found.difference(all).cloned().collect();
         let change = Change {
@@ -79,9 +79,15 @@ impl Router {
 
     /// A table that another build made is replaced. Until its elements are put, some milliseconds later, it drops
     /// packets; the flows themselves are known to the kernel and go on.
-    fn ensure_table(&mut self) -> Result<(), NetworkError> {
+    fn ensure_table(&mut self, host: &mut HostSide) -> Result<(), NetworkError> {
         let found = self.chain_names()?;
-        if found.contains(&table::version()) {
+        // While the underlay's device is gone, what stands stays.
+        let (is_jumbo, either) = match host.mtu() {
+            Ok(mtu) => (mtu > UPLINK_MTU, vec![mtu > UPLINK_MTU]),
+            Err(_) => (true, vec![true, false]),
+        };
+        let mut versions = either.into_iter().map(table::version);
+        if versions.any(|version| found.contains(&version)) {
             return Ok(());
         }
         let old = if found.is_empty() {
@@ -89,7 +95,7 @@ impl Router {
         } else {
             table::no_table()
         };
-        self.nft_text(&(old + &table::script()))
+        self.nft_text(&(old + &table::script(is_jumbo)))
     }
 
     fn chain_names(&mut self) -> Result<Vec<String>, NetworkError> {

@@ -269,8 +269,8 @@ proptest! {
             let types = |other: Vec<u8>| [own.clone(), other, vec![kind], vec![code]];
             let ipv4 = vec![2];
             let passes = finds(&items, "in_all", &[own.clone(), ipv4])
-                || finds(&items, "in_ref", &ports(other.clone()))
-                || finds(&items, "in_cidr", &ports(ip(from)))
+                || ["in_ref_one", "in_ref"].iter().any(|set| finds(&items, set, &ports(other.clone())))
+                || ["in_cidr_one", "in_cidr"].iter().any(|set| finds(&items, set, &ports(ip(from))))
                 || protocol == 1 && (finds(&items, "in_ref_icmp", &types(other)) || finds(&items, "in_icmp", &types(ip(from))));
             let by_range = ingress.ranges.iter().any(|range| {
                 range.first <= from && from <= range.last && allows(&range.what, protocol, port)

@@ -15,10 +15,14 @@ use super::registers::{ip, key, mark, member, range};
 /// The sets of one direction, by the other side's address or groups, and by what they let pass.
 struct Sets {
     all: &'static str,
+    /// Of one address, one protocol and one port.
+    cidr_one: &'static str,
     cidr: &'static str,
     cidr6: &'static str,
     icmp: &'static str,
     icmp6: &'static str,
+    /// Of one protocol and one port.
+    refs_one: &'static str,
     refs: &'static str,
     refs_icmp: &'static str,
     refs_icmp6: &'static str,
@@ -26,20 +30,24 @@ struct Sets {
 
 const IN: Sets = Sets {
     all: "in_all",
+    cidr_one: "in_cidr_one",
     cidr: "in_cidr",
     cidr6: "in_cidr6",
     icmp: "in_icmp",
     icmp6: "in_icmp6",
+    refs_one: "in_ref_one",
     refs: "in_ref",
     refs_icmp: "in_ref_icmp",
     refs_icmp6: "in_ref_icmp6",
 };
 const OUT: Sets = Sets {
     all: "out_all",
+    cidr_one: "out_cidr_one",
     cidr: "out_cidr",
     cidr6: "out_cidr6",
     icmp: "out_icmp",
     icmp6: "out_icmp6",
+    refs_one: "out_ref_one",
     refs: "out_ref",
     refs_icmp: "out_ref_icmp",
     refs_icmp6: "out_ref_icmp6",
@@ -84,16 +92,18 @@ fn direction(
             continue;
         }
         let of_family = if first.is_ipv4() {
-            (sets.cidr, Some(sets.icmp), None)
+            let ports = (sets.cidr, Some(sets.cidr_one));
+            (ports, Some(sets.icmp), None)
         } else {
-            (sets.cidr6, None, Some(sets.icmp6))
+            ((sets.cidr6, None), None, Some(sets.icmp6))
         };
         let (first, last) = (ip(*first), ip(*last));
         boxes(own, (&first, &last), what, of_family, items);
     }
     for from in &compiled.groups {
         let other = mark(numbers.of(&from.groups)?);
-        let of_both = (sets.refs, Some(sets.refs_icmp), Some(sets.refs_icmp6));
+        let ports = (sets.refs, Some(sets.refs_one));
+        let of_both = (ports, Some(sets.refs_icmp), Some(sets.refs_icmp6));
         boxes(own, (&other, &other), &from.what, of_both, items);
     }
     Some(())
@@ -107,28 +117,33 @@ fn family_if_all(first: IpAddr, last: IpAddr) -> Option<u8> {
     all.then(|| FAMILIES[usize::from(first.is_ipv6())])
 }
 
+/// The sets for ports, and for one port of one other side: the kernel finds what is in a set without ranges at once and
+/// takes it away at once, where it looks through one with ranges.
+type ForPorts = (&'static str, Option<&'static str>);
 /// The sets for ports, for ICMP and for ICMPv6; a range is of one family, and the other's ICMP says nothing of it.
-type OfOther = (&'static str, Option<&'static str>, Option<&'static str>);
+type OfOther = (ForPorts, Option<&'static str>, Option<&'static str>);
 
 fn boxes(
     own: [u8; 4],
     (first, last): (&[u8], &[u8]),
     what: &What,
-    (ports_set, icmp_set, icmpv6_set): OfOther,
+    (ports_sets, icmp_set, icmpv6_set): OfOther,
     items: &mut Vec<Item>,
 ) {
-    let mut put = |set: &'static str, low: [&[u8]; 2], high: [&[u8]; 2]| {
-        let element = range(
-            key(&[&own, first, low[0], low[1]]),
-            key(&[&own, last, high[0], high[1]]),
-        );
+    let mut put = |(set, one): ForPorts, low: [&[u8]; 2], high: [&[u8]; 2]| {
+        let from = key(&[&own, first, low[0], low[1]]);
+        let to = key(&[&own, last, high[0], high[1]]);
+        let (set, element) = match one.filter(|_| from == to) {
+            Some(one) => (one, member(from)),
+            None => (set, range(from, to)),
+        };
         items.push(Item::Element { set, element });
     };
     match what {
         What::Ports { protocols, ports } => {
             for Protocols(low, high) in with_these_ports(*protocols, *ports) {
                 let (from, to) = (ports.0.to_be_bytes(), ports.1.to_be_bytes());
-                put(ports_set, [&[low], &from], [&[high], &to]);
+                put(ports_sets, [&[low], &from], [&[high], &to]);
             }
         }
         What::Icmp { types } | What::Icmpv6 { types } => {
@@ -138,7 +153,7 @@ fn boxes(
                 _ => icmp_set,
             };
             if let Some(set) = set {
-                put(set, [&[low.0], &[high.0]], [&[low.1], &[high.1]]);
+                put((set, None), [&[low.0], &[high.0]], [&[low.1], &[high.1]]);
             }
         }
     }

@@ -13,8 +13,8 @@
 //! the VPC names that of the other side's; the rules are elements of sets that begin with these two.
 //!
 //! Each chain that a packet passes, and each question by a device's name, costs a connection about a hundredth. So
-//! what may stand together does: the way back to other hosts in `gate_out`, the segment's size and the ACLs in
-//! `gate_in`; and what most packets meet is asked first.
+//! what may stand together does: the way back to other hosts in `gate_out`, the ACLs in `gate_in`; what most packets
+//! meet is asked first; and the ways out (`up0`, `vx0`) are told from interfaces by their device group.
 //!
 //! What always holds: the base chains of a router are made once and never again, so no packet meets
 //! an empty one; what follows from rows is changed by difference, elements of one message in one

@@ -25,6 +25,8 @@ use crate::sysctl;
 
 /// The overlay's device inside the router.
 const OVERLAY_DEVICE: &str = "vx0";
+/// The device group of the ways out of the router, which are no interfaces; the table asks for it.
+const WAYS_OUT: u32 = 1;
 
 /// For the namespace as a whole, and for interfaces' devices, which take the defaults:
 /// - a packet must come from where an answer would go; `all` stays 0, as the greater value counts;
@@ -133,11 +135,15 @@ impl Router {
         quieten(ROUTER_DEVICE)?;
         let mut batch = Batch::new();
         batch.set_up(router.up);
+        batch.set_group(router.up, WAYS_OUT);
         let addresses: [IpAddr; 2] = [router.uplink.router().into(), ROUTER_LINK_LOCAL.into()];
         for address in addresses {
             batch.put_address(router.up, Uplink::net(address));
         }
-        router.first_must_do(batch, 2, "uplink")?;
+        router.first_must_do(batch, 3, "uplink")?;
+        if let Some(overlay) = router.overlay {
+            router.make_way_out(overlay)?;
+        }
         Ok(router)
     }
 
@@ -177,8 +183,16 @@ impl Router {
         let mut batch = Batch::new();
         batch.put_address(index, Uplink::net(overlay_link_local(own).into()));
         self.first_must_do(batch, 0, "overlay")?;
+        self.make_way_out(index)?;
         self.overlay = Some(index);
         Ok(())
+    }
+
+    /// Until this is said of a device, what comes or would leave by it is dropped.
+    fn make_way_out(&mut self, index: u32) -> Result<(), NetworkError> {
+        let mut batch = Batch::new();
+        batch.set_group(index, WAYS_OUT);
+        self.first_must_do(batch, 1, "overlay")
     }
 
     /// The first so many messages must be obeyed; the rest is IPv6, which a host may lack.

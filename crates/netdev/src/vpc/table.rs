@@ -9,7 +9,7 @@ use super::acl;
 pub const TABLE: &str = "vpc";
 
 /// Every set and map whose elements follow from rows.
-pub const SETS: [&str; 33] = [
+pub const SETS: [&str; 37] = [
     "anti",
     "anti6",
     "free",
@@ -29,6 +29,10 @@ pub const SETS: [&str; 33] = [
     "acl_in",
     "in_all",
     "out_all",
+    "in_ref_one",
+    "in_cidr_one",
+    "out_ref_one",
+    "out_cidr_one",
     "in_ref",
     "in_ref_icmp",
     "in_ref_icmp6",
@@ -48,15 +52,19 @@ pub const SETS: [&str; 33] = [
 /// What stands once whatever the groups; in the places named in it their sets and questions belong.
 const SCRIPT: &str = include_str!("router.nft");
 
-/// The whole table.
-pub fn script() -> String {
-    let text = text();
+/// Where interfaces carry more than leaves the VPC: what one side says to take is no more than the way carries. Elsewhere
+/// the tasks' own devices see to that.
+const SEGMENT_SIZE: &str = "    meta oifgroup 1 tcp flags syn tcp option maxseg size set rt mtu\n    meta iifgroup 1 tcp flags syn tcp option maxseg size set rt mtu\n";
+
+/// The whole table, for interfaces that carry more than leaves the VPC or not.
+pub fn script(is_jumbo: bool) -> String {
+    let text = text(is_jumbo);
     format!("{text}add chain inet {TABLE} {}\n", name_of(&text))
 }
 
 /// A chain without rules, by whose name a table is known to be of this text; one of another build is replaced.
-pub fn version() -> String {
-    name_of(&text())
+pub fn version(is_jumbo: bool) -> String {
+    name_of(&text(is_jumbo))
 }
 
 /// FNV-1a: the same in every build.
@@ -67,8 +75,12 @@ fn name_of(text: &str) -> String {
     format!("text_{hash:016x}")
 }
 
-fn text() -> String {
+fn text(is_jumbo: bool) -> String {
     SCRIPT
+        .replace(
+            "    # SEGMENT SIZE\n",
+            if is_jumbo { SEGMENT_SIZE } else { "" },
+        )
         .replace(
             "  # SETS OF GROUPS\n",
             &["in", "out"].map(group_sets).concat(),
@@ -92,13 +104,19 @@ fn group_sets(direction: &str) -> String {
         format!("  set {direction}_{name} {{ type classid . {other} . {what}; flags interval; }}\n")
     })
     .concat()
-        + &format!("  set {direction}_all {{ type classid . nf_proto; }}\n")
+        + &format!(
+            "  set {direction}_all {{ type classid . nf_proto; }}
+  set {direction}_ref_one {{ type classid . mark . inet_proto . inet_service; }}
+  set {direction}_cidr_one {{ type classid . ipv4_addr . inet_proto . inet_service; }}\n"
+        )
 }
 
 /// The questions of one direction, once the packet's priority carries the number of the interface's own
 /// groups and its mark that of the other side's.
 fn gate(direction: &str, side: &str) -> String {
     let questions = [
+        ("ref_one", "meta mark", "meta l4proto . th dport"),
+        ("cidr_one", "ip", "meta l4proto . th dport"),
         ("ref", "meta mark", "meta l4proto . th dport"),
         ("cidr", "ip", "meta l4proto . th dport"),
         ("cidr6", "ip6", "meta l4proto . th dport"),

@@ -41,7 +41,7 @@ const LINK_LOCAL_PREFIX_LEN: u8 = 64;
 /// What VXLAN puts around a packet: Ethernet, IPv4, UDP and its own header.
 const VXLAN_OVERHEAD: u32 = 50;
 /// What interfaces have on one host, and what leaves a VPC at most, as on AWS.
-const MTU: u32 = 1500;
+pub const MTU: u32 = 1500;
 /// AWS's own most within a VPC.
 const MTU_MAX: u32 = 9001;
 
