@@ -5,12 +5,14 @@
 mod support;
 mod vpc_support;
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 
 use aws_api::agent::host_sync::{
     AclEntry, Destination, FromGroups, GroupSetRow, InterfaceRow, Ports, Protocols, Row, RowKey,
     What,
 };
+use netdev::NetworkConfig;
 use netdev::namespace::run_in;
 use netdev::vpc::{LinuxVpcs, VpcNetwork};
 use support::{on_private_host, sh, traces};
@@ -205,6 +207,64 @@ fn addresses_are_translated_as_the_route_tables_say() {
         net.destroy().await.unwrap();
         assert_eq!(traces(), before);
         sh(&format!("umount {}", outside.display()));
+    });
+}
+
+/// The largest segment that each side of a connection to a server there sends.
+fn segments(from: &Path, server: &Path, to: SocketAddr) -> [u32; 2] {
+    let listener = run_in(server, || TcpListener::bind(to).unwrap()).unwrap();
+    let calling = run_in(from, || TcpStream::connect(to).unwrap()).unwrap();
+    let taken = listener.accept().unwrap();
+    let sizes = [from, server].map(|netns| {
+        let (netns, port) = (netns.display(), to.port());
+        let shown = sh(&format!(
+            "nsenter --net={netns} ss -Htin state established '( sport = {port} or dport = {port} )'"
+        ));
+        let (_, size) = shown.split_once(" mss:").unwrap();
+        size.split(' ').next().unwrap().parse().unwrap()
+    });
+    drop((calling, taken));
+    sizes
+}
+
+#[test]
+fn a_segment_from_a_jumbo_interface_is_no_larger_than_what_leaves_the_vpc() {
+    on_private_host(|| async {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = outside(dir.path());
+        let p = outside.display();
+        sh("ip link set out0 mtu 9000");
+        sh(&format!("nsenter --net={p} ip link set out1 mtu 9000"));
+        sh("ip link add under0 mtu 9000 type veth peer name under1 mtu 9000");
+        sh("ip link set under0 addrgenmode none && ip addr add 10.99.0.1/24 dev under0");
+        sh("ip link set under1 addrgenmode none && ip link set under1 up && ip link set under0 up");
+        let before = traces();
+        let mut config = NetworkConfig::new("0000d109", dir.path());
+        config.underlay = Some(Ipv4Addr::new(10, 99, 0, 1));
+        let net = LinuxVpcs::new(config).unwrap();
+        let ways = vec![route("0.0.0.0/0", Destination::InternetGateway)];
+        let one = with_public(interface(VPC, [172, 31, 16, 5], "sg"), 5);
+        let two = interface(VPC, [172, 31, 16, 6], "sg");
+        let rows = vec![
+            vpc(VPC, 1),
+            Row::Subnet(subnet(VPC, "vpc-1-a", "172.31.16.0/20", ways)),
+            Row::Interface(one.clone()),
+            Row::Interface(two.clone()),
+            Row::GroupSet(open(VPC, "sg")),
+        ];
+        apply(&net, state(rows)).await;
+        let a = net.attach("a", &one.id).await.unwrap();
+        let b = net.attach("b", &two.id).await.unwrap();
+        let at = |address: Ipv4Addr| SocketAddr::new(address.into(), 90);
+        let (own, other) = (at(a.addresses[0]), at(b.addresses[0]));
+        // Timestamps take twelve bytes of each.
+        let within = segments(&b.netns, &a.netns, own);
+        assert!(within.iter().all(|size| *size > 8000), "{within:?}");
+        let out = segments(&a.netns, &outside, at(OUTSIDE));
+        assert!(out.iter().all(|size| *size <= 1460), "{out:?}");
+        assert_eq!(segments(&a.netns, &b.netns, other), within);
+        net.destroy().await.unwrap();
+        assert_eq!(traces(), before);
     });
 }
 

@@ -52,9 +52,14 @@ pub const SETS: [&str; 37] = [
 /// What stands once whatever the groups; in the places named in it their sets and questions belong.
 const SCRIPT: &str = include_str!("router.nft");
 
-/// Where interfaces carry more than leaves the VPC: what one side says to take is no more than the way carries. Elsewhere
-/// the tasks' own devices see to that.
-const SEGMENT_SIZE: &str = "    meta oifgroup 1 tcp flags syn tcp option maxseg size set rt mtu\n    meta iifgroup 1 tcp flags syn tcp option maxseg size set rt mtu\n";
+/// Where interfaces carry more than leaves the VPC: neither side of a connection to outside is to send more than that, 1500
+/// bytes without the headers. Elsewhere the tasks' own devices see to it.
+const SEGMENT_SIZE: &str =
+    "    iifname \"up0\" tcp flags syn jump fit\n    oifname \"up0\" tcp flags syn jump fit\n";
+const FIT: &str = "  chain fit {
+    meta nfproto ipv4 tcp option maxseg size set 1460
+    meta nfproto ipv6 tcp option maxseg size set 1440
+  }\n";
 
 /// The whole table, for interfaces that carry more than leaves the VPC or not.
 pub fn script(is_jumbo: bool) -> String {
@@ -77,6 +82,7 @@ fn name_of(text: &str) -> String {
 
 fn text(is_jumbo: bool) -> String {
     SCRIPT
+        .replace("  # FIT\n", if is_jumbo { FIT } else { "" })
         .replace(
             "    # SEGMENT SIZE\n",
             if is_jumbo { SEGMENT_SIZE } else { "" },
