@@ -62,17 +62,7 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
         Mutation::NoRollback => Kept::Rollback(set_rollback(txn, key, Some(false))),
         Mutation::ProtectionIgnored => Kept::Protected(unprotect(txn, key)),
         Mutation::HooksPassed => Kept::Hooks(pass_hooks(txn, key)),
-        Mutation::AlarmIgnored => {
-            let deployment = under_way(&service)?;
-            let watch = txn.get(&SERVICE_DEPLOYMENTS, &deployment)?.alarms.status;
-            if watch != Monitor::Monitoring {
-                return None;
-            }
-            txn.update(&SERVICE_DEPLOYMENTS, &deployment, |record| {
-                record.alarms.status = Monitor::Disabled;
-            });
-            Kept::Alarms(deployment)
-        }
+        Mutation::AlarmIgnored => Kept::Alarms(deafen(txn, &service)?),
         Mutation::StopIgnored => {
             let deployment = under_way(&service)?;
             let status = txn.get(&SERVICE_DEPLOYMENTS, &deployment)?.status;
@@ -96,6 +86,19 @@ pub fn begin(txn: &mut Txn, key: &ServiceKey, mutation: Option<Mutation>) -> Opt
         }
         _ => return None,
     })
+}
+
+/// The deployment whose alarms are not listened to any more.
+fn deafen(txn: &mut Txn, service: &ServiceRecord) -> Option<ServiceDeploymentKey> {
+    let deployment = under_way(service)?;
+    let watch = txn.get(&SERVICE_DEPLOYMENTS, &deployment)?.alarms.status;
+    if watch != Monitor::Monitoring {
+        return None;
+    }
+    txn.update(&SERVICE_DEPLOYMENTS, &deployment, |record| {
+        record.alarms.status = Monitor::Disabled;
+    });
+    Some(deployment)
 }
 
 /// After it.
