@@ -10,10 +10,10 @@ use crate::host_sync::Sync;
 use crate::plan::{Faults, Load, Mutation, Outcome, Plan, Seen, Statistics, Violation};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::repeats::Repeats;
 use crate::server::{START_MS, Server};
 use crate::service_loop::Services;
 use crate::session::Session;
-use crate::tellings::Tellings;
 use crate::vpc_calls::Vpc;
 use crate::vpc_check::Known;
 use aws_types::Timestamp;
@@ -65,7 +65,7 @@ pub struct Simulation {
     pub check: Check,
     pub interfaces: Known,
     pub services: Services,
-    pub tellings: Tellings,
+    pub repeats: Repeats,
     pub targets: Targets,
     pub statistics: Statistics,
     pub seen: Seen,
@@ -118,7 +118,7 @@ impl Simulation {
             client: Client::default(),
             check: Check::default(),
             services: Services::default(),
-            tellings: Tellings::default(),
+            repeats: Repeats::default(),
             targets: Targets::default(),
             statistics: Statistics::default(),
             seen: Seen::default(),
@@ -246,7 +246,7 @@ impl Simulation {
             (change.table, &change.value).hash(&mut self.trace);
         }
         self.check_commit(&committed.changes);
-        self.check_tellings(&committed.changes);
+        self.check_repeats(&committed.changes);
         self.concern_hosts(&committed.changes);
         self.concern_services(&committed.changes);
         for effect in committed.effects {
