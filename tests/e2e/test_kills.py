@@ -171,7 +171,8 @@ def test_a_killed_zygote_is_replaced_and_its_containers_go_on(longshore, definit
 def test_the_holder_of_a_tasks_namespaces_outlives_the_agent(longshore):
     wait = "while :; do sleep 0.05; done"
     # The code that the second ends with says whether it still sees what the first shares with it.
-    found = "grep -l 'first-of-tw[o]' /proc/[0-9]*/cmdline && [ $(cat /dev/shm/note) = shared ]"
+    # A process that ends between the listing and the reading is an error of the first grep's.
+    found = "grep -l 'first-of-tw[o]' /proc/[0-9]*/cmdline | grep -q cmdline && [ $(cat /dev/shm/note) = shared ]"
     arn = longshore.start(longshore.register(
         "held", {"name": "app", "command": ["sh", "-c", f": first-of-two; trap 'exit 0' TERM; echo shared > /dev/shm/note; {wait}"]},
         {"name": "second", "command": ["sh", "-c", f"ask() {{ {found} && exit 3; exit 4; }}; trap ask TERM; {wait}"],

@@ -215,7 +215,10 @@ def test_a_broken_image_trips_the_breaker_and_rolls_back(longshore):
     newest = longshore.ecs.list_service_deployments(service=service.name)["serviceDeployments"][0]
     assert newest["status"] == "ROLLBACK_SUCCESSFUL"
     whole = longshore.ecs.describe_service_deployments(serviceDeploymentArns=[newest["serviceDeploymentArn"]])["serviceDeployments"][0]
-    assert whole["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}, whole
+    breaker = whole["deploymentCircuitBreaker"]
+    assert (breaker["status"], breaker["threshold"]) == ("TRIGGERED", 3), whole
+    # Tasks that were on their way when the third failed may be counted with it.
+    assert breaker["failureCount"] >= 3, whole
     assert whole["rollback"]["serviceRevisionArn"] != whole["targetServiceRevision"]["arn"]
     service.delete()
 
