@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import images
 import leaks
@@ -47,6 +47,19 @@ def _longshore(busybox: Path) -> Iterator[Longshore]:
 def longshore(busybox: Path) -> Iterator[Longshore]:
     """Shared by the tests of a module."""
     yield from _longshore(busybox)
+
+
+@pytest.fixture(scope="module")
+def ec2(longshore: Longshore) -> Any:
+    return longshore.client("ec2")
+
+
+@pytest.fixture
+def vpc(ec2: Any) -> Iterator[str]:
+    """The id of an empty VPC, 10.41.0.0/16 and a range of IPv6; a test removes what it puts into it."""
+    made = ec2.create_vpc(CidrBlock="10.41.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    yield made
+    ec2.delete_vpc(VpcId=made)
 
 
 @pytest.fixture

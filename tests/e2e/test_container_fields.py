@@ -530,6 +530,10 @@ def test_the_log_driver_none(longshore):
     longshore.wait(arn, "STOPPED")
 
 
-def test_an_option_that_the_driver_does_not_know(longshore):
-    why = reason(longshore, logConfiguration={"logDriver": "json-file", "options": {"max-size": "much"}})
-    assert why.startswith("CannotStartContainerError: Error response from daemon: ") and "max-size: much" in why
+@pytest.mark.parametrize("options, words", [
+    ({"max-sise": "1m"}, "CannotCreateContainerError: Error response from daemon: unknown log opt 'max-sise' for json-file log driver"),
+    ({"max-size": "much"}, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: invalid size: 'much'"),
+    ({"max-file": "0"}, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: max-file cannot be less than 1"),
+], ids=["name", "size", "count"])
+def test_an_option_that_the_driver_does_not_take(longshore, options, words):
+    assert reason(longshore, logConfiguration={"logDriver": "json-file", "options": options}) == words

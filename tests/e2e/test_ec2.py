@@ -6,28 +6,7 @@ import json
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
-from harness import Longshore
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
-
-
-def refused(call, **arguments) -> tuple[str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    answer = error.value.response["Error"]
-    return answer["Code"], answer["Message"]
-
-
-def named(name: str, kind: str) -> list[dict]:
-    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
-
-
-def filters(**wanted) -> list[dict]:
-    return [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in wanted.items()]
+from ec2 import filters, named, refused
 
 
 def test_a_region_has_a_default_vpc_with_a_subnet_in_each_zone(ec2):

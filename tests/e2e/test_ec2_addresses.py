@@ -6,12 +6,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from test_ec2 import filters, refused
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore):
-    return longshore.client("ec2")
+from ec2 import filters, refused
 
 
 @pytest.fixture

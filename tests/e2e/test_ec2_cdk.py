@@ -3,17 +3,10 @@ the CDK's documentation and source say."""
 
 from __future__ import annotations
 
-import pytest
-from harness import Longshore
-from test_ec2 import filters, refused
+from ec2 import filters, refused
 
 ZONES = ("us-east-1a", "us-east-1b")
 KINDS = ("Public", "Private", "Isolated")
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
 
 
 def looked_up(ec2, **wanted) -> dict:

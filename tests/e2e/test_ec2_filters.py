@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from botocore import xform_name
 from cli_examples import served
-from harness import Longshore
-from test_ec2 import filters, refused
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
-
-
-@pytest.fixture
-def vpc(ec2):
-    id = ec2.create_vpc(CidrBlock="10.6.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
-    yield id
-    ec2.delete_vpc(VpcId=id)
+from ec2 import filters, refused
 
 
 def documented(model, operation: str) -> list[str]:
@@ -75,8 +61,8 @@ def test_an_acl_is_found_by_its_entries(ec2, vpc):
 
 def test_a_subnet_is_found_by_its_ranges_and_options(ec2, vpc):
     six = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("::/56", "::/64")
-    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.6.1.0/24", Ipv6CidrBlock=six, AvailabilityZone="us-east-1b")["Subnet"]
-    plain = ec2.create_subnet(VpcId=vpc, CidrBlock="10.6.2.0/24", AvailabilityZone="us-east-1c")["Subnet"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.41.1.0/24", Ipv6CidrBlock=six, AvailabilityZone="us-east-1b")["Subnet"]
+    plain = ec2.create_subnet(VpcId=vpc, CidrBlock="10.41.2.0/24", AvailabilityZone="us-east-1c")["Subnet"]
     own = made["SubnetId"]
     ec2.modify_subnet_attribute(SubnetId=own, EnableDns64={"Value": True})
     ec2.modify_subnet_attribute(SubnetId=own, EnableResourceNameDnsARecordOnLaunch={"Value": True})
@@ -132,7 +118,7 @@ def test_groups_are_found_by_the_groups_that_their_rules_name(ec2, vpc):
 def test_interfaces_are_found_by_their_public_addresses(ec2, vpc):
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.6.1.0/24")["Subnet"]["SubnetId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.41.1.0/24")["Subnet"]["SubnetId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     eni = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
     address = ec2.allocate_address(Domain="vpc")

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from harness import Longshore, eventually
-from test_ec2 import filters, named, refused
+from ec2 import filters, named, refused
+from harness import eventually
 from vpc import default_subnet, hello, network
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
 
 
 @pytest.fixture

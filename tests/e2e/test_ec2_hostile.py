@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from harness import Longshore
-from test_ec2 import refused
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
+from ec2 import refused
 
 
 def port(number: int, **peer) -> dict:

@@ -4,17 +4,10 @@ say: which Describe call finds what by which filters, what is polled after each 
 
 from __future__ import annotations
 
-import pytest
-from harness import Longshore
-from test_ec2 import filters, refused
+from ec2 import filters, refused
 
 ZONES = ("us-east-1a", "us-east-1b")
 EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
 
 
 def tags(name: str, kind: str) -> list[dict]:

@@ -7,21 +7,8 @@ import ipaddress
 import uuid
 
 import pytest
-from harness import Longshore
-from test_ec2 import filters, refused
+from ec2 import filters, refused
 from test_ec2_terraform import one, tags
-
-
-@pytest.fixture(scope="module")
-def ec2(longshore: Longshore):
-    return longshore.client("ec2")
-
-
-@pytest.fixture
-def vpc(ec2):
-    id = ec2.create_vpc(CidrBlock="10.41.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
-    yield id
-    ec2.delete_vpc(VpcId=id)
 
 
 @pytest.fixture

@@ -135,11 +135,42 @@ def test_the_clusters_default_strategy_decides_where_nothing_else_does(longshore
     arn, = ecs.list_tasks(cluster="spot", serviceName="web")["taskArns"]
     found, = ecs.describe_tasks(cluster="spot", tasks=[arn])["tasks"]
     assert (found["capacityProviderName"], found["launchType"], found["lastStatus"]) == ("FARGATE_SPOT", "FARGATE", "RUNNING")
+    # Another strategy, by a deployment that has to be forced.
+    other = {"cluster": "spot", "service": "web", "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}]}
+    with pytest.raises(ecs.exceptions.InvalidParameterException, match="you must force a new deployment"):
+        ecs.update_service(**other)
+    service = ecs.update_service(**other, forceNewDeployment=True)["service"]
+    assert service["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}]
+    ecs.get_waiter("services_stable").wait(cluster="spot", services=["web"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    next, = ecs.list_tasks(cluster="spot", serviceName="web")["taskArns"]
+    found, = ecs.describe_tasks(cluster="spot", tasks=[next])["tasks"]
+    assert (found["capacityProviderName"], found["lastStatus"]) == ("FARGATE", "RUNNING") and next != arn
     ecs.delete_service(cluster="spot", service="web", force=True)
-    arns = [arn, *(task["taskArn"] for task in answer["tasks"])]
+    arns = [arn, next, *(task["taskArn"] for task in answer["tasks"])]
     for task in answer["tasks"]:
         ecs.stop_task(cluster="spot", task=task["taskArn"])
     ecs.get_waiter("tasks_stopped").wait(cluster="spot", tasks=arns, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+
+
+def test_a_task_set_goes_by_its_own_strategy(longshore):
+    ecs, definition = longshore.ecs, define(longshore, "set-by-strategy")
+    ecs.create_cluster(clusterName="sets", capacityProviders=["FARGATE", "FARGATE_SPOT"])
+    of = {"cluster": "sets", "service": "ext"}
+    ecs.create_service(cluster="sets", serviceName="ext", desiredCount=1, deploymentController={"type": "EXTERNAL"})
+    made = ecs.create_task_set(
+        **of, taskDefinition=definition, scale={"value": 100, "unit": "PERCENT"},
+        networkConfiguration=vpc.network(vpc.default_subnet(longshore)["SubnetId"], public=True),
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}])["taskSet"]
+    assert "launchType" not in made
+    assert made["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
+    eventually(lambda: ecs.list_tasks(cluster="sets", serviceName="ext")["taskArns"], "the task set's task to be there")
+    tasks = ecs.list_tasks(cluster="sets", serviceName="ext")["taskArns"]
+    ecs.get_waiter("tasks_running").wait(cluster="sets", tasks=tasks, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    found, = ecs.describe_tasks(cluster="sets", tasks=tasks)["tasks"]
+    assert (found["capacityProviderName"], found["launchType"]) == ("FARGATE_SPOT", "FARGATE")
+    ecs.delete_task_set(**of, taskSet=made["taskSetArn"], force=True)
+    ecs.delete_service(**of, force=True)
+    ecs.get_waiter("tasks_stopped").wait(cluster="sets", tasks=tasks, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
 
 def test_a_task_that_cannot_pull_says_why_as_its_container_does(longshore):

@@ -188,3 +188,40 @@ def test_a_service_tells_what_it_waits_for(longshore, instance):
         longshore.ecs.delete_service(service=name, force=True)
         gone = lambda: longshore.ecs.describe_services(services=[name])["services"][0]["status"] == "INACTIVE"
         eventually(lambda: gone() and not longshore.ecs.list_tasks(serviceName=name)["taskArns"], f"{name} to be gone")
+
+
+def test_a_service_with_uneven_zones_tells_why_nothing_moves(site):
+    api = site.server("--timing", "fast")
+    site.joined("--zone", "us-east-1a")
+    name, nap = "uneven", {"name": "app", "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"], "stopTimeout": 2, "memory": 32}
+    only = {"type": "memberOf", "expression": "attribute:ecs.availability-zone == us-east-1a"}
+    api.ecs.create_service(
+        serviceName=name, taskDefinition=api.register(name, nap, networkMode="none"), desiredCount=2, placementConstraints=[only])
+    eventually(lambda: why(api, name)["service"]["steady_since"], f"{name} to be steady")
+    assert why(api, name)["service"]["waits_for"] == []
+    other = site.joined("--zone", "us-east-1b")
+
+    def uneven(because: str) -> dict | None:
+        found = [wait for wait in why(api, name)["service"]["waits_for"] if wait.get("why") == because]
+        return found[0] if found else None
+
+    wait = eventually(lambda: uneven("no-place"), "the zone to have been tried")
+    assert wait["kind"] == "uneven" and wait["tasks_by_zone"] == {"us-east-1a": 2, "us-east-1b": 0}
+    assert wait["lacking"] == ["us-east-1b"] and wait["tries"] >= 1 and wait["until"]
+    assert [refusal["instance"] for refusal in wait["closest"]] == [other.arn.rsplit("/", 1)[1]]
+    words = r"^waits for +even zones \(2 tasks in us-east-1a, 0 tasks in us-east-1b\): us-east-1b took no task in \d+ tries; the next is at "
+    eventually(lambda: re.search(words, told(api, name), re.M), "it to be told in words")
+
+    tasks = api.ecs.list_tasks(serviceName=name)["taskArns"]
+    protect = lambda enabled: api.ecs.update_task_protection(cluster="default", tasks=tasks, protectionEnabled=enabled)
+    protect(True)
+    assert eventually(lambda: uneven("protected"), "protection to be in the way")["protected"] == 2
+    protect(False)
+    # With the constraint goes what was in the way: one task moves.
+    api.ecs.update_service(service=name, placementConstraints=[])
+
+    def zones() -> list[str]:
+        found = api.ecs.describe_tasks(tasks=api.ecs.list_tasks(serviceName=name)["taskArns"])["tasks"]
+        return sorted(task["availabilityZone"] for task in found)
+
+    eventually(lambda: zones() == ["us-east-1a", "us-east-1b"] and why(api, name)["service"]["waits_for"] == [], "its zones to be even")

@@ -40,6 +40,7 @@ impl Timing {
             retry_first: Duration::from_millis(500),
             retry_max: Duration::from_secs(15),
             place_again: Duration::from_secs(2),
+            even_out_max: Duration::from_secs(30),
             tell_again: Duration::from_secs(60),
         },
         manifest_every: Duration::from_secs(30),
@@ -48,7 +49,7 @@ impl Timing {
 
     /// The table as `longshore doctor` prints it.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, Duration); 9] {
+    pub fn rows(&self) -> [(&'static str, Duration); 10] {
         [
             ("stopped task visible", self.stopped_task_visible),
             (
@@ -68,6 +69,10 @@ impl Timing {
             (
                 "task without room placed again after",
                 self.services.place_again,
+            ),
+            (
+                "zones that stay uneven looked at again after at most",
+                self.services.even_out_max,
             ),
             ("standing state told again after", self.services.tell_again),
             ("whole manifest to a connected host", self.manifest_every),

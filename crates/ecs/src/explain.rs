@@ -7,10 +7,11 @@ use crate::instance::load;
 use crate::place::choose::{Question, choose};
 use crate::place::facts as place_facts;
 use crate::place::feed::PLACEMENT;
+use crate::place::problem::ZONE;
 use crate::place::solve::{Refusal, Refused, refused, refuses};
 use crate::records::ClusterKey;
 use crate::records::container_instance::{
-    CONTAINER_INSTANCES, Connection, ContainerInstanceRecord, InstanceStatus,
+    CONTAINER_INSTANCES, Connection, ContainerInstanceRecord, InstanceKey, InstanceStatus,
 };
 use crate::records::service::{Deployment, SERVICES, Scheduling, ServiceKey, ServiceRecord};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
@@ -211,7 +212,13 @@ fn standing(world: &World, instance: &ContainerInstanceRecord) -> Vec<String> {
 pub fn service(world: &World, service: &ServiceRecord, now: Timestamp, waits: Waits) -> Value {
     let facts = observe(world, service, now, waits, ENDED_MAX);
     let plan = plan::plan(&facts);
-    let no_place = |number| no_place(world, &facts, number);
+    let no_place = |number, zone: Option<&str>| {
+        let refused = no_place(world, &facts, (number, zone))?;
+        Some(match zone {
+            Some(zone) => of_zone(world, &service.key, refused, zone),
+            None => refused,
+        })
+    };
     let waits_for = explain::waits(&facts, &plan, &no_place);
     let has_limits =
         service.scheduling == Scheduling::Replica && !service.controller.has_task_sets();
@@ -292,8 +299,24 @@ fn deployment(
     })
 }
 
-/// Why no instance takes a task of this deployment or task set; `None` where one does.
-fn no_place(world: &World, facts: &Facts<'_>, number: u64) -> Option<Refused> {
+/// What the instances of one zone say. What is no instance's, as of capacity that is lent, stays.
+fn of_zone(world: &World, service: &ServiceKey, refused: Refused, zone: &str) -> Refused {
+    let is_of_zone = |refusal: &Refusal| {
+        let id = &refusal.instance.0;
+        let key = InstanceKey::new(&service.scope, &service.cluster, id);
+        let instance = world.get(&CONTAINER_INSTANCES, &key);
+        instance.is_none_or(|instance| instance.attribute(ZONE).flatten() == Some(zone))
+    };
+    let of_zone = refused.refusals.into_iter().filter(is_of_zone);
+    Refused::of(of_zone.collect())
+}
+
+/// Why no instance takes a task of this deployment or task set, in this zone where one is named; `None` where one does.
+fn no_place(
+    world: &World,
+    facts: &Facts<'_>,
+    (number, zone): (u64, Option<&str>),
+) -> Option<Refused> {
     let service = facts.service;
     let workload = match service.task_sets.iter().find(|set| set.number == number) {
         Some(set) => set.workload.clone(),
@@ -306,6 +329,10 @@ fn no_place(world: &World, facts: &Facts<'_>, number: u64) -> Option<Refused> {
         Some((None, _)) => launch,
         // No provider of its strategy takes another task.
         None => return Some(Refused::default()),
+    };
+    let launch = match zone {
+        Some(zone) => launch::in_zone(&launch, zone),
+        None => launch,
     };
     if launch.fargate.is_some() {
         return launch.lacks_capacity(world, &service.key.scope);

@@ -4,12 +4,14 @@
 
 mod support;
 
+use aws_api::Stored;
 use aws_api::ecs::*;
 use aws_types::{AwsError, Caller, Principal};
 use ec2::records::SUBNETS;
 use ecs::instance::life;
 use ecs::ops;
 use ecs::records::container_instance::{AttributeRecord, CONTAINER_INSTANCES};
+use ecs::records::service::{Scheduling, ServiceKey};
 use ecs::records::{InstanceKey, TaskKey};
 use ecs::service::apply;
 use ecs::service::waits::Waits;
@@ -297,6 +299,210 @@ fn a_service_keeps_to_the_clusters_default_strategy() {
         providers(&tasks),
         counted(&[("FARGATE", 3), ("FARGATE_SPOT", 3)])
     );
+}
+
+const FARGATE: &[(&str, i32, i32)] = &[("FARGATE", 0, 1)];
+const SPOT: &[(&str, i32, i32)] = &[("FARGATE_SPOT", 0, 1)];
+
+/// A service `web` of the cluster `blue`.
+fn asked_of_blue(house: &House, definition: &str, desired: i32) -> CreateServiceRequest {
+    CreateServiceRequest {
+        cluster: Some("blue".into()),
+        service_name: Some("web".into()),
+        task_definition: Some(definition.into()),
+        desired_count: Some(desired),
+        network_configuration: Some(network(house, &["us-east-1a"], false)),
+        ..CreateServiceRequest::default()
+    }
+}
+
+fn created(house: &mut House, input: &CreateServiceRequest) -> ServiceKey {
+    let made = house.write(|txn, ctx| ops::create_service::create_service(txn, ctx, input));
+    let name = made.unwrap().service.unwrap().service_name.unwrap();
+    ServiceKey::new(&house.ctx.scope, "blue", &name)
+}
+
+/// An update of `web` of the cluster `blue` by this strategy.
+fn update(
+    house: &mut House,
+    strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    is_forced: bool,
+) -> Result<Service, String> {
+    let input = UpdateServiceRequest {
+        cluster: Some("blue".into()),
+        service: Some("web".into()),
+        capacity_provider_strategy: strategy,
+        force_new_deployment: is_forced.then_some(true),
+        ..UpdateServiceRequest::default()
+    };
+    let updated = house.write(|txn, ctx| ops::update_service::update_service(txn, ctx, &input));
+    let updated = updated.map_err(|error| error.message().to_owned())?;
+    Ok(updated.service.unwrap())
+}
+
+/// Tasks of each provider that are to run, once the scheduler has nothing more to do.
+fn settled(house: &mut House, key: &ServiceKey) -> BTreeMap<String, usize> {
+    house.settle(key);
+    let kept = house.kept(key);
+    let shown = kept.iter();
+    let shown: Vec<Task> = shown
+        .map(|task| ecs::task::shape::task(&house.world, task, false))
+        .collect();
+    providers(&shown)
+}
+
+#[test]
+fn an_update_leads_to_another_strategy_and_back_to_the_launch_type_by_a_forced_deployment() {
+    let mut house = house();
+    lender(&mut house, "a", None);
+    lender(&mut house, "b", None);
+    let arn = house.define_with(definition("web"));
+    cluster(&mut house, "blue", &[]);
+    let input = CreateServiceRequest {
+        capacity_provider_strategy: strategy(FARGATE),
+        ..asked_of_blue(&house, &arn, 2)
+    };
+    let key = created(&mut house, &input);
+    assert_eq!(settled(&mut house, &key), counted(&[("FARGATE", 2)]));
+    let text = "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
+    for next in [strategy(SPOT), Some(vec![])] {
+        assert_eq!(update(&mut house, next, false).unwrap_err(), text);
+    }
+    let same = update(&mut house, strategy(FARGATE), false).unwrap();
+    assert_eq!(same.deployments.unwrap().len(), 1);
+
+    let shown = update(&mut house, strategy(SPOT), true).unwrap();
+    assert_eq!(shown.capacity_provider_strategy, strategy(SPOT));
+    assert_eq!(shown.launch_type, None);
+    let deployments = shown.deployments.unwrap();
+    let each = deployments
+        .iter()
+        .map(|one| one.capacity_provider_strategy.clone());
+    assert_eq!(
+        each.collect::<Vec<_>>(),
+        [strategy(SPOT), strategy(FARGATE)]
+    );
+    assert_eq!(settled(&mut house, &key), counted(&[("FARGATE_SPOT", 2)]));
+
+    let shown = update(&mut house, Some(vec![]), true).unwrap();
+    assert_eq!(shown.capacity_provider_strategy, None);
+    assert_eq!(shown.launch_type.as_deref(), Some("FARGATE"));
+    assert_eq!(settled(&mut house, &key), counted(&[("", 2)]));
+    // There is nothing left to end.
+    let same = update(&mut house, Some(vec![]), false).unwrap();
+    assert_eq!(same.launch_type.as_deref(), Some("FARGATE"));
+}
+
+#[test]
+fn a_service_of_instances_goes_to_fargate_by_a_strategy_and_a_rollback_brings_it_back() {
+    let mut house = house();
+    let arn = house.define_with(RegisterTaskDefinitionRequest {
+        requires_compatibilities: Some(vec!["EC2".into(), "FARGATE".into()]),
+        ..definition("web")
+    });
+    cluster(&mut house, "blue", &[]);
+    let input = CreateServiceRequest {
+        launch_type: Some("EC2".into()),
+        ..asked_of_blue(&house, &arn, 0)
+    };
+    let key = created(&mut house, &input);
+    house.settle(&key);
+    let shown = update(&mut house, strategy(FARGATE), true).unwrap();
+    assert_eq!(shown.capacity_provider_strategy, strategy(FARGATE));
+    assert_eq!(shown.platform_version.as_deref(), Some("LATEST"));
+    assert_eq!(house.record(&key).launch_type, "FARGATE");
+    let input = StopServiceDeploymentRequest {
+        service_deployment_arn: shown.current_service_deployment,
+        stop_type: Some("ROLLBACK".into()),
+    };
+    let stopped = house
+        .write(|txn, ctx| ops::stop_service_deployment::stop_service_deployment(txn, ctx, &input));
+    stopped.unwrap();
+    house.settle(&key);
+    let record = house.record(&key);
+    assert_eq!(
+        (
+            record.launch_type.as_str(),
+            record.platform_version.as_deref()
+        ),
+        ("EC2", None)
+    );
+    let shown = ecs::service::shape::service(&house.world, &record, false);
+    assert_eq!(shown.launch_type.as_deref(), Some("EC2"));
+    assert_eq!(shown.capacity_provider_strategy, None);
+
+    // What Fargate does not take.
+    let distinct = PlacementConstraint {
+        r#type: Some("distinctInstance".into()),
+        ..PlacementConstraint::default()
+    };
+    house.edit(&key, |service| service.constraints.push(Stored(distinct)));
+    assert_eq!(
+        update(&mut house, strategy(FARGATE), true).unwrap_err(),
+        "Placement constraints are not supported with FARGATE launch type."
+    );
+    house.edit(&key, |service| {
+        service.constraints.clear();
+        service.scheduling = Scheduling::Daemon;
+    });
+    assert_eq!(
+        update(&mut house, strategy(FARGATE), true).unwrap_err(),
+        "The daemon scheduling strategy does not support the FARGATE launch type."
+    );
+    assert_eq!(house.record(&key).launch_type, "EC2");
+}
+
+#[test]
+fn a_task_set_goes_by_a_strategy_of_its_own_or_by_the_clusters_default() {
+    for (default, given, expected) in [
+        (&[][..], SPOT, &[("FARGATE_SPOT", 2)][..]),
+        (FARGATE, SPOT, &[("FARGATE_SPOT", 2)]),
+        (FARGATE, &[], &[("FARGATE", 2)]),
+    ] {
+        let mut house = house();
+        lender(&mut house, "a", None);
+        let arn = house.define_with(definition("web"));
+        cluster(&mut house, "blue", default);
+        let input = CreateServiceRequest {
+            task_definition: None,
+            network_configuration: None,
+            deployment_controller: Some(DeploymentController {
+                r#type: Some("EXTERNAL".into()),
+            }),
+            ..asked_of_blue(&house, &arn, 2)
+        };
+        let key = created(&mut house, &input);
+        let asked = CreateTaskSetRequest {
+            cluster: Some("blue".into()),
+            service: Some("web".into()),
+            task_definition: Some(arn),
+            network_configuration: Some(network(&house, &["us-east-1a"], true)),
+            capacity_provider_strategy: strategy(given),
+            scale: Some(Scale {
+                value: Some(100.0),
+                unit: Some("PERCENT".into()),
+            }),
+            ..CreateTaskSetRequest::default()
+        };
+        let both = CreateTaskSetRequest {
+            launch_type: Some("FARGATE".into()),
+            capacity_provider_strategy: strategy(SPOT),
+            ..asked.clone()
+        };
+        let refused =
+            house.write(|txn, ctx| ops::create_task_set::create_task_set(txn, ctx, &both));
+        assert_eq!(
+            refusal(refused),
+            "InvalidParameterException: Specify either Launch Type or Capacity Provider Strategy, but not both."
+        );
+        let made = house.write(|txn, ctx| ops::create_task_set::create_task_set(txn, ctx, &asked));
+        let shown = made.unwrap().task_set.unwrap();
+        let by = if given.is_empty() { default } else { given };
+        assert_eq!(shown.capacity_provider_strategy, strategy(by));
+        assert_eq!(shown.launch_type, None);
+        assert_eq!(shown.platform_version.as_deref(), Some("1.4.0"));
+        assert_eq!(settled(&mut house, &key), counted(expected));
+    }
 }
 
 #[test]

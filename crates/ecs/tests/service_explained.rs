@@ -276,6 +276,135 @@ fn a_daemon_waits_for_the_instance_that_has_no_room() {
     assert_eq!(explained(&house, &key)["limits"], Value::Null);
 }
 
+/// A steady service of four tasks in zone `us-east-1a` that is to keep its zones even, with an instance in
+/// `us-east-1b` that is only just there. `then` comes before that.
+fn uneven(maximum: i32, then: impl FnOnce(&mut House, &ServiceKey)) -> (House, ServiceKey) {
+    let mut house = House::new();
+    house.zoned("a", "us-east-1a");
+    house.define_app("web", 128);
+    house.define_app("web", 128);
+    let settings = Settings {
+        desired: 4,
+        maximum,
+        rebalances: true,
+        ..Settings::default()
+    };
+    let key = house.service("web", "web", settings);
+    house.until_steady(&key);
+    then(&mut house, &key);
+    house.zoned("b", "us-east-1b");
+    (house, key)
+}
+
+/// The wait of uneven zones but for the tasks in them, which are as they were.
+fn stays(house: &House, key: &ServiceKey) -> Value {
+    let mut wait = wait(house, key, "uneven");
+    let members = wait.as_object_mut().unwrap();
+    assert_eq!(members.remove("kind"), Some("uneven".into()));
+    let tasks = members.remove("tasks_by_zone");
+    assert_eq!(tasks, Some(json!({ "us-east-1a": 4, "us-east-1b": 0 })));
+    wait
+}
+
+#[test]
+fn zones_that_stay_uneven_tell_which_tasks_are_protected() {
+    let (mut house, key) = uneven(200, |_, _| {});
+    let until = house.ctx.now.plus(Duration::from_secs(600));
+    for task in house.kept(&key) {
+        house.change(|txn, _| {
+            txn.update(&TASKS, &task.key, |task| task.protected_until = Some(until))
+        });
+    }
+    house.settle(&key);
+    let expected = json!({ "why": "protected", "protected": 4, "until": until.iso8601() });
+    assert_eq!(stays(&house, &key), expected);
+}
+
+#[test]
+fn zones_that_stay_uneven_tell_the_most_tasks_that_may_be_there() {
+    let (mut house, key) = uneven(110, |_, _| {});
+    house.settle(&key);
+    let expected = json!({ "why": "maximum", "maximum": 4 });
+    assert_eq!(stays(&house, &key), expected);
+}
+
+#[test]
+fn zones_that_stay_uneven_tell_what_the_instances_that_take_no_task_say_and_when_they_are_asked_again()
+ {
+    let (mut house, key) = uneven(200, |_, _| {});
+    let instances: Vec<_> = house.world.scan(&CONTAINER_INSTANCES).cloned().collect();
+    let in_b = instances
+        .iter()
+        .find(|instance| instance.attribute("ecs.availability-zone") == Some(Some("us-east-1b")));
+    let in_b = in_b.unwrap().key.clone();
+    house.change(|txn, _| {
+        txn.update(&CONTAINER_INSTANCES, &in_b, |i| {
+            i.registered.cpu_units = 100;
+        })
+    });
+    assert_eq!(kinds(&house, &key), ["due"]);
+    for (tries, seconds) in [(1, 15), (2, 30)] {
+        house.settle(&key);
+        let until = house.ctx.now.plus(Duration::from_secs(seconds));
+        let closest = json!([{
+            "instance": in_b.id.0, "reason": "RESOURCE:CPU",
+            "detail": "needs 128 CPU units, 100 are left",
+        }]);
+        let expected = json!({
+            "why": "no-place", "lacking": ["us-east-1b"], "tries": tries, "until": until.iso8601(),
+            "refused": { "RESOURCE:CPU": 1 }, "closest": closest,
+        });
+        assert_eq!(stays(&house, &key), expected);
+        assert_eq!(
+            explained(&house, &key)["looks_again_at"],
+            until.iso8601().as_str()
+        );
+        house.ctx.now = until;
+    }
+}
+
+#[test]
+fn zones_that_are_uneven_wait_for_the_deployment_and_then_for_each_task_that_moves() {
+    let (mut house, key) = uneven(200, |house, key| {
+        house.deploy(key, "web", 2);
+        house.settle(key);
+        house.play(key);
+    });
+    // Of the new deployment too all are in the first zone.
+    let explained = |house: &House| explained(house, &key)["waits_for"].clone();
+    let why = |house: &House| {
+        let waits = explained(house);
+        let found = waits.as_array().unwrap().iter();
+        let mut found = found.filter(|wait| wait["kind"] == "uneven");
+        found
+            .next()
+            .map(|wait| wait["why"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(why(&house).as_deref(), Some("deploying"));
+    let mut seen = Vec::new();
+    for _ in 0..60 {
+        house.settle(&key);
+        let now = why(&house);
+        if seen.last() != Some(&now) {
+            seen.push(now);
+        }
+        house.play(&key);
+        house.pass(10);
+    }
+    let seen: Vec<_> = seen.iter().map(Option::as_deref).collect();
+    assert_eq!(seen, [Some("deploying"), Some("moving"), None]);
+    assert_eq!(explained(&house), json!([]), "they are even");
+}
+
+#[test]
+fn a_service_that_need_not_keep_its_zones_even_says_nothing_of_them() {
+    let (mut house, key) = uneven(200, |house, key| {
+        house.edit(key, |service| service.rebalances_zones = false);
+    });
+    house.settle(&key);
+    assert_eq!(explained(&house, &key)["waits_for"], json!([]));
+}
+
 #[test]
 fn a_service_is_found_by_its_name_and_by_what_names_its_cluster() {
     let mut house = house();

@@ -11,26 +11,25 @@ use aws_types::Timestamp;
 use ecs::instance::life;
 use ecs::ops;
 use ecs::records::deployment_stage::{Stage, Staged};
-use ecs::records::service::{Rollout, Scheduling, ServiceKey, ServiceRecord, Workload};
+use ecs::records::service::{Rollout, Scheduling, ServiceKey, Workload};
 use ecs::records::service_deployment::ServiceDeploymentKey;
 use ecs::records::{
     CONTAINER_INSTANCES, InstanceKey, InstanceStatus, SERVICES, TASKS, TaskKey, TaskRecord,
 };
-use ecs::service::apply;
-use ecs::service::waits::Waits;
 use ecs::service::wanted::{self, Wanted};
 use ecs::task::health::HealthStatus;
 use ecs::task::status::{DesiredStatus, TaskStatus};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use support::fates::{Fate, Fated, View, befalls};
 use support::services::{Deploys, Settings};
 use support::{House, registration};
 
 const CASES: u32 = 200;
 const HOSTS: usize = 4;
 const HOSTS_MAX: usize = 6;
+/// As many tasks are told apart by what befalls them.
+const TASKS_LEN: usize = 24;
 /// Tasks without a health check count as healthy after so many seconds. Rule: API reference,
 /// `minimumHealthyPercent`.
 const HEALTHY_AFTER: u64 = 40;
@@ -84,46 +83,40 @@ enum Move {
     Scale(u32),
     /// StopServiceDeployment, to roll back or to leave everything.
     StopDeployment(bool),
-    Run(usize),
-    Fail(usize),
-    Crash(usize),
+    Task(Fated),
     Health(usize, bool),
-    /// A host has stopped a task that was asked to stop.
-    Stopped(usize),
-    UserStops(usize),
     Drain(usize),
     Activate(usize),
     Away(usize),
     Lost(usize),
     Back(usize),
     Add,
-    Protect(usize, u64),
     Pass(u64),
     /// A task of nobody's service comes onto some instance, or goes.
     Neighbour(bool),
 }
 
 fn moves() -> impl Strategy<Value = Vec<(Move, bool)>> {
-    let task = 0..24_usize;
+    let task = |fate| befalls(fate, TASKS_LEN).prop_map(Move::Task);
     let host = 0..HOSTS_MAX;
     let one = prop_oneof![
         3 => (0..WORKLOADS.len()).prop_map(Move::Deploy),
         1 => Just(Move::Force),
         3 => (0..8_u32).prop_map(Move::Scale),
         1 => prop::bool::weighted(0.6).prop_map(Move::StopDeployment),
-        12 => task.clone().prop_map(Move::Run),
-        4 => task.clone().prop_map(Move::Fail),
-        4 => task.clone().prop_map(Move::Crash),
-        6 => (task.clone(), prop::bool::weighted(0.6)).prop_map(|(at, good)| Move::Health(at, good)),
-        8 => task.clone().prop_map(Move::Stopped),
-        1 => task.clone().prop_map(Move::UserStops),
+        12 => task(Fate::Runs),
+        4 => task(Fate::Fails),
+        4 => task(Fate::Crashes),
+        6 => (0..TASKS_LEN, prop::bool::weighted(0.6)).prop_map(|(at, good)| Move::Health(at, good)),
+        8 => task(Fate::Stops),
+        1 => task(Fate::UserStops),
         2 => host.clone().prop_map(Move::Drain),
         2 => host.clone().prop_map(Move::Activate),
         2 => host.clone().prop_map(Move::Away),
         1 => host.clone().prop_map(Move::Lost),
         3 => host.prop_map(Move::Back),
         1 => Just(Move::Add),
-        2 => (task, 1..1200_u64).prop_map(|(at, seconds)| Move::Protect(at, seconds)),
+        2 => (0..TASKS_LEN, 1..1200_u64).prop_map(|(at, seconds)| Move::Task((at, Fate::Protected(seconds)))),
         8 => prop_oneof![1..20_u64, Just(40), Just(900)].prop_map(Move::Pass),
         1 => any::<bool>().prop_map(Move::Neighbour),
     ];
@@ -166,37 +159,12 @@ fn daemons() -> impl Strategy<Value = Settings> {
     })
 }
 
-/// The service at one moment.
-#[derive(Clone, PartialEq)]
-struct View {
-    record: Arc<ServiceRecord>,
-    /// Its tasks that are not STOPPED.
-    live: BTreeMap<TaskKey, Arc<TaskRecord>>,
-}
-
 impl View {
-    fn kept(&self) -> impl Iterator<Item = &Arc<TaskRecord>> {
-        let live = self.live.values();
-        live.filter(|task| task.desired == DesiredStatus::Running)
-    }
-
-    fn is_kept(&self, key: &TaskKey) -> bool {
-        self.kept().any(|task| task.key == *key)
-    }
-
     /// The stage of the PRIMARY while it keeps blue.
     fn kept_beside(&self) -> Option<&Staged> {
         let primary = self.record.primary()?;
         let staged = primary.staged.as_ref()?;
         (primary.rollout == Rollout::InProgress && staged.keeps_blue()).then_some(staged)
-    }
-
-    /// The tasks of one deployment.
-    fn part(&self, number: u64) -> Self {
-        let mut part = self.clone();
-        part.live
-            .retain(|_, task| task.service.is_some_and(|of| of.deployment == number));
-        part
     }
 }
 
@@ -261,11 +229,6 @@ impl Play {
             .change(|txn, _| life::connected(txn, key, &versions));
     }
 
-    fn set_status(&mut self, key: &InstanceKey, status: InstanceStatus) {
-        self.house
-            .change(|txn, _| txn.update(&CONTAINER_INSTANCES, key, |i| i.status = status));
-    }
-
     fn want(&mut self, wanted: Wanted) {
         let key = self.key.clone();
         self.house.change(|txn, ctx| {
@@ -294,19 +257,7 @@ impl Play {
     }
 
     fn view(&self) -> View {
-        let live = self.house.live(&self.key);
-        View {
-            record: self.house.record(&self.key),
-            live: live.into_iter().map(|t| (t.key.clone(), t)).collect(),
-        }
-    }
-
-    fn pick(&self, at: usize, of: impl Fn(&TaskRecord) -> bool) -> Option<TaskKey> {
-        let group = self.key.group();
-        let all = self.house.world.scan(&TASKS);
-        let found: Vec<_> = all.filter(|t| t.group == group && of(t)).collect();
-        let task = found.get(at % found.len().max(1))?;
-        Some(task.key.clone())
+        self.house.view(&self.key)
     }
 
     fn host(&self, at: usize) -> InstanceKey {
@@ -317,16 +268,10 @@ impl Play {
     fn make(&mut self, one: Move) {
         let (before, written) = (self.house.world.clone(), self.house.changes.len());
         self.happen(one);
-        let now = self.house.ctx.now;
-        let due = |world| apply::is_due(world, &self.key, now, Waits::AWS);
-        if !self.house.concerned_since(written).contains(&self.key) {
-            assert_eq!(due(&before), due(&self.house.world), "{one:?} woke nobody");
-        }
+        self.house.check_woken(&self.key, (&before, written), one);
     }
 
     fn happen(&mut self, one: Move) {
-        let is_wanted = |task: &TaskRecord| task.desired == DesiredStatus::Running;
-        let is_pending = |task: &TaskRecord| task.last_status == TaskStatus::Pending;
         match one {
             Move::Deploy(which) => self.deploy(WORKLOADS[which]),
             Move::Force => self.want(Wanted {
@@ -343,45 +288,12 @@ impl Play {
                 }
             }
             Move::StopDeployment(rolls_back) => self.stop_deployment(rolls_back),
-            Move::Run(at) => {
-                if let Some(task) = self.pick(at, is_pending) {
-                    self.house.report_running(&task, &["app"]);
-                }
-            }
-            Move::Fail(at) => {
-                if let Some(task) = self.pick(at, |t| is_wanted(t) && is_pending(t)) {
-                    self.house.fail_to_start(&task);
-                }
-            }
-            Move::Crash(at) => {
-                let runs = |t: &TaskRecord| t.last_status == TaskStatus::Running;
-                if let Some(task) = self.pick(at, runs) {
-                    self.house.report_stopped(&task, &["app"], 1);
-                }
-            }
+            Move::Task(fated) => self.house.befall(&self.key, fated),
             Move::Health(at, is_good) => {
                 let may =
                     |t: &TaskRecord| t.family == "checked" && t.last_status == TaskStatus::Running;
-                if let Some(task) = self.pick(at, may) {
+                if let Some(task) = self.house.pick(&self.key, at, may) {
                     self.set_health(&task, is_good);
-                }
-            }
-            Move::Stopped(at) => {
-                if let Some(task) = self.pick(at, |t| t.holds && !is_wanted(t)) {
-                    self.house.report_stopped(&task, &["app"], 143);
-                }
-            }
-            Move::UserStops(at) => {
-                if let Some(task) = self.pick(at, is_wanted) {
-                    self.house.stop(&task.id.0, None).unwrap();
-                }
-            }
-            Move::Protect(at, seconds) => {
-                let until = self.house.ctx.now.plus(Duration::from_secs(seconds));
-                if let Some(task) = self.pick(at, is_wanted) {
-                    self.house.change(|txn, _| {
-                        txn.update(&TASKS, &task, |t| t.protected_until = Some(until))
-                    });
                 }
             }
             Move::Pass(seconds) => self.house.pass(seconds),
@@ -417,8 +329,14 @@ impl Play {
 
     fn make_to_host(&mut self, one: Move) {
         match one {
-            Move::Drain(at) => self.set_status(&self.host(at), InstanceStatus::Draining),
-            Move::Activate(at) => self.set_status(&self.host(at), InstanceStatus::Active),
+            Move::Drain(at) => {
+                let key = self.host(at);
+                self.house.set_status(&key, InstanceStatus::Draining);
+            }
+            Move::Activate(at) => {
+                let key = self.host(at);
+                self.house.set_status(&key, InstanceStatus::Active);
+            }
             Move::Away(at) => {
                 let key = self.host(at);
                 self.house
@@ -495,19 +413,11 @@ impl Play {
         (lower as usize, upper as usize)
     }
 
-    fn is_draining(&self, task: &TaskRecord) -> bool {
-        let instance = self
-            .house
-            .world
-            .get(&CONTAINER_INSTANCES, &task.instance_key());
-        instance.unwrap().status == InstanceStatus::Draining
-    }
-
     /// Whether the PRIMARY wants this task.
     fn is_good(&self, view: &View, task: &TaskRecord) -> bool {
         let primary = view.record.primary().unwrap().number;
         task.service.unwrap().deployment == primary
-            && !self.is_draining(task)
+            && !self.house.is_draining(task)
             && !self.is_unhealthy(task)
     }
 
@@ -551,7 +461,7 @@ impl Play {
                 .protected_until
                 .is_some_and(|until| until > self.house.ctx.now);
             assert!(
-                !is_protected || self.is_draining(task) || self.is_unhealthy(task),
+                !is_protected || self.house.is_draining(task) || self.is_unhealthy(task),
                 "one that is protected was stopped"
             );
         }
@@ -601,7 +511,7 @@ impl Play {
                 let until = task.protected_until;
                 let is_protected = until.is_some_and(|until| until > self.house.ctx.now);
                 assert!(
-                    !is_protected || self.is_draining(task) || self.is_unhealthy(task),
+                    !is_protected || self.house.is_draining(task) || self.is_unhealthy(task),
                     "one that is protected was stopped"
                 );
             }
@@ -626,7 +536,8 @@ impl Play {
                 "a second task on one instance"
             );
         }
-        let counts = |task: &&&Arc<TaskRecord>| self.counts(after, task) && !self.is_draining(task);
+        let counts =
+            |task: &&&Arc<TaskRecord>| self.counts(after, task) && !self.house.is_draining(task);
         let gone = before.kept().filter(|t| !after.is_kept(&t.key));
         if gone.collect::<Vec<_>>().iter().any(|t| counts(&t)) {
             let serving = after.kept().collect::<Vec<_>>();
@@ -684,7 +595,7 @@ impl Play {
             return;
         }
         let is_protected = view.kept().any(|task| task.protected_until.is_some());
-        let is_left = |task: &Arc<TaskRecord>| self.is_draining(task);
+        let is_left = |task: &Arc<TaskRecord>| self.house.is_draining(task);
         let is_daemon = self.with.scheduling == Scheduling::Daemon;
         if is_protected || (is_daemon && view.kept().any(is_left)) {
             return;
@@ -737,7 +648,7 @@ impl Play {
     /// Faults end: every host is there, images are good, programs run and pass their checks.
     fn mend(&mut self) {
         for key in self.hosts.clone() {
-            self.set_status(&key, InstanceStatus::Active);
+            self.house.set_status(&key, InstanceStatus::Active);
             self.connect(&key);
         }
         self.end_neighbours();
@@ -865,7 +776,7 @@ fn a_task_on_a_drained_instance_does_not_pay_for_what_a_daemon_replaces() {
     play.make(Move::Drain(0));
     play.step();
     let view = play.view();
-    let of = view.kept().filter(|task| !play.is_draining(task));
+    let of = view.kept().filter(|task| !play.house.is_draining(task));
     assert_eq!(of.count(), 3, "75 percent of three are three");
 }
 

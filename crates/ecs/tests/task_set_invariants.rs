@@ -11,22 +11,21 @@ use aws_api::ecs::{
     UpdateServicePrimaryTaskSetRequest, UpdateServiceRequest, UpdateTaskSetRequest,
 };
 use ecs::ops;
-use ecs::records::service::{ServiceKey, ServiceRecord};
+use ecs::records::service::ServiceKey;
 use ecs::records::task_set::{TaskSet, TaskSetStatus};
-use ecs::records::{CONTAINER_INSTANCES, InstanceKey, InstanceStatus, TASKS, TaskKey, TaskRecord};
-use ecs::service::apply;
-use ecs::service::waits::Waits;
+use ecs::records::{InstanceKey, InstanceStatus, TASKS, TaskKey, TaskRecord};
 use ecs::task::status::{DesiredStatus, TaskStatus};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use support::House;
+use support::fates::{Fate, Fated, View, befalls};
 
 const CASES: u32 = 200;
 const HOSTS: usize = 3;
 const SETS_MAX: usize = 3;
+/// As many tasks are told apart by what befalls them.
+const TASKS_LEN: usize = 24;
 /// Tasks count as healthy after so many seconds. Rule: API reference, `minimumHealthyPercent`.
 const HEALTHY_AFTER: u64 = 40;
 /// `scale`, in percent.
@@ -39,31 +38,27 @@ enum Move {
     Delete(usize),
     Primary(usize),
     Desired(u32),
-    Run(usize),
-    Fail(usize),
-    Crash(usize),
-    Stopped(usize),
-    UserStops(usize),
-    Protect(usize, u64),
+    Task(Fated),
     Drain(usize),
     Activate(usize),
     Pass(u64),
 }
 
 fn moves() -> impl Strategy<Value = Vec<(Move, bool)>> {
-    let (task, set, scale) = (0..24_usize, 0..SETS_MAX, 0..SCALES.len());
+    let task = |fate| befalls(fate, TASKS_LEN).prop_map(Move::Task);
+    let (set, scale) = (0..SETS_MAX, 0..SCALES.len());
     let one = prop_oneof![
         3 => (1..3_u32, scale.clone()).prop_map(|(revision, scale)| Move::Create(revision, scale)),
         3 => (set.clone(), scale).prop_map(|(set, scale)| Move::Scale(set, scale)),
         1 => set.clone().prop_map(Move::Delete),
         1 => set.prop_map(Move::Primary),
         2 => (0..7_u32).prop_map(Move::Desired),
-        12 => task.clone().prop_map(Move::Run),
-        4 => task.clone().prop_map(Move::Fail),
-        3 => task.clone().prop_map(Move::Crash),
-        8 => task.clone().prop_map(Move::Stopped),
-        1 => task.clone().prop_map(Move::UserStops),
-        3 => (task, 1..1200_u64).prop_map(|(at, seconds)| Move::Protect(at, seconds)),
+        12 => task(Fate::Runs),
+        4 => task(Fate::Fails),
+        3 => task(Fate::Crashes),
+        8 => task(Fate::Stops),
+        1 => task(Fate::UserStops),
+        3 => (0..TASKS_LEN, 1..1200_u64).prop_map(|(at, seconds)| Move::Task((at, Fate::Protected(seconds)))),
         2 => (0..HOSTS).prop_map(Move::Drain),
         2 => (0..HOSTS).prop_map(Move::Activate),
         8 => prop_oneof![1..20_u64, Just(40), Just(900)].prop_map(Move::Pass),
@@ -71,20 +66,11 @@ fn moves() -> impl Strategy<Value = Vec<(Move, bool)>> {
     prop::collection::vec((one, prop::bool::weighted(0.7)), 1..50)
 }
 
-/// The service at one moment.
-#[derive(Clone, PartialEq)]
-struct View {
-    record: Arc<ServiceRecord>,
-    /// Its tasks that are not STOPPED.
-    live: BTreeMap<TaskKey, Arc<TaskRecord>>,
-}
-
 impl View {
     /// Those of a set that are not asked to stop.
-    fn kept(&self, set: u64) -> impl Iterator<Item = &Arc<TaskRecord>> {
+    fn kept_of(&self, set: u64) -> impl Iterator<Item = &Arc<TaskRecord>> {
         let of = move |task: &&Arc<TaskRecord>| task.service.unwrap().deployment == set;
-        let live = self.live.values().filter(of);
-        live.filter(|task| task.desired == DesiredStatus::Running)
+        self.kept().filter(of)
     }
 
     fn has_live(&self, set: u64) -> bool {
@@ -137,18 +123,7 @@ impl Play {
     }
 
     fn view(&self) -> View {
-        let live = self.house.live(&self.key);
-        View {
-            record: self.house.record(&self.key),
-            live: live.into_iter().map(|t| (t.key.clone(), t)).collect(),
-        }
-    }
-
-    fn pick(&self, at: usize, of: impl Fn(&TaskRecord) -> bool) -> Option<TaskKey> {
-        let all = self.house.world.scan(&TASKS);
-        let found: Vec<_> = all.filter(|task| of(task)).collect();
-        let task = found.get(at % found.len().max(1))?;
-        Some(task.key.clone())
+        self.house.view(&self.key)
     }
 
     /// A set that is not being deleted.
@@ -166,11 +141,7 @@ impl Play {
     fn make(&mut self, one: Move) {
         let (before, written) = (self.house.world.clone(), self.house.changes.len());
         self.happen(one);
-        let now = self.house.ctx.now;
-        let due = |world| apply::is_due(world, &self.key, now, Waits::AWS);
-        if !self.house.concerned_since(written).contains(&self.key) {
-            assert_eq!(due(&before), due(&self.house.world), "{one:?} woke nobody");
-        }
+        self.house.check_woken(&self.key, (&before, written), one);
     }
 
     fn happen(&mut self, one: Move) {
@@ -189,7 +160,7 @@ impl Play {
             Move::Drain(at) => self.set_status(at, InstanceStatus::Draining),
             Move::Activate(at) => self.set_status(at, InstanceStatus::Active),
             Move::Pass(seconds) => self.house.pass(seconds),
-            of_task => self.happen_to_task(of_task),
+            Move::Task(fated) => self.house.befall(&self.key, fated),
         }
     }
 
@@ -244,60 +215,9 @@ impl Play {
         }
     }
 
-    fn happen_to_task(&mut self, one: Move) {
-        let is_wanted = |task: &TaskRecord| task.desired == DesiredStatus::Running;
-        let is_pending = |task: &TaskRecord| task.last_status == TaskStatus::Pending;
-        let runs = |task: &TaskRecord| task.last_status == TaskStatus::Running;
-        match one {
-            Move::Run(at) => {
-                if let Some(task) = self.pick(at, is_pending) {
-                    self.house.report_running(&task, &["app"]);
-                }
-            }
-            Move::Fail(at) => {
-                if let Some(task) = self.pick(at, |t| is_wanted(t) && is_pending(t)) {
-                    self.house.fail_to_start(&task);
-                }
-            }
-            Move::Crash(at) => {
-                if let Some(task) = self.pick(at, runs) {
-                    self.house.report_stopped(&task, &["app"], 1);
-                }
-            }
-            Move::Stopped(at) => {
-                if let Some(task) = self.pick(at, |t| t.holds && !is_wanted(t)) {
-                    self.house.report_stopped(&task, &["app"], 143);
-                }
-            }
-            Move::UserStops(at) => {
-                if let Some(task) = self.pick(at, is_wanted) {
-                    self.house.stop(&task.id.0, None).unwrap();
-                }
-            }
-            Move::Protect(at, seconds) => {
-                let until = self.house.ctx.now.plus(Duration::from_secs(seconds));
-                if let Some(task) = self.pick(at, is_wanted) {
-                    self.house.change(|txn, _| {
-                        txn.update(&TASKS, &task, |t| t.protected_until = Some(until))
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-
     fn set_status(&mut self, at: usize, status: InstanceStatus) {
         let key = self.hosts[at].clone();
-        self.house
-            .change(|txn, _| txn.update(&CONTAINER_INSTANCES, &key, |i| i.status = status));
-    }
-
-    fn is_draining(&self, task: &TaskRecord) -> bool {
-        let instance = self
-            .house
-            .world
-            .get(&CONTAINER_INSTANCES, &task.instance_key());
-        instance.unwrap().status == InstanceStatus::Draining
+        self.house.set_status(&key, status);
     }
 
     fn is_protected(&self, task: &TaskRecord) -> bool {
@@ -316,8 +236,8 @@ impl Play {
 
     /// Tasks of a set that need no replacement.
     fn good(&self, view: &View, set: u64) -> usize {
-        view.kept(set)
-            .filter(|task| !self.is_draining(task))
+        view.kept_of(set)
+            .filter(|task| !self.house.is_draining(task))
             .count()
     }
 
@@ -360,18 +280,18 @@ impl Play {
             ),
         }
         let is_new = |task: &&Arc<TaskRecord>| !before.live.contains_key(&task.key);
-        let started = after.kept(number).filter(is_new).count();
+        let started = after.kept_of(number).filter(is_new).count();
         let good = self.good(before, number);
         assert!(
             started == 0 || good + started <= wanted,
             "{id}: {started} were started beside {good}, {wanted} are wanted"
         );
-        let is_kept = |key: &TaskKey| after.kept(number).any(|task| task.key == *key);
-        for task in before.kept(number).filter(|task| !is_kept(&task.key)) {
-            if self.is_draining(task) {
+        let is_kept = |key: &TaskKey| after.kept_of(number).any(|task| task.key == *key);
+        for task in before.kept_of(number).filter(|task| !is_kept(&task.key)) {
+            if self.house.is_draining(task) {
                 let counting = after
-                    .kept(number)
-                    .filter(|t| self.is_draining(t) || self.is_healthy(t));
+                    .kept_of(number)
+                    .filter(|t| self.house.is_draining(t) || self.is_healthy(t));
                 let counting = counting.count();
                 assert!(
                     counting >= wanted,
@@ -413,9 +333,9 @@ impl Play {
                 "{id} has {good} of {wanted}: {:#?}",
                 self.house.events(&self.key)
             );
-            let kept = view.kept(set.number);
+            let kept = view.kept_of(set.number);
             let protected = kept
-                .filter(|t| self.is_protected(t) && !self.is_draining(t))
+                .filter(|t| self.is_protected(t) && !self.house.is_draining(t))
                 .count();
             assert!(good <= wanted.max(protected), "{id} has {good} of {wanted}");
             let told = view.record.told.contains_key(&format!("protected {id}"));
@@ -462,8 +382,8 @@ impl Play {
                 TaskSetStatus::Draining,
                 "{id} has nothing left to do"
             );
-            assert_eq!(view.kept(set.number).count(), wanted, "{id}");
-            assert!(view.kept(set.number).all(|task| self.is_healthy(task)));
+            assert_eq!(view.kept_of(set.number).count(), wanted, "{id}");
+            assert!(view.kept_of(set.number).all(|task| self.is_healthy(task)));
             assert!(set.steady.is_some(), "{id} is as desired");
             live += wanted;
         }

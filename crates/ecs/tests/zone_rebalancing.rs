@@ -7,8 +7,9 @@ mod support;
 use aws_api::Stored;
 use aws_api::ecs::PlacementConstraint;
 use ecs::records::service::ServiceKey;
-use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, TASKS, TaskKey, TaskRecord};
+use ecs::records::{CONTAINER_INSTANCES, InstanceStatus, SERVICES, TASKS, TaskKey, TaskRecord};
 use ecs::service::waits::Waits;
+use ecs::service::wanted::{self, Wanted};
 use ecs::task::status::{DesiredStatus, TaskStatus};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -305,10 +306,10 @@ fn a_zone_that_takes_no_task_is_told_of_once_in_six_hours_and_the_service_stays_
             );
         }
         assert_eq!(house.record(&key).last_event, 8, "and nothing else");
-        let after = house.record(&key).rebalance_after.unwrap();
+        let after = house.record(&key).unevened.clone().unwrap().after;
         assert!(after > house.ctx.now, "{why:?}");
         assert!(
-            after <= house.ctx.now.plus(Waits::AWS.place_again),
+            after <= house.ctx.now.plus(Waits::AWS.even_out_max),
             "{why:?}"
         );
         assert!(house.record(&key).steady.is_some() && !house.record(&key).is_rebalancing);
@@ -317,6 +318,100 @@ fn a_zone_that_takes_no_task_is_told_of_once_in_six_hours_and_the_service_stays_
         pass(&mut house, &key, 1);
         assert_eq!(by_zone(&house, &key), [2, 2, 0], "{why:?}: when it does");
         assert!(house.record(&key).told.is_empty(), "{why:?}");
+        assert_eq!(house.record(&key).unevened, None, "{why:?}");
+    }
+}
+
+/// The seconds from one try that finds no place to the next, and to how many writes of the service they came: as
+/// many tries as asked for, with nothing else happening.
+fn waits(house: &mut House, key: &ServiceKey, tries: usize) -> (Vec<u64>, usize) {
+    let (mut waits, mut writes) = (Vec::new(), 0);
+    for _ in 0..tries {
+        let written = house.changes.len();
+        let wake_at = house.settle(key).unwrap();
+        writes += house.changes.len() - written;
+        waits.push(wake_at.since(house.ctx.now).as_secs());
+        house.ctx.now = wake_at;
+    }
+    (waits, writes)
+}
+
+#[test]
+fn the_zone_that_takes_no_task_is_asked_less_and_less_and_each_try_is_one_write() {
+    for why in [Refuses::Constraint, Refuses::Distinct, Refuses::Full] {
+        let (mut house, key) = refused(why);
+        house.settle(&key);
+        house.ctx.now = house.record(&key).unevened.clone().unwrap().after;
+        let (waits, writes) = waits(&mut house, &key, 6);
+        assert_eq!(waits, [30, 60, 120, 240, 240, 240], "{why:?}");
+        assert_eq!(writes, 6, "{why:?}");
+        // Whatever wakes it in between, nothing is written.
+        let written = house.changes.len();
+        let wake_at = house.settle(&key);
+        house.pass(1);
+        assert_eq!(house.settle(&key), wake_at, "{why:?}");
+        assert_eq!(
+            house.changes.len() - written,
+            1,
+            "{why:?}: the try that was due"
+        );
+    }
+}
+
+/// Something that may let a task into the zone.
+type Change = fn(&mut House, &ServiceKey);
+
+#[test]
+fn what_may_let_a_task_in_is_tried_at_once_and_waited_for_from_the_first_again() {
+    let more_instances: Change = |house, _| {
+        let small = house.zoned("b2", B);
+        house.change(|txn, _| {
+            txn.update(&CONTAINER_INSTANCES, &small, |i| {
+                i.registered.cpu_units = 64;
+            })
+        });
+    };
+    let more_room: Change = |house, key| {
+        let group = key.group();
+        let all: Vec<_> = house.world.scan(&TASKS).cloned().collect();
+        let filler = all.iter().find(|task| task.group != group).unwrap();
+        house.report_stopped(&filler.key, &["app"], 0);
+    };
+    let updated: Change = |house, key| {
+        let key = key.clone();
+        house.change(|txn, ctx| {
+            let mut record = txn.get(&SERVICES, &key).unwrap().as_ref().clone();
+            wanted::want(txn, ctx, &mut record, Wanted::default());
+            txn.put(&SERVICES, record);
+        });
+    };
+    for (name, change, gets_in) in [
+        ("an instance", more_instances, false),
+        ("a task that ends", more_room, true),
+        ("an update", updated, false),
+    ] {
+        let (mut house, key) = refused(Refuses::Full);
+        waits(&mut house, &key, 5);
+        house.settle(&key);
+        house.pass(1);
+        let written = house.changes.len();
+        change(&mut house, &key);
+        assert!(
+            house.concerned_since(written).contains(&key),
+            "{name} wakes it"
+        );
+        let wake_at = house.settle(&key);
+        if gets_in {
+            assert_eq!(by_zone(&house, &key), [4, 1, 0], "{name}: at once");
+            continue;
+        }
+        assert_eq!(by_zone(&house, &key), [4, 0, 0], "{name}");
+        let again = wake_at.unwrap().since(house.ctx.now);
+        assert_eq!(
+            again,
+            Waits::AWS.place_again,
+            "{name}: from the first again"
+        );
     }
 }
 

@@ -16,6 +16,7 @@ use aws_api::agent::host_sync::{
 use netdev::namespace::run_in;
 use netdev::vpc::{VpcAttachment, VpcNetwork};
 use support::{on_private_host, sh, traces};
+use vpc_support::hosts::{linked, within};
 use vpc_support::{
     VPC, apply, call, call_from, everything, groups, interface, is_silence, network, ping, put,
     reach, route, serve, state, subnet, vpc,
@@ -30,18 +31,11 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// A namespace beside the host that has [`OUTSIDE`] and knows the way to the VPC.
 fn outside(dir: &Path) -> PathBuf {
-    let path = dir.join("outside");
-    let p = path.display();
-    sh(&format!("touch {p} && unshare --net={p} true"));
-    let inside = |line: &str| sh(&format!("nsenter --net={p} {line}"));
-    sh("ip link del up0");
-    sh("ip link add out0 type veth peer name out1");
-    sh("ip link set out0 addrgenmode none && ip link set out1 addrgenmode none");
-    sh(&format!("ip link set out1 netns {p}"));
+    let path = linked(dir);
+    let inside = |line: &str| within(&path, line);
     sh("ip addr add fd99::1/64 dev out0 nodad && ip link set out0 up");
     // That the host forwards IPv6 is its administrator's to say.
     sh("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
-    inside("ip link set lo up");
     inside("ip addr add fd99::9/64 dev out1 nodad");
     inside("ip link set out1 up");
     inside("ip -6 route add fd00:1234:5678::/56 via fd99::1 src fd99::9");

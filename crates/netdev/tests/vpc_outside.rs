@@ -16,6 +16,7 @@ use netdev::NetworkConfig;
 use netdev::namespace::run_in;
 use netdev::vpc::{LinuxVpcs, VpcNetwork};
 use support::{on_private_host, sh, traces};
+use vpc_support::hosts::{linked, within};
 use vpc_support::{
     Talk, VPC, apply, ask, base, call, call_from, echo, everything, from_group, groups, interface,
     is_silence, network, ping_from, put, range, remove, route, serve, serve_udp, state, subnet,
@@ -27,17 +28,9 @@ const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
 /// A namespace beside the host that has [`OUTSIDE`] and knows the way to public addresses.
 fn outside(dir: &std::path::Path) -> std::path::PathBuf {
-    let path = dir.join("outside");
-    let p = path.display();
-    sh(&format!("touch {p} && unshare --net={p} true"));
-    let inside = |line: &str| sh(&format!("nsenter --net={p} {line}"));
-    sh("ip link del up0");
-    sh("ip link add out0 type veth peer name out1");
-    // Else its link-local route comes some time later.
-    sh("ip link set out0 addrgenmode none && ip link set out1 addrgenmode none");
-    sh(&format!("ip link set out1 netns {p}"));
+    let path = linked(dir);
+    let inside = |line: &str| within(&path, line);
     sh("ip addr add 192.0.2.2/24 dev out0 && ip link set out0 up");
-    inside("ip link set lo up");
     inside("ip addr add 192.0.2.1/24 dev out1");
     inside("ip addr add 203.0.113.9/32 dev lo");
     inside("ip link set out1 up");

@@ -58,6 +58,9 @@ impl TaskContext {
         std::fs::create_dir_all(&dir)
             .map_err(|error| format!("CannotCreateContainerError: {}: {error}", dir.display()))?;
         let log_spec = self.log_spec(state, index);
+        self.host.logs.check(&log_spec).map_err(|text| {
+            format!("CannotCreateContainerError: Error response from daemon: {text}")
+        })?;
         // A further run's stream is there: it must not wait for the server.
         if state.containers[index].started_at.is_none() {
             self.host.logs.prepare(&log_spec).await.map_err(|text| {

@@ -2,7 +2,7 @@
 
 use super::awslogs::{self, AwslogsOptions, Delivery, Mode, StreamTarget};
 use super::signed::SignedLogsApi;
-use super::{LocalLogs, LogSink, LogStreamSpec, Pipes};
+use super::{LocalLogs, LogSink, LogStreamSpec, Pipes, not_initialized};
 use crate::api::Api;
 use crate::credentials::Credentials;
 use async_trait::async_trait;
@@ -75,16 +75,17 @@ impl LogStreamSpec {
 impl LogSink for AllLogs {
     fn check(&self, spec: &LogStreamSpec) -> Result<(), String> {
         if spec.driver == AWSLOGS {
-            return AwslogsOptions::parse(&spec.options).map(drop);
+            return AwslogsOptions::check(&spec.options);
         }
         self.local.check(spec)
     }
 
     async fn prepare(&self, spec: &LogStreamSpec) -> Result<(), String> {
         if spec.driver != AWSLOGS {
-            return self.local.check(spec);
+            return self.local.prepare(spec).await;
         }
-        let options = AwslogsOptions::parse(&spec.options)?;
+        self.check(spec)?;
+        let options = AwslogsOptions::parse(&spec.options).map_err(not_initialized)?;
         awslogs::prepare(&self.api(spec), &options, &spec.stream_name(&options)).await
     }
 

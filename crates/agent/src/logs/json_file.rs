@@ -4,6 +4,8 @@
 //! A line longer than [`LINE_BYTES_MAX`] is written in pieces, of which only the last ends in a
 //! newline, as Docker does.
 
+mod options;
+
 use super::{Chunk, LogStreamSpec};
 use aws_types::Timestamp;
 use std::collections::BTreeMap;
@@ -36,44 +38,28 @@ struct Inner {
 }
 
 impl JsonFile {
-    /// Refuses options that Docker refuses.
+    /// Refuses options that Docker refuses when it creates a container.
     pub fn check(options: &BTreeMap<String, String>) -> Result<(), String> {
-        for (name, value) in options {
-            match name.as_str() {
-                "max-size" => {
-                    bytes(value).ok_or(format!("invalid value for max-size: {value}"))?;
-                }
-                "max-file" => {
-                    let count = value.parse::<u32>().ok().filter(|n| *n > 0);
-                    count.ok_or(format!("invalid value for max-file: {value}"))?;
-                }
-                "labels" | "labels-regex" | "env" | "env-regex" | "tag" | "compress" | "mode"
-                | "max-buffer-size" => {}
-                other => {
-                    return Err(format!(
-                        "unknown log opt '{other}' for json-file log driver"
-                    ));
-                }
-            }
-        }
-        Ok(())
+        options::check(options)
+    }
+
+    /// Refuses values that Docker refuses when it starts a container.
+    pub fn check_values(options: &BTreeMap<String, String>) -> Result<(), String> {
+        options::read(options).map(drop)
     }
 
     /// The file of a container; made when the first line is written.
     #[must_use]
     pub fn new(spec: &LogStreamSpec) -> Self {
-        let option = |name: &str| spec.options.get(name);
+        // What is wrong was refused before the container started.
+        let options = options::read(&spec.options).unwrap_or_default();
         let path = spec.container_dir.join(FILE_NAME);
         Self(Arc::new(Mutex::new(Inner {
             size_bytes: std::fs::metadata(&path).map_or(0, |meta| meta.len()),
             path,
             file: None,
-            size_bytes_max: option("max-size")
-                .and_then(|text| bytes(text))
-                .unwrap_or(MAX_SIZE_BYTES_DEFAULT),
-            files_max: option("max-file")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(MAX_FILES_DEFAULT),
+            size_bytes_max: options.size_bytes_max.unwrap_or(MAX_SIZE_BYTES_DEFAULT),
+            files_max: options.files_max.unwrap_or(MAX_FILES_DEFAULT),
             begun: BTreeMap::new(),
         })))
     }
@@ -156,39 +142,9 @@ impl Drop for Inner {
     }
 }
 
-/// Docker's sizes: a number with `k`, `m` or `g`, powers of 1,024.
-fn bytes(text: &str) -> Option<u64> {
-    let lower = text.trim().to_ascii_lowercase();
-    let bare = lower.strip_suffix('b').unwrap_or(&lower);
-    let (digits, factor) = match bare.chars().last()? {
-        'k' => (&bare[..bare.len() - 1], 1 << 10),
-        'm' => (&bare[..bare.len() - 1], 1 << 20),
-        'g' => (&bare[..bare.len() - 1], 1 << 30),
-        _ => (bare, 1),
-    };
-    digits
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(factor)
-        .filter(|size| *size > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_dockers() {
-        for (given, expected) in [
-            ("10m", Some(10 << 20)),
-            ("1kb", Some(1024)),
-            ("7", Some(7)),
-            ("0", None),
-            ("x", None),
-        ] {
-            assert_eq!(bytes(given), expected, "{given}");
-        }
-    }
 
     #[test]
     fn files_are_bounded_and_the_newest_lines_are_kept() {
@@ -208,7 +164,7 @@ mod tests {
         }
         drop(file);
         let size = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |m| m.len());
-        assert!(size("log.json") <= 1024 && size("log.json.1") <= 1024);
+        assert!(size("log.json") <= 1000 && size("log.json.1") <= 1000);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
         let newest = std::fs::read_to_string(dir.path().join("log.json")).unwrap();
         assert!(newest.contains("line 999"));

@@ -55,14 +55,12 @@ pub struct Pipes {
 /// Takes the output of containers.
 #[async_trait]
 pub trait LogSink: Send + Sync + Debug {
-    /// Refuses options that cannot work, before anything is started; the text follows
-    /// `CannotStartContainerError: ` in the container's reason.
+    /// Refuses options that Docker refuses when it creates a container; the text follows
+    /// `CannotCreateContainerError: ` in the container's reason.
     fn check(&self, spec: &LogStreamSpec) -> Result<(), String>;
-    /// Makes what the driver needs elsewhere, e.g. its stream, before the container is started; the
-    /// text follows `CannotStartContainerError: `.
-    async fn prepare(&self, spec: &LogStreamSpec) -> Result<(), String> {
-        self.check(spec)
-    }
+    /// Refuses also what Docker refuses when it starts a container, and makes what the driver needs elsewhere, e.g.
+    /// its stream, before that; the text follows `CannotStartContainerError: `.
+    async fn prepare(&self, spec: &LogStreamSpec) -> Result<(), String>;
     /// Reads from now on. Without pipes (their shim is gone) only what is spooled is delivered.
     fn attach(&self, spec: LogStreamSpec, pipes: Option<Pipes>);
     /// After a run's end, when another is to follow: resolves when all that was written is read
@@ -86,6 +84,11 @@ struct Stream {
     readers: JoinSet<()>,
 }
 
+/// What Docker says of a driver that cannot begin.
+fn not_initialized(why: impl std::fmt::Display) -> String {
+    format!("failed to initialize logging driver: {why}")
+}
+
 /// What Docker says of a driver that it lacks.
 fn unknown_driver(driver: &str) -> String {
     format!("logger: no log driver named '{driver}' is registered")
@@ -98,6 +101,14 @@ impl LogSink for LocalLogs {
             "none" => Ok(()),
             "" | "json-file" => JsonFile::check(&spec.options),
             other => Err(unknown_driver(other)),
+        }
+    }
+
+    async fn prepare(&self, spec: &LogStreamSpec) -> Result<(), String> {
+        self.check(spec)?;
+        match spec.driver.as_str() {
+            "none" => Ok(()),
+            _ => JsonFile::check_values(&spec.options).map_err(not_initialized),
         }
     }
 
@@ -212,5 +223,29 @@ mod tests {
             .check(&spec(std::path::Path::new("/"), "gelf"))
             .unwrap_err();
         assert_eq!(refusal, "logger: no log driver named 'gelf' is registered");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_value_is_no_matter_before_the_start_and_a_wrong_name_is() {
+        let logs = LocalLogs::default();
+        let with = |name: &str, value: &str| LogStreamSpec {
+            options: BTreeMap::from([(name.into(), value.into())]),
+            ..spec(std::path::Path::new("/"), "json-file")
+        };
+        let wrong = with("max-file", "0");
+        assert_eq!(logs.check(&wrong), Ok(()));
+        let refusal = logs.prepare(&wrong).await.unwrap_err();
+        let expected = "failed to initialize logging driver: max-file cannot be less than 1";
+        assert_eq!(refusal, expected);
+        let unknown = with("max-files", "3");
+        let expected = Err("unknown log opt 'max-files' for json-file log driver".to_owned());
+        assert_eq!(logs.check(&unknown), expected);
+        assert_eq!(logs.prepare(&unknown).await, expected);
+        // Docker looks at nothing of it.
+        let nowhere = LogStreamSpec {
+            driver: "none".into(),
+            ..wrong
+        };
+        assert_eq!(logs.prepare(&nowhere).await, Ok(()));
     }
 }

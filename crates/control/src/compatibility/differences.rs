@@ -8,8 +8,8 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "Launch types",
         "EC2 and FARGATE, and strategies of the capacity providers FARGATE and FARGATE_SPOT, a cluster's default \
          among them. FARGATE_SPOT runs on the hosts of FARGATE and interrupts nothing. No other provider can be made. \
-         UpdateService and CreateTaskSet take no strategy. EXTERNAL and MANAGED_INSTANCES are refused when a task \
-         starts or a service is made.",
+         An UpdateService whose empty strategy ends one goes back to the providers' launch type, FARGATE. EXTERNAL and \
+         MANAGED_INSTANCES are refused when a task starts or a service is made.",
     ),
     (
         "Callers",

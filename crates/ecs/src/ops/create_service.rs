@@ -202,7 +202,7 @@ fn record(
         told: BTreeMap::new(),
         lacks_room: false,
         is_rebalancing: false,
-        rebalance_after: None,
+        unevened: None,
         last_event: 0,
     })
 }

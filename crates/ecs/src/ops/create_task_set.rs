@@ -3,13 +3,17 @@
 //! Rule: API reference, CreateTaskSet; semantics 6.11.
 
 use super::create_service::workload;
+use crate::cluster;
 use crate::fargate;
-use crate::records::service::{SERVICES, ServiceRecord};
+use crate::records::service::{SERVICES, ServiceRecord, Workload};
 use crate::records::task_set::{TaskSet, TaskSetStatus};
 use crate::rules::service_not_yet::{self, Asked};
-use crate::rules::{self, invalid_parameter, launch_type, not_yet, registries, run_task, tags};
+use crate::rules::{
+    self, capacity, invalid_parameter, launch_type, not_yet, registries, run_task, tags,
+};
 use crate::service::{authorised, deploy, reference, shape};
 use crate::task::{credentials, launch, network, tokens};
+use aws_api::Stored;
 use aws_api::ecs::{CreateTaskSetRequest, CreateTaskSetResponse};
 use aws_types::{AwsError, Ctx};
 use iam::Ask;
@@ -49,7 +53,13 @@ pub fn create_task_set(
         return Ok(answer(txn, &record, earlier));
     }
     let definition = launch::definition(txn, ctx, input.task_definition.as_deref())?;
-    let launch_type = input.launch_type.as_deref().unwrap_or(&record.launch_type);
+    let capacity = capacity::of_task_set(
+        &*cluster::require(txn, &ctx.scope, cluster)?,
+        &record.launch_type,
+        input.launch_type.as_deref(),
+        input.capacity_provider_strategy.as_ref(),
+    )?;
+    let launch_type = capacity.launch_type.as_str();
     let version = launch_type::platform_version(launch_type, input.platform_version.as_deref())?;
     launch_type::check(&definition.definition, launch_type, version.as_deref())?;
     run_task::check_network(
@@ -67,20 +77,19 @@ pub fn create_task_set(
     let registries = input.service_registries.as_deref().unwrap_or_default();
     registries::check(txn, &ctx.scope, registries, &definition.definition)?;
     let number = deploy::number(&mut ctx.ids);
+    let workload = Workload {
+        capacity_provider_strategy: capacity.strategy.into_iter().map(Stored).collect(),
+        ..workload(
+            &definition,
+            (&capacity.launch_type, version.as_deref()),
+            (network, registries),
+        )
+    };
     let set = TaskSet {
         external_id: input.external_id.clone(),
         tags: tags::read(input.tags.as_deref())?,
         token,
-        ..TaskSet::new(
-            number,
-            workload(
-                &definition,
-                (launch_type, version.as_deref()),
-                (network, registries),
-            ),
-            scale,
-            ctx.now,
-        )
+        ..TaskSet::new(number, workload, scale, ctx.now)
     };
     record.task_sets.insert(0, set.clone());
     txn.put(&SERVICES, record.clone());

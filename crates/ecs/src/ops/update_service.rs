@@ -10,6 +10,7 @@ use crate::place::{constraint, strategy};
 use crate::records::connect::ConnectRecord;
 use crate::records::service::{SERVICES, ServiceRecord, Workload};
 use crate::records::task_definition::{TASK_DEFINITIONS, TaskDefinitionKey, TaskDefinitionRecord};
+use crate::rules::capacity::{self, Capacity};
 use crate::rules::service::Change;
 use crate::rules::{
     self, deployment_configuration, launch_type, not_yet, registries, run_task, zone_rebalancing,
@@ -62,6 +63,7 @@ pub fn update_service(
     configure(txn, &mut record, input)?;
     change_flags(&mut record, input, &change);
     place(&mut record, input);
+    let capacity = capacity(txn, &mut record, input, present.as_ref())?;
     let network = network_of(input, present.as_ref());
     let has_version = set_version(&mut record, input.platform_version.as_deref())?;
     let registries = registries(input, present.as_ref());
@@ -69,6 +71,7 @@ pub fn update_service(
         || input.network_configuration.is_some()
         || input.service_registries.is_some()
         || input.service_connect_configuration.is_some()
+        || capacity.is_some()
         || has_version;
     check(
         &mut record,
@@ -91,7 +94,7 @@ pub fn update_service(
     let workload = changed.map(|one| Workload {
         connect,
         load_balancers: load_balancers(present.as_ref()),
-        capacity_provider_strategy: strategy(present.as_ref()),
+        capacity_provider_strategy: strategy(capacity, present.as_ref()),
         ..workload(one, terms, (network.as_ref(), &registries))
     });
     let wanted = Wanted {
@@ -101,9 +104,13 @@ pub fn update_service(
     };
     wanted::want(txn, ctx, &mut record, wanted);
     txn.put(&SERVICES, record.clone());
-    Ok(UpdateServiceResponse {
-        service: Some(shape::service(txn, &record, true)),
-    })
+    Ok(answer(txn, &record))
+}
+
+fn answer(world: &World, record: &ServiceRecord) -> UpdateServiceResponse {
+    UpdateServiceResponse {
+        service: Some(shape::service(world, record, true)),
+    }
 }
 
 /// `platformVersion`; whether it was given.
@@ -169,10 +176,42 @@ fn load_balancers(present: Option<&Workload>) -> Vec<Stored<LoadBalancer>> {
     kept.unwrap_or_default()
 }
 
-/// `capacityProviderStrategy` as it will be: not to be changed yet.
-fn strategy(present: Option<&Workload>) -> Vec<Stored<CapacityProviderStrategyItem>> {
+/// What the service goes by from now on, where it changes; its launch type is then the record's.
+fn capacity(
+    world: &World,
+    record: &mut ServiceRecord,
+    input: &UpdateServiceRequest,
+    present: Option<&Workload>,
+) -> Result<Option<Capacity>, AwsError> {
+    let cluster = cluster::require(world, &record.key.scope, Some(&record.key.cluster))?;
+    let kept = present.map(|present| present.capacity_provider_strategy.as_slice());
+    let next = capacity::of_update(
+        &cluster,
+        (&record.launch_type, kept.unwrap_or_default()),
+        input.capacity_provider_strategy.as_ref(),
+        input.force_new_deployment.unwrap_or(false),
+    )?;
+    if let Some(next) = next
+        .as_ref()
+        .filter(|one| one.launch_type != record.launch_type)
+    {
+        rules::service::check_scheduled(record.scheduling, &next.launch_type)?;
+        record.launch_type.clone_from(&next.launch_type);
+        record.platform_version = launch_type::platform_version(&next.launch_type, None)?;
+    }
+    Ok(next)
+}
+
+/// `capacityProviderStrategy` as it will be.
+fn strategy(
+    next: Option<Capacity>,
+    present: Option<&Workload>,
+) -> Vec<Stored<CapacityProviderStrategyItem>> {
     let kept = present.map(|present| present.capacity_provider_strategy.clone());
-    kept.unwrap_or_default()
+    match next {
+        Some(next) => next.strategy.into_iter().map(Stored).collect(),
+        None => kept.unwrap_or_default(),
+    }
 }
 
 /// What Service Connect will be: what is not given stays, and is checked against what else changes.
@@ -233,11 +272,11 @@ fn check(
     let none = TaskDefinition::default();
     let shape = definition.map_or(&none, |definition| &definition.definition);
     let launch_type = record.launch_type.as_str();
-    launch_type::check_placement(
-        launch_type,
-        input.placement_constraints.as_ref(),
-        input.placement_strategy.as_ref(),
-    )?;
+    let constraints = record.constraints.iter().map(|one| one.0.clone());
+    let constraints: Vec<PlacementConstraint> = constraints.collect();
+    let strategies = record.strategy.iter().map(|one| one.0.clone());
+    let strategies: Vec<PlacementStrategy> = strategies.collect();
+    launch_type::check_placement(launch_type, Some(&constraints), Some(&strategies))?;
     if is_new {
         launch_type::check(shape, launch_type, record.platform_version.as_deref())?;
         run_task::check_network(shape, network.is_some())?;
@@ -250,11 +289,7 @@ fn check(
     if definition.is_some() && (is_new || input.enable_execute_command.is_some()) {
         check_execute_command(record.execute_command, shape, "updated")?;
     }
-    let constraints = record.constraints.iter().map(|one| one.0.clone());
-    let constraints: Vec<PlacementConstraint> = constraints.collect();
     constraint::read(Some(&constraints), shape)?;
-    let strategies = record.strategy.iter().map(|one| one.0.clone());
-    let strategies: Vec<PlacementStrategy> = strategies.collect();
     let strategy = strategy::read(Some(&strategies))?;
     let asked = zone_rebalancing::read(input.availability_zone_rebalancing.as_deref())?;
     record.rebalances_zones = zone_rebalancing::of_changed(record, &strategy, asked)?;

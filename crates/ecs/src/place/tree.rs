@@ -5,12 +5,13 @@
 //! key, so that equal contents make equal trees, whatever happened before.
 
 use super::visits;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 /// Free (or wanted) amounts that are compared by size. Their order means nothing: it is for maps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Amounts {
     /// 1,024 units are one vCPU.
     pub cpu_units: u32,
@@ -32,7 +33,9 @@ impl Amounts {
             && self.interfaces >= wanted.interfaces
     }
 
-    fn each_max(self, other: Self) -> Self {
+    /// Of each the greater.
+    #[must_use]
+    pub fn each_max(self, other: Self) -> Self {
         Self {
             cpu_units: self.cpu_units.max(other.cpu_units),
             memory_mib: self.memory_mib.max(other.memory_mib),
@@ -102,6 +105,13 @@ impl Tree {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Of each resource the most that one has free; nothing where there is none.
+    #[must_use]
+    pub fn greatest(&self) -> Amounts {
+        let node = self.0.as_ref();
+        node.map_or(Amounts::default(), |node| node.greatest)
     }
 
     /// Adds an entry that is not there.

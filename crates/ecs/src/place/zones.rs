@@ -1,7 +1,8 @@
 //! The values of an attribute over the instances that take tasks.
 
-use super::index::Cluster;
+use super::index::{Class, Cluster};
 use super::problem::Standing;
+use super::tree::Amounts;
 use std::collections::BTreeSet;
 
 impl Cluster {
@@ -28,11 +29,28 @@ impl Cluster {
     /// of instances.
     #[must_use]
     pub fn ready_len(&self, attribute: &str, value: &str) -> u32 {
-        let of_value = self.kinds().iter().filter(|(_, found)| {
+        let classes = self.ready_classes(attribute, value);
+        classes.map(|class| class.by_tasks.len()).sum()
+    }
+
+    /// Of each resource the most that one of them has free. Costs what there are kinds of instances.
+    #[must_use]
+    pub fn greatest_free(&self, attribute: &str, value: &str) -> Amounts {
+        let classes = self.ready_classes(attribute, value);
+        let free = classes.map(|class| class.by_tasks.greatest());
+        free.fold(Amounts::default(), Amounts::each_max)
+    }
+
+    fn ready_classes<'c>(
+        &'c self,
+        attribute: &'c str,
+        value: &'c str,
+    ) -> impl Iterator<Item = &'c Class> {
+        let of_value = self.kinds().iter().filter(move |(_, found)| {
             let has = found.attributes.get(attribute).and_then(Option::as_deref);
             has == Some(value)
         });
-        let classes = of_value.flat_map(|(kind, _)| self.classes_of(kind));
-        classes.map(|(_, class)| class.by_tasks.len()).sum()
+        let classes = of_value.flat_map(move |(kind, _)| self.classes_of(kind));
+        classes.map(|(_, class)| class)
     }
 }

@@ -25,6 +25,7 @@ pub mod task_definition;
 pub mod task_set;
 pub mod task_table;
 pub mod traffic;
+pub mod uneven;
 pub mod workload;
 
 pub use account_setting::ACCOUNT_SETTINGS;

@@ -1,13 +1,13 @@
 //! The stored service: what is to run, how it is replaced, and how far that is.
 //!
-//! Invariants: an ACTIVE service of the ECS controller has at least one deployment, the first of
-//! which is its PRIMARY; a deployment without a task leaves the list unless it is the PRIMARY; a
-//! revision that a deployment names exists. Deployments and task sets are part of the record, since
-//! every decision looks at all of them.
+//! Invariants: an ACTIVE service of the ECS controller has at least one deployment, the first of which is its
+//! PRIMARY; a deployment without a task leaves the list unless it is the PRIMARY; a revision that a deployment names
+//! exists. Deployments and task sets are part of the record, since every decision looks at all of them.
 
 use super::Tags;
 pub use super::deployment::{Deployment, Rollout, Throttle, deployment_id};
 use super::task_set::{BY_TASK_SET_DEFINITION, TaskSet};
+use super::uneven::{LACKS_ROOM_IN, Unevened};
 pub use super::workload::Workload;
 use crate::fargate;
 use crate::place::constraint::Constraint;
@@ -255,9 +255,9 @@ pub struct ServiceRecord {
     /// Whether its zones are being evened out.
     #[serde(default)]
     pub is_rebalancing: bool,
-    /// Zones are not evened out before: the zone that lacks tasks had no room.
+    /// The zones that lack tasks took none.
     #[serde(default)]
-    pub rebalance_after: Option<Timestamp>,
+    pub unevened: Option<Unevened>,
     /// The number of its last event.
     #[serde(default)]
     pub last_event: u64,
@@ -373,6 +373,7 @@ pub static SERVICES: Table<ServiceKey, ServiceRecord> = Table::new(
         &LACKS_ROOM,
         &DAEMONS,
         &EVENS_ZONES,
+        &LACKS_ROOM_IN,
         &ACTIVE,
         &OPEN_HOOKS,
         &BY_TASK_SET_DEFINITION,

@@ -2,11 +2,12 @@
 //! cluster's default.
 //!
 //! Fargate's two providers are all there are: no other can be made. Rule: API reference, RunTask,
-//! CreateService, CapacityProviderStrategyItem; texts as users report them.
+//! CreateService, UpdateService, CreateTaskSet, CapacityProviderStrategyItem; texts as users report them.
 
-use super::invalid_parameter;
+use super::{any, invalid_parameter};
 use crate::fargate;
 use crate::records::cluster::ClusterRecord;
+use aws_api::Stored;
 use aws_api::ecs::CapacityProviderStrategyItem;
 use aws_types::AwsError;
 use std::ops::RangeInclusive;
@@ -73,6 +74,53 @@ pub fn of(
         launch_type: fargate::LAUNCH_TYPE.into(),
         strategy: strategy.iter().map(normal).collect(),
     })
+}
+
+/// What a task set goes by: what was asked for, else the default strategy of the cluster, else the launch type of its
+/// service. Rule: API reference, CreateTaskSet.
+///
+/// # Errors
+/// As [`of`].
+pub fn of_task_set(
+    cluster: &ClusterRecord,
+    of_service: &str,
+    launch_type: Option<&str>,
+    strategy: Option<&Vec<CapacityProviderStrategyItem>>,
+) -> Result<Capacity, AwsError> {
+    let has_strategy = any(strategy) || !cluster.default_strategy.is_empty();
+    let launch_type = launch_type.or(Some(of_service).filter(|_| !has_strategy));
+    of(Some(cluster), launch_type, strategy)
+}
+
+/// What a service goes by from now on, where an update changes it: a strategy, or with an empty one its launch type
+/// again. `present`: its launch type and strategy until now.
+///
+/// # Errors
+/// As [`of`]; `InvalidParameterException` where it changes and no deployment is forced.
+pub fn of_update(
+    cluster: &ClusterRecord,
+    (launch_type, present): (&str, &[Stored<CapacityProviderStrategyItem>]),
+    asked: Option<&Vec<CapacityProviderStrategyItem>>,
+    is_forced: bool,
+) -> Result<Option<Capacity>, AwsError> {
+    let Some(asked) = asked else { return Ok(None) };
+    check_form(asked)?;
+    let present = present.iter().map(|item| &item.0);
+    if asked.iter().map(normal).eq(present.cloned()) {
+        return Ok(None);
+    }
+    let capacity = match asked.is_empty() {
+        true => by_launch_type(launch_type),
+        false => of(Some(cluster), None, Some(asked))?,
+    };
+    match is_forced {
+        true => Ok(Some(capacity)),
+        false => Err(invalid_parameter(
+            "When switching from launch type to capacity provider strategy on an existing service, \
+             or making a change to a capacity provider strategy on a service that is already using \
+             one, you must force a new deployment.",
+        )),
+    }
 }
 
 fn by_launch_type(launch_type: &str) -> Capacity {
@@ -151,7 +199,6 @@ fn check_associated(
 mod tests {
     use super::*;
     use crate::cluster;
-    use aws_api::Stored;
     use aws_types::{Ctx, Timestamp};
 
     type Item = (&'static str, Option<i32>, Option<i32>);
@@ -165,20 +212,107 @@ mod tests {
         given.iter().map(item).collect()
     }
 
+    fn cluster_with(default: &[Item]) -> ClusterRecord {
+        let mut cluster = cluster::new(&Ctx::for_tests(1, Timestamp::EPOCH), "blue");
+        cluster.capacity_providers = vec!["FARGATE".into(), "FARGATE_SPOT".into()];
+        cluster.default_strategy = items(default).into_iter().map(Stored).collect();
+        cluster
+    }
+
     fn asked(
         default: &[Item],
         launch_type: Option<&str>,
         given: &[Item],
     ) -> Result<Capacity, String> {
-        let mut cluster = cluster::new(&Ctx::for_tests(1, Timestamp::EPOCH), "blue");
-        cluster.capacity_providers = vec!["FARGATE".into(), "FARGATE_SPOT".into()];
-        cluster.default_strategy = items(default).into_iter().map(Stored).collect();
+        let cluster = cluster_with(default);
         of(Some(&cluster), launch_type, Some(&items(given))).map_err(|error| error.to_string())
+    }
+
+    const SPOT: &[Item] = &[("FARGATE_SPOT", None, Some(1))];
+    const FARGATE: &[Item] = &[("FARGATE", None, Some(1))];
+
+    fn capacity((launch_type, strategy): (&str, &[Item])) -> Capacity {
+        Capacity {
+            launch_type: launch_type.into(),
+            strategy: items(strategy).iter().map(normal).collect(),
+        }
+    }
+
+    #[test]
+    fn a_task_set_goes_by_the_clusters_default_before_its_services_launch_type() {
+        for (default, launch_type, given, expected) in [
+            (&[][..], None, &[][..], ("EXTERNAL", &[][..])),
+            (&[], Some("EC2"), &[], ("EC2", &[])),
+            (FARGATE, None, &[], ("FARGATE", FARGATE)),
+            (FARGATE, Some("EC2"), &[], ("EC2", &[])),
+            (FARGATE, None, SPOT, ("FARGATE", SPOT)),
+            (&[], None, SPOT, ("FARGATE", SPOT)),
+        ] {
+            let cluster = cluster_with(default);
+            let given = Some(items(given));
+            let got = of_task_set(&cluster, "EXTERNAL", launch_type, given.as_ref());
+            assert_eq!(
+                got.ok(),
+                Some(capacity(expected)),
+                "{launch_type:?} {given:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_update_changes_what_a_service_goes_by_only_with_a_deployment_that_is_forced() {
+        let has = |given: &[Item]| -> Vec<_> {
+            let all = items(given);
+            all.iter().map(normal).map(Stored).collect()
+        };
+        let update = |launch_type, present: &[Item], asked: Option<&[Item]>, is_forced| {
+            let asked = asked.map(items);
+            let present = (launch_type, &has(present)[..]);
+            let got = of_update(&cluster_with(SPOT), present, asked.as_ref(), is_forced);
+            got.map_err(|error| error.message().to_owned())
+        };
+        for (launch_type, present, asked, expected) in [
+            ("EC2", &[][..], None, None),
+            ("EC2", &[], Some(&[][..]), None),
+            ("FARGATE", SPOT, None, None),
+            ("FARGATE", SPOT, Some(SPOT), None),
+            // With AWS's defaults it is the same.
+            (
+                "FARGATE",
+                SPOT,
+                Some(&[("FARGATE_SPOT", Some(0), Some(1))]),
+                None,
+            ),
+            ("EC2", &[], Some(FARGATE), Some(("FARGATE", FARGATE))),
+            ("FARGATE", SPOT, Some(FARGATE), Some(("FARGATE", FARGATE))),
+            ("FARGATE", SPOT, Some(&[]), Some(("FARGATE", &[]))),
+        ] {
+            let forced = update(launch_type, present, asked, true);
+            assert_eq!(forced, Ok(expected.map(capacity)), "{present:?} {asked:?}");
+            let unforced = update(launch_type, present, asked, false);
+            match expected {
+                None => assert_eq!(unforced, Ok(None), "{present:?} {asked:?}"),
+                Some(_) => {
+                    let text = unforced.unwrap_err();
+                    assert!(text.ends_with("you must force a new deployment."), "{text}");
+                }
+            }
+        }
+        let unknown = update("EC2", &[], Some(&[("mine", None, Some(1))]), true).unwrap_err();
+        assert!(
+            unknown.contains("not associated with the cluster"),
+            "{unknown}"
+        );
+        let negative = update("EC2", &[], Some(&[("FARGATE", Some(-1), Some(1))]), true);
+        let negative = negative.unwrap_err();
+        assert!(
+            negative.starts_with("The base of a capacity provider"),
+            "{negative}"
+        );
     }
 
     #[test]
     fn the_calls_own_counts_before_the_clusters_default() {
-        const SPOT: &[Item] = &[("FARGATE_SPOT", None, Some(1))];
         const BOTH: &[Item] = &[
             ("FARGATE", Some(1), Some(1)),
             ("FARGATE_SPOT", None, Some(4)),
@@ -191,11 +325,7 @@ mod tests {
             (BOTH, None, SPOT, ("FARGATE", SPOT)),
             (&[], None, SPOT, ("FARGATE", SPOT)),
         ] {
-            let expected = Capacity {
-                launch_type: expected.0.into(),
-                strategy: items(expected.1).iter().map(normal).collect(),
-            };
-            assert_eq!(asked(default, launch_type, given), Ok(expected));
+            assert_eq!(asked(default, launch_type, given), Ok(capacity(expected)));
         }
     }
 

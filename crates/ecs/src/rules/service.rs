@@ -43,8 +43,8 @@ pub fn check_create(input: &CreateServiceRequest, launch_type: &str) -> Result<N
     if scheduling == Scheduling::Daemon {
         check_daemon(desired.is_some(), any(input.placement_strategy.as_ref()))?;
         check_daemon_controller(controller)?;
-        check_daemon_launch_type(launch_type)?;
     }
+    check_scheduled(scheduling, launch_type)?;
     if controller == Controller::External {
         check_blank("TaskDefinition", input.task_definition.is_some())?;
         let strategy = input.capacity_provider_strategy.as_ref();
@@ -251,8 +251,12 @@ fn check_daemon_controller(controller: Controller) -> Result<(), AwsError> {
     }
 }
 
-fn check_daemon_launch_type(launch_type: &str) -> Result<(), AwsError> {
-    match fargate::is(launch_type) {
+/// Fargate has no daemons.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn check_scheduled(scheduling: Scheduling, launch_type: &str) -> Result<(), AwsError> {
+    match scheduling == Scheduling::Daemon && fargate::is(launch_type) {
         true => Err(invalid_parameter(
             "The daemon scheduling strategy does not support the FARGATE launch type.",
         )),

@@ -5,10 +5,9 @@
 use super::run_task::not_yet;
 use super::{any, invalid_parameter};
 use aws_api::ecs::{
-    CapacityProviderStrategyItem, CreateServiceRequest, CreateTaskSetRequest, GatewayConnector,
-    LoadBalancer, LogConfiguration, MonitoringConfiguration, ServiceConnectConfiguration,
-    ServiceConnectService, ServiceRegistry, ServiceVolumeConfiguration, UpdateServiceRequest,
-    VpcLatticeConfiguration,
+    CreateServiceRequest, CreateTaskSetRequest, GatewayConnector, LoadBalancer, LogConfiguration,
+    MonitoringConfiguration, ServiceConnectConfiguration, ServiceConnectService, ServiceRegistry,
+    ServiceVolumeConfiguration, UpdateServiceRequest, VpcLatticeConfiguration,
 };
 use aws_types::AwsError;
 
@@ -16,7 +15,6 @@ use aws_types::AwsError;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
     launch_type: Option<&'a str>,
-    capacity_providers: Option<&'a Vec<CapacityProviderStrategyItem>>,
     load_balancers: Option<&'a Vec<LoadBalancer>>,
     registries: Option<&'a Vec<ServiceRegistry>>,
     connect: Option<&'a ServiceConnectConfiguration>,
@@ -30,8 +28,6 @@ impl<'a> From<&'a CreateServiceRequest> for Asked<'a> {
     fn from(input: &'a CreateServiceRequest) -> Self {
         Self {
             launch_type: input.launch_type.as_deref(),
-            // Served (`rules::capacity`).
-            capacity_providers: None,
             load_balancers: input.load_balancers.as_ref(),
             registries: input.service_registries.as_ref(),
             connect: input.service_connect_configuration.as_ref(),
@@ -47,7 +43,6 @@ impl<'a> From<&'a UpdateServiceRequest> for Asked<'a> {
     fn from(input: &'a UpdateServiceRequest) -> Self {
         Self {
             launch_type: None,
-            capacity_providers: input.capacity_provider_strategy.as_ref(),
             load_balancers: input.load_balancers.as_ref(),
             registries: input.service_registries.as_ref(),
             connect: input.service_connect_configuration.as_ref(),
@@ -63,7 +58,6 @@ impl<'a> From<&'a CreateTaskSetRequest> for Asked<'a> {
     fn from(input: &'a CreateTaskSetRequest) -> Self {
         Self {
             launch_type: input.launch_type.as_deref(),
-            capacity_providers: input.capacity_provider_strategy.as_ref(),
             load_balancers: input.load_balancers.as_ref(),
             registries: input.service_registries.as_ref(),
             ..Self::default()
@@ -87,11 +81,6 @@ pub const ROWS: &[Row] = &[
         let given = asked.launch_type;
         given.is_some_and(|given| !matches!(given, "EC2" | "FARGATE"))
     }),
-    row_when(
-        "capacityProviderStrategy",
-        "of UpdateService and CreateTaskSet",
-        |asked| any(asked.capacity_providers),
-    ),
     row("loadBalancers", |asked| any(asked.load_balancers)),
     row_when(
         "serviceConnectConfiguration.logConfiguration.logDriver",
@@ -154,11 +143,6 @@ pub fn check(asked: Asked<'_>) -> Result<(), AwsError> {
             ));
         }
     }
-    if asked.launch_type.is_some() && any(asked.capacity_providers) {
-        return Err(invalid_parameter(
-            "Specify either Launch Type or Capacity Provider Strategy, but not both.",
-        ));
-    }
     if asked.registries.is_some_and(|given| given.len() > 1) {
         return Err(invalid_parameter(
             "Service registries cannot have more than 1 items.",
@@ -180,7 +164,6 @@ mod tests {
     fn every_row_is_asked_for_by_something_and_says_its_name() {
         let samples = [
             json!({"launchType": "EXTERNAL"}),
-            json!({"updated": {"capacityProviderStrategy": [{"capacityProvider": "a"}]}}),
             json!({"loadBalancers": [{"containerName": "a"}]}),
             json!({"serviceConnectConfiguration": {"enabled": true, "accessLogConfiguration": {},
                 "logConfiguration": {"logDriver": "splunk"}}}),
@@ -196,18 +179,8 @@ mod tests {
         ];
         assert_eq!(samples.len(), ROWS.len());
         for (sample, row) in samples.into_iter().zip(ROWS) {
-            let error = match sample.get("updated") {
-                Some(update) => {
-                    let update: Stored<UpdateServiceRequest> =
-                        serde_json::from_value(update.clone()).unwrap();
-                    check(Asked::from(&update.0)).unwrap_err()
-                }
-                None => {
-                    let input: Stored<CreateServiceRequest> =
-                        serde_json::from_value(sample).unwrap();
-                    check(Asked::from(&input.0)).unwrap_err()
-                }
-            };
+            let input: Stored<CreateServiceRequest> = serde_json::from_value(sample).unwrap();
+            let error = check(Asked::from(&input.0)).unwrap_err();
             let expected = format!(
                 "ClientException: Longshore does not yet support {}",
                 row.member

@@ -9,7 +9,7 @@ use super::launch::{by_provider, in_zone, place_on};
 use super::observe::observe;
 use super::plan::{Place, Plan, Start, Stop, Why, plan};
 use super::providers::turns;
-use super::rebalance::Uneven;
+use super::rebalance::unevened;
 use super::standing::{MISCONFIGURED, kind_of_start};
 use super::waits::{Waits, earliest};
 use super::{history, launch, stage_hooks};
@@ -18,6 +18,7 @@ use crate::place::solve::{Decision, Refused};
 use crate::records::service::{SERVICES, ServiceKey, ServiceRecord, Told, Workload, deployment_id};
 use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{TASKS, TaskId, TaskKey};
+use crate::records::uneven::Uneven;
 use crate::task::launch::Launch;
 use crate::task::report::ask_to_stop;
 use crate::task::stop_reason::StopReason;
@@ -261,7 +262,7 @@ impl Work {
 
     /// Starts a task in the first of the poor zones that takes one.
     fn even_out(&mut self, txn: &mut Txn, ctx: &mut Ctx, launch: &Launch, uneven: &Uneven) {
-        for zone in &uneven.poor {
+        for zone in uneven.poor.iter().map(|zone| &zone.name) {
             let (tasks, refused) = place(txn, ctx, &in_zone(launch, zone), 1);
             if tasks.is_empty() {
                 let closest = refused.as_ref().and_then(|refused| refused.closest.first());
@@ -273,19 +274,21 @@ impl Work {
                 self.tell(txn, ctx, &Message::Rebalancing(uneven.tasks.clone()));
             }
             self.service.steady = None;
+            self.service.unevened = None;
             let placed = Message::UnplacedIn(zone.clone(), None).standing();
             placed.and_then(|kind| self.service.told.remove(&kind));
             return self.tell(txn, ctx, &Message::StartedIn(zone.clone(), tasks));
         }
         self.left += 1;
-        self.even_out_later(txn, ctx);
+        self.even_out_later(txn, ctx, uneven);
     }
 
     /// What follows where no task could be started to even out the zones.
-    fn even_out_later(&mut self, txn: &mut Txn, ctx: &mut Ctx) {
-        let again = ctx.now.plus(self.waits.place_again);
-        self.again = earliest(self.again, Some(again));
-        self.service.rebalance_after = Some(again);
+    fn even_out_later(&mut self, txn: &mut Txn, ctx: &mut Ctx, uneven: &Uneven) {
+        let before = self.service.unevened.as_ref();
+        let kept = unevened(before, uneven, ctx.now, self.waits);
+        self.again = earliest(self.again, Some(kept.after));
+        self.service.unevened = Some(kept);
         if std::mem::take(&mut self.service.is_rebalancing) {
             self.tell(txn, ctx, &Message::RebalancingStopped);
         }
@@ -297,8 +300,8 @@ impl Work {
     fn without_place(&mut self, txn: &mut Txn, ctx: &mut Ctx, start: &Start, why: &Message) {
         let kind = why.standing().map(|kind| kind_of_start(&kind, start));
         self.tell_as(txn, ctx, kind, why);
-        if let Place::In(_) = start.place {
-            return self.even_out_later(txn, ctx);
+        if let Place::In(uneven) = &start.place {
+            return self.even_out_later(txn, ctx, uneven);
         }
         let again = ctx.now.plus(self.waits.place_again);
         self.again = earliest(self.again, Some(again));

@@ -2,8 +2,8 @@
 //!
 //! A change costs what it concerns, however many services there are: a task's own service; those with
 //! a task on an instance, the DAEMON services of its cluster and, where a zone may have come or gone,
-//! those that keep their zones even; those that wait for room where some may have become free; and those
-//! whose deployment watches an alarm.
+//! those that keep their zones even; those that wait for room, in a cluster or in a zone, where some may have
+//! become free; and those whose deployment watches an alarm.
 //! What a plan looks at and nothing here names (an expression of a DAEMON's constraints that asks for
 //! other tasks) is found by the controller's slow tick.
 
@@ -20,6 +20,7 @@ use crate::records::service::{
 };
 use crate::records::service_deployment::SERVICE_DEPLOYMENTS;
 use crate::records::task::{TASKS, TaskRecord};
+use crate::records::uneven::{LACKS_ROOM_IN, zone_parts};
 use crate::task::status::DesiredStatus;
 use aws_types::Scope;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,9 @@ impl Wakes<'_> {
         let Some(instance) = instance else {
             return;
         };
+        if !task.holds {
+            self.room_in_zone(instance);
+        }
         if task.desired == DesiredStatus::Stopped {
             self.neighbour_left(instance);
         }
@@ -134,9 +138,18 @@ impl Wakes<'_> {
         let cluster = cluster_parts(&key.scope, &key.cluster);
         self.extend(&DAEMONS, &cluster);
         self.roomier.insert(cluster.clone());
+        self.room_in_zone(instance);
         if let Some(zone) = instance.attribute(ZONE).flatten() {
             let changed = self.zones.entry((cluster, zone.into())).or_default();
             changed.insert(key.clone());
+        }
+    }
+
+    /// A task may find room in this one's zone that found none there before.
+    fn room_in_zone(&mut self, instance: &ContainerInstanceRecord) {
+        let InstanceKey { scope, cluster, .. } = &instance.key;
+        if let Some(zone) = instance.attribute(ZONE).flatten() {
+            self.extend(&LACKS_ROOM_IN, &zone_parts(scope, cluster, zone));
         }
     }
 

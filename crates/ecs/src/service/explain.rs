@@ -4,6 +4,7 @@
 //! do, and for each thing that it does not do what stands in the way.
 
 use super::circuit_breaker;
+use super::explain_zones::{self, Uneven};
 use super::facts::{Facts, Health, Member};
 use super::judge::held_until;
 use super::limits::Limits;
@@ -81,6 +82,8 @@ pub enum Wait {
     },
     /// Container instances that it is to be on take no task: their agents are away.
     Away(Vec<String>),
+    /// Its tasks are unevenly spread over Availability Zones, and none is moved now.
+    Uneven(Uneven),
 }
 
 /// Who is to have tasks: the PRIMARY deployment, or a task set.
@@ -94,12 +97,13 @@ struct Wanting<'f> {
 }
 
 /// Everything that the service waits for, what stands in the way of its tasks first. `no_place` asks
-/// the cluster: why a task of this deployment or task set finds no place; `None` where it finds one.
+/// the cluster: why a task of this deployment or task set finds no place, in this zone where one is named;
+/// `None` where it finds one.
 #[must_use]
 pub fn waits(
     facts: &Facts<'_>,
     plan: &Plan,
-    no_place: &dyn Fn(u64) -> Option<Refused>,
+    no_place: &dyn Fn(u64, Option<&str>) -> Option<Refused>,
 ) -> Vec<Wait> {
     let mut waits = Vec::new();
     let service = facts.service;
@@ -124,7 +128,7 @@ pub fn waits(
                 maximum,
                 present,
             });
-        } else if let Some(refused) = no_place(wanting.number) {
+        } else if let Some(refused) = no_place(wanting.number, None) {
             lacks_place = true;
             waits.push(Wait::NoPlace { missing, refused });
         }
@@ -134,6 +138,7 @@ pub fn waits(
         waits.push(Wait::Blocked);
     }
     waits.extend(under_way(facts));
+    waits.extend(explain_zones::uneven(facts, plan, no_place).map(Wait::Uneven));
     // A task that finds no place is tried again and again; that is no progress.
     let starts = !plan.start.is_empty() && !lacks_place;
     if starts || !plan.stop.is_empty() || !plan.settle.is_empty() || plan.rollback.is_some() {
@@ -281,15 +286,9 @@ impl Wait {
             }),
             Self::Failed(reason) => json!({ "kind": "failed", "reason": reason }),
             Self::NoPlace { missing, refused } => {
-                let closest = refused.closest.iter().map(|refusal| {
-                    json!({
-                        "instance": refusal.instance.0, "reason": refusal.reason.name(),
-                        "detail": refusal.reason.detail(),
-                    })
-                });
                 json!({
                     "kind": "no-place", "missing": missing, "refused": refused.counts,
-                    "closest": closest.collect::<Vec<_>>(),
+                    "closest": closest(refused),
                 })
             }
             Self::Maximum {
@@ -316,8 +315,20 @@ impl Wait {
                 "kind": "protected", "tasks": ids(tasks), "until": until.iso8601(),
             }),
             Self::Away(instances) => json!({ "kind": "away", "instances": instances }),
+            Self::Uneven(uneven) => uneven.facts(),
         }
     }
+}
+
+/// The instances that came closest, with why they took no task.
+pub(super) fn closest(refused: &Refused) -> Vec<Value> {
+    let closest = refused.closest.iter().map(|refusal| {
+        json!({
+            "instance": refusal.instance.0, "reason": refusal.reason.name(),
+            "detail": refusal.reason.detail(),
+        })
+    });
+    closest.collect()
 }
 
 /// How many failures end a deployment of it; `None` where none does.

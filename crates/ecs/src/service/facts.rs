@@ -6,6 +6,7 @@ use crate::records::container_instance::InstanceId;
 use crate::records::service::{Deployment, ServiceRecord};
 use crate::records::service_deployment::DeploymentStatus;
 use crate::records::task::TaskId;
+use crate::records::uneven::Zone;
 use crate::task::status::TaskStatus;
 use aws_api::ecs::DeploymentConfiguration;
 use aws_types::Timestamp;
@@ -25,8 +26,8 @@ pub struct Facts<'a> {
     pub ended: Vec<Ended>,
     /// For a DAEMON: the instances that it is to be on, in order of id.
     pub seats: Vec<Seat>,
-    /// Where its zones are to be evened out: those with an instance that takes tasks.
-    pub zones: Vec<String>,
+    /// Where its zones are to be evened out: those with an instance that takes tasks, in order of name.
+    pub zones: Vec<Zone>,
     /// The status of the service deployment under way.
     pub requested: Option<DeploymentStatus>,
     /// What the alarms that it watches say; `None` where it watches none.

@@ -7,8 +7,9 @@ use crate::records::service_deployment::{
     DeploymentStatus, Monitor, Rollback, SERVICE_DEPLOYMENTS, ServiceDeploymentId,
     ServiceDeploymentKey, ServiceDeploymentRecord,
 };
+use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use aws_types::{Ctx, Timestamp};
-use store::Txn;
+use store::{Txn, World};
 
 /// Writes what becomes of the service deployment. `before`: the service as the plan saw it.
 pub fn note(txn: &mut Txn, now: Timestamp, before: &ServiceRecord, note: Note) {
@@ -79,6 +80,7 @@ pub fn roll_back(
             number
         }
     };
+    goes_by(txn, service, to.revision);
     if let Some(primary) = service.deployments.first_mut() {
         primary.is_rollback = true;
         primary.reason = format!(
@@ -87,6 +89,19 @@ pub fn roll_back(
         );
     }
     number
+}
+
+/// The service goes again by what this revision goes by: a deployment may have changed its launch type.
+fn goes_by(world: &World, service: &mut ServiceRecord, revision: u64) {
+    let key = RevisionKey {
+        service: service.key.clone(),
+        number: revision,
+    };
+    if let Some(revision) = world.get(&SERVICE_REVISIONS, &key) {
+        let of = &revision.workload;
+        service.launch_type.clone_from(&of.launch_type);
+        service.platform_version.clone_from(&of.platform_version);
+    }
 }
 
 /// Makes blue, which was kept, the PRIMARY again with its tasks; its number, if it is there.

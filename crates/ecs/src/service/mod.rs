@@ -10,8 +10,8 @@
 //! within [`limits`] ([`victims`]: which first), [`rebalance`] what the zones lack.
 //! [`concerned`] says which services a change wakes.
 //! What is told has its words in [`events`] and its names in [`action`]; [`standing`] tells a trouble once;
-//! what becomes of the service
-//! deployment is written by [`history`]; [`explain`] says what a service waits for.
+//! what becomes of the service deployment is written by [`history`]; [`explain`] says what a service waits
+//! for, [`explain_zones`] why its zones stay uneven.
 //!
 //! Rule: semantics section 6; developer guide, "Amazon ECS services".
 
@@ -27,6 +27,7 @@ pub mod deployment_shape;
 pub mod early_success;
 pub mod events;
 pub mod explain;
+pub mod explain_zones;
 pub mod facts;
 pub mod history;
 pub mod hooks;

@@ -11,6 +11,7 @@ use crate::place::feed::PLACEMENT;
 use crate::place::index::Cluster;
 use crate::place::problem::Standing;
 use crate::place::strategy::Criterion;
+use crate::place::tree::Amounts;
 use crate::records::container_instance::{
     CONTAINER_INSTANCES, ContainerInstanceRecord, InstanceId, InstanceStatus,
 };
@@ -22,6 +23,7 @@ use crate::records::service_revision::{RevisionKey, SERVICE_REVISIONS};
 use crate::records::task::{Membership, TASKS, TaskKey, TaskRecord};
 use crate::records::task_table::{BY_SERVICE, ENDED, LIVE, service_parts};
 use crate::records::traffic::Traffic;
+use crate::records::uneven::Zone;
 use crate::records::{ClusterKey, TASK_DEFINITIONS, TaskDefinitionKey};
 use crate::task::health::HealthStatus;
 use crate::task::launch::Launch;
@@ -29,7 +31,7 @@ use crate::task::protection;
 use crate::task::status::{DesiredStatus, TaskStatus};
 use crate::task::stop_reason::{StopCode, StopReason};
 use aws_types::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::{TableKey, World};
 
@@ -330,16 +332,28 @@ fn sits(
     matches.then_some(is_ready)
 }
 
-fn zones(world: &World, service: &ServiceRecord, index: Option<&Cluster>) -> Vec<String> {
+fn zones(world: &World, service: &ServiceRecord, index: Option<&Cluster>) -> Vec<Zone> {
     if service.rebalances_zones && fargate::is(&service.launch_type) {
         let launch = primary_launch(world, service);
         let network = launch.and_then(|launch| launch.network);
-        return network.map_or_else(Vec::new, |network| network.zones().into_iter().collect());
+        let names = network.map_or_else(BTreeSet::new, |network| network.zones());
+        let lent = |name| Zone {
+            name,
+            instances: 0,
+            free: Amounts::default(),
+        };
+        return names.into_iter().map(lent).collect();
     }
-    match index.filter(|_| service.rebalances_zones) {
-        Some(index) => index.ready_values(ZONE).into_iter().collect(),
-        None => Vec::new(),
-    }
+    let Some(index) = index.filter(|_| service.rebalances_zones) else {
+        return Vec::new();
+    };
+    let of_instances = |name: String| Zone {
+        instances: index.ready_len(ZONE, &name),
+        free: index.greatest_free(ZONE, &name),
+        name,
+    };
+    let names = index.ready_values(ZONE).into_iter();
+    names.map(of_instances).collect()
 }
 
 fn under_way<'w>(world: &'w World, service: &ServiceRecord) -> Option<&'w ServiceDeploymentRecord> {

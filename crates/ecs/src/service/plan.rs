@@ -10,7 +10,7 @@ use super::events::{Message, TaskSetNews};
 use super::facts::Facts;
 use super::judge::{self, held_until, judged};
 use super::progress::{self, Note, Progress, RollBack};
-use super::rebalance::{self, Uneven};
+use super::rebalance;
 use super::replica::Moves;
 use super::side_by_side;
 use super::stage::{self, Outcome, Seen};
@@ -22,6 +22,7 @@ use crate::records::service::{
     Deployment, Rollout, Scheduling, ServiceRecord, ServiceStatus, Steady,
 };
 use crate::records::task::TaskId;
+use crate::records::uneven::Uneven;
 use aws_types::Timestamp;
 use std::time::Duration;
 
@@ -349,11 +350,9 @@ fn wake_at(facts: &Facts<'_>, plan: &Plan) -> Option<Timestamp> {
         .next
         .steady
         .map(|steady| steady.told.plus(facts.waits.tell_again));
-    let rebalance = facts
-        .service
-        .rebalance_after
-        .filter(|after| *after > facts.now);
-    [held, told, facts.next_unprotected(), rebalance]
+    let tried = plan.next.unevened.as_ref().map(|last| last.after);
+    let tried = tried.filter(|after| *after > facts.now);
+    [held, told, facts.next_unprotected(), tried]
         .into_iter()
         .fold(facts.next_healthy(), earliest)
 }

@@ -3,7 +3,7 @@
 //! Rule: semantics 6.10: where two zones differ by more than one task, one is started in the poorest,
 //! and when it is healthy one is stopped in the richest. No task is started for which none could go:
 //! it would go again itself. Developer guide, "Amazon ECS Availability Zone service rebalancing
-//! service event messages".
+//! service event messages". A try that finds no place is repeated later and later: AWS names no time.
 
 use super::events::Message;
 use super::facts::{Facts, Member};
@@ -11,7 +11,10 @@ use super::judge::held_until;
 use super::limits::Limits;
 use super::plan::{Place, Plan, Start};
 use super::standing;
+use super::waits::Waits;
 use crate::records::service::{Deployment, Scheduling};
+use crate::records::uneven::{Uneven, Unevened, Zone};
+use aws_types::Timestamp;
 use std::collections::BTreeMap;
 
 /// What is to be done for the zones.
@@ -19,21 +22,16 @@ use std::collections::BTreeMap;
 pub enum Evenness {
     /// Nothing: they are even, or there is no telling.
     Even,
-    /// They are not, and it is too early to try again.
-    Waits,
-    /// A task is to be started.
-    Lacks(Uneven),
+    /// They are not, but no more tasks may be there at once than these, which are desired.
+    Maximum(u32),
     /// They are not, but what would have to go is protected; how many tasks are.
     Protected(u32),
-}
-
-/// Zones that are to be evened out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Uneven {
-    /// Those that lack tasks, the poorest first: a task goes to the first that takes one.
-    pub poor: Vec<String>,
-    /// Tasks in each zone now.
-    pub tasks: Vec<(String, u32)>,
+    /// They are not, and tasks fail: none is started before.
+    Held(Timestamp),
+    /// They are not, and none that lacks tasks took one, as things still are.
+    NoPlace(Unevened),
+    /// A task is to be started.
+    Lacks(Uneven),
 }
 
 /// Plans what is to be done for the zones of a service with this PRIMARY and desired count. `is_steady`: it is
@@ -53,7 +51,7 @@ pub(super) fn even_out(
     }
     match evenness(facts, primary, desired) {
         Evenness::Lacks(uneven) => {
-            standing::uneven(&uneven.poor, plan);
+            standing::uneven(&uneven, plan);
             plan.start.push(Start {
                 of: primary.number,
                 count: 1,
@@ -73,7 +71,11 @@ pub(super) fn even_out(
             }
             standing::even(plan);
         }
-        Evenness::Waits => {}
+        Evenness::Maximum(_) => {
+            stop(plan);
+            standing::even(plan);
+        }
+        Evenness::Held(_) | Evenness::NoPlace(_) => {}
     }
 }
 
@@ -87,7 +89,7 @@ fn stop(plan: &mut Plan) {
 /// Tasks in each zone, those without one included, in order of name.
 #[must_use]
 pub fn by_zone(facts: &Facts<'_>) -> Vec<(String, u32)> {
-    let zones = facts.zones.iter().map(|zone| (zone.clone(), 0));
+    let zones = facts.zones.iter().map(|zone| (zone.name.clone(), 0));
     let mut tasks: BTreeMap<String, u32> = zones.collect();
     for zone in facts.live().filter_map(|member| member.zone.clone()) {
         *tasks.entry(zone).or_default() += 1;
@@ -98,7 +100,7 @@ pub fn by_zone(facts: &Facts<'_>) -> Vec<(String, u32)> {
 /// What is to be done now, of a service whose tasks are all healthy and as many as desired.
 #[must_use]
 pub fn evenness(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Evenness {
-    if facts.zones.len() < 2 || Limits::of(facts.service, desired).upper <= desired {
+    if facts.zones.len() < 2 {
         return Evenness::Even;
     }
     let tasks = by_zone(facts);
@@ -114,30 +116,63 @@ pub fn evenness(facts: &Facts<'_>, primary: &Deployment, desired: u32) -> Evenne
     if poor.is_empty() {
         return Evenness::Even;
     }
+    if Limits::of(facts.service, desired).upper <= desired {
+        return Evenness::Maximum(desired);
+    }
     let poor = poorer(poor, richest(&has_free));
     if poor.is_empty() {
         let protected = facts.live().filter(|member| member.is_protected());
         return Evenness::Protected(u32::try_from(protected.count()).unwrap_or(u32::MAX));
     }
-    let after = facts.service.rebalance_after;
-    let waits = after.is_some_and(|after| after > facts.now);
-    if waits || held_until(primary.throttle, facts.now).is_some() {
-        return Evenness::Waits;
+    if let Some(until) = held_until(primary.throttle, facts.now) {
+        return Evenness::Held(until);
     }
-    let poor = poor.into_iter().map(|(zone, _)| zone).collect();
-    Evenness::Lacks(Uneven { poor, tasks })
+    let poor = poor.into_iter().map(|(zone, _)| zone.clone()).collect();
+    let uneven = Uneven {
+        deployment: primary.number,
+        tasks,
+        poor,
+    };
+    match &facts.service.unevened {
+        Some(last) if last.after > facts.now && uneven.is_as(&last.seen) => {
+            Evenness::NoPlace(last.clone())
+        }
+        Some(_) | None => Evenness::Lacks(uneven),
+    }
+}
+
+/// What is kept of a try that found no place, after what was kept of the one before.
+#[must_use]
+pub fn unevened(
+    before: Option<&Unevened>,
+    seen: &Uneven,
+    now: Timestamp,
+    waits: Waits,
+) -> Unevened {
+    let same = before.filter(|before| seen.is_as(&before.seen));
+    let tries = same.map_or(0, |same| same.tries).saturating_add(1);
+    Unevened {
+        tries,
+        after: now.plus(waits.even_out(tries)),
+        seen: seen.clone(),
+    }
 }
 
 /// The zones with an instance that takes tasks which have too few beside so many, the poorest first.
-fn poor(facts: &Facts<'_>, tasks: &[(String, u32)], richest: u32) -> Vec<(String, u32)> {
-    let usable = tasks.iter().filter(|(zone, _)| facts.zones.contains(zone));
-    let mut poor = poorer(usable.cloned().collect(), richest);
+fn poor<'f>(facts: &'f Facts<'_>, tasks: &[(String, u32)], richest: u32) -> Vec<(&'f Zone, u32)> {
+    let count = |zone: &Zone| {
+        let mut tasks = tasks.iter();
+        let found = tasks.find(|(name, _)| *name == zone.name);
+        found.map_or(0, |(_, count)| *count)
+    };
+    let usable = facts.zones.iter().map(|zone| (zone, count(zone)));
+    let mut poor = poorer(usable.collect(), richest);
     poor.sort_by_key(|(_, count)| *count);
     poor
 }
 
 /// Those that so many are too many for.
-fn poorer(mut zones: Vec<(String, u32)>, richest: u32) -> Vec<(String, u32)> {
+fn poorer(mut zones: Vec<(&Zone, u32)>, richest: u32) -> Vec<(&Zone, u32)> {
     zones.retain(|(_, count)| richest.saturating_sub(*count) > 1);
     zones
 }

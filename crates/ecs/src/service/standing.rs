@@ -10,6 +10,7 @@ use super::judge::IMPAIRED_ROUNDS;
 use super::plan::{Place, Plan, Start};
 use crate::records::service::{Throttle, deployment_id};
 use crate::records::task_set::TaskSet;
+use crate::records::uneven::{Uneven, Zone};
 use aws_types::Timestamp;
 
 /// A task finds no place.
@@ -57,17 +58,22 @@ pub(super) fn protected(of: &[(u64, u32)], plan: &mut Plan) {
     plan.messages.extend(messages);
 }
 
-/// Zones are even.
+/// Zones are even, or are not to be.
 pub(super) fn even(plan: &mut Plan) {
-    uneven(&[], plan);
+    plan.next.unevened = None;
+    lacking(&[], plan);
 }
 
-/// These zones lack tasks, for which others could go.
-pub(super) fn uneven(poor: &[String], plan: &mut Plan) {
+/// Zones lack tasks, for which others could go.
+pub(super) fn uneven(zones: &Uneven, plan: &mut Plan) {
+    lacking(&zones.poor, plan);
+}
+
+fn lacking(poor: &[Zone], plan: &mut Plan) {
     let told = &mut plan.next.told;
     told.remove(UNEVENED);
     told.retain(|kind, _| match kind.strip_prefix(UNPLACED_IN) {
-        Some(zone) => poor.iter().any(|poor| poor == zone),
+        Some(zone) => poor.iter().any(|poor| poor.name == zone),
         None => true,
     });
 }

@@ -15,6 +15,9 @@ pub struct Waits {
     pub retry_max: Duration,
     /// When a task that found no room is placed again, whatever woke the service in between.
     pub place_again: Duration,
+    /// The longest wait before zones that could not be evened out are looked at again. No rule of AWS's: what may
+    /// change it at once is not waited for.
+    pub even_out_max: Duration,
     /// When what still holds is told again. Rule: developer guide, "service event messages": 6 hours.
     pub tell_again: Duration,
 }
@@ -26,6 +29,7 @@ impl Waits {
         retry_first: Duration::from_secs(10),
         retry_max: Duration::from_secs(900),
         place_again: Duration::from_secs(15),
+        even_out_max: Duration::from_secs(240),
         tell_again: Duration::from_secs(6 * 3600),
     };
 
@@ -40,6 +44,14 @@ impl Waits {
         let wait = self.retry_first.saturating_mul(factor);
         let jitter = 1000 + u32::try_from(spread % 250).unwrap_or(0);
         (wait * jitter / 1000).min(self.retry_max)
+    }
+
+    /// How long after so many tries to even out the zones, one after another, there is no further one.
+    #[must_use]
+    pub fn even_out(&self, tries: u32) -> Duration {
+        let factor = 1_u32.checked_shl(tries.saturating_sub(1));
+        let wait = self.place_again.saturating_mul(factor.unwrap_or(u32::MAX));
+        wait.min(self.even_out_max)
     }
 }
 
@@ -74,5 +86,21 @@ mod tests {
         assert_eq!(waits.retry(u32::MAX, 7), waits.retry_max);
         assert!(waits.retry(3, 249) > waits.retry(3, 0));
         assert!(waits.retry(3, u64::MAX) < waits.retry(4, 0));
+    }
+
+    #[test]
+    fn zones_that_cannot_be_evened_out_are_looked_at_less_and_less() {
+        let seconds = |tries| Waits::AWS.even_out(tries).as_secs();
+        for (tries, expected) in [
+            (1, 15),
+            (2, 30),
+            (4, 120),
+            (5, 240),
+            (6, 240),
+            (40, 240),
+            (u32::MAX, 240),
+        ] {
+            assert_eq!(seconds(tries), expected, "{tries}");
+        }
     }
 }

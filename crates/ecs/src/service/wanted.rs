@@ -32,6 +32,8 @@ pub fn want(txn: &mut Txn, ctx: &mut Ctx, service: &mut ServiceRecord, wanted: W
     for set in &mut service.task_sets {
         set.throttle = Throttle::default();
     }
+    // Its constraints may be others now.
+    service.unevened = None;
     let present = workload(txn, service);
     let next = wanted.workload.or_else(|| present.clone());
     let is_new = wanted.force || present != next;

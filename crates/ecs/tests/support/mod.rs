@@ -1,6 +1,7 @@
 //! A World in memory with a cluster, hosts and definitions, driven through the real operations.
 #![allow(dead_code)] // Each test file uses its own part of it.
 
+pub mod fates;
 pub mod services;
 
 use aws_api::agent::Task as Payload;

@@ -141,7 +141,7 @@ impl House {
             told: BTreeMap::new(),
             lacks_room: false,
             is_rebalancing: false,
-            rebalance_after: None,
+            unevened: None,
             last_event: 0,
         };
         self.change(|txn, _| txn.put(&SERVICES, record));

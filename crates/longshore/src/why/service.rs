@@ -122,10 +122,46 @@ fn waits_for(out: &mut String, wait: &Value) {
             "agents that are away: container instances {}",
             super::text::words(&wait["instances"], ", ")
         ),
+        Some("uneven") => format!("even zones ({}): {}", by_zone(wait), stays(wait)),
         _ => wait.to_string(),
     };
     line(out, "waits for", &words);
     refusals(out, wait);
+}
+
+/// `N tasks in ZONE, N tasks in ZONE`.
+fn by_zone(wait: &Value) -> String {
+    let zones = wait["tasks_by_zone"].as_object();
+    let each = zones.into_iter().flatten();
+    let each: Vec<String> = each
+        .map(|(zone, tasks)| format!("{} tasks in {zone}", number(tasks)))
+        .collect();
+    each.join(", ")
+}
+
+/// Why no task moves to another zone now.
+fn stays(wait: &Value) -> String {
+    let until = text(&wait["until"]);
+    match wait["why"].as_str() {
+        Some("deploying") => "they are evened out after the deployment".into(),
+        Some("moving") => "the task that was started for it has to be healthy first".into(),
+        Some("unsteady") => "the service has to be as desired otherwise first".into(),
+        Some("maximum") => format!(
+            "no more than {} tasks may be there at once, and one has to start before one stops",
+            number(&wait["maximum"])
+        ),
+        Some("protected") => format!(
+            "what would have to go is protected, {} tasks, the first until {until}",
+            number(&wait["protected"])
+        ),
+        Some("held") => format!("tasks fail, and none is started before {until}"),
+        Some("no-place") => format!(
+            "{} took no task in {} tries; the next is at {until}, or once instances or tasks are others",
+            super::text::words(&wait["lacking"], ", "),
+            number(&wait["tries"])
+        ),
+        _ => wait["why"].to_string(),
+    }
 }
 
 /// `task ID` or `N tasks (ID, ID, ID, …)`.
@@ -198,6 +234,13 @@ event        now (service web) has started 1 tasks: (task t1).
         assert_eq!(told(&service), expected);
     }
 
+    fn uneven(why: &Value) -> Value {
+        let mut wait = why.clone();
+        wait["kind"] = "uneven".into();
+        wait["tasks_by_zone"] = json!({ "a": 4, "b": 0 });
+        wait
+    }
+
     #[test]
     fn every_wait_has_its_words() {
         for (wait, expected) in [
@@ -237,6 +280,36 @@ event        now (service web) has started 1 tasks: (task t1).
             (
                 json!({ "kind": "away", "instances": ["i", "j"] }),
                 "agents that are away: container instances i, j",
+            ),
+            (
+                uneven(&json!({ "why": "deploying" })),
+                "even zones (4 tasks in a, 0 tasks in b): they are evened out after the deployment",
+            ),
+            (
+                uneven(&json!({ "why": "moving" })),
+                "the task that was started for it has to be healthy first",
+            ),
+            (
+                uneven(&json!({ "why": "unsteady" })),
+                "the service has to be as desired otherwise first",
+            ),
+            (
+                uneven(&json!({ "why": "maximum", "maximum": 4 })),
+                "no more than 4 tasks may be there at once, and one has to start before one stops",
+            ),
+            (
+                uneven(&json!({ "why": "protected", "protected": 4, "until": "then" })),
+                "what would have to go is protected, 4 tasks, the first until then",
+            ),
+            (
+                uneven(&json!({ "why": "held", "until": "then" })),
+                "tasks fail, and none is started before then",
+            ),
+            (
+                uneven(
+                    &json!({ "why": "no-place", "lacking": ["b", "c"], "tries": 2, "until": "then" }),
+                ),
+                "b, c took no task in 2 tries; the next is at then, or once instances or tasks are others",
             ),
             (json!({ "kind": "new" }), r#"{"kind":"new"}"#),
         ] {

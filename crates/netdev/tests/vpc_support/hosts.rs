@@ -28,9 +28,29 @@ pub fn another_host(dir: &Path, last: u8) -> PathBuf {
         format!("ip addr add 10.99.0.{last}/24 dev wire"),
         "ip link set wire up".to_owned(),
     ] {
-        sh(&format!("nsenter --net={p} {line}"));
+        within(&path, &line);
     }
     path
+}
+
+/// Somebody outside: a namespace beside the host at the other end of its only link, `out0` here and `out1` there, with
+/// no address yet.
+pub fn linked(dir: &Path) -> PathBuf {
+    let path = dir.join("outside");
+    let p = path.display();
+    sh(&format!("touch {p} && unshare --net={p} true"));
+    sh("ip link del up0");
+    sh("ip link add out0 type veth peer name out1");
+    // Else its link-local route comes some time later.
+    sh("ip link set out0 addrgenmode none && ip link set out1 addrgenmode none");
+    sh(&format!("ip link set out1 netns {p}"));
+    within(&path, "ip link set lo up");
+    path
+}
+
+/// Runs a line in a network namespace.
+pub fn within(netns: &Path, line: &str) {
+    sh(&format!("nsenter --net={} {line}", netns.display()));
 }
 
 /// The interface as the other hosts are told of it.

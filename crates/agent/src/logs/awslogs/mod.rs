@@ -28,6 +28,7 @@ pub use delivery::{Delivery, start};
 pub use options::{AwslogsOptions, Mode};
 pub use pump::StreamTarget;
 
+use super::not_initialized;
 use std::io;
 use std::time::Duration;
 
@@ -42,9 +43,7 @@ pub async fn prepare(
     stream: &str,
 ) -> Result<(), String> {
     let failed = |what: &str, failure: ApiFailure| {
-        format!(
-            "failed to initialize logging driver: failed to create Cloudwatch log {what}: {failure}"
-        )
+        not_initialized(format!("failed to create Cloudwatch log {what}: {failure}"))
     };
     let make_stream =
         || answered(|| api.create_log_stream(&options.region, &options.group, stream));

@@ -55,6 +55,28 @@ impl AwslogsOptions {
     /// # Errors
     /// What is wrong with which option.
     pub fn parse(options: &BTreeMap<String, String>) -> Result<Self, String> {
+        let (read, event_start) = Self::read(options)?;
+        let event_start = event_start.map(|pattern| {
+            Regex::new(&pattern).map_err(|error| {
+                format!("awslogs could not parse multiline pattern key {pattern:?}: {error}")
+            })
+        });
+        Ok(Self {
+            event_start: event_start.transpose()?,
+            ..read
+        })
+    }
+
+    /// Refuses what Docker refuses when it creates a container: everything but a pattern that is none.
+    ///
+    /// # Errors
+    /// What is wrong with which option.
+    pub fn check(options: &BTreeMap<String, String>) -> Result<(), String> {
+        Self::read(options).map(drop)
+    }
+
+    /// The options but for the pattern of a line that begins an event, which is given as it is written.
+    fn read(options: &BTreeMap<String, String>) -> Result<(Self, Option<String>), String> {
         const KNOWN: &[&str] = &[
             "awslogs-group",
             "awslogs-region",
@@ -87,23 +109,17 @@ impl AwslogsOptions {
             (Some(format), None) => Some(datetime::pattern(&format)),
             (None, pattern) => pattern,
         };
-        let event_start = event_start
-            .map(|pattern| {
-                Regex::new(&pattern).map_err(|error| {
-                    format!("awslogs could not parse multiline pattern key {pattern:?}: {error}")
-                })
-            })
-            .transpose()?;
-        Ok(Self {
+        let read = Self {
             group: text("awslogs-group")
                 .ok_or("must specify a value for log opt 'awslogs-group'")?,
             region: text("awslogs-region")
                 .ok_or("must specify a value for log opt 'awslogs-region'")?,
             stream: text("awslogs-stream"),
             create_group: flag(options, "awslogs-create-group")?,
-            event_start,
+            event_start: None,
             mode: mode(options)?,
-        })
+        };
+        Ok((read, event_start))
     }
 }
 
@@ -165,15 +181,14 @@ fn bytes(text: &str) -> Result<u64, String> {
 mod tests {
     use super::*;
 
-    fn parse(pairs: &[(&str, &str)]) -> Result<AwslogsOptions, String> {
+    fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         let base = [("awslogs-group", "/g"), ("awslogs-region", "us-east-1")];
-        AwslogsOptions::parse(
-            &base
-                .iter()
-                .chain(pairs)
-                .map(|(n, v)| ((*n).into(), (*v).into()))
-                .collect(),
-        )
+        let all = base.iter().chain(pairs);
+        all.map(|(n, v)| ((*n).into(), (*v).into())).collect()
+    }
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<AwslogsOptions, String> {
+        AwslogsOptions::parse(&options(pairs))
     }
 
     #[test]
@@ -218,5 +233,11 @@ mod tests {
             assert!(parse(pairs).is_err(), "{pairs:?}");
         }
         assert!(AwslogsOptions::parse(&BTreeMap::new()).is_err());
+        // Docker reads a pattern when it starts the container.
+        let pattern = options(&[("awslogs-multiline-pattern", "(")]);
+        assert_eq!(AwslogsOptions::check(&pattern), Ok(()));
+        let unknown = AwslogsOptions::check(&options(&[("awslogs-grup", "x")]));
+        let expected = "unknown log opt 'awslogs-grup' for awslogs log driver";
+        assert_eq!(unknown, Err(expected.into()));
     }
 }
