@@ -38,6 +38,8 @@ REFUSED = {
     ("detach-network-interface", ""): "OperationNotPermitted",
     ("modify-network-interface-attribute", "--attachment"): UNSERVED,
     ("replace-route", "vgw-"): "InvalidGatewayID.NotFound",
+    # Its file is in the documentation; test_ec2_launch_templates.py makes it.
+    ("create-launch-template", "file://config.json"): "Unable to load paramfile file://config.json",
     # The CLI itself does not take these as they are written.
     ("authorize-security-group-ingress", "Description=RDP access"): "Error parsing parameter",
     ("revoke-security-group-egress", "[{IpProtocol"): "Error parsing parameter",
@@ -137,6 +139,16 @@ class World:
     def nats(self) -> list[str]:
         return [self.ec2.create_nat_gateway(SubnetId=self.subnets[1]["SubnetId"], ConnectivityType="private")["NatGateway"]["NatGatewayId"]]
 
+    @cached_property
+    def templates(self) -> list[str]:
+        """Of two versions, the second of which is the default one where the first is deleted."""
+        made = self.ec2.create_launch_template(
+            LaunchTemplateName=f"of-{self.name}", LaunchTemplateData={"InstanceType": "t2.micro"})["LaunchTemplate"]["LaunchTemplateId"]
+        self.ec2.create_launch_template_version(LaunchTemplateId=made, LaunchTemplateData={"InstanceType": "t2.small"})
+        if self.name == "delete-launch-template-versions":
+            self.ec2.modify_launch_template(LaunchTemplateId=made, DefaultVersion="2")
+        return [made]
+
     def attachment(self) -> str:
         """Of what a service attached."""
         [own] = self.ec2.describe_nat_gateways(NatGatewayIds=self.nats)["NatGateways"][0]["NatGatewayAddresses"]
@@ -184,6 +196,7 @@ class World:
         "vpc": lambda w: [w.vpc],
         "subnet": lambda w: [one["SubnetId"] for one in w.subnets],
         "igw": lambda w: w.gateways,
+        "lt": lambda w: w.templates,
         "rtb": lambda w: w.tables,
         "acl": lambda w: w.acls,
         "sgr": lambda w: [w.rule()],

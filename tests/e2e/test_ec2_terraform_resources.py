@@ -249,6 +249,44 @@ def test_aws_route_is_led_another_way_in_place(ec2, vpc, subnet):
     assert ec2.describe_egress_only_internet_gateways(EgressOnlyInternetGatewayIds=[gateway])["EgressOnlyInternetGateways"] == []
 
 
+def test_aws_launch_template(ec2):
+    data = {
+        "ImageId": "ami-0abcdef1234567890", "InstanceType": "t3.small", "EbsOptimized": False, "UserData": "IyEvYmluL3NoCg==",
+        "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "VolumeType": "gp3", "DeleteOnTermination": True}}],
+        "IamInstanceProfile": {"Name": "web"}, "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        "NetworkInterfaces": [{"AssociatePublicIpAddress": True, "DeviceIndex": 0, "Groups": ["sg-0123456789abcdef0"]}],
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}]}
+
+    def read(id: str) -> tuple[dict, dict]:
+        """The finder of the template, then of its latest version by number."""
+        found = one(ec2.describe_launch_templates(LaunchTemplateIds=[id])["LaunchTemplates"])
+        latest = str(found["LatestVersionNumber"])
+        return found, one(ec2.describe_launch_template_versions(LaunchTemplateId=id, Versions=[latest])["LaunchTemplateVersions"])
+
+    id = ec2.create_launch_template(
+        ClientToken=token(), LaunchTemplateName="terraform-2026112900000000000000000001", LaunchTemplateData=data,
+        TagSpecifications=tags("web", "launch-template"))["LaunchTemplate"]["LaunchTemplateId"]
+    found, version = read(id)
+    assert (found["DefaultVersionNumber"], found["LatestVersionNumber"], version["LaunchTemplateData"]) == (1, 1, data)
+    assert {tag["Key"] for tag in found["Tags"]} == {"Name", "Terraform"}
+    # A change makes a version; with update_default_version it becomes the default one.
+    made = ec2.create_launch_template_version(
+        ClientToken=token(), LaunchTemplateId=id, VersionDescription="larger", LaunchTemplateData=data | {"InstanceType": "t3.large"})
+    number = made["LaunchTemplateVersion"]["VersionNumber"]
+    ec2.modify_launch_template(LaunchTemplateId=id, DefaultVersion=str(number))
+    ec2.delete_tags(Resources=[id], Tags=[{"Key": "Terraform", "Value": "true"}])
+    ec2.create_tags(Resources=[id], Tags=[{"Key": "Name", "Value": "larger"}])
+    found, version = read(id)
+    assert (found["DefaultVersionNumber"], found["LatestVersionNumber"], found["Tags"]) == (2, 2, [{"Key": "Name", "Value": "larger"}])
+    assert (version["VersionDescription"], version["LaunchTemplateData"]["InstanceType"]) == ("larger", "t3.large")
+    # The data source, by name or by tags.
+    by_name = ec2.describe_launch_templates(LaunchTemplateNames=[found["LaunchTemplateName"]])["LaunchTemplates"]
+    assert one(by_name) == found == one(ec2.describe_launch_templates(Filters=filters(**{"tag:Name": "larger"}))["LaunchTemplates"])
+    ec2.delete_launch_template(LaunchTemplateId=id)
+    assert refused(ec2.describe_launch_templates, LaunchTemplateIds=[id])[0] == "InvalidLaunchTemplateId.NotFound"
+    assert refused(ec2.delete_launch_template, LaunchTemplateId=id)[0] == "InvalidLaunchTemplateId.NotFound"
+
+
 def test_a_request_that_comes_again_with_its_token_makes_nothing_twice(ec2, vpc, subnet):
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     endpoint = {"VpcId": vpc, "ServiceName": "com.amazonaws.us-east-1.s3", "RouteTableIds": [table]}

@@ -21,6 +21,8 @@ pub struct AgentRecord {
     pub container_instance_arn: Option<String>,
     /// Its EC2 id, then likewise.
     pub ec2_instance_id: Option<String>,
+    /// Its EC2 instance type, where it has one: of the settings or of its launch template.
+    pub ec2_instance_type: Option<String>,
     /// Where it answers tasks of network mode `host`, on loopback.
     pub endpoint_port: Option<u16>,
     /// The latest manifest or payload number.
@@ -82,15 +84,16 @@ impl Records {
         Ok(())
     }
 
-    /// Writes down the EC2 id of a part. Not synced: the next registration tells it again.
-    pub fn keep_ec2_id(&self, part: Part, id: Option<String>) -> io::Result<()> {
+    /// Writes down the EC2 id and type of a part. Not synced: the next registration tells them again.
+    pub fn keep_ec2(&self, part: Part, id: Option<String>, kind: Option<String>) -> io::Result<()> {
         let mut parts = self.lock();
         let agent = parts.entry(part).or_default();
-        if agent.ec2_instance_id == id {
+        if agent.ec2_instance_id == id && agent.ec2_instance_type == kind {
             return Ok(());
         }
         let changed = AgentRecord {
             ec2_instance_id: id,
+            ec2_instance_type: kind,
             ..agent.clone()
         };
         write(&self.dir, part.file(), &changed, false)?;

@@ -15,6 +15,8 @@ use tracing::{info, warn};
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 /// What the public agent registers as taken.
 const RESERVED_PORTS: [&str; 5] = ["22", "2376", "2375", "51678", "51679"];
+/// The attribute that names the type of the instance.
+const INSTANCE_TYPE: &str = "ecs.instance-type";
 /// Capabilities that this agent has, by the public agent's names.
 const CAPABILITIES: &[&str] = &[
     "com.amazonaws.ecs.capability.docker-remote-api.1.17",
@@ -66,8 +68,9 @@ pub async fn register(host: &Arc<Host>, part: Part) -> String {
                 let arn = instance.container_instance_arn.unwrap_or_default();
                 info!(container_instance = arn, "registered");
                 let kept = host.records.keep_instance(part, Some(arn.clone()));
+                let kind = instance_type(instance.attributes);
                 let id = instance.ec2_instance_id;
-                if let Err(error) = kept.and_then(|()| host.records.keep_ec2_id(part, id)) {
+                if let Err(error) = kept.and_then(|()| host.records.keep_ec2(part, id, kind)) {
                     warn!(%error, "the agent's record could not be written");
                 }
                 return arn;
@@ -81,6 +84,13 @@ pub async fn register(host: &Arc<Host>, part: Part) -> String {
             }
         }
     }
+}
+
+/// What the instance counts as, which its launch template may say.
+fn instance_type(attributes: Option<Vec<Attribute>>) -> Option<String> {
+    let mut attributes = attributes.into_iter().flatten();
+    let is_it = |one: &Attribute| one.name.as_deref() == Some(INSTANCE_TYPE);
+    attributes.find(is_it)?.value
 }
 
 fn request(host: &Host, part: Part, arn: Option<String>) -> RegisterContainerInstanceRequest {

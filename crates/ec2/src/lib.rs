@@ -1,4 +1,4 @@
-//! Amazon EC2, in so far as networking is: VPCs and what is in them.
+//! Amazon EC2, in so far as networking is: VPCs and what is in them; and launch templates.
 //!
 //! Vocabulary: a *VPC* is a network of its own, cut into *subnets*; an *interface* has an address of a
 //! subnet, and *security groups*; a *route table* says where packets of a subnet go.
@@ -11,6 +11,7 @@
 //! * [`host`]: all that a host shall hold. [`security`], [`route`], [`acl`]: its groups, routes, entries.
 //! * [`nat`]: how a NAT gateway is made and unmade. [`prefix_list`]: lists of ranges.
 //!   [`endpoint`]: ways to AWS's services. [`tokens`]: requests that come again.
+//! * [`launch_template`]: what machines are to be, in versions; `ecs` asks it for a machine's type.
 //! * [`interface`]: how `ecs` makes and frees interfaces. [`address`], [`elastic`], [`runs`]:
 //!   addresses in use. [`pool`]: which range the public ones are of. [`held`]: those that hosts may still translate.
 //!
@@ -31,6 +32,7 @@ pub mod group;
 pub mod held;
 pub mod host;
 pub mod interface;
+pub mod launch_template;
 pub mod nat;
 pub mod ops;
 pub mod page;

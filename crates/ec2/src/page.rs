@@ -2,9 +2,10 @@
 
 use crate::errors::{code, invalid_parameter};
 use aws_types::AwsError;
+use std::ops::RangeInclusive;
 
 /// `MaxResults` of most calls. Rule: EC2 API reference, "Pagination".
-const RANGE: std::ops::RangeInclusive<i32> = 5..=1000;
+const RANGE: RangeInclusive<i32> = 5..=1000;
 
 /// One page of things.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +25,23 @@ pub fn page<T>(
     token: Option<&String>,
     max_results: Option<i32>,
 ) -> Result<Page<T>, AwsError> {
-    if let Some(max) = max_results.filter(|max| !RANGE.contains(max)) {
-        let why = "Expecting a value between 5 and 1000.";
-        return Err(invalid_parameter("maxResults", &max.to_string(), why));
+    page_within(RANGE, all, token, max_results)
+}
+
+/// The same for a call whose `MaxResults` has a range of its own.
+///
+/// # Errors
+/// `InvalidNextToken`; `InvalidParameterValue` for `MaxResults` out of the range.
+pub fn page_within<T>(
+    range: RangeInclusive<i32>,
+    all: impl Iterator<Item = (String, T)>,
+    token: Option<&String>,
+    max_results: Option<i32>,
+) -> Result<Page<T>, AwsError> {
+    if let Some(max) = max_results.filter(|max| !range.contains(max)) {
+        let (least, most) = range.into_inner();
+        let why = format!("Expecting a value between {least} and {most}.");
+        return Err(invalid_parameter("maxResults", &max.to_string(), &why));
     }
     let after = match token.map(|token| read(token)) {
         Some(None) => {

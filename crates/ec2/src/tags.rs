@@ -22,6 +22,7 @@ const KINDS: &[(&str, &str)] = &[
     ("eipalloc", "elastic-ip"),
     ("eni", "network-interface"),
     ("igw", "internet-gateway"),
+    ("lt", "launch-template"),
     ("nat", "natgateway"),
     ("pl", "prefix-list"),
     ("rtb", "route-table"),

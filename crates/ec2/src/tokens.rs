@@ -6,7 +6,7 @@ use crate::errors::code;
 use crate::records::ResourceKey;
 use crate::records::token::{BY_USE, TOKENS, TokenKey, TokenRecord};
 use crate::resource::Resource;
-use aws_types::{AwsError, Ctx, Timestamp};
+use aws_types::{AwsError, Ctx, Scope, Timestamp};
 use sha2::{Digest, Sha256};
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,12 +17,33 @@ const KEPT_FOR: Duration = Duration::from_hours(24);
 /// Tokens that one request forgets: more than it adds, so that they do not pile up.
 const FORGOTTEN_MAX: usize = 16;
 
+/// What a request with a token makes, or changes.
+pub trait Made: Sized {
+    /// What it is: the tokens of each kind are its own.
+    const TOKENS_OF: &'static str;
+    /// By what it is found again within its scope.
+    fn made_id(&self) -> String;
+    /// What is found by that, as it is now.
+    fn find_made(world: &World, scope: &Scope, id: &str) -> Option<Self>;
+}
+
+impl<R: Resource> Made for R {
+    const TOKENS_OF: &'static str = R::KIND.prefix;
+    fn made_id(&self) -> String {
+        self.key().id.clone()
+    }
+    fn find_made(world: &World, scope: &Scope, id: &str) -> Option<Self> {
+        let found = world.get(R::table(), &ResourceKey::new(scope, id));
+        found.map(|found| found.as_ref().clone())
+    }
+}
+
 /// What an earlier request with this token made, as it is now; else what `make` makes, which is
 /// remembered with the token. Without a token, and where what was made is gone: made anew.
 ///
 /// # Errors
 /// `IdempotentParameterMismatch` for a token that other parameters came with; those of `make`.
-pub fn once<R: Resource>(
+pub fn once<R: Made>(
     txn: &mut Txn,
     ctx: &mut Ctx,
     token: Option<&String>,
@@ -34,7 +55,7 @@ pub fn once<R: Resource>(
     };
     let key = TokenKey {
         scope: ctx.scope.clone(),
-        kind: R::KIND.prefix.into(),
+        kind: R::TOKENS_OF.into(),
         token: token.clone(),
     };
     let fingerprint = fingerprint(parameters);
@@ -48,14 +69,14 @@ pub fn once<R: Resource>(
     let record = TokenRecord {
         key,
         fingerprint,
-        made: made.key().id.clone(),
+        made: made.made_id(),
         used_at: ctx.now,
     };
     txn.put(&TOKENS, record);
     Ok(made)
 }
 
-fn earlier<R: Resource>(
+fn earlier<R: Made>(
     world: &World,
     key: &TokenKey,
     fingerprint: &str,
@@ -65,12 +86,11 @@ fn earlier<R: Resource>(
     let Some(known) = known.filter(|known| !is_expired(known, now)) else {
         return Ok(None);
     };
-    let at = ResourceKey::new(&key.scope, &known.made);
-    let Some(found) = world.get(R::table(), &at) else {
+    let Some(found) = R::find_made(world, &key.scope, &known.made) else {
         return Ok(None);
     };
     match known.fingerprint == fingerprint {
-        true => Ok(Some(found.as_ref().clone())),
+        true => Ok(Some(found)),
         false => Err(code("IdempotentParameterMismatch").with(
             "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
         )),

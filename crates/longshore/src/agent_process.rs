@@ -53,7 +53,9 @@ fn config(
     let key = settings.data.host_key()?;
     let mut attributes = settings.agent.attributes.clone();
     attributes.extend(options.attributes.iter().cloned());
-    attributes.extend(settings.agent.interfaces()?);
+    let mut own = settings.agent.clone();
+    own.launch_template = options.launch_template.clone().or(own.launch_template);
+    attributes.extend(own.interfaces()?);
     if let Some(address) = options.address {
         attributes.insert(ADDRESS.into(), address.to_string());
     }

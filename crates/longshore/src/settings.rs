@@ -298,6 +298,18 @@ mod tests {
             ("instance_type = \"own.box\"\nmax_interfaces = 5", Some(2)),
             ("instance_type = \"own.box\"", None),
             ("max_interfaces = 0", None),
+            ("launch_template = \"web\"", Some(1)),
+            (
+                "launch_template = \"web:$Latest\"\nmax_interfaces = 5",
+                Some(2),
+            ),
+            ("launch_template = \"lt-0123456789abcdef0:3\"", Some(1)),
+            ("launch_template = \"web:newest\"", None),
+            ("launch_template = \"a web\"", None),
+            (
+                "launch_template = \"web\"\ninstance_type = \"c5.large\"",
+                None,
+            ),
         ] {
             let settings: AgentSettings = toml::from_str(text).unwrap();
             let found = settings.interfaces().ok();

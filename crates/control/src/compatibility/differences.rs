@@ -185,7 +185,7 @@ A deployment controller cannot be changed.",
     ),
     (
         "EC2",
-        "Networking alone. Each region has three zones. Public addresses are of 100.64.0.0/16, or of the \
+        "Networking, and launch templates, of which the instance type alone has an effect (docs/instances.md). Each region has three zones. Public addresses are of 100.64.0.0/16, or of the \
          next range within 100.64.0.0/10 to which no route of the server's machine led at the first start, IPv6 ranges of fd10::/16 (RFC 4193). What takes AWS a while is done at once: nothing stays \
          `pending`. `EnableDns64`, `EnableNetworkAddressUsageMetrics`, the host name type \
          `resource-name` and its two records are stored and shown, and without effect. `DryRun` runs all checks of the call, also those that AWS leaves out. Parameters \

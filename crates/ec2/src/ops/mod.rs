@@ -15,6 +15,8 @@ pub mod groups;
 mod interface_addresses;
 mod interface_shape;
 pub mod interfaces;
+pub mod launch_template_versions;
+pub mod launch_templates;
 mod nat_gateways;
 mod permissions;
 mod prefix_list_versions;
@@ -67,6 +69,7 @@ pub fn operations() -> Vec<Operation> {
         gateway_operations(),
         acl_operations(),
         list_operations(),
+        launch_template_operations(),
         endpoint_operations(),
         address_operations(),
         interface_operations(),
@@ -179,6 +182,24 @@ fn list_operations() -> Vec<Operation> {
             write RestoreManagedPrefixListVersion,
             prefix_list_versions::restore, "prefix-list" prefix_list_id
         ),
+    ]
+}
+
+fn launch_template_operations() -> Vec<Operation> {
+    vec![
+        op!(write CreateLaunchTemplate, launch_templates::create),
+        op!(
+            write CreateLaunchTemplateVersion,
+            launch_template_versions::create, "launch-template" launch_template_id
+        ),
+        op!(write DeleteLaunchTemplate, launch_templates::delete, "launch-template" launch_template_id),
+        op!(
+            write DeleteLaunchTemplateVersions,
+            launch_template_versions::delete, "launch-template" launch_template_id
+        ),
+        op!(read DescribeLaunchTemplateVersions, launch_template_versions::describe),
+        op!(read DescribeLaunchTemplates, launch_templates::describe),
+        op!(write ModifyLaunchTemplate, launch_templates::modify, "launch-template" launch_template_id),
     ]
 }
 

@@ -11,6 +11,7 @@ use crate::records::endpoint::ENDPOINTS;
 use crate::records::gateway::{EGRESS_ONLY_GATEWAYS, INTERNET_GATEWAYS};
 use crate::records::group::{GROUPS, RULES};
 use crate::records::interface::INTERFACES;
+use crate::records::launch_template::LAUNCH_TEMPLATES;
 use crate::records::nat::NAT_GATEWAYS;
 use crate::records::prefix_list::PREFIX_LISTS;
 use crate::records::route::ROUTE_TABLES;
@@ -98,6 +99,7 @@ fn exists(world: &World, key: &ResourceKey) -> bool {
         Some("dhcp-options") => world.get(&DHCP_OPTIONS, key).is_some(),
         Some("natgateway") => world.get(&NAT_GATEWAYS, key).is_some(),
         Some("prefix-list") => world.get(&PREFIX_LISTS, key).is_some(),
+        Some("launch-template") => world.get(&LAUNCH_TEMPLATES, key).is_some(),
         Some("vpc-endpoint") => world.get(&ENDPOINTS, key).is_some(),
         Some("elastic-ip") => world.get(&ALLOCATIONS, key).is_some(),
         _ => false,

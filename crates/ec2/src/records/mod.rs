@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod group;
 pub mod held;
 pub mod interface;
+pub mod launch_template;
 pub mod nat;
 pub mod pool;
 pub mod prefix_list;
@@ -106,6 +107,8 @@ pub fn tables() -> Vec<&'static dyn TableDefinition> {
         &group::RULES,
         &held::HELD,
         &interface::INTERFACES,
+        &launch_template::LAUNCH_TEMPLATES,
+        &launch_template::LAUNCH_TEMPLATE_VERSIONS,
         &nat::NAT_GATEWAYS,
         &pool::POOLS,
         &prefix_list::PREFIX_LISTS,

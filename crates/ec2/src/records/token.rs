@@ -9,7 +9,7 @@ use store::{Index, Key, Table, TableKey};
 pub struct TokenKey {
     /// Partition, account and region.
     pub scope: Scope,
-    /// What ids of the kind begin with.
+    /// The kind: what its ids begin with, where it has ids of its own.
     pub kind: String,
     /// `ClientToken`.
     pub token: String,

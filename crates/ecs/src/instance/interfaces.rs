@@ -1,9 +1,10 @@
 //! How many tasks with an interface of their own an instance takes.
 //!
 //! A machine has no limit unless its owner gives it one: an instance type by the attribute
-//! `ecs.instance-type`, or a number of interfaces by `longshore.max-interfaces`. One interface is the
-//! host's own. Where `awsvpcTrunking` is enabled for whoever registers it, a type that has a trunk takes as
-//! many tasks as AWS says; it keeps the trunk whatever the setting is later, as on AWS.
+//! `ecs.instance-type`, which may come of its launch template (`launch_template.rs`), or a number of
+//! interfaces by `longshore.max-interfaces`. One interface is the host's own. Where `awsvpcTrunking` is
+//! enabled for whoever registers it, a type that has a trunk takes as many tasks as AWS says; it keeps the
+//! trunk whatever the setting is later, as on AWS.
 //! Rule: EC2 user guide, "IP addresses per network interface"; ECS developer guide, "Supported instances for
 //! increased Amazon ECS container network interfaces".
 

@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod endpoints;
 pub mod interfaces;
+pub mod launch_template;
 pub mod life;
 pub mod load;
 pub mod register;

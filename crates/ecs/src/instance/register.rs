@@ -7,7 +7,7 @@
 //! attribute it sent does not come back unchanged.
 
 use super::attributes::after_registration;
-use super::{interfaces, resources};
+use super::{interfaces, launch_template, resources};
 use crate::fargate;
 use crate::place::problem::{ARCHITECTURE, ZONE};
 use crate::records::Tags;
@@ -30,7 +30,7 @@ const EC2_ID_DIGITS: usize = 17;
 /// Stores a registration in this cluster; gives the instance's key.
 ///
 /// # Errors
-/// `InvalidParameterException` for malformed tags.
+/// `InvalidParameterException` for malformed tags, and for a launch template that gives the machine no type.
 pub fn register(
     txn: &mut Txn,
     ctx: &mut Ctx,
@@ -40,8 +40,8 @@ pub fn register(
     let given_tags = tags::read(input.tags.as_deref())?;
     let earlier = earlier(txn, ctx, cluster, input);
     let record = match earlier {
-        Some(earlier) => again(txn, &earlier, ctx, input),
-        None => first(txn, ctx, cluster, input, given_tags),
+        Some(earlier) => again(txn, &earlier, ctx, input)?,
+        None => first(txn, ctx, cluster, input, given_tags)?,
     };
     let key = record.key.clone();
     txn.put(&CONTAINER_INSTANCES, record);
@@ -89,11 +89,12 @@ fn again(
     earlier: &ContainerInstanceRecord,
     ctx: &mut Ctx,
     input: &RegisterContainerInstanceRequest,
-) -> ContainerInstanceRecord {
+) -> Result<ContainerInstanceRecord, AwsError> {
     let cluster = &earlier.key.cluster;
     let mut sent = attributes(ctx, cluster, input);
+    launch_template::add_type(world, ctx, cluster, Some(earlier), &mut sent)?;
     let interfaces = interfaces::quota(world, ctx, cluster, Some(earlier), &mut sent);
-    ContainerInstanceRecord {
+    Ok(ContainerInstanceRecord {
         version: earlier.version + 1,
         registered: HostResources {
             interfaces,
@@ -106,7 +107,7 @@ fn again(
             earlier.versions.clone()
         },
         ..earlier.clone()
-    }
+    })
 }
 
 fn first(
@@ -115,12 +116,13 @@ fn first(
     cluster: &str,
     input: &RegisterContainerInstanceRequest,
     tags: Tags,
-) -> ContainerInstanceRecord {
+) -> Result<ContainerInstanceRecord, AwsError> {
     let ec2_instance_id =
         identity(input).unwrap_or_else(|| format!("i-{}", ctx.ids.hex(EC2_ID_DIGITS)));
     let mut attributes = attributes(ctx, cluster, input);
+    launch_template::add_type(world, ctx, cluster, None, &mut attributes)?;
     let interfaces = interfaces::quota(world, ctx, cluster, None, &mut attributes);
-    ContainerInstanceRecord {
+    Ok(ContainerInstanceRecord {
         key: InstanceKey {
             scope: ctx.scope.clone(),
             cluster: cluster.into(),
@@ -143,7 +145,7 @@ fn first(
         capacity_provider: None,
         deregistered_at: None,
         tags,
-    }
+    })
 }
 
 fn offered(input: &RegisterContainerInstanceRequest) -> HostResources {

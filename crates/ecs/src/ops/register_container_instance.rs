@@ -38,7 +38,8 @@ pub fn authorisation(
 /// Registers a host, or the same host again.
 ///
 /// # Errors
-/// `ClusterNotFoundException`; `InvalidParameterException` for malformed tags.
+/// `ClusterNotFoundException`; `InvalidParameterException` for malformed tags, and for a launch template that
+/// gives the machine no type.
 pub fn register_container_instance(
     txn: &mut Txn,
     ctx: &mut Ctx,

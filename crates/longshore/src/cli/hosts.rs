@@ -88,6 +88,9 @@ pub struct AgentOptions {
     /// Attribute of the container instance, besides those of `longshore.toml`
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub attributes: Vec<(String, String)>,
+    /// Launch template that this machine counts as launched from, by id or name: its instance type is this machine's
+    #[arg(long, value_name = "TEMPLATE[:VERSION]")]
+    pub launch_template: Option<String>,
     /// This machine's address in the network between the hosts (attribute longshore.address)
     #[arg(long, value_name = "UNDERLAY")]
     pub address: Option<std::net::IpAddr>,

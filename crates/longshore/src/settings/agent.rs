@@ -2,7 +2,8 @@
 
 use crate::duration::Duration;
 use anyhow::{Context, bail};
-use ecs::instance::interfaces;
+use ec2::launch_template::Reference;
+use ecs::instance::{interfaces, launch_template};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -55,6 +56,9 @@ pub struct AgentSettings {
     pub resolvers: Vec<String>,
     /// What EC2 instance type the machine counts as, for its number of network interfaces.
     pub instance_type: Option<String>,
+    /// The launch template that the machine counts as launched from, `TEMPLATE` or `TEMPLATE:VERSION`: by id or name, and
+    /// a number, `$Latest` or `$Default`; its type is then the template's.
+    pub launch_template: Option<String>,
     /// How many network interfaces it may have, its own among them [default: as its type, else without limit].
     pub max_interfaces: Option<u32>,
     /// How often a container may ask its metadata endpoint for each path: requests a second, and at once (the agent's
@@ -109,7 +113,8 @@ impl AgentSettings {
     /// The attributes that say how many interfaces the machine may have.
     ///
     /// # Errors
-    /// Its type is not known and no number is given, or the number is 0.
+    /// Its type is not known and no number is given, or the number is 0; it has a type and a launch template, or
+    /// the latter is not written as one is.
     pub fn interfaces(&self) -> anyhow::Result<Vec<(String, String)>> {
         let known = |name: &String| interfaces::limits(name).is_some();
         if let Some(name) = self.instance_type.as_ref().filter(|name| !known(name))
@@ -120,11 +125,21 @@ impl AgentSettings {
         if self.max_interfaces == Some(0) {
             bail!("max_interfaces: the machine itself has one; use 1 or more");
         }
+        if let Some(text) = &self.launch_template {
+            if self.instance_type.is_some() {
+                bail!(
+                    "instance_type and launch_template: the template's type is the machine's; use one of them"
+                );
+            }
+            Reference::parse(text).with_context(|| format!("launch_template {text:?}"))?;
+        }
         let kind = self.instance_type.clone();
         let most = self.max_interfaces.map(|most| most.to_string());
         let kind = kind.map(|kind| (interfaces::INSTANCE_TYPE.to_owned(), kind));
         let most = most.map(|most| (interfaces::MAX_INTERFACES.to_owned(), most));
-        Ok(kind.into_iter().chain(most).collect())
+        let template = self.launch_template.clone();
+        let template = template.map(|text| (launch_template::LAUNCH_TEMPLATE.to_owned(), text));
+        Ok([kind, most, template].into_iter().flatten().collect())
     }
 
     /// When unused images go; never where images of the past are preferred, as with the public agent.

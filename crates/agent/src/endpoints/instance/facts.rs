@@ -7,8 +7,6 @@ use netdev::device::WayOut;
 use serde_json::json;
 use std::net::Ipv4Addr;
 
-const INSTANCE_TYPE: &str = "ecs.instance-type";
-
 /// Of an instance. What is not known, AWS's paths do not have.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -16,7 +14,7 @@ pub struct Facts {
     pub instance_id: Option<String>,
     /// Twelve digits, then likewise.
     pub account: Option<String>,
-    /// Where it was told what to be.
+    /// Where its settings or its launch template say so.
     pub instance_type: Option<String>,
     /// `us-east-1`.
     pub region: String,
@@ -42,7 +40,7 @@ pub fn of(host: &Host, way_out: Option<WayOut>) -> Facts {
     Facts {
         instance_id: record.ec2_instance_id,
         account: account.filter(|account| !account.is_empty()),
-        instance_type: config.attributes.get(INSTANCE_TYPE).cloned(),
+        instance_type: record.ec2_instance_type,
         region: config.region.clone(),
         zone: config.zone(),
         architecture: if cfg!(target_arch = "aarch64") {

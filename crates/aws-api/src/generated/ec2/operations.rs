@@ -192,6 +192,28 @@ impl Operation for CreateInternetGateway {
     const SERVICE: &'static str = "ec2";
 }
 
+/// `CreateLaunchTemplate`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateLaunchTemplate;
+
+impl Operation for CreateLaunchTemplate {
+    type Input = CreateLaunchTemplateRequest;
+    type Output = CreateLaunchTemplateResult;
+    const NAME: &'static str = "CreateLaunchTemplate";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `CreateLaunchTemplateVersion`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateLaunchTemplateVersion;
+
+impl Operation for CreateLaunchTemplateVersion {
+    type Input = CreateLaunchTemplateVersionRequest;
+    type Output = CreateLaunchTemplateVersionResult;
+    const NAME: &'static str = "CreateLaunchTemplateVersion";
+    const SERVICE: &'static str = "ec2";
+}
+
 /// `CreateManagedPrefixList`.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateManagedPrefixList;
@@ -354,6 +376,28 @@ impl Operation for DeleteInternetGateway {
     type Input = DeleteInternetGatewayRequest;
     type Output = crate::shape::Empty;
     const NAME: &'static str = "DeleteInternetGateway";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteLaunchTemplate`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteLaunchTemplate;
+
+impl Operation for DeleteLaunchTemplate {
+    type Input = DeleteLaunchTemplateRequest;
+    type Output = DeleteLaunchTemplateResult;
+    const NAME: &'static str = "DeleteLaunchTemplate";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DeleteLaunchTemplateVersions`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteLaunchTemplateVersions;
+
+impl Operation for DeleteLaunchTemplateVersions {
+    type Input = DeleteLaunchTemplateVersionsRequest;
+    type Output = DeleteLaunchTemplateVersionsResult;
+    const NAME: &'static str = "DeleteLaunchTemplateVersions";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -563,6 +607,28 @@ impl Operation for DescribeInternetGateways {
     type Input = DescribeInternetGatewaysRequest;
     type Output = DescribeInternetGatewaysResult;
     const NAME: &'static str = "DescribeInternetGateways";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeLaunchTemplateVersions`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeLaunchTemplateVersions;
+
+impl Operation for DescribeLaunchTemplateVersions {
+    type Input = DescribeLaunchTemplateVersionsRequest;
+    type Output = DescribeLaunchTemplateVersionsResult;
+    const NAME: &'static str = "DescribeLaunchTemplateVersions";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `DescribeLaunchTemplates`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeLaunchTemplates;
+
+impl Operation for DescribeLaunchTemplates {
+    type Input = DescribeLaunchTemplatesRequest;
+    type Output = DescribeLaunchTemplatesResult;
+    const NAME: &'static str = "DescribeLaunchTemplates";
     const SERVICE: &'static str = "ec2";
 }
 
@@ -838,6 +904,17 @@ impl Operation for GetManagedPrefixListEntries {
     type Input = GetManagedPrefixListEntriesRequest;
     type Output = GetManagedPrefixListEntriesResult;
     const NAME: &'static str = "GetManagedPrefixListEntries";
+    const SERVICE: &'static str = "ec2";
+}
+
+/// `ModifyLaunchTemplate`.
+#[derive(Clone, Copy, Debug)]
+pub struct ModifyLaunchTemplate;
+
+impl Operation for ModifyLaunchTemplate {
+    type Input = ModifyLaunchTemplateRequest;
+    type Output = ModifyLaunchTemplateResult;
+    const NAME: &'static str = "ModifyLaunchTemplate";
     const SERVICE: &'static str = "ec2";
 }
 

@@ -5,6 +5,84 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `AcceleratorCount` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorCount {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`AcceleratorCount`].
+pub static ACCELERATOR_COUNT: StructDescription = StructDescription {
+    name: "AcceleratorCount",
+    members: &[
+        Member::new("max", Kind::Integer).query_name("Max"),
+        Member::new("min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(AcceleratorCount, ACCELERATOR_COUNT, max, min);
+
+/// `AcceleratorCountRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorCountRequest {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`AcceleratorCountRequest`].
+pub static ACCELERATOR_COUNT_REQUEST: StructDescription = StructDescription {
+    name: "AcceleratorCountRequest",
+    members: &[
+        Member::new("Max", Kind::Integer).query_name("Max"),
+        Member::new("Min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(AcceleratorCountRequest, ACCELERATOR_COUNT_REQUEST, max, min);
+
+/// `AcceleratorTotalMemoryMiB` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorTotalMemoryMiB {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`AcceleratorTotalMemoryMiB`].
+pub static ACCELERATOR_TOTAL_MEMORY_MI_B: StructDescription = StructDescription {
+    name: "AcceleratorTotalMemoryMiB",
+    members: &[
+        Member::new("max", Kind::Integer).query_name("Max"),
+        Member::new("min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(
+    AcceleratorTotalMemoryMiB,
+    ACCELERATOR_TOTAL_MEMORY_MI_B,
+    max,
+    min
+);
+
+/// `AcceleratorTotalMemoryMiBRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorTotalMemoryMiBRequest {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`AcceleratorTotalMemoryMiBRequest`].
+pub static ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST: StructDescription = StructDescription {
+    name: "AcceleratorTotalMemoryMiBRequest",
+    members: &[
+        Member::new("Max", Kind::Integer).query_name("Max"),
+        Member::new("Min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(
+    AcceleratorTotalMemoryMiBRequest,
+    ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST,
+    max,
+    min
+);
+
 /// `AccountAttribute` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountAttribute {

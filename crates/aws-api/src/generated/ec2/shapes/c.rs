@@ -5,6 +5,77 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `CapacityReservationTarget` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityReservationTarget {
+    pub capacity_reservation_id: Option<String>,
+    pub capacity_reservation_resource_group_arn: Option<String>,
+}
+
+/// Describes [`CapacityReservationTarget`].
+pub static CAPACITY_RESERVATION_TARGET: StructDescription = StructDescription {
+    name: "CapacityReservationTarget",
+    members: &[
+        Member::new("CapacityReservationId", Kind::String).query_name("CapacityReservationId"),
+        Member::new("CapacityReservationResourceGroupArn", Kind::String)
+            .query_name("CapacityReservationResourceGroupArn"),
+    ],
+};
+structure!(
+    CapacityReservationTarget,
+    CAPACITY_RESERVATION_TARGET,
+    capacity_reservation_id,
+    capacity_reservation_resource_group_arn
+);
+
+/// `CapacityReservationTargetResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityReservationTargetResponse {
+    pub capacity_reservation_id: Option<String>,
+    pub capacity_reservation_resource_group_arn: Option<String>,
+}
+
+/// Describes [`CapacityReservationTargetResponse`].
+pub static CAPACITY_RESERVATION_TARGET_RESPONSE: StructDescription = StructDescription {
+    name: "CapacityReservationTargetResponse",
+    members: &[
+        Member::new("capacityReservationId", Kind::String).query_name("CapacityReservationId"),
+        Member::new("capacityReservationResourceGroupArn", Kind::String)
+            .query_name("CapacityReservationResourceGroupArn"),
+    ],
+};
+structure!(
+    CapacityReservationTargetResponse,
+    CAPACITY_RESERVATION_TARGET_RESPONSE,
+    capacity_reservation_id,
+    capacity_reservation_resource_group_arn
+);
+
+/// `ConnectionTrackingSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionTrackingSpecification {
+    pub tcp_established_timeout: Option<i32>,
+    pub udp_stream_timeout: Option<i32>,
+    pub udp_timeout: Option<i32>,
+}
+
+/// Describes [`ConnectionTrackingSpecification`].
+pub static CONNECTION_TRACKING_SPECIFICATION: StructDescription = StructDescription {
+    name: "ConnectionTrackingSpecification",
+    members: &[
+        Member::new("tcpEstablishedTimeout", Kind::Integer).query_name("TcpEstablishedTimeout"),
+        Member::new("udpStreamTimeout", Kind::Integer).query_name("UdpStreamTimeout"),
+        Member::new("udpTimeout", Kind::Integer).query_name("UdpTimeout"),
+    ],
+};
+structure!(
+    ConnectionTrackingSpecification,
+    CONNECTION_TRACKING_SPECIFICATION,
+    tcp_established_timeout,
+    udp_stream_timeout,
+    udp_timeout
+);
+
 /// `ConnectionTrackingSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConnectionTrackingSpecificationRequest {
@@ -28,6 +99,46 @@ structure!(
     tcp_established_timeout,
     udp_stream_timeout,
     udp_timeout
+);
+
+/// `CpuPerformanceFactor` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CpuPerformanceFactor {
+    pub references: Option<Vec<PerformanceFactorReference>>,
+}
+
+/// Describes [`CpuPerformanceFactor`].
+pub static CPU_PERFORMANCE_FACTOR: StructDescription = StructDescription {
+    name: "CpuPerformanceFactor",
+    members: &[Member::new(
+        "referenceSet",
+        Kind::List(&Kind::Structure(&PERFORMANCE_FACTOR_REFERENCE)),
+    )
+    .query_name("ReferenceSet")
+    .item_name(Some("item"))],
+};
+structure!(CpuPerformanceFactor, CPU_PERFORMANCE_FACTOR, references);
+
+/// `CpuPerformanceFactorRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CpuPerformanceFactorRequest {
+    pub references: Option<Vec<PerformanceFactorReferenceRequest>>,
+}
+
+/// Describes [`CpuPerformanceFactorRequest`].
+pub static CPU_PERFORMANCE_FACTOR_REQUEST: StructDescription = StructDescription {
+    name: "CpuPerformanceFactorRequest",
+    members: &[Member::new(
+        "Reference",
+        Kind::List(&Kind::Structure(&PERFORMANCE_FACTOR_REFERENCE_REQUEST)),
+    )
+    .query_name("Reference")
+    .item_name(Some("item"))],
+};
+structure!(
+    CpuPerformanceFactorRequest,
+    CPU_PERFORMANCE_FACTOR_REQUEST,
+    references
 );
 
 /// `CreateDefaultSubnetRequest` of the model.
@@ -260,6 +371,149 @@ structure!(
     CreateInternetGatewayResult,
     CREATE_INTERNET_GATEWAY_RESULT,
     internet_gateway
+);
+
+/// `CreateLaunchTemplateRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub launch_template_data: Option<RequestLaunchTemplateData>,
+    pub launch_template_name: Option<String>,
+    pub operator: Option<OperatorRequest>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub version_description: Option<String>,
+}
+
+/// Describes [`CreateLaunchTemplateRequest`].
+pub static CREATE_LAUNCH_TEMPLATE_REQUEST: StructDescription = StructDescription {
+    name: "CreateLaunchTemplateRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "LaunchTemplateData",
+            Kind::Structure(&REQUEST_LAUNCH_TEMPLATE_DATA),
+        )
+        .required()
+        .query_name("LaunchTemplateData"),
+        Member::new("LaunchTemplateName", Kind::String)
+            .required()
+            .query_name("LaunchTemplateName"),
+        Member::new("Operator", Kind::Structure(&OPERATOR_REQUEST)).query_name("Operator"),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("item")),
+        Member::new("VersionDescription", Kind::String).query_name("VersionDescription"),
+    ],
+};
+structure!(
+    CreateLaunchTemplateRequest,
+    CREATE_LAUNCH_TEMPLATE_REQUEST,
+    client_token,
+    dry_run,
+    launch_template_data,
+    launch_template_name,
+    operator,
+    tag_specifications,
+    version_description
+);
+
+/// `CreateLaunchTemplateResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateResult {
+    pub launch_template: Option<LaunchTemplate>,
+    pub warning: Option<ValidationWarning>,
+}
+
+/// Describes [`CreateLaunchTemplateResult`].
+pub static CREATE_LAUNCH_TEMPLATE_RESULT: StructDescription = StructDescription {
+    name: "CreateLaunchTemplateResult",
+    members: &[
+        Member::new("launchTemplate", Kind::Structure(&LAUNCH_TEMPLATE))
+            .query_name("LaunchTemplate"),
+        Member::new("warning", Kind::Structure(&VALIDATION_WARNING)).query_name("Warning"),
+    ],
+};
+structure!(
+    CreateLaunchTemplateResult,
+    CREATE_LAUNCH_TEMPLATE_RESULT,
+    launch_template,
+    warning
+);
+
+/// `CreateLaunchTemplateVersionRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateVersionRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub launch_template_data: Option<RequestLaunchTemplateData>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub resolve_alias: Option<bool>,
+    pub source_version: Option<String>,
+    pub version_description: Option<String>,
+}
+
+/// Describes [`CreateLaunchTemplateVersionRequest`].
+pub static CREATE_LAUNCH_TEMPLATE_VERSION_REQUEST: StructDescription = StructDescription {
+    name: "CreateLaunchTemplateVersionRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new(
+            "LaunchTemplateData",
+            Kind::Structure(&REQUEST_LAUNCH_TEMPLATE_DATA),
+        )
+        .required()
+        .query_name("LaunchTemplateData"),
+        Member::new("LaunchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("LaunchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+        Member::new("ResolveAlias", Kind::Boolean).query_name("ResolveAlias"),
+        Member::new("SourceVersion", Kind::String).query_name("SourceVersion"),
+        Member::new("VersionDescription", Kind::String).query_name("VersionDescription"),
+    ],
+};
+structure!(
+    CreateLaunchTemplateVersionRequest,
+    CREATE_LAUNCH_TEMPLATE_VERSION_REQUEST,
+    client_token,
+    dry_run,
+    launch_template_data,
+    launch_template_id,
+    launch_template_name,
+    resolve_alias,
+    source_version,
+    version_description
+);
+
+/// `CreateLaunchTemplateVersionResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateVersionResult {
+    pub launch_template_version: Option<LaunchTemplateVersion>,
+    pub warning: Option<ValidationWarning>,
+}
+
+/// Describes [`CreateLaunchTemplateVersionResult`].
+pub static CREATE_LAUNCH_TEMPLATE_VERSION_RESULT: StructDescription = StructDescription {
+    name: "CreateLaunchTemplateVersionResult",
+    members: &[
+        Member::new(
+            "launchTemplateVersion",
+            Kind::Structure(&LAUNCH_TEMPLATE_VERSION),
+        )
+        .query_name("LaunchTemplateVersion"),
+        Member::new("warning", Kind::Structure(&VALIDATION_WARNING)).query_name("Warning"),
+    ],
+};
+structure!(
+    CreateLaunchTemplateVersionResult,
+    CREATE_LAUNCH_TEMPLATE_VERSION_RESULT,
+    launch_template_version,
+    warning
 );
 
 /// `CreateManagedPrefixListRequest` of the model.
@@ -1168,3 +1422,35 @@ pub static CREATE_VPC_RESULT: StructDescription = StructDescription {
     members: &[Member::new("vpc", Kind::Structure(&VPC)).query_name("Vpc")],
 };
 structure!(CreateVpcResult, CREATE_VPC_RESULT, vpc);
+
+/// `CreditSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreditSpecification {
+    pub cpu_credits: Option<String>,
+}
+
+/// Describes [`CreditSpecification`].
+pub static CREDIT_SPECIFICATION: StructDescription = StructDescription {
+    name: "CreditSpecification",
+    members: &[Member::new("cpuCredits", Kind::String).query_name("CpuCredits")],
+};
+structure!(CreditSpecification, CREDIT_SPECIFICATION, cpu_credits);
+
+/// `CreditSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreditSpecificationRequest {
+    pub cpu_credits: Option<String>,
+}
+
+/// Describes [`CreditSpecificationRequest`].
+pub static CREDIT_SPECIFICATION_REQUEST: StructDescription = StructDescription {
+    name: "CreditSpecificationRequest",
+    members: &[Member::new("CpuCredits", Kind::String)
+        .required()
+        .query_name("CpuCredits")],
+};
+structure!(
+    CreditSpecificationRequest,
+    CREDIT_SPECIFICATION_REQUEST,
+    cpu_credits
+);

@@ -94,6 +94,176 @@ structure!(
     internet_gateway_id
 );
 
+/// `DeleteLaunchTemplateRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateRequest {
+    pub dry_run: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+}
+
+/// Describes [`DeleteLaunchTemplateRequest`].
+pub static DELETE_LAUNCH_TEMPLATE_REQUEST: StructDescription = StructDescription {
+    name: "DeleteLaunchTemplateRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("LaunchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("LaunchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+    ],
+};
+structure!(
+    DeleteLaunchTemplateRequest,
+    DELETE_LAUNCH_TEMPLATE_REQUEST,
+    dry_run,
+    launch_template_id,
+    launch_template_name
+);
+
+/// `DeleteLaunchTemplateResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateResult {
+    pub launch_template: Option<LaunchTemplate>,
+}
+
+/// Describes [`DeleteLaunchTemplateResult`].
+pub static DELETE_LAUNCH_TEMPLATE_RESULT: StructDescription = StructDescription {
+    name: "DeleteLaunchTemplateResult",
+    members: &[
+        Member::new("launchTemplate", Kind::Structure(&LAUNCH_TEMPLATE))
+            .query_name("LaunchTemplate"),
+    ],
+};
+structure!(
+    DeleteLaunchTemplateResult,
+    DELETE_LAUNCH_TEMPLATE_RESULT,
+    launch_template
+);
+
+/// `DeleteLaunchTemplateVersionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsRequest {
+    pub dry_run: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub versions: Option<Vec<String>>,
+}
+
+/// Describes [`DeleteLaunchTemplateVersionsRequest`].
+pub static DELETE_LAUNCH_TEMPLATE_VERSIONS_REQUEST: StructDescription = StructDescription {
+    name: "DeleteLaunchTemplateVersionsRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("LaunchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("LaunchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+        Member::new("LaunchTemplateVersion", Kind::List(&Kind::String))
+            .required()
+            .query_name("LaunchTemplateVersion")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DeleteLaunchTemplateVersionsRequest,
+    DELETE_LAUNCH_TEMPLATE_VERSIONS_REQUEST,
+    dry_run,
+    launch_template_id,
+    launch_template_name,
+    versions
+);
+
+/// `DeleteLaunchTemplateVersionsResponseErrorItem` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsResponseErrorItem {
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub response_error: Option<ResponseError>,
+    pub version_number: Option<i64>,
+}
+
+/// Describes [`DeleteLaunchTemplateVersionsResponseErrorItem`].
+pub static DELETE_LAUNCH_TEMPLATE_VERSIONS_RESPONSE_ERROR_ITEM: StructDescription =
+    StructDescription {
+        name: "DeleteLaunchTemplateVersionsResponseErrorItem",
+        members: &[
+            Member::new("launchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+            Member::new("launchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+            Member::new("responseError", Kind::Structure(&RESPONSE_ERROR))
+                .query_name("ResponseError"),
+            Member::new("versionNumber", Kind::Long).query_name("VersionNumber"),
+        ],
+    };
+structure!(
+    DeleteLaunchTemplateVersionsResponseErrorItem,
+    DELETE_LAUNCH_TEMPLATE_VERSIONS_RESPONSE_ERROR_ITEM,
+    launch_template_id,
+    launch_template_name,
+    response_error,
+    version_number
+);
+
+/// `DeleteLaunchTemplateVersionsResponseSuccessItem` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsResponseSuccessItem {
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub version_number: Option<i64>,
+}
+
+/// Describes [`DeleteLaunchTemplateVersionsResponseSuccessItem`].
+pub static DELETE_LAUNCH_TEMPLATE_VERSIONS_RESPONSE_SUCCESS_ITEM: StructDescription =
+    StructDescription {
+        name: "DeleteLaunchTemplateVersionsResponseSuccessItem",
+        members: &[
+            Member::new("launchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+            Member::new("launchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+            Member::new("versionNumber", Kind::Long).query_name("VersionNumber"),
+        ],
+    };
+structure!(
+    DeleteLaunchTemplateVersionsResponseSuccessItem,
+    DELETE_LAUNCH_TEMPLATE_VERSIONS_RESPONSE_SUCCESS_ITEM,
+    launch_template_id,
+    launch_template_name,
+    version_number
+);
+
+/// `DeleteLaunchTemplateVersionsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsResult {
+    pub successfully_deleted_launch_template_versions:
+        Option<Vec<DeleteLaunchTemplateVersionsResponseSuccessItem>>,
+    pub unsuccessfully_deleted_launch_template_versions:
+        Option<Vec<DeleteLaunchTemplateVersionsResponseErrorItem>>,
+}
+
+/// Describes [`DeleteLaunchTemplateVersionsResult`].
+pub static DELETE_LAUNCH_TEMPLATE_VERSIONS_RESULT: StructDescription = StructDescription {
+    name: "DeleteLaunchTemplateVersionsResult",
+    members: &[
+        Member::new(
+            "successfullyDeletedLaunchTemplateVersionSet",
+            Kind::List(&Kind::Structure(
+                &DELETE_LAUNCH_TEMPLATE_VERSIONS_RESPONSE_SUCCESS_ITEM,
+            )),
+        )
+        .query_name("SuccessfullyDeletedLaunchTemplateVersionSet")
+        .item_name(Some("item")),
+        Member::new(
+            "unsuccessfullyDeletedLaunchTemplateVersionSet",
+            Kind::List(&Kind::Structure(
+                &DELETE_LAUNCH_TEMPLATE_VERSIONS_RESPONSE_ERROR_ITEM,
+            )),
+        )
+        .query_name("UnsuccessfullyDeletedLaunchTemplateVersionSet")
+        .item_name(Some("item")),
+    ],
+};
+structure!(
+    DeleteLaunchTemplateVersionsResult,
+    DELETE_LAUNCH_TEMPLATE_VERSIONS_RESULT,
+    successfully_deleted_launch_template_versions,
+    unsuccessfully_deleted_launch_template_versions
+);
+
 /// `DeleteManagedPrefixListRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteManagedPrefixListRequest {
@@ -887,6 +1057,156 @@ structure!(
     DescribeInternetGatewaysResult,
     DESCRIBE_INTERNET_GATEWAYS_RESULT,
     internet_gateways,
+    next_token
+);
+
+/// `DescribeLaunchTemplateVersionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplateVersionsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub include_managed_resources: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub max_results: Option<i32>,
+    pub max_version: Option<String>,
+    pub min_version: Option<String>,
+    pub next_token: Option<String>,
+    pub resolve_alias: Option<bool>,
+    pub versions: Option<Vec<String>>,
+}
+
+/// Describes [`DescribeLaunchTemplateVersionsRequest`].
+pub static DESCRIBE_LAUNCH_TEMPLATE_VERSIONS_REQUEST: StructDescription = StructDescription {
+    name: "DescribeLaunchTemplateVersionsRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("IncludeManagedResources", Kind::Boolean).query_name("IncludeManagedResources"),
+        Member::new("LaunchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("LaunchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("MaxVersion", Kind::String).query_name("MaxVersion"),
+        Member::new("MinVersion", Kind::String).query_name("MinVersion"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+        Member::new("ResolveAlias", Kind::Boolean).query_name("ResolveAlias"),
+        Member::new("LaunchTemplateVersion", Kind::List(&Kind::String))
+            .query_name("LaunchTemplateVersion")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    DescribeLaunchTemplateVersionsRequest,
+    DESCRIBE_LAUNCH_TEMPLATE_VERSIONS_REQUEST,
+    dry_run,
+    filters,
+    include_managed_resources,
+    launch_template_id,
+    launch_template_name,
+    max_results,
+    max_version,
+    min_version,
+    next_token,
+    resolve_alias,
+    versions
+);
+
+/// `DescribeLaunchTemplateVersionsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplateVersionsResult {
+    pub launch_template_versions: Option<Vec<LaunchTemplateVersion>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeLaunchTemplateVersionsResult`].
+pub static DESCRIBE_LAUNCH_TEMPLATE_VERSIONS_RESULT: StructDescription = StructDescription {
+    name: "DescribeLaunchTemplateVersionsResult",
+    members: &[
+        Member::new(
+            "launchTemplateVersionSet",
+            Kind::List(&Kind::Structure(&LAUNCH_TEMPLATE_VERSION)),
+        )
+        .query_name("LaunchTemplateVersionSet")
+        .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeLaunchTemplateVersionsResult,
+    DESCRIBE_LAUNCH_TEMPLATE_VERSIONS_RESULT,
+    launch_template_versions,
+    next_token
+);
+
+/// `DescribeLaunchTemplatesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplatesRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub include_managed_resources: Option<bool>,
+    pub launch_template_ids: Option<Vec<String>>,
+    pub launch_template_names: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeLaunchTemplatesRequest`].
+pub static DESCRIBE_LAUNCH_TEMPLATES_REQUEST: StructDescription = StructDescription {
+    name: "DescribeLaunchTemplatesRequest",
+    members: &[
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("Filter", Kind::List(&Kind::Structure(&FILTER)))
+            .query_name("Filter")
+            .item_name(Some("Filter")),
+        Member::new("IncludeManagedResources", Kind::Boolean).query_name("IncludeManagedResources"),
+        Member::new("LaunchTemplateId", Kind::List(&Kind::String))
+            .query_name("LaunchTemplateId")
+            .item_name(Some("item")),
+        Member::new("LaunchTemplateName", Kind::List(&Kind::String))
+            .query_name("LaunchTemplateName")
+            .item_name(Some("item")),
+        Member::new("MaxResults", Kind::Integer).query_name("MaxResults"),
+        Member::new("NextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeLaunchTemplatesRequest,
+    DESCRIBE_LAUNCH_TEMPLATES_REQUEST,
+    dry_run,
+    filters,
+    include_managed_resources,
+    launch_template_ids,
+    launch_template_names,
+    max_results,
+    next_token
+);
+
+/// `DescribeLaunchTemplatesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplatesResult {
+    pub launch_templates: Option<Vec<LaunchTemplate>>,
+    pub next_token: Option<String>,
+}
+
+/// Describes [`DescribeLaunchTemplatesResult`].
+pub static DESCRIBE_LAUNCH_TEMPLATES_RESULT: StructDescription = StructDescription {
+    name: "DescribeLaunchTemplatesResult",
+    members: &[
+        Member::new(
+            "launchTemplates",
+            Kind::List(&Kind::Structure(&LAUNCH_TEMPLATE)),
+        )
+        .query_name("LaunchTemplates")
+        .item_name(Some("item")),
+        Member::new("nextToken", Kind::String).query_name("NextToken"),
+    ],
+};
+structure!(
+    DescribeLaunchTemplatesResult,
+    DESCRIBE_LAUNCH_TEMPLATES_RESULT,
+    launch_templates,
     next_token
 );
 

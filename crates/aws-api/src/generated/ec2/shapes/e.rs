@@ -38,6 +38,38 @@ structure!(
     tags
 );
 
+/// `ElasticGpuSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ElasticGpuSpecification {
+    pub r#type: Option<String>,
+}
+
+/// Describes [`ElasticGpuSpecification`].
+pub static ELASTIC_GPU_SPECIFICATION: StructDescription = StructDescription {
+    name: "ElasticGpuSpecification",
+    members: &[Member::new("Type", Kind::String)
+        .required()
+        .query_name("Type")],
+};
+structure!(ElasticGpuSpecification, ELASTIC_GPU_SPECIFICATION, r#type);
+
+/// `ElasticGpuSpecificationResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ElasticGpuSpecificationResponse {
+    pub r#type: Option<String>,
+}
+
+/// Describes [`ElasticGpuSpecificationResponse`].
+pub static ELASTIC_GPU_SPECIFICATION_RESPONSE: StructDescription = StructDescription {
+    name: "ElasticGpuSpecificationResponse",
+    members: &[Member::new("type", Kind::String).query_name("Type")],
+};
+structure!(
+    ElasticGpuSpecificationResponse,
+    ELASTIC_GPU_SPECIFICATION_RESPONSE,
+    r#type
+);
+
 /// `EnaSrdSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnaSrdSpecification {
@@ -64,6 +96,32 @@ structure!(
     ena_srd_udp_specification
 );
 
+/// `EnaSrdSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnaSrdSpecificationRequest {
+    pub ena_srd_enabled: Option<bool>,
+    pub ena_srd_udp_specification: Option<EnaSrdUdpSpecificationRequest>,
+}
+
+/// Describes [`EnaSrdSpecificationRequest`].
+pub static ENA_SRD_SPECIFICATION_REQUEST: StructDescription = StructDescription {
+    name: "EnaSrdSpecificationRequest",
+    members: &[
+        Member::new("EnaSrdEnabled", Kind::Boolean).query_name("EnaSrdEnabled"),
+        Member::new(
+            "EnaSrdUdpSpecification",
+            Kind::Structure(&ENA_SRD_UDP_SPECIFICATION_REQUEST),
+        )
+        .query_name("EnaSrdUdpSpecification"),
+    ],
+};
+structure!(
+    EnaSrdSpecificationRequest,
+    ENA_SRD_SPECIFICATION_REQUEST,
+    ena_srd_enabled,
+    ena_srd_udp_specification
+);
+
 /// `EnaSrdUdpSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnaSrdUdpSpecification {
@@ -78,5 +136,22 @@ pub static ENA_SRD_UDP_SPECIFICATION: StructDescription = StructDescription {
 structure!(
     EnaSrdUdpSpecification,
     ENA_SRD_UDP_SPECIFICATION,
+    ena_srd_udp_enabled
+);
+
+/// `EnaSrdUdpSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnaSrdUdpSpecificationRequest {
+    pub ena_srd_udp_enabled: Option<bool>,
+}
+
+/// Describes [`EnaSrdUdpSpecificationRequest`].
+pub static ENA_SRD_UDP_SPECIFICATION_REQUEST: StructDescription = StructDescription {
+    name: "EnaSrdUdpSpecificationRequest",
+    members: &[Member::new("EnaSrdUdpEnabled", Kind::Boolean).query_name("EnaSrdUdpEnabled")],
+};
+structure!(
+    EnaSrdUdpSpecificationRequest,
+    ENA_SRD_UDP_SPECIFICATION_REQUEST,
     ena_srd_udp_enabled
 );

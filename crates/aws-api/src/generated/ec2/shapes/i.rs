@@ -61,6 +61,319 @@ structure!(
     is_primary_ipv6
 );
 
+/// `InstanceIpv6AddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceIpv6AddressRequest {
+    pub ipv6_address: Option<String>,
+}
+
+/// Describes [`InstanceIpv6AddressRequest`].
+pub static INSTANCE_IPV6_ADDRESS_REQUEST: StructDescription = StructDescription {
+    name: "InstanceIpv6AddressRequest",
+    members: &[Member::new("Ipv6Address", Kind::String).query_name("Ipv6Address")],
+};
+structure!(
+    InstanceIpv6AddressRequest,
+    INSTANCE_IPV6_ADDRESS_REQUEST,
+    ipv6_address
+);
+
+/// `InstanceRequirements` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceRequirements {
+    pub accelerator_count: Option<AcceleratorCount>,
+    pub accelerator_manufacturers: Option<Vec<String>>,
+    pub accelerator_names: Option<Vec<String>>,
+    pub accelerator_total_memory_mi_b: Option<AcceleratorTotalMemoryMiB>,
+    pub accelerator_types: Option<Vec<String>>,
+    pub allowed_instance_types: Option<Vec<String>>,
+    pub bare_metal: Option<String>,
+    pub baseline_ebs_bandwidth_mbps: Option<BaselineEbsBandwidthMbps>,
+    pub baseline_performance_factors: Option<BaselinePerformanceFactors>,
+    pub burstable_performance: Option<String>,
+    pub cpu_manufacturers: Option<Vec<String>>,
+    pub excluded_instance_types: Option<Vec<String>>,
+    pub instance_generations: Option<Vec<String>>,
+    pub local_storage: Option<String>,
+    pub local_storage_types: Option<Vec<String>>,
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: Option<i32>,
+    pub memory_gi_b_per_v_cpu: Option<MemoryGiBPerVCpu>,
+    pub memory_mi_b: Option<MemoryMiB>,
+    pub network_bandwidth_gbps: Option<NetworkBandwidthGbps>,
+    pub network_interface_count: Option<NetworkInterfaceCount>,
+    pub on_demand_max_price_percentage_over_lowest_price: Option<i32>,
+    pub require_encryption_in_transit: Option<bool>,
+    pub require_hibernate_support: Option<bool>,
+    pub spot_max_price_percentage_over_lowest_price: Option<i32>,
+    pub total_local_storage_gb: Option<TotalLocalStorageGB>,
+    pub v_cpu_count: Option<VCpuCountRange>,
+}
+
+/// Describes [`InstanceRequirements`].
+pub static INSTANCE_REQUIREMENTS: StructDescription = StructDescription {
+    name: "InstanceRequirements",
+    members: &[
+        Member::new("acceleratorCount", Kind::Structure(&ACCELERATOR_COUNT))
+            .query_name("AcceleratorCount"),
+        Member::new("acceleratorManufacturerSet", Kind::List(&Kind::String))
+            .query_name("AcceleratorManufacturerSet")
+            .item_name(Some("item")),
+        Member::new("acceleratorNameSet", Kind::List(&Kind::String))
+            .query_name("AcceleratorNameSet")
+            .item_name(Some("item")),
+        Member::new(
+            "acceleratorTotalMemoryMiB",
+            Kind::Structure(&ACCELERATOR_TOTAL_MEMORY_MI_B),
+        )
+        .query_name("AcceleratorTotalMemoryMiB"),
+        Member::new("acceleratorTypeSet", Kind::List(&Kind::String))
+            .query_name("AcceleratorTypeSet")
+            .item_name(Some("item")),
+        Member::new("allowedInstanceTypeSet", Kind::List(&Kind::String))
+            .query_name("AllowedInstanceTypeSet")
+            .item_name(Some("item")),
+        Member::new("bareMetal", Kind::String).query_name("BareMetal"),
+        Member::new(
+            "baselineEbsBandwidthMbps",
+            Kind::Structure(&BASELINE_EBS_BANDWIDTH_MBPS),
+        )
+        .query_name("BaselineEbsBandwidthMbps"),
+        Member::new(
+            "baselinePerformanceFactors",
+            Kind::Structure(&BASELINE_PERFORMANCE_FACTORS),
+        )
+        .query_name("BaselinePerformanceFactors"),
+        Member::new("burstablePerformance", Kind::String).query_name("BurstablePerformance"),
+        Member::new("cpuManufacturerSet", Kind::List(&Kind::String))
+            .query_name("CpuManufacturerSet")
+            .item_name(Some("item")),
+        Member::new("excludedInstanceTypeSet", Kind::List(&Kind::String))
+            .query_name("ExcludedInstanceTypeSet")
+            .item_name(Some("item")),
+        Member::new("instanceGenerationSet", Kind::List(&Kind::String))
+            .query_name("InstanceGenerationSet")
+            .item_name(Some("item")),
+        Member::new("localStorage", Kind::String).query_name("LocalStorage"),
+        Member::new("localStorageTypeSet", Kind::List(&Kind::String))
+            .query_name("LocalStorageTypeSet")
+            .item_name(Some("item")),
+        Member::new(
+            "maxSpotPriceAsPercentageOfOptimalOnDemandPrice",
+            Kind::Integer,
+        )
+        .query_name("MaxSpotPriceAsPercentageOfOptimalOnDemandPrice"),
+        Member::new("memoryGiBPerVCpu", Kind::Structure(&MEMORY_GI_B_PER_V_CPU))
+            .query_name("MemoryGiBPerVCpu"),
+        Member::new("memoryMiB", Kind::Structure(&MEMORY_MI_B)).query_name("MemoryMiB"),
+        Member::new(
+            "networkBandwidthGbps",
+            Kind::Structure(&NETWORK_BANDWIDTH_GBPS),
+        )
+        .query_name("NetworkBandwidthGbps"),
+        Member::new(
+            "networkInterfaceCount",
+            Kind::Structure(&NETWORK_INTERFACE_COUNT),
+        )
+        .query_name("NetworkInterfaceCount"),
+        Member::new("onDemandMaxPricePercentageOverLowestPrice", Kind::Integer)
+            .query_name("OnDemandMaxPricePercentageOverLowestPrice"),
+        Member::new("requireEncryptionInTransit", Kind::Boolean)
+            .query_name("RequireEncryptionInTransit"),
+        Member::new("requireHibernateSupport", Kind::Boolean).query_name("RequireHibernateSupport"),
+        Member::new("spotMaxPricePercentageOverLowestPrice", Kind::Integer)
+            .query_name("SpotMaxPricePercentageOverLowestPrice"),
+        Member::new(
+            "totalLocalStorageGB",
+            Kind::Structure(&TOTAL_LOCAL_STORAGE_GB),
+        )
+        .query_name("TotalLocalStorageGB"),
+        Member::new("vCpuCount", Kind::Structure(&V_CPU_COUNT_RANGE)).query_name("VCpuCount"),
+    ],
+};
+structure!(
+    InstanceRequirements,
+    INSTANCE_REQUIREMENTS,
+    accelerator_count,
+    accelerator_manufacturers,
+    accelerator_names,
+    accelerator_total_memory_mi_b,
+    accelerator_types,
+    allowed_instance_types,
+    bare_metal,
+    baseline_ebs_bandwidth_mbps,
+    baseline_performance_factors,
+    burstable_performance,
+    cpu_manufacturers,
+    excluded_instance_types,
+    instance_generations,
+    local_storage,
+    local_storage_types,
+    max_spot_price_as_percentage_of_optimal_on_demand_price,
+    memory_gi_b_per_v_cpu,
+    memory_mi_b,
+    network_bandwidth_gbps,
+    network_interface_count,
+    on_demand_max_price_percentage_over_lowest_price,
+    require_encryption_in_transit,
+    require_hibernate_support,
+    spot_max_price_percentage_over_lowest_price,
+    total_local_storage_gb,
+    v_cpu_count
+);
+
+/// `InstanceRequirementsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceRequirementsRequest {
+    pub accelerator_count: Option<AcceleratorCountRequest>,
+    pub accelerator_manufacturers: Option<Vec<String>>,
+    pub accelerator_names: Option<Vec<String>>,
+    pub accelerator_total_memory_mi_b: Option<AcceleratorTotalMemoryMiBRequest>,
+    pub accelerator_types: Option<Vec<String>>,
+    pub allowed_instance_types: Option<Vec<String>>,
+    pub bare_metal: Option<String>,
+    pub baseline_ebs_bandwidth_mbps: Option<BaselineEbsBandwidthMbpsRequest>,
+    pub baseline_performance_factors: Option<BaselinePerformanceFactorsRequest>,
+    pub burstable_performance: Option<String>,
+    pub cpu_manufacturers: Option<Vec<String>>,
+    pub excluded_instance_types: Option<Vec<String>>,
+    pub instance_generations: Option<Vec<String>>,
+    pub local_storage: Option<String>,
+    pub local_storage_types: Option<Vec<String>>,
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: Option<i32>,
+    pub memory_gi_b_per_v_cpu: Option<MemoryGiBPerVCpuRequest>,
+    pub memory_mi_b: Option<MemoryMiBRequest>,
+    pub network_bandwidth_gbps: Option<NetworkBandwidthGbpsRequest>,
+    pub network_interface_count: Option<NetworkInterfaceCountRequest>,
+    pub on_demand_max_price_percentage_over_lowest_price: Option<i32>,
+    pub require_encryption_in_transit: Option<bool>,
+    pub require_hibernate_support: Option<bool>,
+    pub spot_max_price_percentage_over_lowest_price: Option<i32>,
+    pub total_local_storage_gb: Option<TotalLocalStorageGBRequest>,
+    pub v_cpu_count: Option<VCpuCountRangeRequest>,
+}
+
+/// Describes [`InstanceRequirementsRequest`].
+pub static INSTANCE_REQUIREMENTS_REQUEST: StructDescription = StructDescription {
+    name: "InstanceRequirementsRequest",
+    members: &[
+        Member::new(
+            "AcceleratorCount",
+            Kind::Structure(&ACCELERATOR_COUNT_REQUEST),
+        )
+        .query_name("AcceleratorCount"),
+        Member::new("AcceleratorManufacturer", Kind::List(&Kind::String))
+            .query_name("AcceleratorManufacturer")
+            .item_name(Some("item")),
+        Member::new("AcceleratorName", Kind::List(&Kind::String))
+            .query_name("AcceleratorName")
+            .item_name(Some("item")),
+        Member::new(
+            "AcceleratorTotalMemoryMiB",
+            Kind::Structure(&ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST),
+        )
+        .query_name("AcceleratorTotalMemoryMiB"),
+        Member::new("AcceleratorType", Kind::List(&Kind::String))
+            .query_name("AcceleratorType")
+            .item_name(Some("item")),
+        Member::new("AllowedInstanceType", Kind::List(&Kind::String))
+            .query_name("AllowedInstanceType")
+            .item_name(Some("item")),
+        Member::new("BareMetal", Kind::String).query_name("BareMetal"),
+        Member::new(
+            "BaselineEbsBandwidthMbps",
+            Kind::Structure(&BASELINE_EBS_BANDWIDTH_MBPS_REQUEST),
+        )
+        .query_name("BaselineEbsBandwidthMbps"),
+        Member::new(
+            "BaselinePerformanceFactors",
+            Kind::Structure(&BASELINE_PERFORMANCE_FACTORS_REQUEST),
+        )
+        .query_name("BaselinePerformanceFactors"),
+        Member::new("BurstablePerformance", Kind::String).query_name("BurstablePerformance"),
+        Member::new("CpuManufacturer", Kind::List(&Kind::String))
+            .query_name("CpuManufacturer")
+            .item_name(Some("item")),
+        Member::new("ExcludedInstanceType", Kind::List(&Kind::String))
+            .query_name("ExcludedInstanceType")
+            .item_name(Some("item")),
+        Member::new("InstanceGeneration", Kind::List(&Kind::String))
+            .query_name("InstanceGeneration")
+            .item_name(Some("item")),
+        Member::new("LocalStorage", Kind::String).query_name("LocalStorage"),
+        Member::new("LocalStorageType", Kind::List(&Kind::String))
+            .query_name("LocalStorageType")
+            .item_name(Some("item")),
+        Member::new(
+            "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice",
+            Kind::Integer,
+        )
+        .query_name("MaxSpotPriceAsPercentageOfOptimalOnDemandPrice"),
+        Member::new(
+            "MemoryGiBPerVCpu",
+            Kind::Structure(&MEMORY_GI_B_PER_V_CPU_REQUEST),
+        )
+        .query_name("MemoryGiBPerVCpu"),
+        Member::new("MemoryMiB", Kind::Structure(&MEMORY_MI_B_REQUEST))
+            .required()
+            .query_name("MemoryMiB"),
+        Member::new(
+            "NetworkBandwidthGbps",
+            Kind::Structure(&NETWORK_BANDWIDTH_GBPS_REQUEST),
+        )
+        .query_name("NetworkBandwidthGbps"),
+        Member::new(
+            "NetworkInterfaceCount",
+            Kind::Structure(&NETWORK_INTERFACE_COUNT_REQUEST),
+        )
+        .query_name("NetworkInterfaceCount"),
+        Member::new("OnDemandMaxPricePercentageOverLowestPrice", Kind::Integer)
+            .query_name("OnDemandMaxPricePercentageOverLowestPrice"),
+        Member::new("RequireEncryptionInTransit", Kind::Boolean)
+            .query_name("RequireEncryptionInTransit"),
+        Member::new("RequireHibernateSupport", Kind::Boolean).query_name("RequireHibernateSupport"),
+        Member::new("SpotMaxPricePercentageOverLowestPrice", Kind::Integer)
+            .query_name("SpotMaxPricePercentageOverLowestPrice"),
+        Member::new(
+            "TotalLocalStorageGB",
+            Kind::Structure(&TOTAL_LOCAL_STORAGE_GB_REQUEST),
+        )
+        .query_name("TotalLocalStorageGB"),
+        Member::new("VCpuCount", Kind::Structure(&V_CPU_COUNT_RANGE_REQUEST))
+            .required()
+            .query_name("VCpuCount"),
+    ],
+};
+structure!(
+    InstanceRequirementsRequest,
+    INSTANCE_REQUIREMENTS_REQUEST,
+    accelerator_count,
+    accelerator_manufacturers,
+    accelerator_names,
+    accelerator_total_memory_mi_b,
+    accelerator_types,
+    allowed_instance_types,
+    bare_metal,
+    baseline_ebs_bandwidth_mbps,
+    baseline_performance_factors,
+    burstable_performance,
+    cpu_manufacturers,
+    excluded_instance_types,
+    instance_generations,
+    local_storage,
+    local_storage_types,
+    max_spot_price_as_percentage_of_optimal_on_demand_price,
+    memory_gi_b_per_v_cpu,
+    memory_mi_b,
+    network_bandwidth_gbps,
+    network_interface_count,
+    on_demand_max_price_percentage_over_lowest_price,
+    require_encryption_in_transit,
+    require_hibernate_support,
+    spot_max_price_percentage_over_lowest_price,
+    total_local_storage_gb,
+    v_cpu_count
+);
+
 /// `InternetGateway` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InternetGateway {
@@ -217,6 +530,23 @@ structure!(
     ipv4_prefix
 );
 
+/// `Ipv4PrefixSpecificationResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv4PrefixSpecificationResponse {
+    pub ipv4_prefix: Option<String>,
+}
+
+/// Describes [`Ipv4PrefixSpecificationResponse`].
+pub static IPV4_PREFIX_SPECIFICATION_RESPONSE: StructDescription = StructDescription {
+    name: "Ipv4PrefixSpecificationResponse",
+    members: &[Member::new("ipv4Prefix", Kind::String).query_name("Ipv4Prefix")],
+};
+structure!(
+    Ipv4PrefixSpecificationResponse,
+    IPV4_PREFIX_SPECIFICATION_RESPONSE,
+    ipv4_prefix
+);
+
 /// `Ipv6PrefixSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv6PrefixSpecification {
@@ -248,6 +578,23 @@ pub static IPV6_PREFIX_SPECIFICATION_REQUEST: StructDescription = StructDescript
 structure!(
     Ipv6PrefixSpecificationRequest,
     IPV6_PREFIX_SPECIFICATION_REQUEST,
+    ipv6_prefix
+);
+
+/// `Ipv6PrefixSpecificationResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv6PrefixSpecificationResponse {
+    pub ipv6_prefix: Option<String>,
+}
+
+/// Describes [`Ipv6PrefixSpecificationResponse`].
+pub static IPV6_PREFIX_SPECIFICATION_RESPONSE: StructDescription = StructDescription {
+    name: "Ipv6PrefixSpecificationResponse",
+    members: &[Member::new("ipv6Prefix", Kind::String).query_name("Ipv6Prefix")],
+};
+structure!(
+    Ipv6PrefixSpecificationResponse,
+    IPV6_PREFIX_SPECIFICATION_RESPONSE,
     ipv6_prefix
 );
 

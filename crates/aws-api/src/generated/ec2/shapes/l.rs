@@ -4,6 +4,7 @@
 use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
+use aws_types::Timestamp;
 
 /// `LastError` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,3 +22,1424 @@ pub static LAST_ERROR: StructDescription = StructDescription {
     ],
 };
 structure!(LastError, LAST_ERROR, code, message);
+
+/// `LaunchTemplate` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplate {
+    pub create_time: Option<Timestamp>,
+    pub created_by: Option<String>,
+    pub default_version_number: Option<i64>,
+    pub latest_version_number: Option<i64>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`LaunchTemplate`].
+pub static LAUNCH_TEMPLATE: StructDescription = StructDescription {
+    name: "LaunchTemplate",
+    members: &[
+        Member::new("createTime", Kind::Timestamp).query_name("CreateTime"),
+        Member::new("createdBy", Kind::String).query_name("CreatedBy"),
+        Member::new("defaultVersionNumber", Kind::Long).query_name("DefaultVersionNumber"),
+        Member::new("latestVersionNumber", Kind::Long).query_name("LatestVersionNumber"),
+        Member::new("launchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("launchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+        Member::new("operator", Kind::Structure(&OPERATOR_RESPONSE)).query_name("Operator"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    LaunchTemplate,
+    LAUNCH_TEMPLATE,
+    create_time,
+    created_by,
+    default_version_number,
+    latest_version_number,
+    launch_template_id,
+    launch_template_name,
+    operator,
+    tags
+);
+
+/// `LaunchTemplateBlockDeviceMapping` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateBlockDeviceMapping {
+    pub device_name: Option<String>,
+    pub ebs: Option<LaunchTemplateEbsBlockDevice>,
+    pub no_device: Option<String>,
+    pub virtual_name: Option<String>,
+}
+
+/// Describes [`LaunchTemplateBlockDeviceMapping`].
+pub static LAUNCH_TEMPLATE_BLOCK_DEVICE_MAPPING: StructDescription = StructDescription {
+    name: "LaunchTemplateBlockDeviceMapping",
+    members: &[
+        Member::new("deviceName", Kind::String).query_name("DeviceName"),
+        Member::new("ebs", Kind::Structure(&LAUNCH_TEMPLATE_EBS_BLOCK_DEVICE)).query_name("Ebs"),
+        Member::new("noDevice", Kind::String).query_name("NoDevice"),
+        Member::new("virtualName", Kind::String).query_name("VirtualName"),
+    ],
+};
+structure!(
+    LaunchTemplateBlockDeviceMapping,
+    LAUNCH_TEMPLATE_BLOCK_DEVICE_MAPPING,
+    device_name,
+    ebs,
+    no_device,
+    virtual_name
+);
+
+/// `LaunchTemplateBlockDeviceMappingRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateBlockDeviceMappingRequest {
+    pub device_name: Option<String>,
+    pub ebs: Option<LaunchTemplateEbsBlockDeviceRequest>,
+    pub no_device: Option<String>,
+    pub virtual_name: Option<String>,
+}
+
+/// Describes [`LaunchTemplateBlockDeviceMappingRequest`].
+pub static LAUNCH_TEMPLATE_BLOCK_DEVICE_MAPPING_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateBlockDeviceMappingRequest",
+    members: &[
+        Member::new("DeviceName", Kind::String).query_name("DeviceName"),
+        Member::new(
+            "Ebs",
+            Kind::Structure(&LAUNCH_TEMPLATE_EBS_BLOCK_DEVICE_REQUEST),
+        )
+        .query_name("Ebs"),
+        Member::new("NoDevice", Kind::String).query_name("NoDevice"),
+        Member::new("VirtualName", Kind::String).query_name("VirtualName"),
+    ],
+};
+structure!(
+    LaunchTemplateBlockDeviceMappingRequest,
+    LAUNCH_TEMPLATE_BLOCK_DEVICE_MAPPING_REQUEST,
+    device_name,
+    ebs,
+    no_device,
+    virtual_name
+);
+
+/// `LaunchTemplateCapacityReservationSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCapacityReservationSpecificationRequest {
+    pub capacity_reservation_preference: Option<String>,
+    pub capacity_reservation_target: Option<CapacityReservationTarget>,
+}
+
+/// Describes [`LaunchTemplateCapacityReservationSpecificationRequest`].
+pub static LAUNCH_TEMPLATE_CAPACITY_RESERVATION_SPECIFICATION_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateCapacityReservationSpecificationRequest",
+        members: &[
+            Member::new("CapacityReservationPreference", Kind::String)
+                .query_name("CapacityReservationPreference"),
+            Member::new(
+                "CapacityReservationTarget",
+                Kind::Structure(&CAPACITY_RESERVATION_TARGET),
+            )
+            .query_name("CapacityReservationTarget"),
+        ],
+    };
+structure!(
+    LaunchTemplateCapacityReservationSpecificationRequest,
+    LAUNCH_TEMPLATE_CAPACITY_RESERVATION_SPECIFICATION_REQUEST,
+    capacity_reservation_preference,
+    capacity_reservation_target
+);
+
+/// `LaunchTemplateCapacityReservationSpecificationResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCapacityReservationSpecificationResponse {
+    pub capacity_reservation_preference: Option<String>,
+    pub capacity_reservation_target: Option<CapacityReservationTargetResponse>,
+}
+
+/// Describes [`LaunchTemplateCapacityReservationSpecificationResponse`].
+pub static LAUNCH_TEMPLATE_CAPACITY_RESERVATION_SPECIFICATION_RESPONSE: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateCapacityReservationSpecificationResponse",
+        members: &[
+            Member::new("capacityReservationPreference", Kind::String)
+                .query_name("CapacityReservationPreference"),
+            Member::new(
+                "capacityReservationTarget",
+                Kind::Structure(&CAPACITY_RESERVATION_TARGET_RESPONSE),
+            )
+            .query_name("CapacityReservationTarget"),
+        ],
+    };
+structure!(
+    LaunchTemplateCapacityReservationSpecificationResponse,
+    LAUNCH_TEMPLATE_CAPACITY_RESERVATION_SPECIFICATION_RESPONSE,
+    capacity_reservation_preference,
+    capacity_reservation_target
+);
+
+/// `LaunchTemplateCpuOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCpuOptions {
+    pub amd_sev_snp: Option<String>,
+    pub core_count: Option<i32>,
+    pub nested_virtualization: Option<String>,
+    pub threads_per_core: Option<i32>,
+}
+
+/// Describes [`LaunchTemplateCpuOptions`].
+pub static LAUNCH_TEMPLATE_CPU_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateCpuOptions",
+    members: &[
+        Member::new("amdSevSnp", Kind::String).query_name("AmdSevSnp"),
+        Member::new("coreCount", Kind::Integer).query_name("CoreCount"),
+        Member::new("nestedVirtualization", Kind::String).query_name("NestedVirtualization"),
+        Member::new("threadsPerCore", Kind::Integer).query_name("ThreadsPerCore"),
+    ],
+};
+structure!(
+    LaunchTemplateCpuOptions,
+    LAUNCH_TEMPLATE_CPU_OPTIONS,
+    amd_sev_snp,
+    core_count,
+    nested_virtualization,
+    threads_per_core
+);
+
+/// `LaunchTemplateCpuOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCpuOptionsRequest {
+    pub amd_sev_snp: Option<String>,
+    pub core_count: Option<i32>,
+    pub nested_virtualization: Option<String>,
+    pub threads_per_core: Option<i32>,
+}
+
+/// Describes [`LaunchTemplateCpuOptionsRequest`].
+pub static LAUNCH_TEMPLATE_CPU_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateCpuOptionsRequest",
+    members: &[
+        Member::new("AmdSevSnp", Kind::String).query_name("AmdSevSnp"),
+        Member::new("CoreCount", Kind::Integer).query_name("CoreCount"),
+        Member::new("NestedVirtualization", Kind::String).query_name("NestedVirtualization"),
+        Member::new("ThreadsPerCore", Kind::Integer).query_name("ThreadsPerCore"),
+    ],
+};
+structure!(
+    LaunchTemplateCpuOptionsRequest,
+    LAUNCH_TEMPLATE_CPU_OPTIONS_REQUEST,
+    amd_sev_snp,
+    core_count,
+    nested_virtualization,
+    threads_per_core
+);
+
+/// `LaunchTemplateEbsBlockDevice` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEbsBlockDevice {
+    pub delete_on_termination: Option<bool>,
+    pub ebs_card_index: Option<i32>,
+    pub encrypted: Option<bool>,
+    pub iops: Option<i32>,
+    pub kms_key_id: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub throughput: Option<i32>,
+    pub volume_initialization_rate: Option<i32>,
+    pub volume_size: Option<i32>,
+    pub volume_type: Option<String>,
+}
+
+/// Describes [`LaunchTemplateEbsBlockDevice`].
+pub static LAUNCH_TEMPLATE_EBS_BLOCK_DEVICE: StructDescription = StructDescription {
+    name: "LaunchTemplateEbsBlockDevice",
+    members: &[
+        Member::new("deleteOnTermination", Kind::Boolean).query_name("DeleteOnTermination"),
+        Member::new("ebsCardIndex", Kind::Integer).query_name("EbsCardIndex"),
+        Member::new("encrypted", Kind::Boolean).query_name("Encrypted"),
+        Member::new("iops", Kind::Integer).query_name("Iops"),
+        Member::new("kmsKeyId", Kind::String).query_name("KmsKeyId"),
+        Member::new("snapshotId", Kind::String).query_name("SnapshotId"),
+        Member::new("throughput", Kind::Integer).query_name("Throughput"),
+        Member::new("volumeInitializationRate", Kind::Integer)
+            .query_name("VolumeInitializationRate"),
+        Member::new("volumeSize", Kind::Integer).query_name("VolumeSize"),
+        Member::new("volumeType", Kind::String).query_name("VolumeType"),
+    ],
+};
+structure!(
+    LaunchTemplateEbsBlockDevice,
+    LAUNCH_TEMPLATE_EBS_BLOCK_DEVICE,
+    delete_on_termination,
+    ebs_card_index,
+    encrypted,
+    iops,
+    kms_key_id,
+    snapshot_id,
+    throughput,
+    volume_initialization_rate,
+    volume_size,
+    volume_type
+);
+
+/// `LaunchTemplateEbsBlockDeviceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEbsBlockDeviceRequest {
+    pub delete_on_termination: Option<bool>,
+    pub ebs_card_index: Option<i32>,
+    pub encrypted: Option<bool>,
+    pub iops: Option<i32>,
+    pub kms_key_id: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub throughput: Option<i32>,
+    pub volume_initialization_rate: Option<i32>,
+    pub volume_size: Option<i32>,
+    pub volume_type: Option<String>,
+}
+
+/// Describes [`LaunchTemplateEbsBlockDeviceRequest`].
+pub static LAUNCH_TEMPLATE_EBS_BLOCK_DEVICE_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateEbsBlockDeviceRequest",
+    members: &[
+        Member::new("DeleteOnTermination", Kind::Boolean).query_name("DeleteOnTermination"),
+        Member::new("EbsCardIndex", Kind::Integer).query_name("EbsCardIndex"),
+        Member::new("Encrypted", Kind::Boolean).query_name("Encrypted"),
+        Member::new("Iops", Kind::Integer).query_name("Iops"),
+        Member::new("KmsKeyId", Kind::String).query_name("KmsKeyId"),
+        Member::new("SnapshotId", Kind::String).query_name("SnapshotId"),
+        Member::new("Throughput", Kind::Integer).query_name("Throughput"),
+        Member::new("VolumeInitializationRate", Kind::Integer)
+            .query_name("VolumeInitializationRate"),
+        Member::new("VolumeSize", Kind::Integer).query_name("VolumeSize"),
+        Member::new("VolumeType", Kind::String).query_name("VolumeType"),
+    ],
+};
+structure!(
+    LaunchTemplateEbsBlockDeviceRequest,
+    LAUNCH_TEMPLATE_EBS_BLOCK_DEVICE_REQUEST,
+    delete_on_termination,
+    ebs_card_index,
+    encrypted,
+    iops,
+    kms_key_id,
+    snapshot_id,
+    throughput,
+    volume_initialization_rate,
+    volume_size,
+    volume_type
+);
+
+/// `LaunchTemplateElasticInferenceAccelerator` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateElasticInferenceAccelerator {
+    pub count: Option<i32>,
+    pub r#type: Option<String>,
+}
+
+/// Describes [`LaunchTemplateElasticInferenceAccelerator`].
+pub static LAUNCH_TEMPLATE_ELASTIC_INFERENCE_ACCELERATOR: StructDescription = StructDescription {
+    name: "LaunchTemplateElasticInferenceAccelerator",
+    members: &[
+        Member::new("Count", Kind::Integer).query_name("Count"),
+        Member::new("Type", Kind::String)
+            .required()
+            .query_name("Type"),
+    ],
+};
+structure!(
+    LaunchTemplateElasticInferenceAccelerator,
+    LAUNCH_TEMPLATE_ELASTIC_INFERENCE_ACCELERATOR,
+    count,
+    r#type
+);
+
+/// `LaunchTemplateElasticInferenceAcceleratorResponse` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateElasticInferenceAcceleratorResponse {
+    pub count: Option<i32>,
+    pub r#type: Option<String>,
+}
+
+/// Describes [`LaunchTemplateElasticInferenceAcceleratorResponse`].
+pub static LAUNCH_TEMPLATE_ELASTIC_INFERENCE_ACCELERATOR_RESPONSE: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateElasticInferenceAcceleratorResponse",
+        members: &[
+            Member::new("count", Kind::Integer).query_name("Count"),
+            Member::new("type", Kind::String).query_name("Type"),
+        ],
+    };
+structure!(
+    LaunchTemplateElasticInferenceAcceleratorResponse,
+    LAUNCH_TEMPLATE_ELASTIC_INFERENCE_ACCELERATOR_RESPONSE,
+    count,
+    r#type
+);
+
+/// `LaunchTemplateEnaSrdSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnaSrdSpecification {
+    pub ena_srd_enabled: Option<bool>,
+    pub ena_srd_udp_specification: Option<LaunchTemplateEnaSrdUdpSpecification>,
+}
+
+/// Describes [`LaunchTemplateEnaSrdSpecification`].
+pub static LAUNCH_TEMPLATE_ENA_SRD_SPECIFICATION: StructDescription = StructDescription {
+    name: "LaunchTemplateEnaSrdSpecification",
+    members: &[
+        Member::new("enaSrdEnabled", Kind::Boolean).query_name("EnaSrdEnabled"),
+        Member::new(
+            "enaSrdUdpSpecification",
+            Kind::Structure(&LAUNCH_TEMPLATE_ENA_SRD_UDP_SPECIFICATION),
+        )
+        .query_name("EnaSrdUdpSpecification"),
+    ],
+};
+structure!(
+    LaunchTemplateEnaSrdSpecification,
+    LAUNCH_TEMPLATE_ENA_SRD_SPECIFICATION,
+    ena_srd_enabled,
+    ena_srd_udp_specification
+);
+
+/// `LaunchTemplateEnaSrdUdpSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnaSrdUdpSpecification {
+    pub ena_srd_udp_enabled: Option<bool>,
+}
+
+/// Describes [`LaunchTemplateEnaSrdUdpSpecification`].
+pub static LAUNCH_TEMPLATE_ENA_SRD_UDP_SPECIFICATION: StructDescription = StructDescription {
+    name: "LaunchTemplateEnaSrdUdpSpecification",
+    members: &[Member::new("enaSrdUdpEnabled", Kind::Boolean).query_name("EnaSrdUdpEnabled")],
+};
+structure!(
+    LaunchTemplateEnaSrdUdpSpecification,
+    LAUNCH_TEMPLATE_ENA_SRD_UDP_SPECIFICATION,
+    ena_srd_udp_enabled
+);
+
+/// `LaunchTemplateEnclaveOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnclaveOptions {
+    pub enabled: Option<bool>,
+}
+
+/// Describes [`LaunchTemplateEnclaveOptions`].
+pub static LAUNCH_TEMPLATE_ENCLAVE_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateEnclaveOptions",
+    members: &[Member::new("enabled", Kind::Boolean).query_name("Enabled")],
+};
+structure!(
+    LaunchTemplateEnclaveOptions,
+    LAUNCH_TEMPLATE_ENCLAVE_OPTIONS,
+    enabled
+);
+
+/// `LaunchTemplateEnclaveOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnclaveOptionsRequest {
+    pub enabled: Option<bool>,
+}
+
+/// Describes [`LaunchTemplateEnclaveOptionsRequest`].
+pub static LAUNCH_TEMPLATE_ENCLAVE_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateEnclaveOptionsRequest",
+    members: &[Member::new("Enabled", Kind::Boolean).query_name("Enabled")],
+};
+structure!(
+    LaunchTemplateEnclaveOptionsRequest,
+    LAUNCH_TEMPLATE_ENCLAVE_OPTIONS_REQUEST,
+    enabled
+);
+
+/// `LaunchTemplateHibernationOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateHibernationOptions {
+    pub configured: Option<bool>,
+}
+
+/// Describes [`LaunchTemplateHibernationOptions`].
+pub static LAUNCH_TEMPLATE_HIBERNATION_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateHibernationOptions",
+    members: &[Member::new("configured", Kind::Boolean).query_name("Configured")],
+};
+structure!(
+    LaunchTemplateHibernationOptions,
+    LAUNCH_TEMPLATE_HIBERNATION_OPTIONS,
+    configured
+);
+
+/// `LaunchTemplateHibernationOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateHibernationOptionsRequest {
+    pub configured: Option<bool>,
+}
+
+/// Describes [`LaunchTemplateHibernationOptionsRequest`].
+pub static LAUNCH_TEMPLATE_HIBERNATION_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateHibernationOptionsRequest",
+    members: &[Member::new("Configured", Kind::Boolean).query_name("Configured")],
+};
+structure!(
+    LaunchTemplateHibernationOptionsRequest,
+    LAUNCH_TEMPLATE_HIBERNATION_OPTIONS_REQUEST,
+    configured
+);
+
+/// `LaunchTemplateIamInstanceProfileSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateIamInstanceProfileSpecification {
+    pub arn: Option<String>,
+    pub name: Option<String>,
+}
+
+/// Describes [`LaunchTemplateIamInstanceProfileSpecification`].
+pub static LAUNCH_TEMPLATE_IAM_INSTANCE_PROFILE_SPECIFICATION: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateIamInstanceProfileSpecification",
+        members: &[
+            Member::new("arn", Kind::String).query_name("Arn"),
+            Member::new("name", Kind::String).query_name("Name"),
+        ],
+    };
+structure!(
+    LaunchTemplateIamInstanceProfileSpecification,
+    LAUNCH_TEMPLATE_IAM_INSTANCE_PROFILE_SPECIFICATION,
+    arn,
+    name
+);
+
+/// `LaunchTemplateIamInstanceProfileSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateIamInstanceProfileSpecificationRequest {
+    pub arn: Option<String>,
+    pub name: Option<String>,
+}
+
+/// Describes [`LaunchTemplateIamInstanceProfileSpecificationRequest`].
+pub static LAUNCH_TEMPLATE_IAM_INSTANCE_PROFILE_SPECIFICATION_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateIamInstanceProfileSpecificationRequest",
+        members: &[
+            Member::new("Arn", Kind::String).query_name("Arn"),
+            Member::new("Name", Kind::String).query_name("Name"),
+        ],
+    };
+structure!(
+    LaunchTemplateIamInstanceProfileSpecificationRequest,
+    LAUNCH_TEMPLATE_IAM_INSTANCE_PROFILE_SPECIFICATION_REQUEST,
+    arn,
+    name
+);
+
+/// `LaunchTemplateInstanceMaintenanceOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMaintenanceOptions {
+    pub auto_recovery: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceMaintenanceOptions`].
+pub static LAUNCH_TEMPLATE_INSTANCE_MAINTENANCE_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateInstanceMaintenanceOptions",
+    members: &[Member::new("autoRecovery", Kind::String).query_name("AutoRecovery")],
+};
+structure!(
+    LaunchTemplateInstanceMaintenanceOptions,
+    LAUNCH_TEMPLATE_INSTANCE_MAINTENANCE_OPTIONS,
+    auto_recovery
+);
+
+/// `LaunchTemplateInstanceMaintenanceOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMaintenanceOptionsRequest {
+    pub auto_recovery: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceMaintenanceOptionsRequest`].
+pub static LAUNCH_TEMPLATE_INSTANCE_MAINTENANCE_OPTIONS_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateInstanceMaintenanceOptionsRequest",
+        members: &[Member::new("AutoRecovery", Kind::String).query_name("AutoRecovery")],
+    };
+structure!(
+    LaunchTemplateInstanceMaintenanceOptionsRequest,
+    LAUNCH_TEMPLATE_INSTANCE_MAINTENANCE_OPTIONS_REQUEST,
+    auto_recovery
+);
+
+/// `LaunchTemplateInstanceMarketOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMarketOptions {
+    pub market_type: Option<String>,
+    pub spot_options: Option<LaunchTemplateSpotMarketOptions>,
+}
+
+/// Describes [`LaunchTemplateInstanceMarketOptions`].
+pub static LAUNCH_TEMPLATE_INSTANCE_MARKET_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateInstanceMarketOptions",
+    members: &[
+        Member::new("marketType", Kind::String).query_name("MarketType"),
+        Member::new(
+            "spotOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_SPOT_MARKET_OPTIONS),
+        )
+        .query_name("SpotOptions"),
+    ],
+};
+structure!(
+    LaunchTemplateInstanceMarketOptions,
+    LAUNCH_TEMPLATE_INSTANCE_MARKET_OPTIONS,
+    market_type,
+    spot_options
+);
+
+/// `LaunchTemplateInstanceMarketOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMarketOptionsRequest {
+    pub market_type: Option<String>,
+    pub spot_options: Option<LaunchTemplateSpotMarketOptionsRequest>,
+}
+
+/// Describes [`LaunchTemplateInstanceMarketOptionsRequest`].
+pub static LAUNCH_TEMPLATE_INSTANCE_MARKET_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateInstanceMarketOptionsRequest",
+    members: &[
+        Member::new("MarketType", Kind::String).query_name("MarketType"),
+        Member::new(
+            "SpotOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_SPOT_MARKET_OPTIONS_REQUEST),
+        )
+        .query_name("SpotOptions"),
+    ],
+};
+structure!(
+    LaunchTemplateInstanceMarketOptionsRequest,
+    LAUNCH_TEMPLATE_INSTANCE_MARKET_OPTIONS_REQUEST,
+    market_type,
+    spot_options
+);
+
+/// `LaunchTemplateInstanceMetadataOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMetadataOptions {
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub http_put_response_hop_limit: Option<i32>,
+    pub http_tokens: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+    pub state: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceMetadataOptions`].
+pub static LAUNCH_TEMPLATE_INSTANCE_METADATA_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateInstanceMetadataOptions",
+    members: &[
+        Member::new("httpEndpoint", Kind::String).query_name("HttpEndpoint"),
+        Member::new("httpProtocolIpv6", Kind::String).query_name("HttpProtocolIpv6"),
+        Member::new("httpPutResponseHopLimit", Kind::Integer).query_name("HttpPutResponseHopLimit"),
+        Member::new("httpTokens", Kind::String).query_name("HttpTokens"),
+        Member::new("instanceMetadataTags", Kind::String).query_name("InstanceMetadataTags"),
+        Member::new("state", Kind::String).query_name("State"),
+    ],
+};
+structure!(
+    LaunchTemplateInstanceMetadataOptions,
+    LAUNCH_TEMPLATE_INSTANCE_METADATA_OPTIONS,
+    http_endpoint,
+    http_protocol_ipv6,
+    http_put_response_hop_limit,
+    http_tokens,
+    instance_metadata_tags,
+    state
+);
+
+/// `LaunchTemplateInstanceMetadataOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMetadataOptionsRequest {
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub http_put_response_hop_limit: Option<i32>,
+    pub http_tokens: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceMetadataOptionsRequest`].
+pub static LAUNCH_TEMPLATE_INSTANCE_METADATA_OPTIONS_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateInstanceMetadataOptionsRequest",
+        members: &[
+            Member::new("HttpEndpoint", Kind::String).query_name("HttpEndpoint"),
+            Member::new("HttpProtocolIpv6", Kind::String).query_name("HttpProtocolIpv6"),
+            Member::new("HttpPutResponseHopLimit", Kind::Integer)
+                .query_name("HttpPutResponseHopLimit"),
+            Member::new("HttpTokens", Kind::String).query_name("HttpTokens"),
+            Member::new("InstanceMetadataTags", Kind::String).query_name("InstanceMetadataTags"),
+        ],
+    };
+structure!(
+    LaunchTemplateInstanceMetadataOptionsRequest,
+    LAUNCH_TEMPLATE_INSTANCE_METADATA_OPTIONS_REQUEST,
+    http_endpoint,
+    http_protocol_ipv6,
+    http_put_response_hop_limit,
+    http_tokens,
+    instance_metadata_tags
+);
+
+/// `LaunchTemplateInstanceNetworkInterfaceSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceNetworkInterfaceSpecification {
+    pub associate_carrier_ip_address: Option<bool>,
+    pub associate_public_ip_address: Option<bool>,
+    pub connection_tracking_specification: Option<ConnectionTrackingSpecification>,
+    pub delete_on_termination: Option<bool>,
+    pub description: Option<String>,
+    pub device_index: Option<i32>,
+    pub ena_queue_count: Option<i32>,
+    pub ena_srd_specification: Option<LaunchTemplateEnaSrdSpecification>,
+    pub groups: Option<Vec<String>>,
+    pub interface_type: Option<String>,
+    pub ipv4_prefix_count: Option<i32>,
+    pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationResponse>>,
+    pub ipv6_address_count: Option<i32>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
+    pub ipv6_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecificationResponse>>,
+    pub network_card_index: Option<i32>,
+    pub network_interface_id: Option<String>,
+    pub primary_ipv6: Option<bool>,
+    pub private_ip_address: Option<String>,
+    pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceNetworkInterfaceSpecification`].
+pub static LAUNCH_TEMPLATE_INSTANCE_NETWORK_INTERFACE_SPECIFICATION: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateInstanceNetworkInterfaceSpecification",
+        members: &[
+            Member::new("associateCarrierIpAddress", Kind::Boolean)
+                .query_name("AssociateCarrierIpAddress"),
+            Member::new("associatePublicIpAddress", Kind::Boolean)
+                .query_name("AssociatePublicIpAddress"),
+            Member::new(
+                "connectionTrackingSpecification",
+                Kind::Structure(&CONNECTION_TRACKING_SPECIFICATION),
+            )
+            .query_name("ConnectionTrackingSpecification"),
+            Member::new("deleteOnTermination", Kind::Boolean).query_name("DeleteOnTermination"),
+            Member::new("description", Kind::String).query_name("Description"),
+            Member::new("deviceIndex", Kind::Integer).query_name("DeviceIndex"),
+            Member::new("enaQueueCount", Kind::Integer).query_name("EnaQueueCount"),
+            Member::new(
+                "enaSrdSpecification",
+                Kind::Structure(&LAUNCH_TEMPLATE_ENA_SRD_SPECIFICATION),
+            )
+            .query_name("EnaSrdSpecification"),
+            Member::new("groupSet", Kind::List(&Kind::String))
+                .query_name("GroupSet")
+                .item_name(Some("groupId")),
+            Member::new("interfaceType", Kind::String).query_name("InterfaceType"),
+            Member::new("ipv4PrefixCount", Kind::Integer).query_name("Ipv4PrefixCount"),
+            Member::new(
+                "ipv4PrefixSet",
+                Kind::List(&Kind::Structure(&IPV4_PREFIX_SPECIFICATION_RESPONSE)),
+            )
+            .query_name("Ipv4PrefixSet")
+            .item_name(Some("item")),
+            Member::new("ipv6AddressCount", Kind::Integer).query_name("Ipv6AddressCount"),
+            Member::new(
+                "ipv6AddressesSet",
+                Kind::List(&Kind::Structure(&INSTANCE_IPV6_ADDRESS)),
+            )
+            .query_name("Ipv6AddressesSet")
+            .item_name(Some("item")),
+            Member::new("ipv6PrefixCount", Kind::Integer).query_name("Ipv6PrefixCount"),
+            Member::new(
+                "ipv6PrefixSet",
+                Kind::List(&Kind::Structure(&IPV6_PREFIX_SPECIFICATION_RESPONSE)),
+            )
+            .query_name("Ipv6PrefixSet")
+            .item_name(Some("item")),
+            Member::new("networkCardIndex", Kind::Integer).query_name("NetworkCardIndex"),
+            Member::new("networkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+            Member::new("primaryIpv6", Kind::Boolean).query_name("PrimaryIpv6"),
+            Member::new("privateIpAddress", Kind::String).query_name("PrivateIpAddress"),
+            Member::new(
+                "privateIpAddressesSet",
+                Kind::List(&Kind::Structure(&PRIVATE_IP_ADDRESS_SPECIFICATION)),
+            )
+            .query_name("PrivateIpAddressesSet")
+            .item_name(Some("item")),
+            Member::new("secondaryPrivateIpAddressCount", Kind::Integer)
+                .query_name("SecondaryPrivateIpAddressCount"),
+            Member::new("subnetId", Kind::String).query_name("SubnetId"),
+        ],
+    };
+structure!(
+    LaunchTemplateInstanceNetworkInterfaceSpecification,
+    LAUNCH_TEMPLATE_INSTANCE_NETWORK_INTERFACE_SPECIFICATION,
+    associate_carrier_ip_address,
+    associate_public_ip_address,
+    connection_tracking_specification,
+    delete_on_termination,
+    description,
+    device_index,
+    ena_queue_count,
+    ena_srd_specification,
+    groups,
+    interface_type,
+    ipv4_prefix_count,
+    ipv4_prefixes,
+    ipv6_address_count,
+    ipv6_addresses,
+    ipv6_prefix_count,
+    ipv6_prefixes,
+    network_card_index,
+    network_interface_id,
+    primary_ipv6,
+    private_ip_address,
+    private_ip_addresses,
+    secondary_private_ip_address_count,
+    subnet_id
+);
+
+/// `LaunchTemplateInstanceNetworkInterfaceSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
+    pub associate_carrier_ip_address: Option<bool>,
+    pub associate_public_ip_address: Option<bool>,
+    pub connection_tracking_specification: Option<ConnectionTrackingSpecificationRequest>,
+    pub delete_on_termination: Option<bool>,
+    pub description: Option<String>,
+    pub device_index: Option<i32>,
+    pub ena_queue_count: Option<i32>,
+    pub ena_srd_specification: Option<EnaSrdSpecificationRequest>,
+    pub groups: Option<Vec<String>>,
+    pub interface_type: Option<String>,
+    pub ipv4_prefix_count: Option<i32>,
+    pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationRequest>>,
+    pub ipv6_address_count: Option<i32>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6AddressRequest>>,
+    pub ipv6_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecificationRequest>>,
+    pub network_card_index: Option<i32>,
+    pub network_interface_id: Option<String>,
+    pub primary_ipv6: Option<bool>,
+    pub private_ip_address: Option<String>,
+    pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub subnet_id: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceNetworkInterfaceSpecificationRequest`].
+pub static LAUNCH_TEMPLATE_INSTANCE_NETWORK_INTERFACE_SPECIFICATION_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateInstanceNetworkInterfaceSpecificationRequest",
+        members: &[
+            Member::new("AssociateCarrierIpAddress", Kind::Boolean)
+                .query_name("AssociateCarrierIpAddress"),
+            Member::new("AssociatePublicIpAddress", Kind::Boolean)
+                .query_name("AssociatePublicIpAddress"),
+            Member::new(
+                "ConnectionTrackingSpecification",
+                Kind::Structure(&CONNECTION_TRACKING_SPECIFICATION_REQUEST),
+            )
+            .query_name("ConnectionTrackingSpecification"),
+            Member::new("DeleteOnTermination", Kind::Boolean).query_name("DeleteOnTermination"),
+            Member::new("Description", Kind::String).query_name("Description"),
+            Member::new("DeviceIndex", Kind::Integer).query_name("DeviceIndex"),
+            Member::new("EnaQueueCount", Kind::Integer).query_name("EnaQueueCount"),
+            Member::new(
+                "EnaSrdSpecification",
+                Kind::Structure(&ENA_SRD_SPECIFICATION_REQUEST),
+            )
+            .query_name("EnaSrdSpecification"),
+            Member::new("SecurityGroupId", Kind::List(&Kind::String))
+                .query_name("SecurityGroupId")
+                .item_name(Some("SecurityGroupId")),
+            Member::new("InterfaceType", Kind::String).query_name("InterfaceType"),
+            Member::new("Ipv4PrefixCount", Kind::Integer).query_name("Ipv4PrefixCount"),
+            Member::new(
+                "Ipv4Prefix",
+                Kind::List(&Kind::Structure(&IPV4_PREFIX_SPECIFICATION_REQUEST)),
+            )
+            .query_name("Ipv4Prefix")
+            .item_name(Some("item")),
+            Member::new("Ipv6AddressCount", Kind::Integer).query_name("Ipv6AddressCount"),
+            Member::new(
+                "Ipv6Addresses",
+                Kind::List(&Kind::Structure(&INSTANCE_IPV6_ADDRESS_REQUEST)),
+            )
+            .query_name("Ipv6Addresses")
+            .item_name(Some("InstanceIpv6Address")),
+            Member::new("Ipv6PrefixCount", Kind::Integer).query_name("Ipv6PrefixCount"),
+            Member::new(
+                "Ipv6Prefix",
+                Kind::List(&Kind::Structure(&IPV6_PREFIX_SPECIFICATION_REQUEST)),
+            )
+            .query_name("Ipv6Prefix")
+            .item_name(Some("item")),
+            Member::new("NetworkCardIndex", Kind::Integer).query_name("NetworkCardIndex"),
+            Member::new("NetworkInterfaceId", Kind::String).query_name("NetworkInterfaceId"),
+            Member::new("PrimaryIpv6", Kind::Boolean).query_name("PrimaryIpv6"),
+            Member::new("PrivateIpAddress", Kind::String).query_name("PrivateIpAddress"),
+            Member::new(
+                "PrivateIpAddresses",
+                Kind::List(&Kind::Structure(&PRIVATE_IP_ADDRESS_SPECIFICATION)),
+            )
+            .query_name("PrivateIpAddresses")
+            .item_name(Some("item")),
+            Member::new("SecondaryPrivateIpAddressCount", Kind::Integer)
+                .query_name("SecondaryPrivateIpAddressCount"),
+            Member::new("SubnetId", Kind::String).query_name("SubnetId"),
+        ],
+    };
+structure!(
+    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
+    LAUNCH_TEMPLATE_INSTANCE_NETWORK_INTERFACE_SPECIFICATION_REQUEST,
+    associate_carrier_ip_address,
+    associate_public_ip_address,
+    connection_tracking_specification,
+    delete_on_termination,
+    description,
+    device_index,
+    ena_queue_count,
+    ena_srd_specification,
+    groups,
+    interface_type,
+    ipv4_prefix_count,
+    ipv4_prefixes,
+    ipv6_address_count,
+    ipv6_addresses,
+    ipv6_prefix_count,
+    ipv6_prefixes,
+    network_card_index,
+    network_interface_id,
+    primary_ipv6,
+    private_ip_address,
+    private_ip_addresses,
+    secondary_private_ip_address_count,
+    subnet_id
+);
+
+/// `LaunchTemplateInstanceSecondaryInterfaceSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceSecondaryInterfaceSpecification {
+    pub delete_on_termination: Option<bool>,
+    pub device_index: Option<i32>,
+    pub interface_type: Option<String>,
+    pub network_card_index: Option<i32>,
+    pub private_ip_address_count: Option<i32>,
+    pub private_ip_addresses: Option<Vec<SecondaryInterfacePrivateIpAddressSpecification>>,
+    pub secondary_subnet_id: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceSecondaryInterfaceSpecification`].
+pub static LAUNCH_TEMPLATE_INSTANCE_SECONDARY_INTERFACE_SPECIFICATION: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateInstanceSecondaryInterfaceSpecification",
+        members: &[
+            Member::new("deleteOnTermination", Kind::Boolean).query_name("DeleteOnTermination"),
+            Member::new("deviceIndex", Kind::Integer).query_name("DeviceIndex"),
+            Member::new("interfaceType", Kind::String).query_name("InterfaceType"),
+            Member::new("networkCardIndex", Kind::Integer).query_name("NetworkCardIndex"),
+            Member::new("privateIpAddressCount", Kind::Integer).query_name("PrivateIpAddressCount"),
+            Member::new(
+                "privateIpAddressesSet",
+                Kind::List(&Kind::Structure(
+                    &SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_SPECIFICATION,
+                )),
+            )
+            .query_name("PrivateIpAddressesSet")
+            .item_name(Some("item")),
+            Member::new("secondarySubnetId", Kind::String).query_name("SecondarySubnetId"),
+        ],
+    };
+structure!(
+    LaunchTemplateInstanceSecondaryInterfaceSpecification,
+    LAUNCH_TEMPLATE_INSTANCE_SECONDARY_INTERFACE_SPECIFICATION,
+    delete_on_termination,
+    device_index,
+    interface_type,
+    network_card_index,
+    private_ip_address_count,
+    private_ip_addresses,
+    secondary_subnet_id
+);
+
+/// `LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest {
+    pub delete_on_termination: Option<bool>,
+    pub device_index: Option<i32>,
+    pub interface_type: Option<String>,
+    pub network_card_index: Option<i32>,
+    pub private_ip_address_count: Option<i32>,
+    pub private_ip_addresses: Option<Vec<SecondaryInterfacePrivateIpAddressSpecificationRequest>>,
+    pub secondary_subnet_id: Option<String>,
+}
+
+/// Describes [`LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest`].
+pub static LAUNCH_TEMPLATE_INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest",
+        members: &[
+            Member::new("DeleteOnTermination", Kind::Boolean).query_name("DeleteOnTermination"),
+            Member::new("DeviceIndex", Kind::Integer).query_name("DeviceIndex"),
+            Member::new("InterfaceType", Kind::String).query_name("InterfaceType"),
+            Member::new("NetworkCardIndex", Kind::Integer).query_name("NetworkCardIndex"),
+            Member::new("PrivateIpAddressCount", Kind::Integer).query_name("PrivateIpAddressCount"),
+            Member::new(
+                "PrivateIpAddress",
+                Kind::List(&Kind::Structure(
+                    &SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_SPECIFICATION_REQUEST,
+                )),
+            )
+            .query_name("PrivateIpAddress")
+            .item_name(Some("SecondaryInterfacePrivateIpAddressSpecification")),
+            Member::new("SecondarySubnetId", Kind::String).query_name("SecondarySubnetId"),
+        ],
+    };
+structure!(
+    LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest,
+    LAUNCH_TEMPLATE_INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST,
+    delete_on_termination,
+    device_index,
+    interface_type,
+    network_card_index,
+    private_ip_address_count,
+    private_ip_addresses,
+    secondary_subnet_id
+);
+
+/// `LaunchTemplateLicenseConfiguration` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateLicenseConfiguration {
+    pub license_configuration_arn: Option<String>,
+}
+
+/// Describes [`LaunchTemplateLicenseConfiguration`].
+pub static LAUNCH_TEMPLATE_LICENSE_CONFIGURATION: StructDescription = StructDescription {
+    name: "LaunchTemplateLicenseConfiguration",
+    members: &[
+        Member::new("licenseConfigurationArn", Kind::String).query_name("LicenseConfigurationArn")
+    ],
+};
+structure!(
+    LaunchTemplateLicenseConfiguration,
+    LAUNCH_TEMPLATE_LICENSE_CONFIGURATION,
+    license_configuration_arn
+);
+
+/// `LaunchTemplateLicenseConfigurationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateLicenseConfigurationRequest {
+    pub license_configuration_arn: Option<String>,
+}
+
+/// Describes [`LaunchTemplateLicenseConfigurationRequest`].
+pub static LAUNCH_TEMPLATE_LICENSE_CONFIGURATION_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateLicenseConfigurationRequest",
+    members: &[
+        Member::new("LicenseConfigurationArn", Kind::String).query_name("LicenseConfigurationArn")
+    ],
+};
+structure!(
+    LaunchTemplateLicenseConfigurationRequest,
+    LAUNCH_TEMPLATE_LICENSE_CONFIGURATION_REQUEST,
+    license_configuration_arn
+);
+
+/// `LaunchTemplateNetworkPerformanceOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateNetworkPerformanceOptions {
+    pub bandwidth_weighting: Option<String>,
+}
+
+/// Describes [`LaunchTemplateNetworkPerformanceOptions`].
+pub static LAUNCH_TEMPLATE_NETWORK_PERFORMANCE_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateNetworkPerformanceOptions",
+    members: &[Member::new("bandwidthWeighting", Kind::String).query_name("BandwidthWeighting")],
+};
+structure!(
+    LaunchTemplateNetworkPerformanceOptions,
+    LAUNCH_TEMPLATE_NETWORK_PERFORMANCE_OPTIONS,
+    bandwidth_weighting
+);
+
+/// `LaunchTemplateNetworkPerformanceOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateNetworkPerformanceOptionsRequest {
+    pub bandwidth_weighting: Option<String>,
+}
+
+/// Describes [`LaunchTemplateNetworkPerformanceOptionsRequest`].
+pub static LAUNCH_TEMPLATE_NETWORK_PERFORMANCE_OPTIONS_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplateNetworkPerformanceOptionsRequest",
+        members: &[Member::new("BandwidthWeighting", Kind::String).query_name("BandwidthWeighting")],
+    };
+structure!(
+    LaunchTemplateNetworkPerformanceOptionsRequest,
+    LAUNCH_TEMPLATE_NETWORK_PERFORMANCE_OPTIONS_REQUEST,
+    bandwidth_weighting
+);
+
+/// `LaunchTemplatePlacement` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePlacement {
+    pub affinity: Option<String>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub host_id: Option<String>,
+    pub host_resource_group_arn: Option<String>,
+    pub partition_number: Option<i32>,
+    pub spread_domain: Option<String>,
+    pub tenancy: Option<String>,
+}
+
+/// Describes [`LaunchTemplatePlacement`].
+pub static LAUNCH_TEMPLATE_PLACEMENT: StructDescription = StructDescription {
+    name: "LaunchTemplatePlacement",
+    members: &[
+        Member::new("affinity", Kind::String).query_name("Affinity"),
+        Member::new("availabilityZone", Kind::String).query_name("AvailabilityZone"),
+        Member::new("availabilityZoneId", Kind::String).query_name("AvailabilityZoneId"),
+        Member::new("groupId", Kind::String).query_name("GroupId"),
+        Member::new("groupName", Kind::String).query_name("GroupName"),
+        Member::new("hostId", Kind::String).query_name("HostId"),
+        Member::new("hostResourceGroupArn", Kind::String).query_name("HostResourceGroupArn"),
+        Member::new("partitionNumber", Kind::Integer).query_name("PartitionNumber"),
+        Member::new("spreadDomain", Kind::String).query_name("SpreadDomain"),
+        Member::new("tenancy", Kind::String).query_name("Tenancy"),
+    ],
+};
+structure!(
+    LaunchTemplatePlacement,
+    LAUNCH_TEMPLATE_PLACEMENT,
+    affinity,
+    availability_zone,
+    availability_zone_id,
+    group_id,
+    group_name,
+    host_id,
+    host_resource_group_arn,
+    partition_number,
+    spread_domain,
+    tenancy
+);
+
+/// `LaunchTemplatePlacementRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePlacementRequest {
+    pub affinity: Option<String>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub host_id: Option<String>,
+    pub host_resource_group_arn: Option<String>,
+    pub partition_number: Option<i32>,
+    pub spread_domain: Option<String>,
+    pub tenancy: Option<String>,
+}
+
+/// Describes [`LaunchTemplatePlacementRequest`].
+pub static LAUNCH_TEMPLATE_PLACEMENT_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplatePlacementRequest",
+    members: &[
+        Member::new("Affinity", Kind::String).query_name("Affinity"),
+        Member::new("AvailabilityZone", Kind::String).query_name("AvailabilityZone"),
+        Member::new("AvailabilityZoneId", Kind::String).query_name("AvailabilityZoneId"),
+        Member::new("GroupId", Kind::String).query_name("GroupId"),
+        Member::new("GroupName", Kind::String).query_name("GroupName"),
+        Member::new("HostId", Kind::String).query_name("HostId"),
+        Member::new("HostResourceGroupArn", Kind::String).query_name("HostResourceGroupArn"),
+        Member::new("PartitionNumber", Kind::Integer).query_name("PartitionNumber"),
+        Member::new("SpreadDomain", Kind::String).query_name("SpreadDomain"),
+        Member::new("Tenancy", Kind::String).query_name("Tenancy"),
+    ],
+};
+structure!(
+    LaunchTemplatePlacementRequest,
+    LAUNCH_TEMPLATE_PLACEMENT_REQUEST,
+    affinity,
+    availability_zone,
+    availability_zone_id,
+    group_id,
+    group_name,
+    host_id,
+    host_resource_group_arn,
+    partition_number,
+    spread_domain,
+    tenancy
+);
+
+/// `LaunchTemplatePrivateDnsNameOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePrivateDnsNameOptions {
+    pub enable_resource_name_dns_aaaa_record: Option<bool>,
+    pub enable_resource_name_dns_a_record: Option<bool>,
+    pub hostname_type: Option<String>,
+}
+
+/// Describes [`LaunchTemplatePrivateDnsNameOptions`].
+pub static LAUNCH_TEMPLATE_PRIVATE_DNS_NAME_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplatePrivateDnsNameOptions",
+    members: &[
+        Member::new("enableResourceNameDnsAAAARecord", Kind::Boolean)
+            .query_name("EnableResourceNameDnsAAAARecord"),
+        Member::new("enableResourceNameDnsARecord", Kind::Boolean)
+            .query_name("EnableResourceNameDnsARecord"),
+        Member::new("hostnameType", Kind::String).query_name("HostnameType"),
+    ],
+};
+structure!(
+    LaunchTemplatePrivateDnsNameOptions,
+    LAUNCH_TEMPLATE_PRIVATE_DNS_NAME_OPTIONS,
+    enable_resource_name_dns_aaaa_record,
+    enable_resource_name_dns_a_record,
+    hostname_type
+);
+
+/// `LaunchTemplatePrivateDnsNameOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePrivateDnsNameOptionsRequest {
+    pub enable_resource_name_dns_aaaa_record: Option<bool>,
+    pub enable_resource_name_dns_a_record: Option<bool>,
+    pub hostname_type: Option<String>,
+}
+
+/// Describes [`LaunchTemplatePrivateDnsNameOptionsRequest`].
+pub static LAUNCH_TEMPLATE_PRIVATE_DNS_NAME_OPTIONS_REQUEST: StructDescription =
+    StructDescription {
+        name: "LaunchTemplatePrivateDnsNameOptionsRequest",
+        members: &[
+            Member::new("EnableResourceNameDnsAAAARecord", Kind::Boolean)
+                .query_name("EnableResourceNameDnsAAAARecord"),
+            Member::new("EnableResourceNameDnsARecord", Kind::Boolean)
+                .query_name("EnableResourceNameDnsARecord"),
+            Member::new("HostnameType", Kind::String).query_name("HostnameType"),
+        ],
+    };
+structure!(
+    LaunchTemplatePrivateDnsNameOptionsRequest,
+    LAUNCH_TEMPLATE_PRIVATE_DNS_NAME_OPTIONS_REQUEST,
+    enable_resource_name_dns_aaaa_record,
+    enable_resource_name_dns_a_record,
+    hostname_type
+);
+
+/// `LaunchTemplateSpotMarketOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateSpotMarketOptions {
+    pub block_duration_minutes: Option<i32>,
+    pub instance_interruption_behavior: Option<String>,
+    pub max_price: Option<String>,
+    pub spot_instance_type: Option<String>,
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Describes [`LaunchTemplateSpotMarketOptions`].
+pub static LAUNCH_TEMPLATE_SPOT_MARKET_OPTIONS: StructDescription = StructDescription {
+    name: "LaunchTemplateSpotMarketOptions",
+    members: &[
+        Member::new("blockDurationMinutes", Kind::Integer).query_name("BlockDurationMinutes"),
+        Member::new("instanceInterruptionBehavior", Kind::String)
+            .query_name("InstanceInterruptionBehavior"),
+        Member::new("maxPrice", Kind::String).query_name("MaxPrice"),
+        Member::new("spotInstanceType", Kind::String).query_name("SpotInstanceType"),
+        Member::new("validUntil", Kind::Timestamp).query_name("ValidUntil"),
+    ],
+};
+structure!(
+    LaunchTemplateSpotMarketOptions,
+    LAUNCH_TEMPLATE_SPOT_MARKET_OPTIONS,
+    block_duration_minutes,
+    instance_interruption_behavior,
+    max_price,
+    spot_instance_type,
+    valid_until
+);
+
+/// `LaunchTemplateSpotMarketOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateSpotMarketOptionsRequest {
+    pub block_duration_minutes: Option<i32>,
+    pub instance_interruption_behavior: Option<String>,
+    pub max_price: Option<String>,
+    pub spot_instance_type: Option<String>,
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Describes [`LaunchTemplateSpotMarketOptionsRequest`].
+pub static LAUNCH_TEMPLATE_SPOT_MARKET_OPTIONS_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateSpotMarketOptionsRequest",
+    members: &[
+        Member::new("BlockDurationMinutes", Kind::Integer).query_name("BlockDurationMinutes"),
+        Member::new("InstanceInterruptionBehavior", Kind::String)
+            .query_name("InstanceInterruptionBehavior"),
+        Member::new("MaxPrice", Kind::String).query_name("MaxPrice"),
+        Member::new("SpotInstanceType", Kind::String).query_name("SpotInstanceType"),
+        Member::new("ValidUntil", Kind::Timestamp).query_name("ValidUntil"),
+    ],
+};
+structure!(
+    LaunchTemplateSpotMarketOptionsRequest,
+    LAUNCH_TEMPLATE_SPOT_MARKET_OPTIONS_REQUEST,
+    block_duration_minutes,
+    instance_interruption_behavior,
+    max_price,
+    spot_instance_type,
+    valid_until
+);
+
+/// `LaunchTemplateTagSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateTagSpecification {
+    pub resource_type: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`LaunchTemplateTagSpecification`].
+pub static LAUNCH_TEMPLATE_TAG_SPECIFICATION: StructDescription = StructDescription {
+    name: "LaunchTemplateTagSpecification",
+    members: &[
+        Member::new("resourceType", Kind::String).query_name("ResourceType"),
+        Member::new("tagSet", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("TagSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    LaunchTemplateTagSpecification,
+    LAUNCH_TEMPLATE_TAG_SPECIFICATION,
+    resource_type,
+    tags
+);
+
+/// `LaunchTemplateTagSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateTagSpecificationRequest {
+    pub resource_type: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// Describes [`LaunchTemplateTagSpecificationRequest`].
+pub static LAUNCH_TEMPLATE_TAG_SPECIFICATION_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplateTagSpecificationRequest",
+    members: &[
+        Member::new("ResourceType", Kind::String).query_name("ResourceType"),
+        Member::new("Tag", Kind::List(&Kind::Structure(&TAG)))
+            .query_name("Tag")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    LaunchTemplateTagSpecificationRequest,
+    LAUNCH_TEMPLATE_TAG_SPECIFICATION_REQUEST,
+    resource_type,
+    tags
+);
+
+/// `LaunchTemplateVersion` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateVersion {
+    pub create_time: Option<Timestamp>,
+    pub created_by: Option<String>,
+    pub default_version: Option<bool>,
+    pub launch_template_data: Option<ResponseLaunchTemplateData>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub version_description: Option<String>,
+    pub version_number: Option<i64>,
+}
+
+/// Describes [`LaunchTemplateVersion`].
+pub static LAUNCH_TEMPLATE_VERSION: StructDescription = StructDescription {
+    name: "LaunchTemplateVersion",
+    members: &[
+        Member::new("createTime", Kind::Timestamp).query_name("CreateTime"),
+        Member::new("createdBy", Kind::String).query_name("CreatedBy"),
+        Member::new("defaultVersion", Kind::Boolean).query_name("DefaultVersion"),
+        Member::new(
+            "launchTemplateData",
+            Kind::Structure(&RESPONSE_LAUNCH_TEMPLATE_DATA),
+        )
+        .query_name("LaunchTemplateData"),
+        Member::new("launchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("launchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+        Member::new("operator", Kind::Structure(&OPERATOR_RESPONSE)).query_name("Operator"),
+        Member::new("versionDescription", Kind::String).query_name("VersionDescription"),
+        Member::new("versionNumber", Kind::Long).query_name("VersionNumber"),
+    ],
+};
+structure!(
+    LaunchTemplateVersion,
+    LAUNCH_TEMPLATE_VERSION,
+    create_time,
+    created_by,
+    default_version,
+    launch_template_data,
+    launch_template_id,
+    launch_template_name,
+    operator,
+    version_description,
+    version_number
+);
+
+/// `LaunchTemplatesMonitoring` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatesMonitoring {
+    pub enabled: Option<bool>,
+    pub metric_category_ids: Option<Vec<String>>,
+}
+
+/// Describes [`LaunchTemplatesMonitoring`].
+pub static LAUNCH_TEMPLATES_MONITORING: StructDescription = StructDescription {
+    name: "LaunchTemplatesMonitoring",
+    members: &[
+        Member::new("enabled", Kind::Boolean).query_name("Enabled"),
+        Member::new("metricCategoryIdSet", Kind::List(&Kind::String))
+            .query_name("MetricCategoryIdSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    LaunchTemplatesMonitoring,
+    LAUNCH_TEMPLATES_MONITORING,
+    enabled,
+    metric_category_ids
+);
+
+/// `LaunchTemplatesMonitoringRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatesMonitoringRequest {
+    pub enabled: Option<bool>,
+    pub metric_category_ids: Option<Vec<String>>,
+}
+
+/// Describes [`LaunchTemplatesMonitoringRequest`].
+pub static LAUNCH_TEMPLATES_MONITORING_REQUEST: StructDescription = StructDescription {
+    name: "LaunchTemplatesMonitoringRequest",
+    members: &[
+        Member::new("Enabled", Kind::Boolean).query_name("Enabled"),
+        Member::new("MetricCategoryId", Kind::List(&Kind::String))
+            .query_name("MetricCategoryId")
+            .item_name(Some("item")),
+    ],
+};
+structure!(
+    LaunchTemplatesMonitoringRequest,
+    LAUNCH_TEMPLATES_MONITORING_REQUEST,
+    enabled,
+    metric_category_ids
+);

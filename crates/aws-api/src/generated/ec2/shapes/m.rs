@@ -61,6 +61,132 @@ structure!(
     version
 );
 
+/// `MemoryGiBPerVCpu` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryGiBPerVCpu {
+    pub max: Option<f64>,
+    pub min: Option<f64>,
+}
+
+/// Describes [`MemoryGiBPerVCpu`].
+pub static MEMORY_GI_B_PER_V_CPU: StructDescription = StructDescription {
+    name: "MemoryGiBPerVCpu",
+    members: &[
+        Member::new("max", Kind::Double).query_name("Max"),
+        Member::new("min", Kind::Double).query_name("Min"),
+    ],
+};
+structure!(MemoryGiBPerVCpu, MEMORY_GI_B_PER_V_CPU, max, min);
+
+/// `MemoryGiBPerVCpuRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryGiBPerVCpuRequest {
+    pub max: Option<f64>,
+    pub min: Option<f64>,
+}
+
+/// Describes [`MemoryGiBPerVCpuRequest`].
+pub static MEMORY_GI_B_PER_V_CPU_REQUEST: StructDescription = StructDescription {
+    name: "MemoryGiBPerVCpuRequest",
+    members: &[
+        Member::new("Max", Kind::Double).query_name("Max"),
+        Member::new("Min", Kind::Double).query_name("Min"),
+    ],
+};
+structure!(
+    MemoryGiBPerVCpuRequest,
+    MEMORY_GI_B_PER_V_CPU_REQUEST,
+    max,
+    min
+);
+
+/// `MemoryMiB` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryMiB {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`MemoryMiB`].
+pub static MEMORY_MI_B: StructDescription = StructDescription {
+    name: "MemoryMiB",
+    members: &[
+        Member::new("max", Kind::Integer).query_name("Max"),
+        Member::new("min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(MemoryMiB, MEMORY_MI_B, max, min);
+
+/// `MemoryMiBRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryMiBRequest {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`MemoryMiBRequest`].
+pub static MEMORY_MI_B_REQUEST: StructDescription = StructDescription {
+    name: "MemoryMiBRequest",
+    members: &[
+        Member::new("Max", Kind::Integer).query_name("Max"),
+        Member::new("Min", Kind::Integer)
+            .required()
+            .query_name("Min"),
+    ],
+};
+structure!(MemoryMiBRequest, MEMORY_MI_B_REQUEST, max, min);
+
+/// `ModifyLaunchTemplateRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyLaunchTemplateRequest {
+    pub client_token: Option<String>,
+    pub default_version: Option<String>,
+    pub dry_run: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+}
+
+/// Describes [`ModifyLaunchTemplateRequest`].
+pub static MODIFY_LAUNCH_TEMPLATE_REQUEST: StructDescription = StructDescription {
+    name: "ModifyLaunchTemplateRequest",
+    members: &[
+        Member::new("ClientToken", Kind::String).query_name("ClientToken"),
+        Member::new("SetDefaultVersion", Kind::String).query_name("SetDefaultVersion"),
+        Member::new("DryRun", Kind::Boolean).query_name("DryRun"),
+        Member::new("LaunchTemplateId", Kind::String).query_name("LaunchTemplateId"),
+        Member::new("LaunchTemplateName", Kind::String).query_name("LaunchTemplateName"),
+    ],
+};
+structure!(
+    ModifyLaunchTemplateRequest,
+    MODIFY_LAUNCH_TEMPLATE_REQUEST,
+    client_token,
+    default_version,
+    dry_run,
+    launch_template_id,
+    launch_template_name
+);
+
+/// `ModifyLaunchTemplateResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyLaunchTemplateResult {
+    pub launch_template: Option<LaunchTemplate>,
+}
+
+/// Describes [`ModifyLaunchTemplateResult`].
+pub static MODIFY_LAUNCH_TEMPLATE_RESULT: StructDescription = StructDescription {
+    name: "ModifyLaunchTemplateResult",
+    members: &[
+        Member::new("launchTemplate", Kind::Structure(&LAUNCH_TEMPLATE))
+            .query_name("LaunchTemplate"),
+    ],
+};
+structure!(
+    ModifyLaunchTemplateResult,
+    MODIFY_LAUNCH_TEMPLATE_RESULT,
+    launch_template
+);
+
 /// `ModifyManagedPrefixListRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyManagedPrefixListRequest {

@@ -4,6 +4,8 @@
 
 mod a;
 pub use a::*;
+mod b;
+pub use b::*;
 mod c;
 pub use c::*;
 mod d;

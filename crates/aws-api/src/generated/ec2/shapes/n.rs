@@ -231,6 +231,45 @@ structure!(
     rule_number
 );
 
+/// `NetworkBandwidthGbps` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkBandwidthGbps {
+    pub max: Option<f64>,
+    pub min: Option<f64>,
+}
+
+/// Describes [`NetworkBandwidthGbps`].
+pub static NETWORK_BANDWIDTH_GBPS: StructDescription = StructDescription {
+    name: "NetworkBandwidthGbps",
+    members: &[
+        Member::new("max", Kind::Double).query_name("Max"),
+        Member::new("min", Kind::Double).query_name("Min"),
+    ],
+};
+structure!(NetworkBandwidthGbps, NETWORK_BANDWIDTH_GBPS, max, min);
+
+/// `NetworkBandwidthGbpsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkBandwidthGbpsRequest {
+    pub max: Option<f64>,
+    pub min: Option<f64>,
+}
+
+/// Describes [`NetworkBandwidthGbpsRequest`].
+pub static NETWORK_BANDWIDTH_GBPS_REQUEST: StructDescription = StructDescription {
+    name: "NetworkBandwidthGbpsRequest",
+    members: &[
+        Member::new("Max", Kind::Double).query_name("Max"),
+        Member::new("Min", Kind::Double).query_name("Min"),
+    ],
+};
+structure!(
+    NetworkBandwidthGbpsRequest,
+    NETWORK_BANDWIDTH_GBPS_REQUEST,
+    max,
+    min
+);
+
 /// `NetworkInterface` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterface {
@@ -474,6 +513,45 @@ structure!(
     default_ena_queue_count,
     delete_on_termination,
     ena_queue_count
+);
+
+/// `NetworkInterfaceCount` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfaceCount {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`NetworkInterfaceCount`].
+pub static NETWORK_INTERFACE_COUNT: StructDescription = StructDescription {
+    name: "NetworkInterfaceCount",
+    members: &[
+        Member::new("max", Kind::Integer).query_name("Max"),
+        Member::new("min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(NetworkInterfaceCount, NETWORK_INTERFACE_COUNT, max, min);
+
+/// `NetworkInterfaceCountRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfaceCountRequest {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`NetworkInterfaceCountRequest`].
+pub static NETWORK_INTERFACE_COUNT_REQUEST: StructDescription = StructDescription {
+    name: "NetworkInterfaceCountRequest",
+    members: &[
+        Member::new("Max", Kind::Integer).query_name("Max"),
+        Member::new("Min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(
+    NetworkInterfaceCountRequest,
+    NETWORK_INTERFACE_COUNT_REQUEST,
+    max,
+    min
 );
 
 /// `NetworkInterfaceIpv6Address` of the model.

@@ -27,6 +27,40 @@ structure!(
     scope
 );
 
+/// `PerformanceFactorReference` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PerformanceFactorReference {
+    pub instance_family: Option<String>,
+}
+
+/// Describes [`PerformanceFactorReference`].
+pub static PERFORMANCE_FACTOR_REFERENCE: StructDescription = StructDescription {
+    name: "PerformanceFactorReference",
+    members: &[Member::new("instanceFamily", Kind::String).query_name("InstanceFamily")],
+};
+structure!(
+    PerformanceFactorReference,
+    PERFORMANCE_FACTOR_REFERENCE,
+    instance_family
+);
+
+/// `PerformanceFactorReferenceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PerformanceFactorReferenceRequest {
+    pub instance_family: Option<String>,
+}
+
+/// Describes [`PerformanceFactorReferenceRequest`].
+pub static PERFORMANCE_FACTOR_REFERENCE_REQUEST: StructDescription = StructDescription {
+    name: "PerformanceFactorReferenceRequest",
+    members: &[Member::new("InstanceFamily", Kind::String).query_name("InstanceFamily")],
+};
+structure!(
+    PerformanceFactorReferenceRequest,
+    PERFORMANCE_FACTOR_REFERENCE_REQUEST,
+    instance_family
+);
+
 /// `PortRange` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PortRange {

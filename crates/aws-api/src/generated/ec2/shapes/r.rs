@@ -329,6 +329,462 @@ structure!(
     new_association_id
 );
 
+/// `RequestLaunchTemplateData` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestLaunchTemplateData {
+    pub block_device_mappings: Option<Vec<LaunchTemplateBlockDeviceMappingRequest>>,
+    pub capacity_reservation_specification:
+        Option<LaunchTemplateCapacityReservationSpecificationRequest>,
+    pub cpu_options: Option<LaunchTemplateCpuOptionsRequest>,
+    pub credit_specification: Option<CreditSpecificationRequest>,
+    pub disable_api_stop: Option<bool>,
+    pub disable_api_termination: Option<bool>,
+    pub ebs_optimized: Option<bool>,
+    pub elastic_gpu_specifications: Option<Vec<ElasticGpuSpecification>>,
+    pub elastic_inference_accelerators: Option<Vec<LaunchTemplateElasticInferenceAccelerator>>,
+    pub enclave_options: Option<LaunchTemplateEnclaveOptionsRequest>,
+    pub hibernation_options: Option<LaunchTemplateHibernationOptionsRequest>,
+    pub iam_instance_profile: Option<LaunchTemplateIamInstanceProfileSpecificationRequest>,
+    pub image_id: Option<String>,
+    pub instance_initiated_shutdown_behavior: Option<String>,
+    pub instance_market_options: Option<LaunchTemplateInstanceMarketOptionsRequest>,
+    pub instance_requirements: Option<InstanceRequirementsRequest>,
+    pub instance_type: Option<String>,
+    pub kernel_id: Option<String>,
+    pub key_name: Option<String>,
+    pub license_specifications: Option<Vec<LaunchTemplateLicenseConfigurationRequest>>,
+    pub maintenance_options: Option<LaunchTemplateInstanceMaintenanceOptionsRequest>,
+    pub metadata_options: Option<LaunchTemplateInstanceMetadataOptionsRequest>,
+    pub monitoring: Option<LaunchTemplatesMonitoringRequest>,
+    pub network_interfaces: Option<Vec<LaunchTemplateInstanceNetworkInterfaceSpecificationRequest>>,
+    pub network_performance_options: Option<LaunchTemplateNetworkPerformanceOptionsRequest>,
+    pub operator: Option<OperatorRequest>,
+    pub placement: Option<LaunchTemplatePlacementRequest>,
+    pub private_dns_name_options: Option<LaunchTemplatePrivateDnsNameOptionsRequest>,
+    pub ram_disk_id: Option<String>,
+    pub secondary_interfaces:
+        Option<Vec<LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest>>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub security_groups: Option<Vec<String>>,
+    pub tag_specifications: Option<Vec<LaunchTemplateTagSpecificationRequest>>,
+    pub user_data: Option<String>,
+}
+
+/// Describes [`RequestLaunchTemplateData`].
+pub static REQUEST_LAUNCH_TEMPLATE_DATA: StructDescription = StructDescription {
+    name: "RequestLaunchTemplateData",
+    members: &[
+        Member::new(
+            "BlockDeviceMapping",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_BLOCK_DEVICE_MAPPING_REQUEST,
+            )),
+        )
+        .query_name("BlockDeviceMapping")
+        .item_name(Some("BlockDeviceMapping")),
+        Member::new(
+            "CapacityReservationSpecification",
+            Kind::Structure(&LAUNCH_TEMPLATE_CAPACITY_RESERVATION_SPECIFICATION_REQUEST),
+        )
+        .query_name("CapacityReservationSpecification"),
+        Member::new(
+            "CpuOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_CPU_OPTIONS_REQUEST),
+        )
+        .query_name("CpuOptions"),
+        Member::new(
+            "CreditSpecification",
+            Kind::Structure(&CREDIT_SPECIFICATION_REQUEST),
+        )
+        .query_name("CreditSpecification"),
+        Member::new("DisableApiStop", Kind::Boolean).query_name("DisableApiStop"),
+        Member::new("DisableApiTermination", Kind::Boolean).query_name("DisableApiTermination"),
+        Member::new("EbsOptimized", Kind::Boolean).query_name("EbsOptimized"),
+        Member::new(
+            "ElasticGpuSpecification",
+            Kind::List(&Kind::Structure(&ELASTIC_GPU_SPECIFICATION)),
+        )
+        .query_name("ElasticGpuSpecification")
+        .item_name(Some("ElasticGpuSpecification")),
+        Member::new(
+            "ElasticInferenceAccelerator",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_ELASTIC_INFERENCE_ACCELERATOR,
+            )),
+        )
+        .query_name("ElasticInferenceAccelerator")
+        .item_name(Some("item")),
+        Member::new(
+            "EnclaveOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_ENCLAVE_OPTIONS_REQUEST),
+        )
+        .query_name("EnclaveOptions"),
+        Member::new(
+            "HibernationOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_HIBERNATION_OPTIONS_REQUEST),
+        )
+        .query_name("HibernationOptions"),
+        Member::new(
+            "IamInstanceProfile",
+            Kind::Structure(&LAUNCH_TEMPLATE_IAM_INSTANCE_PROFILE_SPECIFICATION_REQUEST),
+        )
+        .query_name("IamInstanceProfile"),
+        Member::new("ImageId", Kind::String).query_name("ImageId"),
+        Member::new("InstanceInitiatedShutdownBehavior", Kind::String)
+            .query_name("InstanceInitiatedShutdownBehavior"),
+        Member::new(
+            "InstanceMarketOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_INSTANCE_MARKET_OPTIONS_REQUEST),
+        )
+        .query_name("InstanceMarketOptions"),
+        Member::new(
+            "InstanceRequirements",
+            Kind::Structure(&INSTANCE_REQUIREMENTS_REQUEST),
+        )
+        .query_name("InstanceRequirements"),
+        Member::new("InstanceType", Kind::String).query_name("InstanceType"),
+        Member::new("KernelId", Kind::String).query_name("KernelId"),
+        Member::new("KeyName", Kind::String).query_name("KeyName"),
+        Member::new(
+            "LicenseSpecification",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_LICENSE_CONFIGURATION_REQUEST,
+            )),
+        )
+        .query_name("LicenseSpecification")
+        .item_name(Some("item")),
+        Member::new(
+            "MaintenanceOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_INSTANCE_MAINTENANCE_OPTIONS_REQUEST),
+        )
+        .query_name("MaintenanceOptions"),
+        Member::new(
+            "MetadataOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_INSTANCE_METADATA_OPTIONS_REQUEST),
+        )
+        .query_name("MetadataOptions"),
+        Member::new(
+            "Monitoring",
+            Kind::Structure(&LAUNCH_TEMPLATES_MONITORING_REQUEST),
+        )
+        .query_name("Monitoring"),
+        Member::new(
+            "NetworkInterface",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_INSTANCE_NETWORK_INTERFACE_SPECIFICATION_REQUEST,
+            )),
+        )
+        .query_name("NetworkInterface")
+        .item_name(Some("InstanceNetworkInterfaceSpecification")),
+        Member::new(
+            "NetworkPerformanceOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_NETWORK_PERFORMANCE_OPTIONS_REQUEST),
+        )
+        .query_name("NetworkPerformanceOptions"),
+        Member::new("Operator", Kind::Structure(&OPERATOR_REQUEST)).query_name("Operator"),
+        Member::new(
+            "Placement",
+            Kind::Structure(&LAUNCH_TEMPLATE_PLACEMENT_REQUEST),
+        )
+        .query_name("Placement"),
+        Member::new(
+            "PrivateDnsNameOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_PRIVATE_DNS_NAME_OPTIONS_REQUEST),
+        )
+        .query_name("PrivateDnsNameOptions"),
+        Member::new("RamDiskId", Kind::String).query_name("RamDiskId"),
+        Member::new(
+            "SecondaryInterface",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST,
+            )),
+        )
+        .query_name("SecondaryInterface")
+        .item_name(Some("InstanceSecondaryInterfaceSpecification")),
+        Member::new("SecurityGroupId", Kind::List(&Kind::String))
+            .query_name("SecurityGroupId")
+            .item_name(Some("SecurityGroupId")),
+        Member::new("SecurityGroup", Kind::List(&Kind::String))
+            .query_name("SecurityGroup")
+            .item_name(Some("SecurityGroup")),
+        Member::new(
+            "TagSpecification",
+            Kind::List(&Kind::Structure(&LAUNCH_TEMPLATE_TAG_SPECIFICATION_REQUEST)),
+        )
+        .query_name("TagSpecification")
+        .item_name(Some("LaunchTemplateTagSpecificationRequest")),
+        Member::new("UserData", Kind::String).query_name("UserData"),
+    ],
+};
+structure!(
+    RequestLaunchTemplateData,
+    REQUEST_LAUNCH_TEMPLATE_DATA,
+    block_device_mappings,
+    capacity_reservation_specification,
+    cpu_options,
+    credit_specification,
+    disable_api_stop,
+    disable_api_termination,
+    ebs_optimized,
+    elastic_gpu_specifications,
+    elastic_inference_accelerators,
+    enclave_options,
+    hibernation_options,
+    iam_instance_profile,
+    image_id,
+    instance_initiated_shutdown_behavior,
+    instance_market_options,
+    instance_requirements,
+    instance_type,
+    kernel_id,
+    key_name,
+    license_specifications,
+    maintenance_options,
+    metadata_options,
+    monitoring,
+    network_interfaces,
+    network_performance_options,
+    operator,
+    placement,
+    private_dns_name_options,
+    ram_disk_id,
+    secondary_interfaces,
+    security_group_ids,
+    security_groups,
+    tag_specifications,
+    user_data
+);
+
+/// `ResponseError` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResponseError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Describes [`ResponseError`].
+pub static RESPONSE_ERROR: StructDescription = StructDescription {
+    name: "ResponseError",
+    members: &[
+        Member::new("code", Kind::String).query_name("Code"),
+        Member::new("message", Kind::String).query_name("Message"),
+    ],
+};
+structure!(ResponseError, RESPONSE_ERROR, code, message);
+
+/// `ResponseLaunchTemplateData` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResponseLaunchTemplateData {
+    pub block_device_mappings: Option<Vec<LaunchTemplateBlockDeviceMapping>>,
+    pub capacity_reservation_specification:
+        Option<LaunchTemplateCapacityReservationSpecificationResponse>,
+    pub cpu_options: Option<LaunchTemplateCpuOptions>,
+    pub credit_specification: Option<CreditSpecification>,
+    pub disable_api_stop: Option<bool>,
+    pub disable_api_termination: Option<bool>,
+    pub ebs_optimized: Option<bool>,
+    pub elastic_gpu_specifications: Option<Vec<ElasticGpuSpecificationResponse>>,
+    pub elastic_inference_accelerators:
+        Option<Vec<LaunchTemplateElasticInferenceAcceleratorResponse>>,
+    pub enclave_options: Option<LaunchTemplateEnclaveOptions>,
+    pub hibernation_options: Option<LaunchTemplateHibernationOptions>,
+    pub iam_instance_profile: Option<LaunchTemplateIamInstanceProfileSpecification>,
+    pub image_id: Option<String>,
+    pub instance_initiated_shutdown_behavior: Option<String>,
+    pub instance_market_options: Option<LaunchTemplateInstanceMarketOptions>,
+    pub instance_requirements: Option<InstanceRequirements>,
+    pub instance_type: Option<String>,
+    pub kernel_id: Option<String>,
+    pub key_name: Option<String>,
+    pub license_specifications: Option<Vec<LaunchTemplateLicenseConfiguration>>,
+    pub maintenance_options: Option<LaunchTemplateInstanceMaintenanceOptions>,
+    pub metadata_options: Option<LaunchTemplateInstanceMetadataOptions>,
+    pub monitoring: Option<LaunchTemplatesMonitoring>,
+    pub network_interfaces: Option<Vec<LaunchTemplateInstanceNetworkInterfaceSpecification>>,
+    pub network_performance_options: Option<LaunchTemplateNetworkPerformanceOptions>,
+    pub operator: Option<OperatorResponse>,
+    pub placement: Option<LaunchTemplatePlacement>,
+    pub private_dns_name_options: Option<LaunchTemplatePrivateDnsNameOptions>,
+    pub ram_disk_id: Option<String>,
+    pub secondary_interfaces: Option<Vec<LaunchTemplateInstanceSecondaryInterfaceSpecification>>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub security_groups: Option<Vec<String>>,
+    pub tag_specifications: Option<Vec<LaunchTemplateTagSpecification>>,
+    pub user_data: Option<String>,
+}
+
+/// Describes [`ResponseLaunchTemplateData`].
+pub static RESPONSE_LAUNCH_TEMPLATE_DATA: StructDescription = StructDescription {
+    name: "ResponseLaunchTemplateData",
+    members: &[
+        Member::new(
+            "blockDeviceMappingSet",
+            Kind::List(&Kind::Structure(&LAUNCH_TEMPLATE_BLOCK_DEVICE_MAPPING)),
+        )
+        .query_name("BlockDeviceMappingSet")
+        .item_name(Some("item")),
+        Member::new(
+            "capacityReservationSpecification",
+            Kind::Structure(&LAUNCH_TEMPLATE_CAPACITY_RESERVATION_SPECIFICATION_RESPONSE),
+        )
+        .query_name("CapacityReservationSpecification"),
+        Member::new("cpuOptions", Kind::Structure(&LAUNCH_TEMPLATE_CPU_OPTIONS))
+            .query_name("CpuOptions"),
+        Member::new(
+            "creditSpecification",
+            Kind::Structure(&CREDIT_SPECIFICATION),
+        )
+        .query_name("CreditSpecification"),
+        Member::new("disableApiStop", Kind::Boolean).query_name("DisableApiStop"),
+        Member::new("disableApiTermination", Kind::Boolean).query_name("DisableApiTermination"),
+        Member::new("ebsOptimized", Kind::Boolean).query_name("EbsOptimized"),
+        Member::new(
+            "elasticGpuSpecificationSet",
+            Kind::List(&Kind::Structure(&ELASTIC_GPU_SPECIFICATION_RESPONSE)),
+        )
+        .query_name("ElasticGpuSpecificationSet")
+        .item_name(Some("item")),
+        Member::new(
+            "elasticInferenceAcceleratorSet",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_ELASTIC_INFERENCE_ACCELERATOR_RESPONSE,
+            )),
+        )
+        .query_name("ElasticInferenceAcceleratorSet")
+        .item_name(Some("item")),
+        Member::new(
+            "enclaveOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_ENCLAVE_OPTIONS),
+        )
+        .query_name("EnclaveOptions"),
+        Member::new(
+            "hibernationOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_HIBERNATION_OPTIONS),
+        )
+        .query_name("HibernationOptions"),
+        Member::new(
+            "iamInstanceProfile",
+            Kind::Structure(&LAUNCH_TEMPLATE_IAM_INSTANCE_PROFILE_SPECIFICATION),
+        )
+        .query_name("IamInstanceProfile"),
+        Member::new("imageId", Kind::String).query_name("ImageId"),
+        Member::new("instanceInitiatedShutdownBehavior", Kind::String)
+            .query_name("InstanceInitiatedShutdownBehavior"),
+        Member::new(
+            "instanceMarketOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_INSTANCE_MARKET_OPTIONS),
+        )
+        .query_name("InstanceMarketOptions"),
+        Member::new(
+            "instanceRequirements",
+            Kind::Structure(&INSTANCE_REQUIREMENTS),
+        )
+        .query_name("InstanceRequirements"),
+        Member::new("instanceType", Kind::String).query_name("InstanceType"),
+        Member::new("kernelId", Kind::String).query_name("KernelId"),
+        Member::new("keyName", Kind::String).query_name("KeyName"),
+        Member::new(
+            "licenseSet",
+            Kind::List(&Kind::Structure(&LAUNCH_TEMPLATE_LICENSE_CONFIGURATION)),
+        )
+        .query_name("LicenseSet")
+        .item_name(Some("item")),
+        Member::new(
+            "maintenanceOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_INSTANCE_MAINTENANCE_OPTIONS),
+        )
+        .query_name("MaintenanceOptions"),
+        Member::new(
+            "metadataOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_INSTANCE_METADATA_OPTIONS),
+        )
+        .query_name("MetadataOptions"),
+        Member::new("monitoring", Kind::Structure(&LAUNCH_TEMPLATES_MONITORING))
+            .query_name("Monitoring"),
+        Member::new(
+            "networkInterfaceSet",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_INSTANCE_NETWORK_INTERFACE_SPECIFICATION,
+            )),
+        )
+        .query_name("NetworkInterfaceSet")
+        .item_name(Some("item")),
+        Member::new(
+            "networkPerformanceOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_NETWORK_PERFORMANCE_OPTIONS),
+        )
+        .query_name("NetworkPerformanceOptions"),
+        Member::new("operator", Kind::Structure(&OPERATOR_RESPONSE)).query_name("Operator"),
+        Member::new("placement", Kind::Structure(&LAUNCH_TEMPLATE_PLACEMENT))
+            .query_name("Placement"),
+        Member::new(
+            "privateDnsNameOptions",
+            Kind::Structure(&LAUNCH_TEMPLATE_PRIVATE_DNS_NAME_OPTIONS),
+        )
+        .query_name("PrivateDnsNameOptions"),
+        Member::new("ramDiskId", Kind::String).query_name("RamDiskId"),
+        Member::new(
+            "secondaryInterfaceSet",
+            Kind::List(&Kind::Structure(
+                &LAUNCH_TEMPLATE_INSTANCE_SECONDARY_INTERFACE_SPECIFICATION,
+            )),
+        )
+        .query_name("SecondaryInterfaceSet")
+        .item_name(Some("item")),
+        Member::new("securityGroupIdSet", Kind::List(&Kind::String))
+            .query_name("SecurityGroupIdSet")
+            .item_name(Some("item")),
+        Member::new("securityGroupSet", Kind::List(&Kind::String))
+            .query_name("SecurityGroupSet")
+            .item_name(Some("item")),
+        Member::new(
+            "tagSpecificationSet",
+            Kind::List(&Kind::Structure(&LAUNCH_TEMPLATE_TAG_SPECIFICATION)),
+        )
+        .query_name("TagSpecificationSet")
+        .item_name(Some("item")),
+        Member::new("userData", Kind::String).query_name("UserData"),
+    ],
+};
+structure!(
+    ResponseLaunchTemplateData,
+    RESPONSE_LAUNCH_TEMPLATE_DATA,
+    block_device_mappings,
+    capacity_reservation_specification,
+    cpu_options,
+    credit_specification,
+    disable_api_stop,
+    disable_api_termination,
+    ebs_optimized,
+    elastic_gpu_specifications,
+    elastic_inference_accelerators,
+    enclave_options,
+    hibernation_options,
+    iam_instance_profile,
+    image_id,
+    instance_initiated_shutdown_behavior,
+    instance_market_options,
+    instance_requirements,
+    instance_type,
+    kernel_id,
+    key_name,
+    license_specifications,
+    maintenance_options,
+    metadata_options,
+    monitoring,
+    network_interfaces,
+    network_performance_options,
+    operator,
+    placement,
+    private_dns_name_options,
+    ram_disk_id,
+    secondary_interfaces,
+    security_group_ids,
+    security_groups,
+    tag_specifications,
+    user_data
+);
+
 /// `RestoreManagedPrefixListVersionRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RestoreManagedPrefixListVersionRequest {

@@ -5,6 +5,42 @@ use super::*;
 use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 
+/// `SecondaryInterfacePrivateIpAddressSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecondaryInterfacePrivateIpAddressSpecification {
+    pub private_ip_address: Option<String>,
+}
+
+/// Describes [`SecondaryInterfacePrivateIpAddressSpecification`].
+pub static SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_SPECIFICATION: StructDescription =
+    StructDescription {
+        name: "SecondaryInterfacePrivateIpAddressSpecification",
+        members: &[Member::new("privateIpAddress", Kind::String).query_name("PrivateIpAddress")],
+    };
+structure!(
+    SecondaryInterfacePrivateIpAddressSpecification,
+    SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_SPECIFICATION,
+    private_ip_address
+);
+
+/// `SecondaryInterfacePrivateIpAddressSpecificationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecondaryInterfacePrivateIpAddressSpecificationRequest {
+    pub private_ip_address: Option<String>,
+}
+
+/// Describes [`SecondaryInterfacePrivateIpAddressSpecificationRequest`].
+pub static SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_SPECIFICATION_REQUEST: StructDescription =
+    StructDescription {
+        name: "SecondaryInterfacePrivateIpAddressSpecificationRequest",
+        members: &[Member::new("PrivateIpAddress", Kind::String).query_name("PrivateIpAddress")],
+    };
+structure!(
+    SecondaryInterfacePrivateIpAddressSpecificationRequest,
+    SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_SPECIFICATION_REQUEST,
+    private_ip_address
+);
+
 /// `SecurityGroup` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityGroup {

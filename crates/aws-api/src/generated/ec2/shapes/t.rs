@@ -68,3 +68,42 @@ pub static TAG_SPECIFICATION: StructDescription = StructDescription {
     ],
 };
 structure!(TagSpecification, TAG_SPECIFICATION, resource_type, tags);
+
+/// `TotalLocalStorageGB` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TotalLocalStorageGB {
+    pub max: Option<f64>,
+    pub min: Option<f64>,
+}
+
+/// Describes [`TotalLocalStorageGB`].
+pub static TOTAL_LOCAL_STORAGE_GB: StructDescription = StructDescription {
+    name: "TotalLocalStorageGB",
+    members: &[
+        Member::new("max", Kind::Double).query_name("Max"),
+        Member::new("min", Kind::Double).query_name("Min"),
+    ],
+};
+structure!(TotalLocalStorageGB, TOTAL_LOCAL_STORAGE_GB, max, min);
+
+/// `TotalLocalStorageGBRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TotalLocalStorageGBRequest {
+    pub max: Option<f64>,
+    pub min: Option<f64>,
+}
+
+/// Describes [`TotalLocalStorageGBRequest`].
+pub static TOTAL_LOCAL_STORAGE_GB_REQUEST: StructDescription = StructDescription {
+    name: "TotalLocalStorageGBRequest",
+    members: &[
+        Member::new("Max", Kind::Double).query_name("Max"),
+        Member::new("Min", Kind::Double).query_name("Min"),
+    ],
+};
+structure!(
+    TotalLocalStorageGBRequest,
+    TOTAL_LOCAL_STORAGE_GB_REQUEST,
+    max,
+    min
+);

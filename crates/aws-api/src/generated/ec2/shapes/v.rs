@@ -6,6 +6,76 @@ use crate::description::{Kind, Member, StructDescription};
 use crate::shape::structure;
 use aws_types::Timestamp;
 
+/// `VCpuCountRange` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VCpuCountRange {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`VCpuCountRange`].
+pub static V_CPU_COUNT_RANGE: StructDescription = StructDescription {
+    name: "VCpuCountRange",
+    members: &[
+        Member::new("max", Kind::Integer).query_name("Max"),
+        Member::new("min", Kind::Integer).query_name("Min"),
+    ],
+};
+structure!(VCpuCountRange, V_CPU_COUNT_RANGE, max, min);
+
+/// `VCpuCountRangeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VCpuCountRangeRequest {
+    pub max: Option<i32>,
+    pub min: Option<i32>,
+}
+
+/// Describes [`VCpuCountRangeRequest`].
+pub static V_CPU_COUNT_RANGE_REQUEST: StructDescription = StructDescription {
+    name: "VCpuCountRangeRequest",
+    members: &[
+        Member::new("Max", Kind::Integer).query_name("Max"),
+        Member::new("Min", Kind::Integer)
+            .required()
+            .query_name("Min"),
+    ],
+};
+structure!(VCpuCountRangeRequest, V_CPU_COUNT_RANGE_REQUEST, max, min);
+
+/// `ValidationError` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidationError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Describes [`ValidationError`].
+pub static VALIDATION_ERROR: StructDescription = StructDescription {
+    name: "ValidationError",
+    members: &[
+        Member::new("code", Kind::String).query_name("Code"),
+        Member::new("message", Kind::String).query_name("Message"),
+    ],
+};
+structure!(ValidationError, VALIDATION_ERROR, code, message);
+
+/// `ValidationWarning` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidationWarning {
+    pub errors: Option<Vec<ValidationError>>,
+}
+
+/// Describes [`ValidationWarning`].
+pub static VALIDATION_WARNING: StructDescription = StructDescription {
+    name: "ValidationWarning",
+    members: &[
+        Member::new("errorSet", Kind::List(&Kind::Structure(&VALIDATION_ERROR)))
+            .query_name("ErrorSet")
+            .item_name(Some("item")),
+    ],
+};
+structure!(ValidationWarning, VALIDATION_WARNING, errors);
+
 /// `Vpc` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vpc {
