@@ -5,6 +5,7 @@ mod support;
 
 use aws_api::Stored;
 use aws_api::ecs::{CreateServiceRequest, CreateTaskSetRequest};
+use ecs::instance::life;
 use ecs::ops::create_service::create_service;
 use ecs::ops::create_task_set::create_task_set;
 use ecs::records::service::{Scheduling, ServiceKey};
@@ -93,4 +94,30 @@ fn a_daemon_tells_of_each_instance_that_takes_it_not_once() {
     house.pass(60);
     house.settle(&key);
     assert_eq!(house.events(&key), events, "nothing is new");
+}
+
+#[test]
+fn a_reason_that_comes_back_while_no_task_finds_a_place_is_no_news() {
+    let mut house = House::new();
+    let host = house.host("a", 32, 4096);
+    house.define_app("web", 64);
+    let key = house.service("svc", "web", Settings::default());
+    house.settle(&key);
+    let is_connected = |house: &mut House, connected| {
+        house.change(|txn, ctx| match connected {
+            true => {
+                life::connected(txn, &host, &life::SessionVersions::default());
+            }
+            false => life::disconnected(txn, ctx, &host),
+        });
+        house.settle(&key);
+    };
+    is_connected(&mut house, false);
+    let events = house.events(&key);
+    assert_eq!(events.len(), 2, "its CPU, then its agent: {events:#?}");
+    for connected in [true, false, true] {
+        house.pass(20);
+        is_connected(&mut house, connected);
+        assert_eq!(house.events(&key), events, "told already");
+    }
 }

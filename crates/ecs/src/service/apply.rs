@@ -341,7 +341,7 @@ impl Work {
             let text = message.text(&self.service.key.name);
             let again = |told: &Told| told.at.plus(self.waits.tell_again) <= ctx.now;
             let told = self.service.told.get(&kind);
-            if told.is_some_and(|told| told.text == text && !again(told)) {
+            if told.is_some_and(|told| !message.is_other(&text, told) && !again(told)) {
                 return;
             }
             let told = Told { text, at: ctx.now };

@@ -5,7 +5,7 @@
 use super::action::Action;
 use super::standing::{MISCONFIGURED, UNEVENED, UNPLACED, UNPLACED_IN, kind_of};
 use crate::place::solve::{CAPACITY, Reason, Refused};
-use crate::records::service::{ServiceRecord, deployment_id};
+use crate::records::service::{ServiceRecord, Told, deployment_id};
 use crate::records::service_event::{
     EVENTS_LEN_MAX, SERVICE_EVENTS, ServiceEventKey, ServiceEventRecord,
 };
@@ -167,7 +167,11 @@ impl Message {
     #[must_use]
     pub fn standing(&self) -> Option<String> {
         match self {
-            Self::Unplaced(_) => Some(UNPLACED.into()),
+            Self::Unplaced(unplaced) => {
+                let reason = unplaced.reason.unwrap_or("none");
+                let word = reason.split(' ').next().unwrap_or(reason);
+                Some(format!("{UNPLACED}:{word}"))
+            }
             Self::UnplacedIn(zone, _) => Some(format!("{UNPLACED_IN}{zone}")),
             Self::Unevened(..) => Some(UNEVENED.into()),
             Self::Misconfigured(_) => Some(MISCONFIGURED.into()),
@@ -177,6 +181,13 @@ impl Message {
             Self::Protected(number, _) => Some(kind_of("protected", *number)),
             _ => None,
         }
+    }
+
+    /// Whether this, with this text, is news beside what was told of the same trouble. That another instance is now the
+    /// closest to taking a task is none: it changes with every task that comes or goes.
+    #[must_use]
+    pub fn is_other(&self, text: &str, told: &Told) -> bool {
+        !matches!(self, Self::Unplaced(_)) && told.text != text
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) const UNPLACED_IN: &str = "unplaced-in ";
 pub(super) fn placed(plan: &mut Plan) {
     plan.next.lacks_room = false;
     let is_of_places = |kind: &String| {
-        let what = kind.split(' ').next().unwrap_or(kind);
+        let what = kind.split([' ', ':']).next().unwrap_or(kind);
         [UNPLACED, MISCONFIGURED].contains(&what)
     };
     plan.next.told.retain(|kind, _| !is_of_places(kind));
@@ -96,7 +96,7 @@ pub(super) fn leave_out_told(facts: &Facts<'_>, plan: &mut Plan) {
         Some(kind) => {
             let text = message.text(&facts.service.key.name);
             told.get(&kind)
-                .is_none_or(|told| told.text != text || again(told.at))
+                .is_none_or(|told| message.is_other(&text, told) || again(told.at))
         }
         None => true,
     });
