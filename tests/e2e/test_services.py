@@ -277,7 +277,7 @@ def test_scaling_and_its_waiters(longshore):
 
 def test_what_does_not_run_is_scaled_in_before_what_is_newer(longshore, tmp_path):
     # A task that begins while the gate is shut waits for ever.
-    script = "trap 'exit 0' TERM; test -e /gate/open || while :; do sleep 0.1; done"
+    script = "trap 'exit 0' TERM; test -e /gate/open && exit 0; touch /gate/shut; while :; do sleep 0.1; done"
     gate = {"name": "gate", "essential": False, "command": ["sh", "-c", script], "memory": 16,
             "mountPoints": [{"sourceVolume": "gate", "containerPath": "/gate"}]}
     gated = NAP | {"dependsOn": [{"containerName": "gate", "condition": "SUCCESS"}]}
@@ -291,6 +291,7 @@ def test_what_does_not_run_is_scaled_in_before_what_is_newer(longshore, tmp_path
     service.update(desiredCount=3)
     waits = lambda: [t for t in service.tasks() if [c["lastStatus"] for c in t["containers"] if c["name"] == "gate"] == ["RUNNING"]]
     [pending] = eventually(waits, "the third to wait at the gate")
+    eventually((tmp_path / "shut").exists, "it to have found the gate shut")
     assert pending["lastStatus"] == "PENDING"
     (tmp_path / "open").touch()
     service.update(desiredCount=4)
